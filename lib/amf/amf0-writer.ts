@@ -1,0 +1,120 @@
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import {
+  AmfDate,
+  type AmfObject,
+  type AmfValue,
+  EcmaArray,
+  isPlainObject,
+  keysInOrder,
+  TypedObject,
+  unsupported,
+  XmlDocument
+} from './amf-value.ts'
+import { Amf0Marker } from './amf0-marker.ts'
+
+/** The longest text that a short string, a key or a class name can hold, in bytes. */
+const SHORT_STRING = 0xffff
+/** How many objects can be referred to: a reference has 16 bits (AMF0, 2.9). */
+const REFERENCES = 0x10000
+
+/**
+ * Writes AMF0 values, the mirror of Amf0Reader. An object met again in one body goes out as a reference, as AMF0 2.9
+ * demands; so a cycle ends.
+ * @throws TypeError for what AMF0 cannot say (a function, a bigint, an instance of a foreign class), RangeError for a key of
+ *   more than 65,535 bytes.
+ */
+export class Amf0Writer {
+  readonly #bytes = new ByteWriter()
+  readonly #objects = new Map<object, number>()
+
+  write(value: AmfValue): this {
+    const bytes = this.#bytes
+    switch (typeof value) {
+      case 'number':
+        bytes.u8(Amf0Marker.Number).f64(value)
+        return this
+      case 'boolean':
+        bytes.u8(Amf0Marker.Boolean).u8(value ? 1 : 0)
+        return this
+      case 'string':
+        this.#string(value)
+        return this
+      case 'undefined':
+        bytes.u8(Amf0Marker.Undefined)
+        return this
+      case 'object':
+        if (value === null) bytes.u8(Amf0Marker.Null)
+        else this.#object(value)
+        return this
+      default:
+        if (value !== unsupported) throw new TypeError(`AMF0 has no ${typeof value}`)
+        bytes.u8(Amf0Marker.Unsupported)
+        return this
+    }
+  }
+
+  done(): Buffer {
+    return this.#bytes.done()
+  }
+
+  #string(text: string): void {
+    if (Buffer.byteLength(text) > SHORT_STRING) this.#long(Amf0Marker.LongString, text)
+    else this.#short(this.#bytes.u8(Amf0Marker.String), text)
+  }
+
+  #long(marker: number, text: string): void {
+    this.#bytes.u8(marker).u32(Buffer.byteLength(text)).utf8(text)
+  }
+
+  #short(bytes: ByteWriter, text: string): void {
+    const length = Buffer.byteLength(text)
+    if (length > SHORT_STRING) throw new RangeError(`an AMF0 key or class name of ${length} bytes`)
+    bytes.u16(length).utf8(text)
+  }
+
+  #object(value: Exclude<AmfValue, number | boolean | string | null | undefined | symbol>): void {
+    const bytes = this.#bytes
+    if (value instanceof AmfDate) {
+      bytes.u8(Amf0Marker.Date).f64(value.milliseconds).i16(value.timeZone)
+      return
+    }
+    if (value instanceof XmlDocument) {
+      this.#long(Amf0Marker.XmlDocument, value.text)
+      return
+    }
+    const index = this.#objects.get(value)
+    if (index !== undefined) {
+      bytes.u8(Amf0Marker.Reference).u16(index)
+      return
+    }
+    if (this.#objects.size < REFERENCES) this.#objects.set(value, this.#objects.size)
+    if (Array.isArray(value)) this.#strictArray(value)
+    else if (value instanceof EcmaArray)
+      this.#properties(bytes.u8(Amf0Marker.EcmaArray).u32(value.count), value.properties)
+    else if (value instanceof TypedObject) {
+      this.#short(bytes.u8(Amf0Marker.TypedObject), value.className)
+      this.#properties(bytes, value.properties)
+    } else if (isPlainObject(value)) this.#properties(bytes.u8(Amf0Marker.Object), value)
+    else throw new TypeError(`AMF0 has no ${value.constructor.name}`)
+  }
+
+  #strictArray(values: readonly AmfValue[]): void {
+    this.#bytes.u8(Amf0Marker.StrictArray).u32(values.length)
+    for (const value of values) this.write(value)
+  }
+
+  #properties(bytes: ByteWriter, properties: AmfObject): void {
+    for (const key of keysInOrder(properties)) {
+      this.#short(bytes, key)
+      this.write(properties[key])
+    }
+    bytes.u16(0).u8(Amf0Marker.ObjectEnd)
+  }
+}
+
+/** The AMF0 bytes of `values`, one after another. */
+export function writeAmf0(...values: AmfValue[]): Buffer {
+  const writer = new Amf0Writer()
+  for (const value of values) writer.write(value)
+  return writer.done()
+}

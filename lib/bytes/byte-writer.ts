@@ -1,0 +1,80 @@
+/** The mirror of ByteReader: a buffer that grows as it is written. Integers are unsigned and big-endian. */
+export class ByteWriter {
+  #bytes: Buffer
+  #length = 0
+
+  constructor(expected = 256) {
+    this.#bytes = Buffer.allocUnsafe(expected)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  u8(value: number): this {
+    const at = this.#room(1)
+    this.#bytes[at] = value
+    return this
+  }
+
+  u16(value: number): this {
+    const at = this.#room(2)
+    this.#bytes.writeUInt16BE(value, at)
+    return this
+  }
+
+  i16(value: number): this {
+    const at = this.#room(2)
+    this.#bytes.writeInt16BE(value, at)
+    return this
+  }
+
+  u24(value: number): this {
+    const at = this.#room(3)
+    this.#bytes.writeUIntBE(value, at, 3)
+    return this
+  }
+
+  u32(value: number): this {
+    const at = this.#room(4)
+    this.#bytes.writeUInt32BE(value, at)
+    return this
+  }
+
+  f64(value: number): this {
+    const at = this.#room(8)
+    this.#bytes.writeDoubleBE(value, at)
+    return this
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#room(bytes.length)
+    this.#bytes.set(bytes, at)
+    return this
+  }
+
+  /** The bytes of `text` in UTF-8, without a length. */
+  utf8(text: string): this {
+    const length = Buffer.byteLength(text)
+    const at = this.#room(length)
+    this.#bytes.write(text, at, length, 'utf8')
+    return this
+  }
+
+  /** What was written, as a view of this writer's own buffer: write no more after it. */
+  done(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #room(length: number): number {
+    const at = this.#length
+    const end = at + length
+    if (end > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(end, this.#bytes.length * 2))
+      this.#bytes.copy(larger, 0, 0, at)
+      this.#bytes = larger
+    }
+    this.#length = end
+    return at
+  }
+}

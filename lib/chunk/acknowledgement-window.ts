@@ -1,0 +1,56 @@
+import type { Message } from '../message/message.ts'
+import { acknowledgement, type ProtocolControl, windowAcknowledgementSize } from './protocol-control.ts'
+
+export interface AcknowledgementWindowOptions {
+  /** Bytes received before the first chunk: 3073 after a handshake (RTMP 1.0, 5.2). */
+  received?: number
+  /**
+   * Acknowledge every so many bytes until the peer says its own window. There are encoders that never say one and yet stop
+   * when no Acknowledgement comes (SRS issues 795 and 818).
+   */
+  windowSize?: number
+}
+
+/** A peer that asks for a tighter one than this would have us answer every few packets. */
+const LEAST_WINDOW = 4096
+const DEFAULT_WINDOW = 2_500_000
+
+/**
+ * Counts what is received and says what is to be answered (RTMP 1.0, 5.4.3-5). Our own writing is never held for a peer's
+ * window: many peers never acknowledge, and the socket's own backpressure is the window that works.
+ */
+export class AcknowledgementWindow {
+  #received: number
+  #acknowledged: number
+  #windowSize: number
+  /** The window of our own that we last told the peer. */
+  #told: number | undefined
+
+  constructor({ received = 0, windowSize = DEFAULT_WINDOW }: AcknowledgementWindowOptions = {}) {
+    this.#received = received >>> 0
+    this.#acknowledged = this.#received
+    this.#windowSize = Math.max(windowSize, LEAST_WINDOW)
+  }
+
+  /** Counts `byteLength` more bytes; the Acknowledgement, when they cross the window. */
+  receive(byteLength: number): Message | undefined {
+    this.#received = (this.#received + byteLength) >>> 0
+    if ((this.#received - this.#acknowledged) >>> 0 < this.#windowSize) return undefined
+    this.#acknowledged = this.#received
+    return acknowledgement(this.#received)
+  }
+
+  /**
+   * Heeds the peer's Window Acknowledgement Size, and answers its Set Peer Bandwidth where that changes our window. A dynamic
+   * limit is taken for a hard one: nginx-rtmp sends it so, and every player answers it (captures/ffmpeg-play-vod).
+   */
+  heed(control: ProtocolControl): Message | undefined {
+    if (control.kind === 'WindowAcknowledgementSize') this.#windowSize = Math.max(control.windowSize, LEAST_WINDOW)
+    if (control.kind !== 'SetPeerBandwidth') return undefined
+    const { windowSize, limitType } = control
+    const wanted = limitType === 'soft' ? Math.min(windowSize, this.#told ?? windowSize) : windowSize
+    if (wanted === this.#told) return undefined
+    this.#told = wanted
+    return windowAcknowledgementSize(wanted)
+  }
+}

@@ -1,0 +1,29 @@
+import { Stage } from '../stream/stage.ts'
+import type { Chunk } from './chunk.ts'
+import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.ts'
+
+export type ChunkDecoderOptions = ChunkReaderOptions
+
+/**
+ * Bytes to Chunks (RTMP 1.0, 5.3), from the first byte after the handshake. Heeds Set Chunk Size and Abort as they pass, and
+ * passes them on. Bytes that are no chunk stream end it with a ProtocolError of layer `'chunk'`; a chunk that the end of the
+ * input cuts is a `'truncated'` event.
+ */
+export class ChunkDecoder extends Stage<Buffer, Chunk> {
+  readonly #reader: ChunkReader
+
+  constructor(options: ChunkDecoderOptions = {}) {
+    super({ layer: 'chunk', from: 'bytes' })
+    this.#reader = new ChunkReader(options)
+  }
+
+  protected override turn(bytes: Buffer): Iterable<Chunk> {
+    return this.#reader.chunks(bytes)
+  }
+
+  protected override last(): void {
+    this.tell(this.#reader.cut())
+  }
+}
+
+export const chunkDecoder = (options?: ChunkDecoderOptions): ChunkDecoder => new ChunkDecoder(options)

@@ -1,0 +1,319 @@
+import { ByteCollector } from '../bytes/byte-collector.ts'
+import { ProtocolError, type RtmpErrorCode, type Truncated } from '../errors.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import {
+  type Chunk,
+  type ChunkFormat,
+  type ChunkHeader,
+  DEFAULT_CHUNK_SIZE,
+  EXTENDED_TIMESTAMP,
+  MAX_CHUNK_HEADER_LENGTH
+} from './chunk.ts'
+import {
+  isProtocolControlType,
+  type ProtocolControl,
+  protocolControlLength,
+  readProtocolControl
+} from './protocol-control.ts'
+
+export interface ChunkReaderOptions {
+  limits?: Partial<Limits>
+  /**
+   * Refuse chunk streams that open with format 1, 2 or 3. By default the header they build on is all zeros: librtmp opens
+   * chunk stream 2 with a format 1 Acknowledgement (captures/rtmpdump-play-live), and so does OBS.
+   */
+  strict?: boolean
+}
+
+/** What is remembered of one chunk stream. */
+interface ChunkStream {
+  /** Of the message in progress, else of the last one; its format is that of the chunk that began the message. */
+  header: ChunkHeader
+  /** What a message that begins with format 3 adds to the timestamp. */
+  delta: number
+  /** The extended timestamp field as it was sent; undefined where 24 bits were enough. */
+  extended: number | undefined
+  /** Whether this peer repeats that field on format 3, as it must; undefined until its bytes have told. */
+  repeats: boolean | undefined
+  /** Bytes of the message in progress that are still to come. */
+  left: number
+  /** The first bytes of a protocol control message. */
+  control: Buffer | undefined
+}
+
+const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * Reads a chunk stream (RTMP 1.0, 5.3): bytes in, runs of message payload out. It is a cursor: `feed` bytes, then `next` for
+ * as long as it says true, and between two calls its fields tell what was found. `chunks` and `chunk` put the runs together
+ * to whole Chunks. It heeds Set Chunk Size and Abort as they pass (5.4.1, 5.4.2).
+ */
+export class ChunkReader {
+  readonly #limits: Limits
+  readonly #strict: boolean
+  readonly #streams = new Map<number, ChunkStream>()
+  #chunkSize = DEFAULT_CHUNK_SIZE
+  /** How many chunk streams hold an unfinished message. */
+  #open = 0
+
+  #at = 0
+  /** The beginning of a header that the last input cut. */
+  #seam: Buffer = NO_BYTES
+  /** The stream of the chunk in progress, and its payload still to come. */
+  #stream: ChunkStream | undefined
+  #chunkLeft = 0
+  #headerLength = 0
+  /** Bytes that were fed before `source`. */
+  #before = 0
+
+  /** The chunk that `chunk` is putting together, when its bytes come in several inputs. */
+  #gathering: ByteCollector | undefined
+  #gatheredLength = 0
+
+  /** The run of payload that `next` found: source[start..end). */
+  source: Buffer = NO_BYTES
+  start = 0
+  end = 0
+  /** The header of its message; its format is that of the message's first chunk. */
+  header!: ChunkHeader
+  /** The format of its chunk. */
+  format: ChunkFormat = 0
+  /** Bytes of the wire that this run accounts for: its own, and the header's when it is the first of its chunk. */
+  byteLength = 0
+  /** Whether the run ends its chunk. */
+  chunkEnd = false
+  /** Whether the run ends its message. */
+  last = false
+  /** What the message says, when the run ends a protocol control message. */
+  control: ProtocolControl | undefined
+
+  constructor(options: ChunkReaderOptions = {}) {
+    this.#limits = limitsWith(options.limits)
+    this.#strict = options.strict ?? false
+  }
+
+  /** The bytes a chunk of the peer may carry at this moment. */
+  get chunkSize(): number {
+    return this.#chunkSize
+  }
+
+  /** Bytes read, the cut header in the seam not counted. */
+  get offset(): number {
+    return this.#before + this.#at - this.#seam.length
+  }
+
+  /** Gives it the next bytes, once `next` has said false about the last ones. */
+  feed(bytes: Buffer): void {
+    this.#before += this.source.length
+    this.source = bytes
+    this.#at = 0
+  }
+
+  /**
+   * Goes to the next run of payload; false when more bytes are needed.
+   * @throws ProtocolError `ERR_RTMP_CHUNK_*`, `ERR_RTMP_CONTROL_LENGTH`, `ERR_RTMP_MESSAGE_TOO_LONG`.
+   */
+  next(): boolean {
+    if (this.#stream === undefined && !this.#readHeader()) return false
+    const stream = this.#stream!
+    const run = Math.min(this.#chunkLeft, this.source.length - this.#at)
+    if (run === 0 && this.#chunkLeft > 0) return false
+    this.header = stream.header
+    this.start = this.#at
+    this.end = this.#at += run
+    this.byteLength = this.#headerLength + run
+    this.#headerLength = 0
+    this.#chunkLeft -= run
+    this.chunkEnd = this.#chunkLeft === 0
+    if (this.chunkEnd) this.#stream = undefined
+    stream.left -= run
+    this.last = stream.left === 0
+    if (this.last && stream.header.length > 0) this.#open--
+    this.control = stream.control === undefined ? undefined : this.#readControl(stream, stream.control)
+    return true
+  }
+
+  /** The next whole chunk; undefined when more bytes are needed. */
+  chunk(): Chunk | undefined {
+    while (this.next()) {
+      if (this.chunkEnd && this.#gathering === undefined) {
+        return this.#whole(this.source.subarray(this.start, this.end), this.byteLength)
+      }
+      this.#gathering ??= new ByteCollector(this.end - this.start + this.#chunkLeft)
+      this.#gathering.add(this.source, this.start, this.end)
+      this.#gatheredLength += this.byteLength
+      if (this.chunkEnd) return this.#gathered(this.#gathering)
+    }
+    return undefined
+  }
+
+  /** Feeds `bytes` and gives the chunks that end in them. */
+  *chunks(bytes: Buffer): Generator<Chunk, void> {
+    this.feed(bytes)
+    for (let chunk = this.chunk(); chunk !== undefined; chunk = this.chunk()) yield chunk
+  }
+
+  /** At the end of the input: what was cut by it, if anything was. */
+  cut(): Truncated | undefined {
+    let missing = this.#seam.length > 0 ? 1 : 0
+    for (const { left } of this.#streams.values()) missing += left
+    return missing === 0 ? undefined : { layer: 'chunk', offset: this.#before + this.source.length, missing }
+  }
+
+  #whole(payload: Buffer, byteLength: number): Chunk {
+    const header = this.header.format === this.format ? this.header : { ...this.header, format: this.format }
+    const chunk = { header, payload, last: this.last, byteLength }
+    return this.control === undefined ? chunk : { ...chunk, control: this.control }
+  }
+
+  #gathered(collector: ByteCollector): Chunk {
+    const chunk = this.#whole(collector.taken(), this.#gatheredLength)
+    this.#gathering = undefined
+    this.#gatheredLength = 0
+    return chunk
+  }
+
+  #readHeader(): boolean {
+    const cut = this.#seam.length
+    const bytes =
+      cut === 0 ? this.source : Buffer.concat([this.#seam, this.source.subarray(0, MAX_CHUNK_HEADER_LENGTH)])
+    const at = cut === 0 ? this.#at : 0
+    const length = this.#parse(bytes, at)
+    if (length === 0) {
+      this.#seam = at === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(at))
+      this.#at = this.source.length
+      return false
+    }
+    this.#at += length - cut
+    this.#seam = NO_BYTES
+    this.#headerLength = length
+    return true
+  }
+
+  /** Reads the header at `at`; its length, or 0, and nothing changed, while it is not all there. */
+  #parse(bytes: Buffer, at: number): number {
+    const room = bytes.length - at
+    if (room === 0) return 0
+    const format = (bytes[at]! >> 6) as ChunkFormat
+    let id = bytes[at]! & 0x3f
+    let length = 1
+    if (id < 2) {
+      length = 2 + id
+      if (room < length) return 0
+      id = 64 + bytes[at + 1]! + (id === 0 ? 0 : bytes[at + 2]! * 256)
+    }
+    const fields = at + length
+    length += MESSAGE_HEADER_LENGTH[format]
+    if (room < length) return 0
+
+    const known = this.#streams.get(id)
+    if (format === 3) {
+      const repeated = known?.extended === undefined ? 0 : repeatedTimestamp(known, bytes, at + length)
+      if (repeated === undefined) return 0
+      if (known?.extended !== undefined) known.repeats = repeated > 0
+      this.#begin(this.#chunkStream(known, id, format), format, undefined)
+      return length + repeated
+    }
+
+    const field = bytes.readUIntBE(fields, 3)
+    const extended = field === EXTENDED_TIMESTAMP
+    if (extended && room < length + 4) return 0
+    if (known !== undefined && known.left > 0) this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${id}`)
+    const stream = this.#chunkStream(known, id, format)
+    stream.extended = extended ? bytes.readUInt32BE(at + length) : undefined
+    stream.delta = stream.extended ?? field
+    this.#begin(stream, format, { bytes, fields })
+    return extended ? length + 4 : length
+  }
+
+  #chunkStream(known: ChunkStream | undefined, chunkStreamId: number, format: ChunkFormat): ChunkStream {
+    if (known !== undefined) return known
+    if (format !== 0 && this.#strict)
+      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format} on ${chunkStreamId}`)
+    const header = { format: 0 as const, chunkStreamId, timestamp: 0, length: 0, type: 0, messageStreamId: 0 }
+    const stream = { header, delta: 0, extended: undefined, repeats: undefined, left: 0, control: undefined }
+    this.#streams.set(chunkStreamId, stream)
+    return stream
+  }
+
+  /** A chunk begins on `stream`, and with it a message unless one is in progress. */
+  #begin(stream: ChunkStream, format: ChunkFormat, at: { bytes: Buffer; fields: number } | undefined): void {
+    if (stream.left === 0) {
+      const { chunkStreamId, timestamp, length, type, messageStreamId } = stream.header
+      const header = {
+        format,
+        chunkStreamId,
+        timestamp: format === 0 ? stream.delta : (timestamp + stream.delta) >>> 0,
+        length: format < 2 ? at!.bytes.readUIntBE(at!.fields + 3, 3) : length,
+        type: format < 2 ? at!.bytes[at!.fields + 6]! : type,
+        messageStreamId: format === 0 ? at!.bytes.readUInt32LE(at!.fields + 7) : messageStreamId
+      }
+      this.#admit(header)
+      stream.header = header
+      stream.left = header.length
+      stream.control = isProtocolControlType(header.type) ? Buffer.alloc(protocolControlLength(header.type)) : undefined
+    }
+    this.format = format
+    this.#stream = stream
+    this.#chunkLeft = Math.min(stream.left, this.#chunkSize)
+  }
+
+  #admit({ length, type, chunkStreamId }: ChunkHeader): void {
+    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
+    if (isProtocolControlType(type) && length < protocolControlLength(type)) {
+      this.#fail('ERR_RTMP_CONTROL_LENGTH', `type ${type} with ${length} bytes`)
+    }
+    if (length > 0 && ++this.#open > this.#limits.chunkStreams) {
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `${chunkStreamId} is one too many`)
+    }
+  }
+
+  #readControl(stream: ChunkStream, body: Buffer): ProtocolControl | undefined {
+    const { length, type } = stream.header
+    const from = length - stream.left - (this.end - this.start)
+    if (from < body.length) this.source.copy(body, from, this.start, this.end)
+    if (!this.last) return undefined
+    stream.control = undefined
+    const control = readProtocolControl(type, body, this.offset)
+    if (control.kind === 'SetChunkSize') this.#chunkSize = control.chunkSize
+    if (control.kind === 'Abort') this.#abort(control.chunkStreamId)
+    return control
+  }
+
+  /** Forgets the message in progress; timestamp and delta stay as they are (errata 6). */
+  #abort(chunkStreamId: number): void {
+    const stream = this.#streams.get(chunkStreamId)
+    if (stream === undefined || stream.left === 0) return
+    stream.left = 0
+    this.#open--
+  }
+
+  #fail(code: RtmpErrorCode, detail: string): never {
+    throw new ProtocolError(code, { layer: 'chunk', offset: this.offset, detail })
+  }
+}
+
+/**
+ * How long the extended timestamp of a format 3 chunk is: 4, or 0 for a peer that leaves it out; undefined while the bytes
+ * at hand cannot tell. It must be there (errata 5.1), and ffmpeg, nginx-rtmp and GStreamer write it (captures/extts-*); old
+ * librtmp and OBS before 30.1 did not (obs-studio pull request 10097). So the first format 3 chunk of a chunk stream is
+ * compared with what may stand there: the field as it was, or the absolute timestamp. What it shows holds from then on, for
+ * a payload may well begin with the very same bytes.
+ */
+function repeatedTimestamp(stream: ChunkStream, bytes: Buffer, at: number): 0 | 4 | undefined {
+  const there = Math.min(4, bytes.length - at)
+  if (stream.repeats === false) return 0
+  if (stream.repeats === true) return there < 4 ? undefined : 4
+  const absolute = stream.header.timestamp
+  for (const value of [stream.extended!, absolute, (absolute + stream.delta) >>> 0]) {
+    if (!startsWith(bytes, at, there, value)) continue
+    return there < 4 ? undefined : 4
+  }
+  return 0
+}
+
+function startsWith(bytes: Buffer, at: number, length: number, value: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== ((value >>> (24 - 8 * i)) & 0xff)) return false
+  return true
+}

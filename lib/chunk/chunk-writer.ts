@@ -1,0 +1,121 @@
+import {
+  type Chunk,
+  type ChunkFormat,
+  type ChunkHeader,
+  EXTENDED_TIMESTAMP,
+  MAX_CHUNK_HEADER_LENGTH,
+  MAX_CHUNK_STREAM_ID,
+  MIN_CHUNK_STREAM_ID
+} from './chunk.ts'
+
+/** What was last written on a chunk stream. */
+interface Sent {
+  timestamp: number
+  /** What a reader adds when a message begins with format 3: after format 0 that is the timestamp itself (5.3.1.2.4). */
+  delta: number
+  /** The extended timestamp field, which every format 3 chunk repeats; undefined where 24 bits were enough. */
+  extended: number | undefined
+  length: number
+  type: number
+  messageStreamId: number
+  /** Bytes of the message that are still to be written. */
+  left: number
+}
+
+/**
+ * Writes chunks (RTMP 1.0, 5.3), the mirror of ChunkReader. It leaves out of each header what the chunk stream's last one
+ * said; a chunk that names its format gets it where that tells the truth. It never begins a message with format 3 of its own
+ * accord, nor writes a delta of 2^24 or more, for readers differ about both: such a message begins with format 0.
+ */
+export class ChunkWriter {
+  readonly #sent = new Map<number, Sent>()
+
+  /**
+   * The bytes of one chunk. Its payload must be as long as the chunk size in force wants it: MessageWriter cuts it so.
+   * @throws RangeError for a chunk that no reader could understand: a chunk stream id outside 2 to 65599, a number that its
+   *   field does not hold, a payload beyond the message's length, another message in the middle of one.
+   */
+  write(chunk: Chunk): Buffer {
+    const bytes = Buffer.allocUnsafe(MAX_CHUNK_HEADER_LENGTH + chunk.payload.length)
+    const end = this.put(bytes, 0, chunk.header, chunk.payload, 0, chunk.payload.length)
+    return bytes.subarray(0, end)
+  }
+
+  /** Writes the chunk of payload[start..end) into `bytes` at `at`, and says where it ends. */
+  put(bytes: Buffer, at: number, header: ChunkHeader, payload: Buffer, start: number, end: number): number {
+    const before = this.#sent.get(header.chunkStreamId)
+    const length = end - start
+    const continues = before !== undefined && before.left > 0
+    const sent = continues ? this.#continued(before, header) : begun(before, header)
+    if (length > sent.state.left)
+      throw new RangeError(`a chunk of ${length} bytes where its message has ${sent.state.left} left`)
+    if (!continues) this.#sent.set(header.chunkStreamId, sent.state)
+    sent.state.left -= length
+    let to = putBasicHeader(bytes, at, sent.format, header.chunkStreamId)
+    to = putMessageHeader(bytes, to, sent.format, sent.state)
+    payload.copy(bytes, to, start, end)
+    return to + length
+  }
+
+  #continued(state: Sent, header: ChunkHeader): { format: ChunkFormat; state: Sent } {
+    if (
+      state.timestamp !== header.timestamp ||
+      state.length !== header.length ||
+      state.type !== header.type ||
+      state.messageStreamId !== header.messageStreamId
+    ) {
+      throw new RangeError(`chunk stream ${header.chunkStreamId} is in the middle of another message`)
+    }
+    return { format: 3, state }
+  }
+}
+
+/** The state after a message has begun, and the format its first chunk takes. */
+function begun(before: Sent | undefined, header: ChunkHeader): { format: ChunkFormat; state: Sent } {
+  const { timestamp, length, type, messageStreamId } = checked(header)
+  const delta = before === undefined ? 0 : (timestamp - before.timestamp) >>> 0
+  const shortest = before === undefined ? 0 : shortestFormat(before, header, delta)
+  const chosen = shortest === 0 || delta >= EXTENDED_TIMESTAMP ? 0 : Math.min(shortest, 2)
+  const format = Math.min(header.format ?? chosen, shortest) as ChunkFormat
+  const field = format === 0 ? timestamp : delta
+  const extended = field >= EXTENDED_TIMESTAMP ? field : undefined
+  return { format, state: { timestamp, delta: field, extended, length, type, messageStreamId, left: length } }
+}
+
+/** The most a header may leave out and still tell the truth to a reader that saw `before`. */
+function shortestFormat(before: Sent, header: ChunkHeader, delta: number): ChunkFormat {
+  if (header.messageStreamId !== before.messageStreamId) return 0
+  if (header.length !== before.length || header.type !== before.type) return 1
+  return delta === before.delta ? 3 : 2
+}
+
+function checked(header: ChunkHeader): ChunkHeader {
+  const { chunkStreamId, timestamp, length, type, messageStreamId } = header
+  within('chunk stream id', chunkStreamId, MIN_CHUNK_STREAM_ID, MAX_CHUNK_STREAM_ID)
+  within('timestamp', timestamp, 0, 0xffffffff)
+  within('message length', length, 0, 0xffffff)
+  within('message type', type, 0, 0xff)
+  within('message stream id', messageStreamId, 0, 0xffffffff)
+  return header
+}
+
+function within(name: string, value: number, least: number, most: number): void {
+  if (!(Number.isInteger(value) && value >= least && value <= most)) {
+    throw new RangeError(`${name} ${value} is not a whole number from ${least} to ${most}`)
+  }
+}
+
+/** One byte for 2 to 63, two up to 319, three up to 65599, the last form little-endian (errata 4.1). */
+function putBasicHeader(bytes: Buffer, at: number, format: ChunkFormat, chunkStreamId: number): number {
+  if (chunkStreamId < 64) return bytes.writeUInt8((format << 6) | chunkStreamId, at)
+  if (chunkStreamId < 320) return bytes.writeUInt8(chunkStreamId - 64, bytes.writeUInt8(format << 6, at))
+  return bytes.writeUInt16LE(chunkStreamId - 64, bytes.writeUInt8((format << 6) | 1, at))
+}
+
+function putMessageHeader(bytes: Buffer, at: number, format: ChunkFormat, state: Sent): number {
+  let to = at
+  if (format < 3) to = bytes.writeUIntBE(state.extended === undefined ? state.delta : EXTENDED_TIMESTAMP, to, 3)
+  if (format < 2) to = bytes.writeUInt8(state.type, bytes.writeUIntBE(state.length, to, 3))
+  if (format === 0) to = bytes.writeUInt32LE(state.messageStreamId, to)
+  return state.extended === undefined ? to : bytes.writeUInt32BE(state.extended, to)
+}

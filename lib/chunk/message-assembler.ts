@@ -1,0 +1,32 @@
+import type { Message } from '../message/message.ts'
+import { Stage } from '../stream/stage.ts'
+import type { Chunk } from './chunk.ts'
+import { MessageReader, type MessageReaderOptions } from './message-reader.ts'
+
+export type MessageAssemblerOptions = MessageReaderOptions
+
+/**
+ * Chunks to Messages (RTMP 1.0, 5.3): every message, protocol control messages too. An Abort drops what it names. More bytes
+ * in unfinished messages than `limits` allow end it with a ProtocolError of layer `'message'`; messages that the end of the
+ * input leaves unfinished are a `'truncated'` event.
+ */
+export class MessageAssembler extends Stage<Chunk, Message> {
+  readonly #reader: MessageReader
+
+  constructor(options: MessageAssemblerOptions = {}) {
+    super({ layer: 'message' })
+    this.#reader = new MessageReader(options)
+  }
+
+  protected override turn({ header, payload, last, control }: Chunk): void {
+    if (control !== undefined) this.#reader.heed(control)
+    const message = this.#reader.add(header, payload, 0, payload.length, last)
+    if (message !== undefined) this.push(message)
+  }
+
+  protected override last(): void {
+    this.tell(this.#reader.cut())
+  }
+}
+
+export const messageAssembler = (options?: MessageAssemblerOptions): MessageAssembler => new MessageAssembler(options)

@@ -1,0 +1,107 @@
+import { ProtocolError } from '../errors.ts'
+import { type Message, MessageTypeId } from '../message/message.ts'
+import { CONTROL_CHUNK_STREAM_ID, MAX_CHUNK_SIZE } from './chunk.ts'
+
+/** How a Set Peer Bandwidth is meant: RTMP 1.0, 5.4.5. */
+export type LimitType = 'hard' | 'soft' | 'dynamic'
+
+const limitTypes: readonly LimitType[] = ['hard', 'soft', 'dynamic']
+
+/** The messages that steer one hop of the chunk stream itself (RTMP 1.0, 5.4). */
+export type ProtocolControl =
+  | { readonly kind: 'SetChunkSize'; readonly chunkSize: number }
+  | { readonly kind: 'Abort'; readonly chunkStreamId: number }
+  | { readonly kind: 'Acknowledgement'; readonly sequenceNumber: number }
+  | { readonly kind: 'WindowAcknowledgementSize'; readonly windowSize: number }
+  | { readonly kind: 'SetPeerBandwidth'; readonly windowSize: number; readonly limitType: LimitType }
+
+/** Whether messages of this type belong to one hop and are never forwarded: 1, 2, 3, 5 and 6. */
+export function isProtocolControlType(type: number): boolean {
+  return (
+    type >= MessageTypeId.SetChunkSize && type <= MessageTypeId.SetPeerBandwidth && type !== MessageTypeId.UserControl
+  )
+}
+
+/** Bytes of the fields of a protocol control message. */
+export const protocolControlLength = (type: number): number => (type === MessageTypeId.SetPeerBandwidth ? 5 : 4)
+
+/**
+ * Reads the body of a protocol control message; bytes behind its fields are passed over.
+ * @throws ProtocolError `ERR_RTMP_CONTROL_LENGTH` for a body too short, `ERR_RTMP_CHUNK_SIZE` for a chunk size of 0.
+ */
+export function readProtocolControl(type: number, body: Buffer, offset = 0): ProtocolControl {
+  if (body.length < protocolControlLength(type)) {
+    const detail = `type ${type} with ${body.length} bytes`
+    throw new ProtocolError('ERR_RTMP_CONTROL_LENGTH', { layer: 'chunk', offset, detail })
+  }
+  const value = body.readUInt32BE(0)
+  switch (type) {
+    case MessageTypeId.SetChunkSize: {
+      const chunkSize = Math.min(value & 0x7fffffff, MAX_CHUNK_SIZE)
+      if (chunkSize === 0) throw new ProtocolError('ERR_RTMP_CHUNK_SIZE', { layer: 'chunk', offset })
+      return { kind: 'SetChunkSize', chunkSize }
+    }
+    case MessageTypeId.Abort:
+      return { kind: 'Abort', chunkStreamId: value }
+    case MessageTypeId.Acknowledgement:
+      return { kind: 'Acknowledgement', sequenceNumber: value }
+    case MessageTypeId.WindowAcknowledgementSize:
+      return { kind: 'WindowAcknowledgementSize', windowSize: value }
+    case MessageTypeId.SetPeerBandwidth:
+      return { kind: 'SetPeerBandwidth', windowSize: value, limitType: limitTypes[body[4]!] ?? 'dynamic' }
+    default:
+      throw new RangeError(`message type ${type} is no protocol control message`)
+  }
+}
+
+/**
+ * The message that says so, on chunk stream 2 and message stream 0 (RTMP 1.0, 5.4).
+ * @throws RangeError for a chunk size outside 1 to 16777215, or a number that 32 bits do not hold.
+ */
+export function protocolControlMessage(control: ProtocolControl): Message {
+  const payload = Buffer.alloc(control.kind === 'SetPeerBandwidth' ? 5 : 4)
+  switch (control.kind) {
+    case 'SetChunkSize':
+      if (!(control.chunkSize >= 1 && control.chunkSize <= MAX_CHUNK_SIZE))
+        throw new RangeError(`chunk size ${control.chunkSize}`)
+      payload.writeUInt32BE(control.chunkSize)
+      break
+    case 'Abort':
+      payload.writeUInt32BE(control.chunkStreamId)
+      break
+    case 'Acknowledgement':
+      payload.writeUInt32BE(control.sequenceNumber)
+      break
+    case 'SetPeerBandwidth':
+      payload.writeUInt32BE(control.windowSize)
+      payload[4] = limitTypes.indexOf(control.limitType)
+      break
+    case 'WindowAcknowledgementSize':
+      payload.writeUInt32BE(control.windowSize)
+  }
+  return {
+    type: MessageTypeId[control.kind],
+    messageStreamId: 0,
+    chunkStreamId: CONTROL_CHUNK_STREAM_ID,
+    timestamp: 0,
+    payload
+  }
+}
+
+/** From now on our chunks carry up to this many bytes: 1 to 16777215 (RTMP 1.0, 5.4.1). */
+export const setChunkSize = (chunkSize: number): Message => protocolControlMessage({ kind: 'SetChunkSize', chunkSize })
+
+/** The unfinished message of this chunk stream will not be finished (RTMP 1.0, 5.4.2). */
+export const abort = (chunkStreamId: number): Message => protocolControlMessage({ kind: 'Abort', chunkStreamId })
+
+/** So many bytes were received, modulo 2^32, the handshake's included (RTMP 1.0, 5.4.3). */
+export const acknowledgement = (sequenceNumber: number): Message =>
+  protocolControlMessage({ kind: 'Acknowledgement', sequenceNumber })
+
+/** Acknowledge whenever so many bytes have come (RTMP 1.0, 5.4.4). */
+export const windowAcknowledgementSize = (windowSize: number): Message =>
+  protocolControlMessage({ kind: 'WindowAcknowledgementSize', windowSize })
+
+/** Send no more than so many bytes ahead of my acknowledgements (RTMP 1.0, 5.4.5). */
+export const setPeerBandwidth = (windowSize: number, limitType: LimitType = 'dynamic'): Message =>
+  protocolControlMessage({ kind: 'SetPeerBandwidth', windowSize, limitType })

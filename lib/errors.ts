@@ -1,0 +1,86 @@
+/**
+ * Every code the library can end with, and what it says. The table is the documentation: a code is stable, its sentence is not.
+ */
+export const errorCodes = {
+  ERR_RTMP_TRUNCATED: 'a value ends before its bytes do',
+  ERR_RTMP_HANDSHAKE_VERSION: 'the first byte names no handshake version that is spoken here',
+  ERR_RTMP_HANDSHAKE_TIMEOUT: 'the handshake was not over in time',
+  ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM: 'a chunk of format 1, 2 or 3 opens a chunk stream that has no header yet',
+  ERR_RTMP_CHUNK_UNFINISHED_MESSAGE: 'a new message header interrupts an unfinished message of its chunk stream',
+  ERR_RTMP_CHUNK_TOO_MANY_STREAMS: 'more chunk streams hold an unfinished message than limits.chunkStreams',
+  ERR_RTMP_CHUNK_SIZE: 'Set Chunk Size asks for 0 bytes',
+  ERR_RTMP_CONTROL_LENGTH: 'a protocol control message is too short for its fields',
+  ERR_RTMP_MESSAGE_TOO_LONG: 'a message announces more bytes than limits.messageBytes',
+  ERR_RTMP_BUFFERED_TOO_MUCH: 'unfinished messages hold more bytes than limits.bufferedBytes',
+  ERR_RTMP_AGGREGATE: 'an Aggregate message whose parts do not fit its body',
+  ERR_RTMP_COMMAND: 'a command message that names no command or no transaction',
+  ERR_RTMP_AMF_MARKER: 'a byte that is no AMF0 type marker',
+  ERR_RTMP_AMF_REFERENCE: 'an AMF0 reference to an object that was not sent',
+  ERR_RTMP_AMF_COUNT: 'an AMF0 array counts more values than there are bytes',
+  ERR_RTMP_AMF_DEPTH: 'AMF values are nested deeper than limits.amfDepth',
+  ERR_RTMP_AMF_NODES: 'AMF values are more in number than limits.amfNodes',
+  ERR_RTMP_AMF3_UNSUPPORTED: 'the value switches to AMF3, which is not read yet',
+  ERR_RTMP_FLV_HEADER: 'the bytes do not begin with an FLV header',
+  ERR_RTMP_FLV_TAG: 'an FLV tag of an unknown form',
+  ERR_RTMP_PREMATURE_CLOSE: 'a stage was closed before its end'
+} as const
+
+export type RtmpErrorCode = keyof typeof errorCodes
+
+/** The base of every error this library makes. Test `code`, not the class: copies of a package differ, codes do not. */
+export class RtmpError extends Error {
+  override readonly name: string = 'RtmpError'
+  readonly code: RtmpErrorCode
+
+  constructor(code: RtmpErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail === undefined ? errorCodes[code] : `${errorCodes[code]}: ${detail}`, options)
+    this.code = code
+  }
+}
+
+/** The part of the protocol that found the fault. */
+export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv'
+
+export interface ProtocolErrorFields {
+  layer: LayerName
+  /** Where it was found: bytes from the first one this layer was given. */
+  offset: number
+  /** Whose fault it is: the bytes of the `'peer'`, or what we were about to send (`'us'`). */
+  by?: 'peer' | 'us'
+  detail?: string
+}
+
+/** Bytes that break the protocol. Says which layer found it, at which byte, and whose fault it is. */
+export class ProtocolError extends RtmpError {
+  override readonly name = 'ProtocolError'
+  readonly layer: LayerName
+  readonly offset: number
+  readonly by: 'peer' | 'us'
+
+  constructor(code: RtmpErrorCode, { layer, offset, by = 'peer', detail }: ProtocolErrorFields) {
+    super(code, `${detail === undefined ? '' : `${detail}, `}${layer} layer, byte ${offset}`)
+    this.layer = layer
+    this.offset = offset
+    this.by = by
+  }
+}
+
+/**
+ * What a `'truncated'` event tells: the input ended inside something. Bytes that are wrong are an error; bytes that are
+ * missing at the end are not, for a peer may leave at any moment.
+ */
+export interface Truncated {
+  readonly layer: LayerName
+  /** Bytes read of this layer's input. */
+  readonly offset: number
+  /** Bytes that were still to come, as far as they were announced; at least 1. */
+  readonly missing: number
+}
+
+/** `error` as an Error that names the layer it was thrown in, unless it names one already. */
+export function inLayer(layer: string, error: unknown): Error {
+  const named = error instanceof Error ? error : new Error(String(error))
+  if (!('layer' in named) && Object.isExtensible(named))
+    Object.defineProperty(named, 'layer', { value: layer, enumerable: true })
+  return named
+}

@@ -1,0 +1,148 @@
+import { ByteQueue } from '../bytes/byte-queue.ts'
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { ProtocolError, type RtmpErrorCode, type Truncated } from '../errors.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import type { Message } from '../message/message.ts'
+import {
+  FLV_HEADER_LENGTH,
+  FLV_TAG_HEADER_LENGTH,
+  type FlvTracks,
+  flvTracks,
+  mediaChunkStreamId,
+  PREVIOUS_TAG_SIZE_LENGTH
+} from './flv-tag.ts'
+
+export interface FlvReaderOptions {
+  limits?: Partial<Limits>
+  /** Told once, when the file's header has been read. */
+  onHeader?: (tracks: FlvTracks) => void
+  /** Told of each PreviousTagSize that is not the size of the tag ahead of it; reading goes on. */
+  onPreviousTagSize?: (mismatch: PreviousTagSizeMismatch) => void
+}
+
+/** A tag size that lies; Red5 writes such files. */
+export interface PreviousTagSizeMismatch {
+  readonly offset: number
+  readonly expected: number
+  readonly found: number
+}
+
+/** A header longer than this is not a header: FLV 10.1 knows 9 bytes. */
+const MAX_HEADER_LENGTH = 64 * 1024
+/** The kinds of tag: audio, video, AMF3 script (Enhanced RTMP v2), script. The bit above them says that one is encrypted. */
+const TAG_TYPES: readonly number[] = [8, 9, 15, 18]
+const TAG_TYPE_BITS = 0x1f
+
+/** Reads an FLV file (FLV 10.1, Annex E), the tags of which are messages under another header. */
+export class FlvReader {
+  readonly #limits: Limits
+  readonly #options: FlvReaderOptions
+  readonly #queue = new ByteQueue()
+  #offset = 0
+  /** What the next bytes are: reading is a walk of header, size, tag, size, tag ... */
+  #next: () => Message | undefined | false = () => this.#header()
+  /** Bytes that the part we are in still wants; for what is cut. */
+  #wanted = FLV_HEADER_LENGTH
+  #tagSize = 0
+  #tag: Omit<Message, 'payload'> | undefined
+  /** Whether we are between two tags, where a file may end. */
+  #between = false
+
+  constructor(options: FlvReaderOptions = {}) {
+    this.#options = options
+    this.#limits = limitsWith(options.limits)
+  }
+
+  /**
+   * Takes the next bytes and gives the messages that end in them.
+   * @throws ProtocolError `ERR_RTMP_FLV_HEADER`, `ERR_RTMP_FLV_TAG`, `ERR_RTMP_MESSAGE_TOO_LONG`.
+   */
+  *messages(bytes: Buffer): Generator<Message, void> {
+    this.#queue.push(bytes)
+    for (;;) {
+      const made = this.#next()
+      if (made === false) return
+      if (made !== undefined) yield made
+    }
+  }
+
+  /** At the end of the input: what was cut by it, if anything was. */
+  cut(): Truncated | undefined {
+    const missing = this.#wanted - this.#queue.length
+    if (this.#between && this.#queue.length === 0) return undefined
+    return { layer: 'flv', offset: this.#offset + this.#queue.length, missing }
+  }
+
+  #take(length: number): ByteReader | undefined {
+    this.#wanted = length
+    const taken = this.#queue.take(length)
+    if (taken === undefined) return undefined
+    this.#offset += length
+    return new ByteReader(taken, 'flv')
+  }
+
+  #header(): undefined | false {
+    for (let i = 0; i < Math.min(3, this.#queue.length); i++) {
+      if (this.#queue.at(i) !== 'FLV'.charCodeAt(i)) this.#fail('ERR_RTMP_FLV_HEADER', 'it begins otherwise')
+    }
+    const header = this.#take(FLV_HEADER_LENGTH)
+    if (header === undefined) return false
+    const flags = header.bytes[4]!
+    const length = header.bytes.readUInt32BE(5)
+    if (length < FLV_HEADER_LENGTH || length > MAX_HEADER_LENGTH)
+      this.#fail('ERR_RTMP_FLV_HEADER', `its length is ${length}`)
+    this.#options.onHeader?.(flvTracks(flags))
+    this.#next = () => this.#skip(length - FLV_HEADER_LENGTH)
+    return undefined
+  }
+
+  #skip(length: number): undefined | false {
+    if (this.#take(length) === undefined) return false
+    this.#next = () => this.#previousTagSize()
+    this.#between = true
+    return undefined
+  }
+
+  #previousTagSize(): undefined | false {
+    const size = this.#take(PREVIOUS_TAG_SIZE_LENGTH)
+    if (size === undefined) return false
+    const found = size.u32()
+    if (found !== this.#tagSize) {
+      this.#options.onPreviousTagSize?.({
+        offset: this.#offset - PREVIOUS_TAG_SIZE_LENGTH,
+        expected: this.#tagSize,
+        found
+      })
+    }
+    this.#next = () => this.#tagHeader()
+    this.#between = true
+    return undefined
+  }
+
+  #tagHeader(): undefined | false {
+    const header = this.#take(FLV_TAG_HEADER_LENGTH)
+    if (header === undefined) return false
+    const type = header.u8()
+    if (!TAG_TYPES.includes(type & TAG_TYPE_BITS)) this.#fail('ERR_RTMP_FLV_TAG', `type ${type}`)
+    const length = header.u24()
+    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
+    const timestamp = header.u24() + header.u8() * 0x1000000
+    this.#tag = { type, messageStreamId: 0, chunkStreamId: mediaChunkStreamId(type), timestamp }
+    this.#tagSize = FLV_TAG_HEADER_LENGTH + length
+    this.#between = false
+    this.#next = () => this.#body(length)
+    return undefined
+  }
+
+  #body(length: number): Message | false {
+    const body = this.#take(length)
+    if (body === undefined) return false
+    this.#between = true
+    this.#next = () => this.#previousTagSize()
+    return { ...this.#tag!, payload: body.bytes }
+  }
+
+  #fail(code: RtmpErrorCode, detail: string): never {
+    throw new ProtocolError(code, { layer: 'flv', offset: this.#offset, detail })
+  }
+}

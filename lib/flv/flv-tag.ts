@@ -1,0 +1,52 @@
+import type { Message } from '../message/message.ts'
+import { MessageTypeId } from '../message/message.ts'
+
+/** 'FLV', version, flags, length of the header (FLV 10.1, E.2); behind it the first PreviousTagSize, 0. */
+export const FLV_HEADER_LENGTH = 9
+export const PREVIOUS_TAG_SIZE_LENGTH = 4
+/** Type, length, timestamp and its upper byte, stream id 0 (FLV 10.1, E.4.1). */
+export const FLV_TAG_HEADER_LENGTH = 11
+
+/** Which kinds of track a file says it has. */
+export interface FlvTracks {
+  readonly audio: boolean
+  readonly video: boolean
+}
+
+const AUDIO_FLAG = 4
+const VIDEO_FLAG = 1
+
+export const flvTracks = (flags: number): FlvTracks => ({
+  audio: (flags & AUDIO_FLAG) !== 0,
+  video: (flags & VIDEO_FLAG) !== 0
+})
+
+/** The header, and the PreviousTagSize behind it. */
+export function flvHeader({ audio, video }: FlvTracks): Buffer {
+  const bytes = Buffer.alloc(FLV_HEADER_LENGTH + PREVIOUS_TAG_SIZE_LENGTH)
+  bytes.write('FLV', 'latin1')
+  bytes[3] = 1
+  bytes[4] = (audio ? AUDIO_FLAG : 0) | (video ? VIDEO_FLAG : 0)
+  bytes.writeUInt32BE(FLV_HEADER_LENGTH, 5)
+  return bytes
+}
+
+/** A tag, and the PreviousTagSize behind it. */
+export function flvTag({ type, timestamp, payload }: Message): Buffer {
+  const size = FLV_TAG_HEADER_LENGTH + payload.length
+  const bytes = Buffer.allocUnsafe(size + PREVIOUS_TAG_SIZE_LENGTH)
+  bytes[0] = type
+  bytes.writeUIntBE(payload.length, 1, 3)
+  bytes.writeUIntBE(timestamp & 0xffffff, 4, 3)
+  bytes[7] = timestamp >>> 24
+  bytes.writeUIntBE(0, 8, 3)
+  payload.copy(bytes, FLV_TAG_HEADER_LENGTH)
+  bytes.writeUInt32BE(size, size)
+  return bytes
+}
+
+/** The chunk streams that media goes out on by custom; readers do not depend on it. */
+export function mediaChunkStreamId(type: number): number {
+  if (type === MessageTypeId.Audio) return 4
+  return type === MessageTypeId.Video ? 6 : 5
+}

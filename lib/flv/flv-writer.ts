@@ -1,0 +1,54 @@
+import { propertiesOf } from '../amf/amf-value.ts'
+import { isDataType, readData, unwrapped } from '../message/data.ts'
+import { type Message, MessageTypeId } from '../message/message.ts'
+import { type FlvTracks, flvHeader, flvTag } from './flv-tag.ts'
+
+export interface FlvWriterOptions {
+  /** What the header says of tracks. By default what the metadata names, if that comes first, else both. */
+  tracks?: FlvTracks
+}
+
+const BOTH: FlvTracks = { audio: true, video: true }
+
+/**
+ * Writes an FLV file (FLV 10.1, Annex E), the mirror of FlvReader. Messages that are no audio, video or data are left out.
+ * Metadata that a publisher wrapped in `@setDataFrame` is written without it.
+ */
+export class FlvWriter {
+  #tracks: FlvTracks | undefined
+  #begun = false
+
+  constructor({ tracks }: FlvWriterOptions = {}) {
+    this.#tracks = tracks
+  }
+
+  /** The bytes of `message`; with the first one the file's header ahead of them. */
+  write(message: Message): Buffer[] {
+    if (!isTag(message)) return []
+    const tag = unwrapped(message)
+    return [...this.begin(tag), flvTag(tag)]
+  }
+
+  /** The file's header, if it is not written yet: a file without messages has one too. */
+  begin(first?: Message): Buffer[] {
+    if (this.#begun) return []
+    this.#begun = true
+    return [flvHeader(this.#tracks ?? tracksNamedBy(first) ?? BOTH)]
+  }
+}
+
+const isTag = ({ type }: Message): boolean =>
+  type === MessageTypeId.Audio || type === MessageTypeId.Video || isDataType(type)
+
+/** FFmpeg writes metadata first, with a codec id for each track there is. */
+function tracksNamedBy(message: Message | undefined): FlvTracks | undefined {
+  if (message === undefined || !isDataType(message.type)) return undefined
+  try {
+    const properties = readData(message).map(propertiesOf).find(Boolean)
+    if (properties === undefined) return undefined
+    const tracks = { audio: 'audiocodecid' in properties, video: 'videocodecid' in properties }
+    return tracks.audio || tracks.video ? tracks : undefined
+  } catch {
+    return undefined
+  }
+}

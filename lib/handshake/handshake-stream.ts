@@ -1,0 +1,85 @@
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../clock.ts'
+import { ProtocolError } from '../errors.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { Layer } from '../stream/layer.ts'
+import type { Side } from '../stream/sides.ts'
+import { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
+import type { Handshake } from './handshake.ts'
+import type { DigestScheme } from './packets.ts'
+import { ServerHandshake } from './server-handshake.ts'
+
+export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'digest' | 'random'> {
+  /** Which side of the handshake this is: `'server'` unless told. A client speaks first. */
+  role?: 'server' | 'client'
+  limits?: Partial<Limits>
+  clock?: Clock
+}
+
+/**
+ * A layer over a Duplex of bytes that shakes hands (RTMP 1.0, 5.2) and is then the plain bytes behind the handshake. It does
+ * so by itself, read or not; what is written meanwhile waits. `'handshake'` tells when it is over. A peer that is no RTMP ends
+ * it with `ERR_RTMP_HANDSHAKE_VERSION`, one that takes longer than `limits.handshakeMs` with `ERR_RTMP_HANDSHAKE_TIMEOUT`; one
+ * that leaves before its end is a `'truncated'` event and a premature close.
+ */
+export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
+  readonly #handshake: Handshake
+  readonly #stopTimer: () => void
+  #over = false
+
+  constructor(lower: Duplex, options: HandshakeStreamOptions = {}, upper: Side = 'bytes') {
+    super(lower, { upper, opens: true })
+    const { role = 'server', limits, clock = systemClock, digest, random } = options
+    const common = { time: clock.now(), ...(random && { random }) }
+    this.#handshake =
+      role === 'client'
+        ? new ClientHandshake({ ...common, ...(digest !== undefined && { digest }) })
+        : new ServerHandshake(common)
+    const hello = this.#handshake.hello()
+    if (hello.length > 0) lower.write(hello)
+    this.#stopTimer = clock.after(limitsWith(limits).handshakeMs, () => this.destroy(this.#late()))
+  }
+
+  /** By which scheme the peer's digest was found; undefined for a simple handshake, and before it is over. */
+  get digestScheme(): DigestScheme | undefined {
+    return this.#over ? this.#handshake.scheme : undefined
+  }
+
+  protected override inbound(bytes: Buffer): void | Iterable<Upper> {
+    if (this.#over) return this.plain(bytes)
+    const { reply, rest } = this.#handshake.feed(bytes)
+    if (reply !== undefined) this.lower.write(reply)
+    if (rest === undefined) return
+    this.#over = true
+    this.#stopTimer()
+    this.open()
+    this.emit('handshake')
+    if (rest.length > 0) return this.plain(rest)
+  }
+
+  /** Takes the bytes behind the handshake. */
+  protected plain(bytes: Buffer): void | Iterable<Upper> {
+    this.up(bytes as Upper)
+  }
+
+  protected override ended(): void {
+    if (this.#over) {
+      super.ended()
+      return
+    }
+    this.tell({ layer: 'handshake', offset: this.#handshake.received, missing: this.#handshake.missing })
+    this.destroy()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stopTimer()
+    super._destroy(error, done)
+  }
+
+  #late(): ProtocolError {
+    return new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: this.#handshake.received })
+  }
+}
+
+export const handshakeStream = (lower: Duplex, options?: HandshakeStreamOptions): HandshakeStream =>
+  new HandshakeStream(lower, options)

@@ -1,0 +1,77 @@
+import { hmacSha256 } from '../crypto/digest.ts'
+
+/** C0 and S0: one byte, the version. C1, C2, S1 and S2: 1536 bytes each (RTMP 1.0, 5.2). */
+export const VERSION_LENGTH = 1
+export const PACKET_LENGTH = 1536
+/** What a handshake takes in each direction. */
+export const HANDSHAKE_LENGTH: number = VERSION_LENGTH + 2 * PACKET_LENGTH
+/** The plain version (RTMP 1.0, 5.2.2). 6, 8 and 9 are RTMPE. */
+export const VERSION = 3
+
+/**
+ * Where in C1 and S1 the digest lies, when there is one. The scheme is not announced: it is found by looking for a digest that
+ * fits. Adobe published neither; the Flash Player digests by scheme 0, FFmpeg by 1. The numbers are those that SRS gave them.
+ */
+export type DigestScheme = 0 | 1
+
+const DIGEST_LENGTH = 32
+/** The signature ends C2 and S2. */
+const SIGNATURE_START = PACKET_LENGTH - DIGEST_LENGTH
+
+/** Four bytes that, summed up, say how far behind `base` the digest lies. */
+const places: Record<DigestScheme, { sumAt: number; base: number }> = {
+  0: { sumAt: 772, base: 776 },
+  1: { sumAt: 8, base: 12 }
+}
+const SUM_MODULUS = 728
+
+const secret = Buffer.from('f0eec24a8068bee82e00d0d1029e7e576eec5d2d29806fab93b8e636cfeb31ae', 'hex')
+const playerName = Buffer.from('Genuine Adobe Flash Player 001')
+const serverName = Buffer.from('Genuine Adobe Flash Media Server 001')
+
+export type Role = 'client' | 'server'
+
+/** A digest in C1 or S1 is keyed with the name of its side, a signature in C2 or S2 with the name and a secret. */
+const keys: Record<Role, { digest: Buffer; signature: Buffer }> = {
+  client: { digest: playerName, signature: Buffer.concat([playerName, secret]) },
+  server: { digest: serverName, signature: Buffer.concat([serverName, secret]) }
+}
+
+/** The digest in a C1 or S1 of `role`, and the scheme it lies by; undefined for a simple one. */
+export function findDigest(packet: Buffer, role: Role): { scheme: DigestScheme; digest: Buffer } | undefined {
+  // a version of zeros says that no digest was written (librtmp, GStreamer, OBS)
+  if (packet.readUInt32BE(4) === 0) return undefined
+  for (const scheme of [1, 0] as const) {
+    const offset = digestOffset(packet, scheme)
+    const digest = packet.subarray(offset, offset + DIGEST_LENGTH)
+    if (digestOf(packet, offset, role).equals(digest)) return { scheme, digest }
+  }
+  return undefined
+}
+
+/** Writes into a C1 or S1 of `role` the digest of all its other bytes, and gives it. */
+export function writeDigest(packet: Buffer, scheme: DigestScheme, role: Role): Buffer {
+  const offset = digestOffset(packet, scheme)
+  const digest = digestOf(packet, offset, role)
+  digest.copy(packet, offset)
+  return digest
+}
+
+/** A C2 or S2 of `role`: `random` with a signature over it, keyed by the digest of the packet it answers. */
+export function sign(random: Buffer, answered: Buffer, role: Role): Buffer {
+  return Buffer.concat([random.subarray(0, SIGNATURE_START), signatureOf(random, answered, role)])
+}
+
+function digestOffset(packet: Buffer, scheme: DigestScheme): number {
+  const { sumAt, base } = places[scheme]
+  const sum = packet[sumAt]! + packet[sumAt + 1]! + packet[sumAt + 2]! + packet[sumAt + 3]!
+  return (sum % SUM_MODULUS) + base
+}
+
+function digestOf(packet: Buffer, offset: number, role: Role): Buffer {
+  return hmacSha256(keys[role].digest, packet.subarray(0, offset), packet.subarray(offset + DIGEST_LENGTH))
+}
+
+function signatureOf(packet: Buffer, answered: Buffer, role: Role): Buffer {
+  return hmacSha256(hmacSha256(keys[role].signature, answered), packet.subarray(0, SIGNATURE_START))
+}

@@ -1,0 +1,120 @@
+/**
+ * rtmpipe: the RTMP family of protocols as Node streams.
+ *
+ *              publishers · players · proxies · recorders · gateways          examples/
+ *  -----------------------------------------------------------------  the waist: Message
+ *   4  wires   messageWire(bytes)        flv file              each yields and accepts Messages
+ *                |  mirror(messageChunker, . , messageAssembler)
+ *                |  windowAcknowledger          (a layer over a Duplex of Chunks)
+ *                |  mirror(chunkEncoder,   . , chunkDecoder)
+ *                |  handshakeStream             (a layer over a Duplex of bytes)
+ *                |  tcp · tls · any Duplex
+ *   3  stages  one Transform or one layer a file, over
+ *   2  joints  Stage Layer chain mirror tap duplex             knows no protocol; the only door to pumpify
+ *   1  codecs  handshake chunk message media flv               pure: bytes <-> values, no streams, no clock
+ *   0  ground  bytes  amf  crypto                              values and buffers
+ */
+
+export {
+  AmfDate,
+  type AmfObject,
+  type AmfValue,
+  EcmaArray,
+  propertiesOf,
+  TypedObject,
+  unsupported,
+  XmlDocument
+} from './amf/amf-value.ts'
+// ground
+export { Amf0Reader, type AmfReaderOptions, readAmf0 } from './amf/amf0-reader.ts'
+export { Amf0Writer, writeAmf0 } from './amf/amf0-writer.ts'
+// codecs
+export type { Chunk, ChunkFormat, ChunkHeader } from './chunk/chunk.ts'
+// stages and layers
+export { ChunkDecoder, type ChunkDecoderOptions, chunkDecoder } from './chunk/chunk-decoder.ts'
+export { ChunkEncoder, chunkEncoder } from './chunk/chunk-encoder.ts'
+export { ChunkReader, type ChunkReaderOptions } from './chunk/chunk-reader.ts'
+export { ChunkWriter } from './chunk/chunk-writer.ts'
+export { MessageAssembler, type MessageAssemblerOptions, messageAssembler } from './chunk/message-assembler.ts'
+export { MessageChunker, type MessageChunkerOptions, messageChunker } from './chunk/message-chunker.ts'
+export { MessageReader, type MessageReaderOptions } from './chunk/message-reader.ts'
+export { MessageWriter, type MessageWriterOptions } from './chunk/message-writer.ts'
+export {
+  abort,
+  acknowledgement,
+  isProtocolControlType,
+  type LimitType,
+  type ProtocolControl,
+  protocolControlMessage,
+  readProtocolControl,
+  setChunkSize,
+  setPeerBandwidth,
+  windowAcknowledgementSize
+} from './chunk/protocol-control.ts'
+export { WindowAcknowledger, type WindowAcknowledgerOptions, windowAcknowledger } from './chunk/window-acknowledger.ts'
+export { type Clock, systemClock } from './clock.ts'
+export {
+  errorCodes,
+  type LayerName,
+  ProtocolError,
+  type ProtocolErrorFields,
+  RtmpError,
+  type RtmpErrorCode,
+  type Truncated
+} from './errors.ts'
+export { FlvDecoder, type FlvDecoderOptions, flvDecoder } from './flv/flv-decoder.ts'
+export { FlvEncoder, type FlvEncoderOptions, flvEncoder } from './flv/flv-encoder.ts'
+export { FlvReader, type FlvReaderOptions, type PreviousTagSizeMismatch } from './flv/flv-reader.ts'
+export type { FlvTracks } from './flv/flv-tag.ts'
+export { FlvWriter, type FlvWriterOptions } from './flv/flv-writer.ts'
+export { ClientHandshake, type ClientHandshakeOptions } from './handshake/client-handshake.ts'
+export { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake/handshake.ts'
+export { HandshakeStream, type HandshakeStreamOptions, handshakeStream } from './handshake/handshake-stream.ts'
+export type { DigestScheme } from './handshake/packets.ts'
+export { ServerHandshake } from './handshake/server-handshake.ts'
+export { defaultLimits, type Limits } from './limits.ts'
+export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
+export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
+export { isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
+export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
+export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
+export { isAggregate, readAggregate } from './message/aggregate.ts'
+export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'
+export { AmfCommandSerializer, amfCommandSerializer } from './message/amf-command-serializer.ts'
+export {
+  type Command,
+  command,
+  commandMessage,
+  error,
+  isCommand,
+  isCommandType,
+  onStatus,
+  readCommand,
+  result,
+  type TransactionId
+} from './message/command.ts'
+export { dataMessage, isDataType, readData, unwrapped } from './message/data.ts'
+export {
+  type ChunkStreamId,
+  isMessage,
+  type Message,
+  type MessageStreamId,
+  MessageTypeId
+} from './message/message.ts'
+export {
+  readUserControlEvent,
+  type UserControlEvent,
+  UserControlEventType,
+  userControlMessage
+} from './message/user-control-event.ts'
+// joints
+export { chain } from './stream/chain.ts'
+export { duplex } from './stream/duplex.ts'
+export { Layer, type LayerOptions } from './stream/layer.ts'
+export { mirror } from './stream/mirror.ts'
+export type { Turned } from './stream/outlet.ts'
+export type { Side, SideOptions } from './stream/sides.ts'
+export { Stage, stage } from './stream/stage.ts'
+
+// wires
+export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'

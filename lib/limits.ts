@@ -1,0 +1,44 @@
+/**
+ * What a peer may make us hold or wait for. Every stage and layer takes `{ limits }`, any part of it; the rest are these
+ * defaults. Memory is taken as bytes arrive, never because a length was announced.
+ */
+export interface Limits {
+  /** Bytes of one message, and of one FLV tag. A longer one is an error when its header is read. */
+  readonly messageBytes: number
+  /** Chunk streams of one connection that hold an unfinished message at the same time. */
+  readonly chunkStreams: number
+  /** Bytes that the unfinished messages of one connection hold together. */
+  readonly bufferedBytes: number
+  /** How deep AMF values may be nested. */
+  readonly amfDepth: number
+  /** How many AMF values one message may carry, those inside others included. */
+  readonly amfNodes: number
+  /** Milliseconds from the first moment until the handshake is over, however its bytes drip in. */
+  readonly handshakeMs: number
+  /** Milliseconds that we go on flushing after the peer has ended, before the connection is destroyed. */
+  readonly lingerMs: number
+}
+
+export const defaultLimits: Limits = Object.freeze({
+  messageBytes: 10 * 1024 * 1024,
+  chunkStreams: 64,
+  bufferedBytes: 16 * 1024 * 1024,
+  amfDepth: 64,
+  amfNodes: 100_000,
+  handshakeMs: 10_000,
+  lingerMs: 2_000
+})
+
+/**
+ * The defaults with `some` laid over them.
+ * @throws RangeError for a limit that is not a positive number, TypeError for a name that is no limit.
+ */
+export function limitsWith(some: Partial<Limits> = {}): Limits {
+  for (const [name, value] of Object.entries(some)) {
+    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`limits.${name} is no limit`)
+    if (value !== undefined && !(value > 0))
+      throw new RangeError(`limits.${name} must be a positive number, not ${value}`)
+  }
+  const given = Object.entries(some).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? defaultLimits : { ...defaultLimits, ...Object.fromEntries(given) }
+}

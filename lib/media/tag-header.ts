@@ -1,0 +1,38 @@
+/** What the first bytes of an audio or video payload say, legacy and Enhanced alike. */
+export interface TagHeader {
+  /** Whether it is the form of Enhanced RTMP, with a FourCC. */
+  readonly enhanced: boolean
+  /** Enhanced: the packet type, behind ModEx and Multitrack. Legacy AVC, HEVC and AAC: 0 sequence header, 1 frame, 2 end. */
+  readonly packetType: number
+  /** 0 but in a multitrack packet, where it is the first track's. */
+  readonly trackId: number
+}
+
+const ENHANCED_MOD_EX = 7
+
+/** Bytes of a FourCC; the id of the first track follows it in every kind of Multitrack. */
+const FOUR_CC = 4
+
+/**
+ * The header of an Enhanced payload (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"): skips ModEx, looks into
+ * Multitrack. `multitrack` is the packet type that announces it: 6 for video, 5 for audio. Undefined where the payload ends in it.
+ */
+export function readEnhancedHeader(payload: Buffer, multitrack: number): TagHeader | undefined {
+  let at = 1
+  let packetType = payload[0]! & 0x0f
+  while (packetType === ENHANCED_MOD_EX) {
+    let size = (payload[at++] ?? 0) + 1
+    if (size === 256) {
+      if (at + 2 > payload.length) return undefined
+      size = payload.readUInt16BE(at) + 1
+      at += 2
+    }
+    at += size
+    if (at >= payload.length) return undefined
+    packetType = payload[at++]! & 0x0f
+  }
+  if (packetType !== multitrack) return { enhanced: true, packetType, trackId: 0 }
+  if (at >= payload.length) return undefined
+  const kind = payload[at++]!
+  return { enhanced: true, packetType: kind & 0x0f, trackId: payload[at + FOUR_CC] ?? 0 }
+}

@@ -1,0 +1,110 @@
+import { finished, type Writable } from 'node:stream'
+import { isMessage, type Message } from '../message/message.ts'
+import { Stage } from '../stream/stage.ts'
+import { keyframeGate } from './keyframe-gate.ts'
+
+export interface TapOptions {
+  /** Let the line wait for every branch: nothing is lost, and one that is slow slows its source. By default it waits for none. */
+  wait?: boolean
+}
+
+/** What a `'gap'` event of a tap tells, first the branch and then this: items that branch has missed. */
+export interface TapGap {
+  readonly items: number
+}
+
+/**
+ * Passes every item on, and copies it to each branch: bytes, Chunks or Messages, between any two stages. Without `wait` a branch
+ * that is full misses items, which `'gap'` (branch, TapGap) tells; Messages go to it through a KeyframeGate, so that it goes on
+ * at a keyframe. A branch that fails or closes is left, which `'left'` (branch, error) tells, and the line goes on. Branches
+ * are ended with the line, however it ends.
+ */
+export class Tap<Item> extends Stage<Item, Item> {
+  readonly #branches = new Set<Branch>()
+  readonly #wait: boolean
+
+  constructor(branches: readonly Writable[], { wait = false }: TapOptions = {}) {
+    super({ layer: 'tap' })
+    this.#wait = wait
+    for (const writable of branches) this.#watch({ writable, entrance: undefined, missed: 0 })
+  }
+
+  protected override turn(item: Item): void | Promise<unknown> {
+    for (const branch of this.#branches) this.#copy(item, branch)
+    this.push(item)
+    const full = this.#wait ? [...this.#branches].filter(({ writable }) => writable.writableNeedDrain) : []
+    if (full.length > 0) return Promise.all(full.map(roomIn))
+  }
+
+  protected override last(): void | Promise<unknown> {
+    const ended = [...this.#branches].map(
+      ({ writable }) => new Promise(resolve => finished(writable, { readable: false }, resolve))
+    )
+    this.#end()
+    if (this.#wait) return Promise.all(ended)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#end()
+    super._destroy(error, done)
+  }
+
+  #copy(item: Item, branch: Branch): void {
+    branch.entrance ??= this.#wait || !isMessage(item) ? branch.writable : this.#gate(branch)
+    if (!this.#wait && branch.entrance.writableNeedDrain) {
+      branch.missed++
+      return
+    }
+    if (branch.missed > 0) this.emit('gap', branch.writable, { items: branch.missed } satisfies TapGap)
+    branch.missed = 0
+    branch.entrance.write(item)
+  }
+
+  /** A gate never asks its writer to wait, so the branch behind it misses whole runs and not single items. */
+  #gate({ writable }: Branch): Writable {
+    const gate = keyframeGate()
+    gate.on('gap', ({ messages }: { messages: number }) =>
+      this.emit('gap', writable, { items: messages } satisfies TapGap)
+    )
+    gate.pipe(writable)
+    return gate
+  }
+
+  #watch(branch: Branch): void {
+    this.#branches.add(branch)
+    finished(branch.writable, { readable: false }, error => {
+      if (this.#branches.delete(branch) && error) this.emit('left', branch.writable, error)
+    })
+  }
+
+  #end(): void {
+    for (const { entrance, writable } of this.#branches) (entrance ?? writable).end()
+  }
+}
+
+interface Branch {
+  readonly writable: Writable
+  /** Where items go in: the gate in front of the writable, or itself; known with the first item. */
+  entrance: Writable | undefined
+  missed: number
+}
+
+/** Resolves when the branch can be written to again, or never will be. */
+function roomIn({ writable }: Branch): Promise<void> {
+  return new Promise(resolve => {
+    const settle = () => {
+      writable.off('drain', settle).off('close', settle).off('error', settle)
+      resolve()
+    }
+    writable.on('drain', settle).on('close', settle).on('error', settle)
+  })
+}
+
+/** `tap(file)`, `tap(one, two)`, `tap(file, { wait: true })`: see Tap. */
+export function tap<Item = Message>(...given: [...Writable[], Writable | TapOptions]): Tap<Item> {
+  const last = given.at(-1)
+  const options = last !== undefined && !isWritable(last) ? last : {}
+  return new Tap<Item>(given.filter(isWritable), options)
+}
+
+const isWritable = (given: Writable | TapOptions): given is Writable => 'write' in given

@@ -1,0 +1,72 @@
+import { type Message, MessageTypeId } from '../message/message.ts'
+import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
+
+/** The codecs of the legacy header that tell a sequence header from a frame (FLV 10.1, E.4.3.1; 12 is HEVC by custom). */
+const CODECS_WITH_PACKET_TYPE: readonly number[] = [7, 12]
+const ENHANCED = 0x80
+const MULTITRACK = 6
+
+export const VideoFrameType = {
+  Keyframe: 1,
+  InterFrame: 2,
+  DisposableInterFrame: 3,
+  GeneratedKeyframe: 4,
+  Command: 5
+} as const
+
+/** Enhanced RTMP v2, "VideoPacketType". */
+export const VideoPacketType = {
+  SequenceStart: 0,
+  CodedFrames: 1,
+  SequenceEnd: 2,
+  CodedFramesX: 3,
+  Metadata: 4,
+  Mpeg2TsSequenceStart: 5
+} as const
+
+export interface VideoTag extends TagHeader {
+  /** Meaningless in an Enhanced Metadata packet, which ffmpeg sends with 5. */
+  readonly frameType: number
+}
+
+/** What a video payload's first bytes say (FLV 10.1, E.4.3.1; Enhanced RTMP v2); undefined where it ends in them. */
+export function readVideoTag(payload: Buffer): VideoTag | undefined {
+  const first = payload[0]
+  if (first === undefined) return undefined
+  const frameType = (first >> 4) & 7
+  if ((first & ENHANCED) !== 0) {
+    const header = readEnhancedHeader(payload, MULTITRACK)
+    return header && { ...header, frameType }
+  }
+  const hasPacketType = CODECS_WITH_PACKET_TYPE.includes(first & 0x0f)
+  const packetType = hasPacketType ? payload[1] : VideoPacketType.CodedFrames
+  return packetType === undefined ? undefined : { enhanced: false, packetType, trackId: 0, frameType }
+}
+
+export const isVideo = (message: Message): boolean => message.type === MessageTypeId.Video
+
+/** Whether decoding can begin with this message: a keyframe of video, not its sequence header. */
+export function isKeyframe(message: Message): boolean {
+  const tag = isVideo(message) ? readVideoTag(message.payload) : undefined
+  if (
+    tag === undefined ||
+    (tag.frameType !== VideoFrameType.Keyframe && tag.frameType !== VideoFrameType.GeneratedKeyframe)
+  ) {
+    return false
+  }
+  return (
+    tag.packetType === VideoPacketType.CodedFrames || (tag.enhanced && tag.packetType === VideoPacketType.CodedFramesX)
+  )
+}
+
+/** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */
+export function videoState(payload: Buffer): string | undefined {
+  const tag = readVideoTag(payload)
+  if (tag === undefined) return undefined
+  if (tag.enhanced && tag.packetType === VideoPacketType.Metadata) return `video metadata ${tag.trackId}`
+  if (tag.frameType === VideoFrameType.Command) return undefined
+  const starts =
+    tag.packetType === VideoPacketType.SequenceStart ||
+    (tag.enhanced && tag.packetType === VideoPacketType.Mpeg2TsSequenceStart)
+  return starts ? `video ${tag.trackId}` : undefined
+}

@@ -1,0 +1,46 @@
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { ProtocolError } from '../errors.ts'
+import { type Message, MessageTypeId } from './message.ts'
+
+/** Type, length, timestamp and its upper byte, message stream id; behind the body its length again (RTMP 1.0, 7.1.6). */
+const PART_HEADER_LENGTH = 11
+
+/**
+ * The messages an Aggregate holds (RTMP 1.0, 7.1.6). They are on the Aggregate's message stream; the first has the Aggregate's
+ * timestamp, the others keep their distance to it. What lies inside is not looked into: an Aggregate there stays one.
+ * @throws ProtocolError `ERR_RTMP_AGGREGATE` where a part reaches beyond the body.
+ */
+export function* readAggregate({
+  payload,
+  messageStreamId,
+  chunkStreamId,
+  timestamp
+}: Message): Generator<Message, void> {
+  const bytes = new ByteReader(payload, 'message')
+  let first: number | undefined
+  while (bytes.left >= PART_HEADER_LENGTH) {
+    const offset = bytes.offset
+    const type = bytes.u8()
+    const length = bytes.u24()
+    const time = bytes.u24() + bytes.u8() * 0x1000000
+    bytes.u24()
+    if (length > bytes.left) {
+      throw new ProtocolError('ERR_RTMP_AGGREGATE', {
+        layer: 'message',
+        offset,
+        detail: `${length} bytes of ${bytes.left}`
+      })
+    }
+    first ??= time
+    yield {
+      type,
+      messageStreamId,
+      chunkStreamId,
+      timestamp: (timestamp + time - first) >>> 0,
+      payload: bytes.view(length)
+    }
+    if (bytes.left >= 4) bytes.u32()
+  }
+}
+
+export const isAggregate = ({ type }: Message): boolean => type === MessageTypeId.Aggregate

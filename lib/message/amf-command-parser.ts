@@ -1,0 +1,25 @@
+import type { AmfReaderOptions } from '../amf/amf0-reader.ts'
+import { Stage } from '../stream/stage.ts'
+import { type Command, isCommandType, readCommand } from './command.ts'
+import type { Message } from './message.ts'
+
+export type AmfCommandParserOptions = AmfReaderOptions
+
+/**
+ * Command messages (types 20 and 17) become Commands; every other Message passes untouched. A command that is none ends it
+ * with `ERR_RTMP_COMMAND` or `ERR_RTMP_AMF_*`.
+ */
+export class AmfCommandParser extends Stage<Message, Message | Command> {
+  readonly #options: AmfCommandParserOptions
+
+  constructor(options: AmfCommandParserOptions = {}) {
+    super({ layer: 'message' })
+    this.#options = options
+  }
+
+  protected override turn(message: Message): void {
+    this.push(isCommandType(message.type) ? readCommand(message, this.#options) : message)
+  }
+}
+
+export const amfCommandParser = (options?: AmfCommandParserOptions): AmfCommandParser => new AmfCommandParser(options)

@@ -1,0 +1,123 @@
+import type { AmfValue } from '../amf/amf-value.ts'
+import { Amf0Marker } from '../amf/amf0-marker.ts'
+import { Amf0Reader, type AmfReaderOptions } from '../amf/amf0-reader.ts'
+import { writeAmf0 } from '../amf/amf0-writer.ts'
+import { ProtocolError } from '../errors.ts'
+import { type ChunkStreamId, type Message, type MessageStreamId, MessageTypeId } from './message.ts'
+
+export type TransactionId = number
+
+/**
+ * A command message, read (RTMP 1.0, 7.1.1 and 7.2). `args` is all that follows the transaction id; its first is the command
+ * object, or null. Frozen all through: to change one, make a new one, `{ ...command, args: [...] }`.
+ */
+export interface Command {
+  readonly name: string
+  /** 0 where no answer is wanted. */
+  readonly transactionId: TransactionId
+  readonly args: readonly AmfValue[]
+  /** 0: message type 20. 3: message type 17, a zero byte and then the same AMF0 (errata 7.2). */
+  readonly encoding: 0 | 3
+  readonly messageStreamId: MessageStreamId
+  readonly chunkStreamId: ChunkStreamId
+  /** Milliseconds. */
+  readonly timestamp: number
+}
+
+/** The chunk stream that commands go out on by custom. */
+export const COMMAND_CHUNK_STREAM_ID = 3
+
+/**
+ * The message each command was read from, by identity: as long as nobody touches a command it goes out as the bytes it came
+ * as, numbers that lie and marks out of order included.
+ */
+const sources = new WeakMap<Command, Message>()
+
+export const isCommandType = (type: number): boolean =>
+  type === MessageTypeId.CommandAmf0 || type === MessageTypeId.CommandAmf3
+
+export function isCommand(item: unknown): item is Command {
+  return typeof item === 'object' && item !== null && 'transactionId' in item && 'name' in item
+}
+
+/**
+ * Reads a message of type 20 or 17. A command that ends behind its name has transaction 0 and no args: FFmpeg's server sends
+ * onFCPublish so.
+ * @throws ProtocolError `ERR_RTMP_COMMAND` where name or transaction are none, `ERR_RTMP_AMF_*` where the values are none.
+ */
+export function readCommand(message: Message, options?: AmfReaderOptions): Command {
+  const { type, payload, messageStreamId, chunkStreamId, timestamp } = message
+  const encoding = type === MessageTypeId.CommandAmf3 ? 3 : 0
+  const values = new Amf0Reader(encoding === 3 ? withoutSelector(payload) : payload, options)
+  const name = values.done ? undefined : values.read()
+  if (typeof name !== 'string') return fail(`its name is ${typeof name}`)
+  const transactionId = values.done ? 0 : values.read()
+  if (typeof transactionId !== 'number') return fail(`the transaction of ${name} is ${typeof transactionId}`)
+  const args: AmfValue[] = []
+  while (!values.done) args.push(values.read())
+  const command = deepFreeze({
+    name,
+    transactionId,
+    args,
+    encoding,
+    messageStreamId,
+    chunkStreamId,
+    timestamp
+  } as const)
+  sources.set(command, message)
+  return command
+}
+
+/** The message of a command: the one it was read from, or else new bytes. */
+export function commandMessage(command: Command): Message {
+  const source = sources.get(command)
+  if (source !== undefined) return source
+  const { name, transactionId, args, encoding, messageStreamId, chunkStreamId, timestamp } = command
+  const values = writeAmf0(name, transactionId, ...args)
+  const payload = encoding === 3 ? Buffer.concat([Buffer.of(0), values]) : values
+  const type = encoding === 3 ? MessageTypeId.CommandAmf3 : MessageTypeId.CommandAmf0
+  return { type, messageStreamId, chunkStreamId, timestamp, payload }
+}
+
+/** A command with what is usual where nothing is said: AMF0, chunk stream 3, message stream 0, timestamp 0. */
+export function command(
+  name: string,
+  transactionId: TransactionId,
+  args: readonly AmfValue[],
+  rest: Partial<Omit<Command, 'name' | 'transactionId' | 'args'>> = {}
+): Command {
+  const usual = { encoding: 0, messageStreamId: 0, chunkStreamId: COMMAND_CHUNK_STREAM_ID, timestamp: 0 } as const
+  return { name, transactionId, args, ...usual, ...rest }
+}
+
+/** The `_result` that answers a command, in the command's own encoding (RTMP 1.0, 7.2.1). */
+export const result = (to: Command, ...args: AmfValue[]): Command =>
+  command('_result', to.transactionId, args, { encoding: to.encoding })
+
+/** The `_error` that answers a command (RTMP 1.0, 7.2.1). */
+export const error = (to: Command, ...args: AmfValue[]): Command =>
+  command('_error', to.transactionId, args, { encoding: to.encoding })
+
+/** An `onStatus` of a message stream (RTMP 1.0, 7.2.2), such as `NetStream.Play.Start`. */
+export const onStatus = (
+  messageStreamId: MessageStreamId,
+  code: string,
+  description: string,
+  level: 'status' | 'warning' | 'error' = 'status'
+): Command => command('onStatus', 0, [null, { level, code, description }], { messageStreamId })
+
+/** Type 17 begins with a byte that selects the format, always 0; there are clients that leave it out. */
+function withoutSelector(payload: Buffer): Buffer {
+  return payload[0] === Amf0Marker.String ? payload : payload.subarray(1)
+}
+
+function fail(detail: string): never {
+  throw new ProtocolError('ERR_RTMP_COMMAND', { layer: 'message', offset: 0, detail })
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return value
+}

@@ -1,0 +1,60 @@
+import type { AmfValue } from '../amf/amf-value.ts'
+import { Amf0Marker } from '../amf/amf0-marker.ts'
+import { type AmfReaderOptions, readAmf0 } from '../amf/amf0-reader.ts'
+import { writeAmf0 } from '../amf/amf0-writer.ts'
+import { type Message, MessageTypeId } from './message.ts'
+
+export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
+
+/**
+ * The values of a data message, type 18 or 15 (RTMP 1.0, 7.1.2): a name such as `onMetaData` or `@setDataFrame`, and what
+ * belongs to it. Type 15 has a zero byte ahead of the same AMF0 (errata 7.2).
+ * @throws ProtocolError `ERR_RTMP_AMF_*`. What strangers put into data messages should never end a session: catch it.
+ */
+export function readData({ type, payload }: Message, options?: AmfReaderOptions): AmfValue[] {
+  return readAmf0(type === MessageTypeId.DataAmf3 && payload[0] === 0 ? payload.subarray(1) : payload, options)
+}
+
+/** A data message of AMF0 values, on chunk stream 5 unless told. */
+export function dataMessage(
+  values: readonly AmfValue[],
+  fields: Partial<Omit<Message, 'type' | 'payload'>> = {}
+): Message {
+  return {
+    type: MessageTypeId.DataAmf0,
+    messageStreamId: 0,
+    chunkStreamId: 5,
+    timestamp: 0,
+    ...fields,
+    payload: writeAmf0(...values)
+  }
+}
+
+const WRAPPER = '@setDataFrame'
+/** Marker, 16-bit length, and the name. */
+const WRAPPER_LENGTH = 3 + WRAPPER.length
+
+/**
+ * What a publisher wraps in `@setDataFrame` for its server, as players and files want it: the data message inside. Any other
+ * message as it is.
+ */
+export function unwrapped(message: Message): Message {
+  if (!isDataNamed(message, WRAPPER)) return message
+  const { payload } = message
+  const at = payload[0] === Amf0Marker.String ? 0 : 1
+  const inner = payload.subarray(at + WRAPPER_LENGTH)
+  return { ...message, payload: at === 0 ? inner : Buffer.concat([payload.subarray(0, at), inner]) }
+}
+
+/** Whether the message is a data message of this name, as its first value. */
+export function isDataNamed({ type, payload }: Message, name: string): boolean {
+  if (!isDataType(type)) return false
+  const at = payload[0] === Amf0Marker.String ? 0 : 1
+  const start = at + 3
+  return (
+    payload[at] === Amf0Marker.String &&
+    payload.length >= start + name.length &&
+    payload.readUInt16BE(at + 1) === name.length &&
+    payload.toString('latin1', start, start + name.length) === name
+  )
+}

@@ -1,0 +1,28 @@
+import { type Duplex, finished, PassThrough } from 'node:stream'
+import Pumpify from 'pumpify'
+import { RtmpError } from '../errors.ts'
+
+/**
+ * Joins stages into one Duplex: what is written enters the first, what is read leaves the last. An error in any of them
+ * destroys all, and is the chain's; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. No stage is a
+ * plain pass, one stage is itself. This is the only door to pumpify.
+ */
+export function chain(...stages: Duplex[]): Duplex {
+  if (stages.length === 0) return new PassThrough({ objectMode: true })
+  if (stages.length === 1) return stages[0]!
+  let joined: Duplex | undefined
+  // ahead of pumpify's own listeners: it takes a premature close for a wish to be gone, and says nothing
+  for (const stage of stages) {
+    finished(stage, error => {
+      if (error) joined?.destroy(premature(error))
+    })
+  }
+  joined = new Pumpify.obj(stages as never) as unknown as Duplex
+  // pumpify's Duplex is of an older make, which is not destroyed, and so never closed, by its end
+  finished(joined, () => joined.destroy())
+  return joined
+}
+
+function premature(error: NodeJS.ErrnoException): Error {
+  return error.code === 'ERR_STREAM_PREMATURE_CLOSE' ? new RtmpError('ERR_RTMP_PREMATURE_CLOSE') : error
+}

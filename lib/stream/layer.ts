@@ -1,0 +1,151 @@
+import { type Duplex as CoreDuplex, finished } from 'node:stream'
+import { Duplex } from 'readable-stream'
+import { RtmpError, type Truncated } from '../errors.ts'
+import { Outlet } from './outlet.ts'
+import { type Side, sides } from './sides.ts'
+
+export interface LayerOptions {
+  /** What the layer carries above; bytes unless told. */
+  upper?: Side
+  /** Whether it must first settle something with the peer before anything written goes down; see `open`. */
+  opens?: boolean
+}
+
+/**
+ * The second of the two shapes: a Duplex over a Duplex, which reads *and* answers, as TLSSocket does over a socket. What comes
+ * from the lower Duplex goes to `inbound`, which hands up with `this.up` (or returns an iterable, drawn as fast as the reader
+ * reads) and answers with `this.lower.write`. What is written above goes to `outbound`.
+ *
+ * - Until it is open it reads the lower by itself, or a server that only writes would never shake hands; what is written above
+ *   waits meanwhile. From then on the reader above sets the pace.
+ * - A throw in `inbound` or `outbound` destroys the layer with that error, and the lower without one: an error is named once.
+ * - The lower's error is the layer's. The lower's end is the layer's end; its other half stays open until it is ended.
+ */
+export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
+  protected readonly lower: CoreDuplex
+  readonly #outlet = new Outlet<Upper>(item => this.#deliver(item))
+  #open: boolean
+  /** Whether the reader above wants more: said by _read, unsaid by a push that fills its buffer. */
+  #wanted = false
+  /** What was written before the layer opened, or while the lower is full; called with nothing once there is room. */
+  #held: (() => void) | undefined
+  /** The write that is under way, to be told if the layer is destroyed before it goes down. */
+  #writing: ((error?: Error | null) => void) | undefined
+
+  constructor(lower: CoreDuplex, { upper = 'bytes', opens = false }: LayerOptions = {}) {
+    super({ allowHalfOpen: true, ...sides({ from: upper, to: upper }) })
+    this.lower = lower
+    this.#open = !opens
+    lower.on('data', item => this.#attempt(() => this.#receive(item)))
+    lower.on('end', () => this.#attempt(() => this.ended()))
+    lower.on('drain', () => this.#release())
+    // not 'close': it races our own finish
+    finished(lower, error => {
+      if (error) this.destroy(error)
+    })
+    if (this.#open) lower.pause()
+  }
+
+  /** Takes what came from below. */
+  protected abstract inbound(item: Lower): void | Iterable<Upper>
+
+  /** Sends down what was written above; false, as from `lower.write`, asks for a pause until the lower drains. */
+  protected outbound(item: Upper): boolean {
+    return this.lower.write(item)
+  }
+
+  /** The lower has ended: the layer ends too, unless it has more to say first. */
+  protected ended(): void {
+    this.push(null)
+  }
+
+  /** Hands one item to the reader above. */
+  protected up(item: Upper): void {
+    this.#deliver(item)
+  }
+
+  /** Lets through what was written so far, and leaves the pace to the reader above. */
+  protected open(): void {
+    this.#open = true
+    if (!this.#wanted) this.lower.pause()
+    this.#release()
+  }
+
+  /** Tells that the input ended inside something; nothing if it did not. */
+  protected tell(cut: Truncated | undefined): void {
+    if (cut !== undefined) this.emit('truncated', cut)
+  }
+
+  #receive(item: Lower): void {
+    const made = this.inbound(item)
+    if (typeof made !== 'object') return
+    this.lower.pause()
+    this.#outlet.draw(made, error => {
+      if (error !== undefined) this.destroy(error as Error)
+      else if (this.#wanted || !this.#open) this.lower.resume()
+    })
+  }
+
+  #deliver(item: Upper): boolean {
+    if (this.push(item)) return true
+    this.#wanted = false
+    if (this.#open) this.lower.pause()
+    return false
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    if (this.#outlet.waits) this.#outlet.resume()
+    else this.lower.resume()
+  }
+
+  override _write(item: Upper, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#writing = done
+    this.#whenOpen(() => {
+      if (this.#attempt(() => this.outbound(item))) this.#written()
+      else if (!this.destroyed) this.#held = () => this.#written()
+    })
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#whenOpen(() => this.lower.end(() => done()))
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#outlet.close()
+    this.#held = undefined
+    const writing = this.#writing
+    this.#writing = undefined
+    this.lower.destroy()
+    done(error)
+    writing?.(error ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
+  }
+
+  #whenOpen(go: () => void): void {
+    if (this.#open) go()
+    else this.#held = go
+  }
+
+  #release(): void {
+    if (!this.#open) return
+    const go = this.#held
+    this.#held = undefined
+    go?.()
+  }
+
+  #written(): void {
+    const done = this.#writing
+    this.#writing = undefined
+    done?.()
+  }
+
+  /** Runs `work`; what it throws destroys the layer and goes no further. */
+  #attempt<Result>(work: () => Result): Result | undefined {
+    try {
+      return work()
+    } catch (error) {
+      this.destroy(error as Error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { Transform } from 'readable-stream'
+import { inLayer, type Truncated } from '../errors.ts'
+import { Outlet, type Turned } from './outlet.ts'
+import { type SideOptions, sides } from './sides.ts'
+
+/**
+ * The first of the two shapes: a Transform that turns one thing into another. A stage of one's own says what `turn` does with
+ * an item, and `last` what is left to do at the end; everything else is done here once.
+ *
+ * - `turn` pushes what it makes with `this.push`, or returns an iterable of it (a generator): that is drawn only as fast as the
+ *   reader reads. It may return a promise; the next item waits for it.
+ * - A throw, or a rejection, destroys the stage with that error, named with the stage's layer. It goes nowhere else.
+ * - Input that ends inside something is an event `'truncated'` (see Truncated) and then a clean end.
+ */
+export abstract class Stage<In, Out> extends Transform {
+  /** The name its errors carry. */
+  readonly layer: string
+  readonly #outlet = new Outlet<Out>(item => this.push(item))
+
+  constructor({ layer, ...options }: SideOptions & { layer?: string } = {}) {
+    super(sides(options))
+    this.layer = layer ?? this.constructor.name
+  }
+
+  protected abstract turn(item: In): Turned<Out>
+
+  /** What is left to do when the input has ended. */
+  protected last(): Turned<Out> {}
+
+  override _transform(item: In, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#settle(() => this.turn(item), done)
+  }
+
+  override _flush(done: (error?: Error | null) => void): void {
+    this.#settle(() => this.last(), done)
+  }
+
+  override _read(size: number): void {
+    this.#outlet.resume()
+    // what was asked of us may still be owed: the source may have ended without another item
+    if (!this.#outlet.waits) super._read(size)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#outlet.close()
+    super._destroy(error, done)
+  }
+
+  /** Tells that the input ended inside something; nothing if it did not. */
+  protected tell(cut: Truncated | undefined): void {
+    if (cut !== undefined) this.emit('truncated', cut)
+  }
+
+  #settle(work: () => Turned<Out>, done: (error?: Error | null) => void): void {
+    const settled = (error?: unknown) => done(error === undefined ? null : inLayer(this.layer, error))
+    let turned: Turned<Out>
+    try {
+      turned = work()
+    } catch (error) {
+      settled(error ?? new Error('undefined was thrown'))
+      return
+    }
+    if (typeof turned !== 'object') settled()
+    else if ('then' in turned) turned.then(() => settled(), settled)
+    else this.#outlet.draw(turned, settled)
+  }
+}
+
+/**
+ * A stage out of a function: `stage((message, push) => ...)` is a factory of stages that call it for every item. Both sides
+ * carry objects unless told otherwise.
+ */
+export function stage<In, Out>(
+  turn: (item: In, push: (item: Out) => boolean) => Turned<Out>,
+  options: SideOptions = {}
+): () => Stage<In, Out> {
+  class FunctionStage extends Stage<In, Out> {
+    protected override turn(item: In): Turned<Out> {
+      return turn(item, made => this.push(made))
+    }
+  }
+  const layer = turn.name || 'stage'
+  return () => new FunctionStage({ layer, ...options })
+}

@@ -1,0 +1,29 @@
+import fc from 'fast-check'
+
+/** Runs a property as one assertion of `t`; what breaks it is shown, shrunk, with the seed that finds it again. */
+export function holds<Values>(
+  t: { pass(name: string): unknown; fail(name: string): unknown },
+  name: string,
+  property: fc.IProperty<Values>,
+  parameters: fc.Parameters<Values> = {}
+): void {
+  const details = fc.check(property, { includeErrorInReport: true, ...parameters })
+  if (details.failed) t.fail(`${name}\n${fc.defaultReportMessage(details)}`)
+  else t.pass(name)
+}
+
+/** The same for a property that waits. */
+export async function holdsLater<Values>(
+  t: { pass(name: string): unknown; fail(name: string): unknown },
+  name: string,
+  property: fc.IAsyncProperty<Values>,
+  parameters: fc.Parameters<Values> = {}
+): Promise<void> {
+  const details = await fc.check(property, { includeErrorInReport: true, ...parameters })
+  if (details.failed) t.fail(`${name}\n${await fc.asyncDefaultReportMessage(details)}`)
+  else t.pass(name)
+}
+
+/** Bytes, as Buffers. */
+export const buffers = (maxLength: number): fc.Arbitrary<Buffer> =>
+  fc.uint8Array({ maxLength }).map(bytes => Buffer.from(bytes))
