@@ -17,7 +17,7 @@ export class WindowAcknowledger extends Layer<Chunk> {
   #pending: Message | undefined
 
   constructor(lower: Duplex, options?: WindowAcknowledgerOptions) {
-    super(lower, { upper: 'objects' })
+    super(lower)
     this.#window = new AcknowledgementWindow(options)
     lower.on('drain', () => this.#acknowledge(this.#pending))
   }

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { Layer } from '../stream/layer.ts'
-import type { Side } from '../stream/sides.ts'
+import type { SideOptions } from '../stream/sides.ts'
 import { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
 import type { Handshake } from './handshake.ts'
 import type { DigestScheme } from './packets.ts'
@@ -27,8 +27,12 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   readonly #stopTimer: () => void
   #over = false
 
-  constructor(lower: Duplex, options: HandshakeStreamOptions = {}, upper: Side = 'bytes') {
-    super(lower, { upper, opens: true })
+  constructor(
+    lower: Duplex,
+    options: HandshakeStreamOptions = {},
+    sides: SideOptions = { from: 'bytes', to: 'bytes' }
+  ) {
+    super(lower, { ...sides, opens: true })
     const { role = 'server', limits, clock = systemClock, digest, random } = options
     const common = { time: clock.now(), ...(random && { random }) }
     this.#handshake =

@@ -1,12 +1,10 @@
-import { type Duplex as CoreDuplex, finished } from 'node:stream'
+import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
 import { Duplex } from 'readable-stream'
 import { RtmpError, type Truncated } from '../errors.ts'
 import { Outlet } from './outlet.ts'
-import { type Side, sides } from './sides.ts'
+import { type SideOptions, sides } from './sides.ts'
 
-export interface LayerOptions {
-  /** What the layer carries above; bytes unless told. */
-  upper?: Side
+export interface LayerOptions extends SideOptions {
   /** Whether it must first settle something with the peer before anything written goes down; see `open`. */
   opens?: boolean
 }
@@ -23,8 +21,13 @@ export interface LayerOptions {
  */
 export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   protected readonly lower: CoreDuplex
+  /** Where it reads: the lower, but for a Duplex of two halves. */
+  readonly #source: Readable
   readonly #outlet = new Outlet<Upper>(item => this.#deliver(item))
   #open: boolean
+  /** Whether `inbound` is at work; a lower in memory may bring the peer's answer within a write of ours, and it has to wait. */
+  #receiving = false
+  readonly #late: Lower[] = []
   /** Whether the reader above wants more: said by _read, unsaid by a push that fills its buffer. */
   #wanted = false
   /** What was written before the layer opened, or while the lower is full; called with nothing once there is room. */
@@ -32,18 +35,21 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** The write that is under way, to be told if the layer is destroyed before it goes down. */
   #writing: ((error?: Error | null) => void) | undefined
 
-  constructor(lower: CoreDuplex, { upper = 'bytes', opens = false }: LayerOptions = {}) {
-    super({ allowHalfOpen: true, ...sides({ from: upper, to: upper }) })
+  constructor(lower: CoreDuplex, { opens = false, ...options }: LayerOptions = {}, source: Readable = lower) {
+    super({ allowHalfOpen: true, ...sides(options) })
     this.lower = lower
+    this.#source = source
     this.#open = !opens
-    lower.on('data', item => this.#attempt(() => this.#receive(item)))
-    lower.on('end', () => this.#attempt(() => this.ended()))
+    source.on('data', item => this.#attempt(() => this.#receive(item)))
+    source.on('end', () => this.#attempt(() => this.ended()))
     lower.on('drain', () => this.#release())
     // not 'close': it races our own finish
-    finished(lower, error => {
+    const fail = (error?: Error | null) => {
       if (error) this.destroy(error)
-    })
-    if (this.#open) lower.pause()
+    }
+    finished(source, { writable: false }, fail)
+    finished(lower, { readable: false }, fail)
+    if (this.#open) source.pause()
   }
 
   /** Takes what came from below. */
@@ -67,7 +73,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** Lets through what was written so far, and leaves the pace to the reader above. */
   protected open(): void {
     this.#open = true
-    if (!this.#wanted) this.lower.pause()
+    if (!this.#wanted) this.#source.pause()
     this.#release()
   }
 
@@ -77,26 +83,44 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   }
 
   #receive(item: Lower): void {
+    if (this.#receiving) {
+      this.#late.push(item)
+      return
+    }
+    this.#receiving = true
     const made = this.inbound(item)
-    if (typeof made !== 'object') return
-    this.lower.pause()
+    if (typeof made !== 'object') {
+      this.#received()
+      return
+    }
+    this.#source.pause()
     this.#outlet.draw(made, error => {
-      if (error !== undefined) this.destroy(error as Error)
-      else if (this.#wanted || !this.#open) this.lower.resume()
+      if (error !== undefined) {
+        this.destroy(error as Error)
+        return
+      }
+      this.#received()
+      if (!this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
     })
+  }
+
+  #received(): void {
+    this.#receiving = false
+    const next = this.#late.shift()
+    if (next !== undefined) this.#receive(next)
   }
 
   #deliver(item: Upper): boolean {
     if (this.push(item)) return true
     this.#wanted = false
-    if (this.#open) this.lower.pause()
+    if (this.#open) this.#source.pause()
     return false
   }
 
   override _read(): void {
     this.#wanted = true
     if (this.#outlet.waits) this.#outlet.resume()
-    else this.lower.resume()
+    else this.#source.resume()
   }
 
   override _write(item: Upper, _encoding: string, done: (error?: Error | null) => void): void {
@@ -113,10 +137,12 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#outlet.close()
+    this.#late.length = 0
     this.#held = undefined
     const writing = this.#writing
     this.#writing = undefined
     this.lower.destroy()
+    this.#source.destroy()
     done(error)
     writing?.(error ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
   }

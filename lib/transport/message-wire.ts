@@ -42,7 +42,7 @@ export class MessageWire extends HandshakeStream<Message> {
   #stopLinger: (() => void) | undefined
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
-    super(lower, options, 'objects')
+    super(lower, options, { from: 'objects', to: 'objects' })
     const { limits, strict, chunkSize = CHUNK_SIZE, windowSize, clock = systemClock } = options
     this.#chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
     this.#messageReader = new MessageReader({ ...(limits && { limits }) })

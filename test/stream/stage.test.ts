@@ -1,0 +1,189 @@
+import { PassThrough, pipeline, Readable, Transform } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline as finishes } from 'node:stream/promises'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { Stage, stage } from 'rtmpipe'
+import t from 'tap'
+
+const number = stage<number, number>((item, push) => push(item))
+
+t.test('a stage turns what is written into what is read', async t => {
+  const doubled = stage<number, number>((item, push) => {
+    push(item)
+    push(item * 2)
+  })()
+  t.same(await Readable.from([1, 2]).pipe(doubled).toArray(), [1, 2, 2, 4])
+})
+
+t.test('each side carries what it says: objects, or bytes', async t => {
+  const measured = stage<Buffer, number>(({ length }, push) => push(length), { from: 'bytes' })()
+  t.equal(measured.writableObjectMode, false)
+  t.equal(measured.readableObjectMode, true)
+  measured.end('žluť')
+  t.same(await measured.toArray(), [6], 'a string is its bytes')
+  const zeros = stage<number, Buffer>((length, push) => push(Buffer.alloc(length)), { to: 'bytes' })()
+  zeros.write(3)
+  zeros.end(2)
+  t.equal((await buffer(zeros)).length, 5)
+  t.equal(zeros.readableHighWaterMark, 65536, 'bytes are counted in reads of a socket')
+})
+
+t.test('a throw in turn destroys the stage with that error, and goes nowhere else', async t => {
+  const thrown = new Error('no')
+  const failing = stage(function sieve() {
+    throw thrown
+  })()
+  t.doesNotThrow(() => failing.write(1))
+  const error = await new Promise<Error>(resolve => failing.on('error', resolve))
+  t.equal(error, thrown)
+  t.match(error, { layer: 'sieve' }, 'named with the layer')
+  t.equal(failing.destroyed, true)
+})
+
+t.test('the layer an error names already stays', async t => {
+  const failing = stage(() => {
+    throw Object.assign(new Error('no'), { layer: 'deeper' })
+  })()
+  failing.write(1)
+  t.match(await new Promise(resolve => failing.on('error', resolve)), { layer: 'deeper' })
+})
+
+t.test('what is thrown need not be an error', async t => {
+  for (const thrown of ['no', undefined, null, 7]) {
+    const failing = stage(() => {
+      throw thrown
+    })()
+    failing.write(1)
+    t.type(await new Promise(resolve => failing.on('error', resolve)), Error, `${thrown}`)
+  }
+})
+
+t.test('turn may return a promise; the next item waits for it', async t => {
+  const order: string[] = []
+  const waiting = stage<number, number>(async (item, push) => {
+    order.push(`in ${item}`)
+    await turnOfTheLoop()
+    order.push(`out ${item}`)
+    push(item)
+  })()
+  t.same(await Readable.from([1, 2]).pipe(waiting).toArray(), [1, 2])
+  t.same(order, ['in 1', 'out 1', 'in 2', 'out 2'])
+})
+
+t.test('a rejection destroys the stage as a throw does', async t => {
+  const failing = stage(async function lookUp() {
+    await turnOfTheLoop()
+    throw new Error('no')
+  })()
+  failing.write(1)
+  t.match(await new Promise(resolve => failing.on('error', resolve)), { message: 'no', layer: 'lookUp' })
+})
+
+t.test('an iterable is drawn no faster than the reader reads', async t => {
+  let drawn = 0
+  const many = stage<number, number>(function* (count: number) {
+    for (drawn = 0; drawn < count; drawn++) yield drawn
+  })()
+  many.write(65_536)
+  many.end()
+  await turnOfTheLoop()
+  t.ok(drawn <= 32, `${drawn} of 65,536 while nobody reads`)
+  const [first, second] = [many.read(), many.read()]
+  t.same([first, second], [0, 1])
+  await turnOfTheLoop()
+  t.ok(drawn <= 32, `${drawn} after two were read`)
+  const rest = await many.toArray()
+  t.equal(rest.length, 65_534)
+  t.equal(rest.at(-1), 65_535)
+})
+
+t.test('an iterable that ends just as the reader is full hands over to the next item', async t => {
+  for (const counts of [[5, 11, 16, 3, 16, 1], [16, 16, 16], [1, 15, 0, 0, 32, 7], Array(100).fill(3)]) {
+    const many = stage<number, number>(function* (count: number) {
+      for (let i = 0; i < count; i++) yield i
+    })()
+    const all = await Readable.from(counts).pipe(many).pipe(number()).toArray()
+    t.equal(
+      all.length,
+      counts.reduce((sum, count) => sum + count, 0),
+      `${counts.slice(0, 6)}`
+    )
+  }
+})
+
+t.test('an iterable that throws destroys the stage, with all it gave delivered', async t => {
+  const failing = stage<number, number>(function* half(count: number) {
+    yield count
+    throw new Error('no')
+  })()
+  const got: number[] = []
+  failing.on('data', item => got.push(item))
+  failing.write(1)
+  t.match(await new Promise(resolve => failing.on('error', resolve)), { message: 'no', layer: 'half' })
+  t.same(got, [1])
+})
+
+t.test('a destroyed stage lets its source go', async t => {
+  let finished = false
+  const many = stage<number, number>(function* () {
+    try {
+      for (let i = 0; ; i++) yield i
+    } finally {
+      finished = true
+    }
+  })()
+  many.write(1)
+  await turnOfTheLoop()
+  many.destroy()
+  t.equal(finished, true)
+})
+
+class Sum extends Stage<number, number> {
+  #sum = 0
+  protected override turn(item: number) {
+    this.#sum += item
+  }
+  protected override last() {
+    this.push(this.#sum)
+    this.tell({ layer: 'message', offset: 3, missing: 4 })
+  }
+}
+
+t.test('last is called at the end; what was cut is an event, and the end is clean', async t => {
+  const sum = new Sum()
+  const cuts: unknown[] = []
+  sum.on('truncated', cut => cuts.push(cut))
+  t.same(await Readable.from([1, 2, 3]).pipe(sum).toArray(), [6])
+  t.same(cuts, [{ layer: 'message', offset: 3, missing: 4 }])
+  t.equal(sum.layer, 'Sum', 'a stage of one’s own is named by its class')
+})
+
+t.test('destroy without a reason emits no error', async t => {
+  const one = number()
+  one.on('error', () => t.fail('no error'))
+  one.destroy()
+  await new Promise(resolve => one.on('close', resolve))
+  t.pass()
+})
+
+t.test('stages stand in a pipeline with those of Node and between sockets’ kin', async t => {
+  const plus = new Transform({ objectMode: true, transform: (item, _, done) => done(null, item + 1) })
+  const out = new PassThrough({ objectMode: true })
+  await finishes(Readable.from([1, 2, 3]), number(), plus, new Sum(), out)
+  t.same(await out.toArray(), [9])
+})
+
+t.test('an error in the middle of a pipeline reaches its end once', async t => {
+  const failing = stage(() => {
+    throw new Error('no')
+  })()
+  const errors: unknown[] = []
+  await new Promise<void>(resolve => {
+    pipeline(Readable.from([1]), number(), failing, number(), error => {
+      errors.push(error?.message)
+      resolve()
+    })
+  })
+  await turnOfTheLoop()
+  t.same(errors, ['no'])
+})
