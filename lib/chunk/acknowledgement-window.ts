@@ -32,9 +32,13 @@ export class AcknowledgementWindow {
     this.#windowSize = Math.max(windowSize, LEAST_WINDOW)
   }
 
-  /** Counts `byteLength` more bytes; the Acknowledgement, when they cross the window. */
-  receive(byteLength: number): Message | undefined {
+  /** Counts `byteLength` more bytes. */
+  receive(byteLength: number): void {
     this.#received = (this.#received + byteLength) >>> 0
+  }
+
+  /** The Acknowledgement that is due, if the bytes since the last one cross the window. It tells the whole, however late it goes. */
+  acknowledge(): Message | undefined {
     if ((this.#received - this.#acknowledged) >>> 0 < this.#windowSize) return undefined
     this.#acknowledged = this.#received
     return acknowledgement(this.#received)

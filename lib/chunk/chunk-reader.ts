@@ -63,13 +63,11 @@ export class ChunkReader {
   /** The stream of the chunk in progress, and its payload still to come. */
   #stream: ChunkStream | undefined
   #chunkLeft = 0
-  #headerLength = 0
   /** Bytes that were fed before `source`. */
   #before = 0
 
   /** The chunk that `chunk` is putting together, when its bytes come in several inputs. */
   #gathering: ByteCollector | undefined
-  #gatheredLength = 0
 
   /** The run of payload that `next` found: source[start..end). */
   source: Buffer = NO_BYTES
@@ -79,7 +77,7 @@ export class ChunkReader {
   header!: ChunkHeader
   /** The format of its chunk. */
   format: ChunkFormat = 0
-  /** Bytes of the wire that this run accounts for: its own, and the header's when it is the first of its chunk. */
+  /** Bytes of the wire that its chunk has taken so far, header and payload. */
   byteLength = 0
   /** Whether the run ends its chunk. */
   chunkEnd = false
@@ -122,8 +120,7 @@ export class ChunkReader {
     this.header = stream.header
     this.start = this.#at
     this.end = this.#at += run
-    this.byteLength = this.#headerLength + run
-    this.#headerLength = 0
+    this.byteLength += run
     this.#chunkLeft -= run
     this.chunkEnd = this.#chunkLeft === 0
     if (this.chunkEnd) this.#stream = undefined
@@ -138,12 +135,14 @@ export class ChunkReader {
   chunk(): Chunk | undefined {
     while (this.next()) {
       if (this.chunkEnd && this.#gathering === undefined) {
-        return this.#whole(this.source.subarray(this.start, this.end), this.byteLength)
+        return this.#whole(this.source.subarray(this.start, this.end))
       }
       this.#gathering ??= new ByteCollector(this.end - this.start + this.#chunkLeft)
       this.#gathering.add(this.source, this.start, this.end)
-      this.#gatheredLength += this.byteLength
-      if (this.chunkEnd) return this.#gathered(this.#gathering)
+      if (!this.chunkEnd) continue
+      const payload = this.#gathering.taken()
+      this.#gathering = undefined
+      return this.#whole(payload)
     }
     return undefined
   }
@@ -161,17 +160,10 @@ export class ChunkReader {
     return missing === 0 ? undefined : { layer: 'chunk', offset: this.#before + this.source.length, missing }
   }
 
-  #whole(payload: Buffer, byteLength: number): Chunk {
+  #whole(payload: Buffer): Chunk {
     const header = this.header.format === this.format ? this.header : { ...this.header, format: this.format }
-    const chunk = { header, payload, last: this.last, byteLength }
+    const chunk = { header, payload, last: this.last, byteLength: this.byteLength }
     return this.control === undefined ? chunk : { ...chunk, control: this.control }
-  }
-
-  #gathered(collector: ByteCollector): Chunk {
-    const chunk = this.#whole(collector.taken(), this.#gatheredLength)
-    this.#gathering = undefined
-    this.#gatheredLength = 0
-    return chunk
   }
 
   #readHeader(): boolean {
@@ -187,7 +179,7 @@ export class ChunkReader {
     }
     this.#at += length - cut
     this.#seam = NO_BYTES
-    this.#headerLength = length
+    this.byteLength = length
     return true
   }
 

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { CONTROL_CHUNK_STREAM_ID, MAX_CHUNK_SIZE } from './chunk.ts'
+import { type Chunk, CONTROL_CHUNK_STREAM_ID, MAX_CHUNK_SIZE } from './chunk.ts'
 
 /** How a Set Peer Bandwidth is meant: RTMP 1.0, 5.4.5. */
 export type LimitType = 'hard' | 'soft' | 'dynamic'
@@ -105,3 +105,8 @@ export const windowAcknowledgementSize = (windowSize: number): Message =>
 /** Send no more than so many bytes ahead of my acknowledgements (RTMP 1.0, 5.4.5). */
 export const setPeerBandwidth = (windowSize: number, limitType: LimitType = 'dynamic'): Message =>
   protocolControlMessage({ kind: 'SetPeerBandwidth', windowSize, limitType })
+
+/** A protocol control message as the one chunk it is: it fits the smallest there may be. */
+export function controlChunk({ payload, ...header }: Message): Chunk {
+  return { header: { ...header, length: payload.length }, payload, last: true, byteLength: 0 }
+}

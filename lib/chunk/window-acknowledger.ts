@@ -3,6 +3,7 @@ import type { Message } from '../message/message.ts'
 import { Layer } from '../stream/layer.ts'
 import { AcknowledgementWindow, type AcknowledgementWindowOptions } from './acknowledgement-window.ts'
 import type { Chunk } from './chunk.ts'
+import { controlChunk } from './protocol-control.ts'
 
 export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
 
@@ -13,36 +14,31 @@ export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
  */
 export class WindowAcknowledger extends Layer<Chunk> {
   readonly #window: AcknowledgementWindow
-  /** The latest Acknowledgement that the full lower has not taken: each tells the whole, so one is enough. */
-  #pending: Message | undefined
 
   constructor(lower: Duplex, options?: WindowAcknowledgerOptions) {
     super(lower)
     this.#window = new AcknowledgementWindow(options)
-    lower.on('drain', () => this.#acknowledge(this.#pending))
   }
 
   protected override inbound(chunk: Chunk): void {
     const { control } = chunk
-    this.#acknowledge(this.#window.receive(chunk.byteLength))
-    const answer = control === undefined ? undefined : this.#window.heed(control)
-    if (answer !== undefined) this.lower.write(inOneChunk(answer))
+    this.#window.receive(chunk.byteLength)
+    if (!this.lower.writableNeedDrain) this.drained()
+    if (control !== undefined) this.#answer(this.#window.heed(control))
     if (!isOfTheHop(chunk)) this.up(chunk)
   }
 
-  #acknowledge(due: Message | undefined): void {
-    if (due === undefined) return
-    this.#pending = this.lower.writableNeedDrain ? due : undefined
-    if (this.#pending === undefined) this.lower.write(inOneChunk(due))
+  /** While the lower is full an Acknowledgement waits; there is never more than the one. */
+  protected override drained(): void {
+    this.#answer(this.#window.acknowledge())
+  }
+
+  #answer(message: Message | undefined): void {
+    if (message !== undefined) this.lower.write(controlChunk(message))
   }
 }
 
 const isOfTheHop = ({ header: { type } }: Chunk): boolean => type === 3 || type === 5 || type === 6
-
-/** An answer fits the smallest chunk there is. */
-function inOneChunk({ payload, ...header }: Message): Chunk {
-  return { header: { ...header, length: payload.length }, payload, last: true, byteLength: 0 }
-}
 
 export const windowAcknowledger = (lower: Duplex, options?: WindowAcknowledgerOptions): WindowAcknowledger =>
   new WindowAcknowledger(lower, options)

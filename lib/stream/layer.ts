@@ -42,7 +42,10 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     this.#open = !opens
     source.on('data', item => this.#attempt(() => this.#receive(item)))
     source.on('end', () => this.#attempt(() => this.ended()))
-    lower.on('drain', () => this.#release())
+    lower.on('drain', () => {
+      this.#attempt(() => this.drained())
+      this.#release()
+    })
     // not 'close': it races our own finish
     const fail = (error?: Error | null) => {
       if (error) this.destroy(error)
@@ -59,6 +62,9 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   protected outbound(item: Upper): boolean {
     return this.lower.write(item)
   }
+
+  /** The lower has room again: a moment to send what an answer of ours has waited for, ahead of what is written above. */
+  protected drained(): void {}
 
   /** The lower has ended: the layer ends too, unless it has more to say first. */
   protected ended(): void {

@@ -4,7 +4,7 @@ import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
 import { ChunkWriter } from '../chunk/chunk-writer.ts'
 import { MessageReader } from '../chunk/message-reader.ts'
 import { MessageWriter, type MessageWriterOptions } from '../chunk/message-writer.ts'
-import { isProtocolControlType } from '../chunk/protocol-control.ts'
+import { controlChunk, isProtocolControlType } from '../chunk/protocol-control.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
@@ -37,8 +37,6 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #window: AcknowledgementWindow
   readonly #clock: Clock
   readonly #lingerMs: number
-  /** The latest Acknowledgement that the full lower has not taken: each tells the whole, so one is enough. */
-  #pending: Message | undefined
   #stopLinger: (() => void) | undefined
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
@@ -53,14 +51,14 @@ export class MessageWire extends HandshakeStream<Message> {
     })
     this.#clock = clock
     this.#lingerMs = limitsWith(limits).lingerMs
-    lower.on('drain', () => this.#acknowledge(this.#pending))
   }
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
     reader.feed(bytes)
     while (reader.next()) {
-      this.#acknowledge(this.#window.receive(reader.byteLength))
+      if (reader.chunkEnd) this.#window.receive(reader.byteLength)
+      if (!this.lower.writableNeedDrain) this.drained()
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
         this.#answer(this.#window.heed(reader.control))
@@ -74,6 +72,11 @@ export class MessageWire extends HandshakeStream<Message> {
     return this.lower.write(this.#messageWriter.bytes(message, this.#chunkWriter))
   }
 
+  /** While the lower is full an Acknowledgement waits; there is never more than the one. */
+  protected override drained(): void {
+    this.#answer(this.#window.acknowledge())
+  }
+
   protected override ended(): void {
     this.tell(this.#chunkReader.cut())
     super.ended()
@@ -85,15 +88,8 @@ export class MessageWire extends HandshakeStream<Message> {
     super._destroy(error, done)
   }
 
-  #acknowledge(due: Message | undefined): void {
-    this.#pending = due
-    if (due === undefined || this.lower.writableNeedDrain) return
-    this.#pending = undefined
-    this.#answer(due)
-  }
-
   #answer(message: Message | undefined): void {
-    if (message !== undefined) this.outbound(message)
+    if (message !== undefined) this.lower.write(this.#chunkWriter.write(controlChunk(message)))
   }
 }
 

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+
+/** The floors of ARCHITECTURE.md: imports point down. This reads them, so that the picture never lies. */
+const lib = new URL('../../lib/', import.meta.url)
+
+interface File {
+  readonly path: string
+  readonly folder: string
+  readonly imports: readonly string[]
+}
+
+const files: File[] = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter(path => path.endsWith('.ts'))
+  .map(path => {
+    const source = readFileSync(new URL(path, lib), 'utf8')
+    const imports = [...source.matchAll(/(?:from|import) '([^']+)'/g)].map(([, target]) => {
+      if (!target!.startsWith('.')) return target!
+      return new URL(target!, new URL(path, lib)).href.slice(lib.href.length)
+    })
+    return { path, folder: path.includes('/') ? path.split('/')[0]! : '', imports }
+  })
+
+const everyone = ['errors.ts', 'limits.ts']
+const isStreamFile = ({ imports }: File) =>
+  imports.some(target => target.startsWith('stream/') || target === 'readable-stream')
+
+/** What the codec files of a folder may import besides their own folder. */
+const codecs: Record<string, readonly RegExp[]> = {
+  bytes: [/^node:(buffer|crypto)$/],
+  crypto: [/^node:(buffer|crypto)$/, /^bytes\//],
+  amf: [/^bytes\//],
+  handshake: [/^node:crypto$/, /^bytes\//, /^crypto\//],
+  chunk: [/^bytes\//, /^message\/message\.ts$/],
+  message: [/^bytes\//, /^amf\//],
+  media: [/^bytes\//, /^amf\//, /^message\/(message|data)\.ts$/],
+  flv: [/^bytes\//, /^amf\//, /^message\/(message|data)\.ts$/]
+}
+
+t.test('errors, limits and clock import nothing but each other', async t => {
+  for (const { path, folder, imports } of files) if (folder === '' && path !== 'index.ts') t.same(imports, [], path)
+})
+
+t.test('codec files are pure: no streams, no clock, and only what lies below', async t => {
+  for (const file of files) {
+    const allowed = codecs[file.folder]
+    if (allowed === undefined || isStreamFile(file)) continue
+    const wrong = file.imports.filter(
+      target =>
+        !everyone.includes(target) &&
+        !target.startsWith(`${file.folder}/`) &&
+        !allowed.some(pattern => pattern.test(target))
+    )
+    t.same(wrong, [], file.path)
+    t.notMatch(
+      readFileSync(new URL(file.path, lib), 'utf8'),
+      /Date\.now|setTimeout|setInterval|performance\./,
+      `${file.path}: no clock`
+    )
+  }
+})
+
+t.test('codec files import no stream file of their own folder', async t => {
+  const streamFiles = new Set(files.filter(isStreamFile).map(({ path }) => path))
+  for (const file of files.filter(each => each.folder in codecs && !isStreamFile(each))) {
+    t.same(
+      file.imports.filter(target => streamFiles.has(target) || target === 'node:stream'),
+      [],
+      file.path
+    )
+  }
+})
+
+t.test('the joints know no protocol', async t => {
+  for (const { path, folder, imports } of files.filter(each => each.folder === 'stream')) {
+    const allowed = ['readable-stream', 'pumpify', 'node:stream', 'errors.ts']
+    t.same(
+      imports.filter(target => !allowed.includes(target) && !target.startsWith(`${folder}/`)),
+      [],
+      path
+    )
+  }
+})
+
+t.test('one file is the door to pumpify', async t => {
+  t.same(
+    files.filter(({ imports }) => imports.includes('pumpify')).map(({ path }) => path),
+    ['stream/chain.ts']
+  )
+})
+
+t.test('the session never reaches under the waist, the transport never above it', async t => {
+  for (const { path, folder, imports } of files) {
+    const forbidden =
+      folder === 'session' ? /^(chunk|handshake|transport)\// : folder === 'transport' ? /^session\// : undefined
+    if (forbidden !== undefined)
+      t.same(
+        imports.filter(target => forbidden.test(target)),
+        [],
+        path
+      )
+  }
+  t.pass()
+})
+
+t.test('no console, no globals', async t => {
+  for (const { path } of files) t.notMatch(readFileSync(new URL(path, lib), 'utf8'), /\bconsole\.|globalThis/, path)
+})

@@ -1,0 +1,220 @@
+import { execFileSync } from 'node:child_process'
+import { PassThrough, Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import fc from 'fast-check'
+import { dataMessage, FlvReader, FlvWriter, flvDecoder, flvEncoder, type Message, writeAmf0 } from 'rtmpipe'
+import t from 'tap'
+import { bytewise, cut, cutAt } from '../support/chop.ts'
+import { hex } from '../support/hex.ts'
+import { audio, metadata, video, word } from '../support/media.ts'
+import { without } from '../support/programs.ts'
+import { buffers, holds } from '../support/property.ts'
+
+const header = hex`464c56 01 05 00000009 00000000`
+const tag = hex`08 000002 00002a 00 000000 afaa 0000000d`
+
+const read = (pieces: Iterable<Buffer>, options?: ConstructorParameters<typeof FlvReader>[0]) => {
+  const reader = new FlvReader(options)
+  const messages = [...pieces].flatMap(piece => [...reader.messages(piece)])
+  return { messages, cut: reader.cut() }
+}
+
+t.test('a tag is a message', async t => {
+  const { messages, cut } = read([hex`${header} ${tag}`])
+  t.same(messages, [{ type: 8, messageStreamId: 0, chunkStreamId: 4, timestamp: 42, payload: hex`afaa` }])
+  t.equal(cut, undefined)
+  const writer = new FlvWriter()
+  t.same(Buffer.concat(writer.write(messages[0]!)), hex`${header} ${tag}`)
+})
+
+t.test('timestamps have 32 bits, the upper eight behind the lower', async t => {
+  const late = hex`09 000001 345678 f2 000000 17 0000000c`
+  const { messages } = read([hex`${header} ${late}`])
+  t.equal(messages[0]?.timestamp, 0xf2345678)
+  t.same(new FlvWriter().write(messages[0]!)[1], late)
+})
+
+t.test('the header says which tracks there are', async t => {
+  const tracks = (...messages: Message[]) => {
+    const writer = new FlvWriter()
+    return messages.flatMap(message => writer.write(message))[0]![4]
+  }
+  t.equal(tracks(video.keyframe(0)), 5, 'both, where nothing tells')
+  t.equal(tracks(metadata(0, { videocodecid: 7 }), video.keyframe(0)), 1)
+  t.equal(tracks(metadata(0, { audiocodecid: 10 }), audio.frame(0)), 4)
+  t.equal(tracks(metadata(0, { audiocodecid: 10, videocodecid: 7 })), 5)
+  t.equal(tracks(metadata(0, {})), 5)
+  t.equal(tracks({ ...metadata(), payload: hex`02 ffff` }), 5, 'metadata that cannot be read')
+  t.equal(new FlvWriter({ tracks: { audio: true, video: false } }).begin()[0]?.[4], 4, 'or as told')
+  let told: unknown
+  read([hex`464c56 01 04 00000009 00000000`], {
+    onHeader: tracks => {
+      told = tracks
+    }
+  })
+  t.same(told, { audio: true, video: false })
+})
+
+t.test('what is no audio, video or data is left out, and @setDataFrame taken off', async t => {
+  const writer = new FlvWriter()
+  t.same(writer.write({ ...audio.frame(0), type: 20 }), [])
+  const [, written] = writer.write(dataMessage(['@setDataFrame', 'onMetaData', { width: 1 }]))
+  t.same(written?.subarray(11, -4), writeAmf0('onMetaData', { width: 1 }))
+})
+
+t.test('a file without messages has a header', async t => {
+  const encoder = flvEncoder()
+  encoder.end()
+  t.same(await buffer(encoder), header)
+})
+
+t.test('bytes that are no FLV', async t => {
+  const cases: [string, Buffer, string, number][] = [
+    ['another format', Buffer.from('RIFF....AVI LIST'), 'ERR_RTMP_FLV_HEADER', 0],
+    ['another format, at its first byte', Buffer.from('G'), 'ERR_RTMP_FLV_HEADER', 0],
+    ['a header shorter than itself', hex`464c56 01 05 00000008`, 'ERR_RTMP_FLV_HEADER', 9],
+    ['a header of 4 GB', hex`464c56 01 05 ffffffff`, 'ERR_RTMP_FLV_HEADER', 9],
+    ['a tag of no type', hex`${header} 00 000000 000000 00 000000`, 'ERR_RTMP_FLV_TAG', 24],
+    ['a tag of 16 MB', hex`${header} 09 ffffff 000000 00 000000`, 'ERR_RTMP_MESSAGE_TOO_LONG', 24]
+  ]
+  for (const [name, bytes, code, offset] of cases) {
+    t.throws(() => read([bytes]), { name: 'ProtocolError', layer: 'flv', code, offset }, name)
+    t.throws(() => read(bytewise(bytes)), { code, offset }, `${name}, each byte alone`)
+  }
+})
+
+t.test('a longer header is skipped', async t => {
+  t.equal(read([hex`464c56 01 05 0000000c aabbcc 00000000 ${tag}`]).messages.length, 1)
+})
+
+t.test('an encrypted tag passes as it is', async t => {
+  const encrypted = hex`28 000002 00002a 00 000000 afaa 0000000d`
+  const { messages } = read([hex`${header} ${encrypted}`])
+  t.equal(messages[0]?.type, 0x28)
+})
+
+t.test('a previous tag size that lies is told, and passed over', async t => {
+  const told: unknown[] = []
+  const lying = hex`${header} 08 000002 00002a 00 000000 afaa 00000000 ${tag}`
+  const { messages } = read([lying], { onPreviousTagSize: mismatch => told.push(mismatch) })
+  t.equal(messages.length, 2)
+  t.same(told, [{ offset: 26, expected: 13, found: 0 }])
+  const decoder = flvDecoder()
+  const events: unknown[] = []
+  decoder.on('previousTagSize', mismatch => events.push(mismatch))
+  decoder.on('header', tracks => events.push(tracks))
+  decoder.end(lying)
+  await decoder.toArray()
+  t.same(events, [{ audio: true, video: true }, ...told])
+})
+
+t.test('a file may be cut anywhere: whole tags come out, and what is missing is told', async t => {
+  const bytes = hex`${header} ${tag} ${tag}`
+  for (let length = 0; length <= bytes.length; length++) {
+    const { messages, cut } = read([bytes.subarray(0, length)])
+    t.equal(messages.length, length < 26 ? 0 : length < 43 ? 1 : 2, `${length} bytes`)
+    const atTheEndOfATag = [9, 13, 26, 30, 43, 47].includes(length)
+    t.equal(cut === undefined, atTheEndOfATag, `${length} bytes, its end`)
+  }
+  const decoder = flvDecoder()
+  let told: unknown
+  decoder.on('truncated', cut => {
+    told = cut
+  })
+  decoder.end(bytes.subarray(0, 25))
+  await decoder.toArray()
+  t.same(told, { layer: 'flv', offset: 25, missing: 1 })
+})
+
+t.test('messages written and read are the same; any way to cut the file gives the same', async t => {
+  const message = fc.record(
+    {
+      type: fc.constantFrom(8, 9, 18),
+      messageStreamId: fc.constant(0),
+      chunkStreamId: fc.constant(0),
+      timestamp: fc.nat(0xffffffff),
+      payload: buffers(200)
+    },
+    { noNullPrototype: true }
+  )
+  holds(
+    t,
+    'files',
+    fc.property(fc.array(message, { maxLength: 10 }), fc.array(fc.nat(2500), { maxLength: 10 }), (messages, places) => {
+      const writer = new FlvWriter({ tracks: { audio: true, video: true } })
+      const file = Buffer.concat([...writer.begin(), ...messages.flatMap(each => writer.write(each))])
+      const same = (pieces: Iterable<Buffer>) => {
+        const again = read(pieces)
+        return (
+          again.cut === undefined &&
+          again.messages.length === messages.length &&
+          again.messages.every((each, i) => {
+            const { type, timestamp, payload } = messages[i]!
+            return each.type === type && each.timestamp === timestamp && each.payload.equals(payload)
+          })
+        )
+      }
+      return same([file]) && same(cutAt(file, places)) && same(bytewise(file))
+    })
+  )
+})
+
+t.test('any bytes are messages or a ProtocolError', async t => {
+  holds(
+    t,
+    'bytes',
+    fc.property(buffers(200), fc.boolean(), (bytes, begun) => {
+      try {
+        read([begun ? hex`${header} ${bytes}` : bytes])
+        return true
+      } catch (error) {
+        return (error as Error).name === 'ProtocolError'
+      }
+    }),
+    { numRuns: 1000 }
+  )
+})
+
+t.test('what FFmpeg writes goes out again byte for byte', { skip: without('ffmpeg') }, async t => {
+  const make = (...codecs: string[]) =>
+    execFileSync('ffmpeg', [
+      ...[
+        '-v',
+        'error',
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc2=size=160x120:rate=25',
+        '-f',
+        'lavfi',
+        '-i',
+        'sine=sample_rate=44100',
+        '-t',
+        '1'
+      ],
+      ...[...codecs, '-f', 'flv', '-flvflags', 'no_duration_filesize', 'pipe:1']
+    ])
+  for (const codecs of [
+    ['-c:v', 'libx264', '-c:a', 'aac'],
+    ['-c:v', 'libx264', '-c:a', 'libmp3lame'],
+    ['-c:v', 'libx264', '-an'],
+    ['-vn', '-c:a', 'aac'],
+    ['-c:v', 'flv1', '-c:a', 'pcm_s16le']
+  ]) {
+    const file = make(...codecs)
+    const copy = Readable.from(cut(file, 3), { objectMode: false }).pipe(flvDecoder()).pipe(flvEncoder())
+    t.ok((await buffer(copy)).equals(file), `${codecs.join(' ')}: ${file.length} bytes`)
+  }
+})
+
+t.test('the encoder writes whole tags only', async t => {
+  const encoder = flvEncoder()
+  const out = encoder.pipe(new PassThrough())
+  const pieces: Buffer[] = []
+  out.on('data', piece => pieces.push(piece))
+  for (const message of [metadata(), video.header(), video.keyframe(0), audio.frame(3)]) {
+    encoder.write(message)
+    await new Promise(resolve => setImmediate(resolve))
+    t.equal(read([Buffer.concat(pieces)]).cut, undefined, word(message))
+  }
+})

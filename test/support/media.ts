@@ -1,0 +1,39 @@
+import { type Message, writeAmf0 } from 'rtmpipe'
+
+const message = (type: number, timestamp: number, payload: Buffer): Message => ({
+  type,
+  messageStreamId: 1,
+  chunkStreamId: type === 9 ? 6 : type === 8 ? 4 : 5,
+  timestamp,
+  payload
+})
+
+/** The messages of a stream of H.264 and AAC, as an encoder sends them; `size` is that of the payload. */
+export const video = {
+  header: (timestamp = 0, fill = 1): Message => message(9, timestamp, Buffer.of(0x17, 0, 0, 0, 0, fill)),
+  keyframe: (timestamp: number, size = 100): Message => message(9, timestamp, filled(0x17, size)),
+  frame: (timestamp: number, size = 100): Message => message(9, timestamp, filled(0x27, size))
+}
+
+export const audio = {
+  header: (timestamp = 0): Message => message(8, timestamp, Buffer.of(0xaf, 0, 0x12, 0x10)),
+  frame: (timestamp: number, size = 20): Message => message(8, timestamp, filled(0xaf, size))
+}
+
+export const metadata = (timestamp = 0, properties = {}): Message =>
+  message(18, timestamp, writeAmf0('onMetaData', properties))
+
+function filled(first: number, size: number): Buffer {
+  const payload = Buffer.alloc(size, 0x61)
+  payload[0] = first
+  payload[1] = 1
+  return payload
+}
+
+/** A message in a word: what it is, and when. */
+export function word({ type, timestamp, payload }: Message): string {
+  if (type === 18) return `meta@${timestamp}`
+  if (type !== 8 && type !== 9) return `type ${type}`
+  const kind = payload[1] === 0 ? 'header' : type === 8 ? '' : payload[0] === 0x17 ? 'key' : ''
+  return `${type === 8 ? 'a' : 'v'}${kind && ` ${kind}`}@${timestamp}`
+}

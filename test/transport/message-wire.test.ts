@@ -1,0 +1,351 @@
+import { type Duplex, duplexPair, pipeline } from 'node:stream'
+import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import fc from 'fast-check'
+import {
+  abort,
+  amfCommandParser,
+  ChunkReader,
+  ChunkWriter,
+  ClientHandshake,
+  chunkDecoder,
+  chunkEncoder,
+  handshakeStream,
+  isProtocolControlType,
+  type Message,
+  MessageReader,
+  MessageWriter,
+  messageAssembler,
+  messageChunker,
+  messageWire,
+  mirror,
+  ProtocolError,
+  setChunkSize,
+  setPeerBandwidth,
+  stage,
+  windowAcknowledgementSize,
+  windowAcknowledger
+} from 'rtmpipe'
+import t from 'tap'
+import { captureNames, readCapture } from '../support/captures.ts'
+import { cutAt } from '../support/chop.ts'
+import { TestClock } from '../support/clock.ts'
+import { collect } from '../support/collect.ts'
+import { hex } from '../support/hex.ts'
+import { holdsLater } from '../support/property.ts'
+
+const pair = () => duplexPair() as [Duplex, Duplex]
+const errorOf = (stream: Duplex) => new Promise<Error>(resolve => stream.once('error', resolve))
+const random = (length: number) => Buffer.alloc(length, 7)
+const clock = new TestClock()
+
+const message = (fields: Partial<Message> = {}): Message => ({
+  type: 9,
+  messageStreamId: 1,
+  chunkStreamId: 6,
+  timestamp: 0,
+  payload: Buffer.alloc(200, 0x61),
+  ...fields
+})
+
+/** The tower of stages, wired as the map draws it. */
+function tower(lower: Duplex): Duplex {
+  const plain = handshakeStream(lower, { random, clock })
+  const chunks = windowAcknowledger(mirror(chunkEncoder(), plain, chunkDecoder()), { received: 3073 })
+  return mirror(messageChunker({ chunkSize: 4096 }), chunks, messageAssembler())
+}
+
+const wire = (lower: Duplex) => messageWire(lower, { random, clock, chunkSize: 4096 })
+
+/** What a wire hands up, and what it sends, when these bytes come and these messages are written. */
+async function run(make: (lower: Duplex) => Duplex, pieces: Iterable<Buffer>, writes: readonly Message[]) {
+  const [near, far] = pair()
+  const upper = make(near)
+  const sent: Buffer[] = []
+  far.on('data', bytes => sent.push(bytes))
+  const messages = collect<Message>(upper)
+  for (const piece of pieces) if (!far.write(piece)) await new Promise(resolve => far.once('drain', resolve))
+  await sleep(2)
+  for (const each of writes) upper.write(each)
+  await sleep(2)
+  far.end()
+  const got = (await messages).filter(({ type }) => !isProtocolControlType(type))
+  upper.destroy()
+  return { got, sent: Buffer.concat(sent).toString('hex') }
+}
+
+t.test('the fused wire equals the tower, message for message and byte for byte', async t => {
+  for (const name of captureNames) {
+    const { bytes } = readCapture(name).client
+    const writes = [message(), message({ type: 8, chunkStreamId: 4, timestamp: 23 }), message({ timestamp: 40 })]
+    const [fused, wired] = await Promise.all([run(wire, [bytes], writes), run(tower, [bytes], writes)])
+    t.same(fused.got, wired.got, `${name}: ${fused.got.length} messages`)
+    t.equal(fused.sent, wired.sent, `${name}: ${fused.sent.length / 2} bytes`)
+  }
+})
+
+t.test('and for any split of the input, with acknowledgements and aborts in it', async t => {
+  const chunks = new ChunkWriter()
+  const cutter = new MessageWriter()
+  const script = (items: readonly Message[]) =>
+    Buffer.concat([
+      new ClientHandshake({ random }).hello(),
+      Buffer.alloc(1536),
+      ...items.flatMap(each => [...cutter.chunks(each)].map(chunk => chunks.write(chunk)))
+    ])
+  const input = script([
+    windowAcknowledgementSize(4096),
+    message({ payload: Buffer.alloc(9000, 1) }),
+    setChunkSize(1000),
+    setPeerBandwidth(10_000, 'hard'),
+    message({ type: 8, chunkStreamId: 4, payload: Buffer.alloc(5000, 2) }),
+    abort(6),
+    message({ timestamp: 0x1000000, payload: Buffer.alloc(3000, 3) }),
+    message({ type: 20, chunkStreamId: 3, payload: Buffer.alloc(40, 4) })
+  ])
+  const whole = await run(wire, [input], [message()])
+  t.equal(whole.got.length, 4)
+  await holdsLater(
+    t,
+    'splits',
+    fc.asyncProperty(fc.array(fc.nat(input.length), { maxLength: 12 }), async places => {
+      const [fused, wired] = await Promise.all([
+        run(wire, cutAt(input, places), [message()]),
+        run(tower, cutAt(input, places), [message()])
+      ])
+      return (
+        JSON.stringify(fused.got) === JSON.stringify(whole.got) &&
+        JSON.stringify(wired.got) === JSON.stringify(whole.got) &&
+        fused.sent === wired.sent
+      )
+    }),
+    { numRuns: 40 }
+  )
+})
+
+/** Two wires over each other. */
+function both(options: Parameters<typeof messageWire>[1] = {}): [Duplex, Duplex] {
+  const [near, far] = pair()
+  return [messageWire(near, options), messageWire(far, { ...options, role: 'client' })]
+}
+
+t.test('messages go both ways', async t => {
+  const [server, client] = both()
+  const messages = [
+    message(),
+    message({ type: 8, chunkStreamId: 4 }),
+    message({ payload: Buffer.alloc(200_000, 5), timestamp: 40 })
+  ]
+  for (const each of messages) {
+    server.write(each)
+    client.write(each)
+  }
+  server.end()
+  client.end()
+  t.same(await Promise.all([collect(server), collect(client)]), [messages, messages])
+})
+
+/** A peer by hand behind a wire: what it is sent, as chunks decode it. */
+async function listener(options: Parameters<typeof messageWire>[1] = {}) {
+  const [near, far] = pair()
+  const server = messageWire(near, options)
+  const sent: Buffer[] = []
+  far.on('data', bytes => sent.push(bytes))
+  far.write(Buffer.concat([new ClientHandshake().hello(), Buffer.alloc(1536)]))
+  await turnOfTheLoop()
+  const heard = () => {
+    const chunks = new ChunkReader()
+    const messages = new MessageReader()
+    return [...chunks.chunks(Buffer.concat(sent).subarray(3073))].flatMap(
+      ({ header, payload, last }) => messages.add(header, payload, 0, payload.length, last) ?? []
+    )
+  }
+  return { server, far, heard }
+}
+
+t.test('its own Set Chunk Size goes out first', async t => {
+  const { server, heard } = await listener()
+  server.write(message({ payload: Buffer.alloc(5000) }))
+  await turnOfTheLoop()
+  t.same(
+    heard().map(({ type, payload }) => [type, payload.length]),
+    [
+      [1, 4],
+      [9, 5000]
+    ]
+  )
+})
+
+t.test('messages of one hop are heeded and not passed on', async t => {
+  const [server, client] = both()
+  const passed = collect<Message>(server)
+  for (const each of [setChunkSize(200), abort(9), windowAcknowledgementSize(5000), setPeerBandwidth(5000), message()])
+    client.write(each)
+  client.end()
+  t.same(
+    (await passed).map(({ type }) => type),
+    [9]
+  )
+})
+
+t.test('what is received is acknowledged, handshake and all, in the turn that crosses the window', async t => {
+  const { server, far, heard } = await listener({ windowSize: 10_000 })
+  server.resume()
+  const writer = new ChunkWriter()
+  const chunked = Buffer.concat(
+    [...new MessageWriter().chunks(message({ payload: Buffer.alloc(9000) }))].map(chunk => writer.write(chunk))
+  )
+  far.write(chunked.subarray(0, 9000))
+  await turnOfTheLoop()
+  t.same(heard(), [])
+  far.write(chunked.subarray(9000))
+  far.write(chunked)
+  await sleep(5)
+  const [acknowledged] = heard()
+  t.equal(acknowledged?.type, 3)
+  const count = acknowledged?.payload.readUInt32BE() ?? 0
+  t.ok(count >= 3073 + 10_000 && count < 3073 + 10_000 + 130, `${count}`)
+})
+
+t.test('a peer that reads nothing gets one Acknowledgement when it reads again, not a hundred', async t => {
+  const { server, far, heard } = await listener({ windowSize: 4096 })
+  server.resume()
+  far.pause()
+  // fill the lower until it is full
+  while (server.write(message({ payload: Buffer.alloc(20_000) })));
+  const writer = new ChunkWriter()
+  const cutter = new MessageWriter()
+  for (let i = 0; i < 100; i++) {
+    const chunks = [...cutter.chunks(message({ payload: Buffer.alloc(5000) }))].map(chunk => writer.write(chunk))
+    if (!far.write(Buffer.concat(chunks))) await new Promise(resolve => far.once('drain', resolve))
+  }
+  await turnOfTheLoop()
+  far.resume()
+  await sleep(10)
+  const acknowledgements = heard().filter(({ type }) => type === 3)
+  t.ok(acknowledgements.length >= 1 && acknowledgements.length <= 3, `${acknowledgements.length}`)
+  const last = acknowledgements.at(-1)!.payload.readUInt32BE()
+  t.ok(last > 500_000, `and it tells all: ${last}`)
+})
+
+t.test('its error is named once, with code, layer and byte, and destroys what is below', async t => {
+  const { server, far } = await listener({ strict: true })
+  server.resume()
+  const errors: Error[] = []
+  server.on('error', error => errors.push(error))
+  far.write(hex`03 000000 000000 14 00000000  c5`)
+  await turnOfTheLoop()
+  await turnOfTheLoop()
+  t.equal(errors.length, 1)
+  t.match(errors[0], {
+    name: 'ProtocolError',
+    code: 'ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM',
+    layer: 'chunk',
+    offset: 12,
+    by: 'peer'
+  })
+  t.type(errors[0], ProtocolError)
+})
+
+t.test('what the caller does wrong is an error of the caller’s', async t => {
+  const { server } = await listener()
+  server.write(message({ chunkStreamId: 1 }))
+  t.type(await errorOf(server), RangeError)
+})
+
+t.test('a reader that is slow holds the peer back', async t => {
+  const { server, far } = await listener()
+  const writer = new ChunkWriter()
+  const cutter = new MessageWriter()
+  let written = 0
+  for (;;) {
+    const chunks = [...cutter.chunks(message({ payload: Buffer.alloc(1000) }))].map(chunk => writer.write(chunk))
+    written++
+    if (!far.write(Buffer.concat(chunks))) break
+    await turnOfTheLoop()
+  }
+  t.ok(written < 500, `${written} messages of 1 KB`)
+  t.ok(server.readableLength <= 16)
+  const got = collect<Message>(server)
+  far.end()
+  t.equal((await got).length, written)
+})
+
+t.test('64 KB of empty messages are not 65,000 objects', async t => {
+  const { server, far } = await listener()
+  const flood = Buffer.alloc(65_000, 0xc4)
+  far.write(Buffer.concat([hex`04 000000 000000 08 01000000`, flood]))
+  await turnOfTheLoop()
+  await turnOfTheLoop()
+  t.ok(server.readableLength <= 17, `${server.readableLength}`)
+  const got = collect<Message>(server)
+  far.end()
+  t.equal((await got).length, 65_001)
+})
+
+t.test('the end of the peer in the middle of a message is an event, and then the end', async t => {
+  const { server, far } = await listener()
+  const cuts: unknown[] = []
+  server.on('truncated', cut => cuts.push(cut))
+  const got = collect(server)
+  far.end(hex`06 000000 000064 09 01000000 aaaa`)
+  t.same(await got, [])
+  t.same(cuts, [{ layer: 'chunk', offset: 14, missing: 98 }])
+})
+
+t.test('when the peer has ended there is time to flush, and then it is over', async t => {
+  const own = new TestClock()
+  const { server, far } = await listener({ clock: own })
+  const ended = collect(server)
+  server.on('error', () => t.fail('no error'))
+  far.end()
+  await ended
+  t.equal(server.destroyed, false)
+  server.write(message())
+  own.pass(1999)
+  t.equal(server.destroyed, false)
+  own.pass(1)
+  t.equal(server.destroyed, true)
+  t.equal(own.timers, 0)
+})
+
+t.test('a loop through a session ends where it began, with its last words', async t => {
+  const [server, client] = both()
+  const answered = stage<{ name?: string }, unknown>((item, push) => {
+    if (item.name !== undefined) push(message({ payload: Buffer.from(item.name) }))
+  })
+  const bye = new Promise(resolve => pipeline(server, amfCommandParser(), answered(), server, resolve))
+  client.write(message({ type: 20, payload: hex`02 0003 627965 00 0000000000000000` }))
+  client.end()
+  t.same(
+    (await collect<Message>(client)).map(({ payload }) => payload.toString()),
+    ['bye']
+  )
+  t.notOk(await bye)
+})
+
+t.test('the acknowledger of the tower takes in what is of its hop', async t => {
+  const [near, far] = duplexPair({ objectMode: true }) as [Duplex, Duplex]
+  const upper = windowAcknowledger(near, { windowSize: 4096 })
+  const passed = collect<{ header: { type: number } }>(upper)
+  const answers: { header: { type: number }; payload: Buffer }[] = []
+  far.on('data', chunk => answers.push(chunk))
+  const reader = new ChunkReader()
+  const writer = new ChunkWriter()
+  const cutter = new MessageWriter()
+  const messages = [
+    windowAcknowledgementSize(5000),
+    setChunkSize(300),
+    abort(5),
+    setPeerBandwidth(7000),
+    message({ payload: Buffer.alloc(5000) })
+  ]
+  for (const each of messages)
+    for (const chunk of cutter.chunks(each)) for (const read of reader.chunks(writer.write(chunk))) far.write(read)
+  far.end()
+  const types = new Set((await passed).map(({ header }) => header.type))
+  t.same([...types], [1, 2, 9])
+  t.same(
+    answers.map(({ header }) => header.type),
+    [5, 3]
+  )
+})
