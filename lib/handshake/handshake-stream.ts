@@ -26,6 +26,8 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   readonly #handshake: Handshake
   readonly #stopTimer: () => void
   #over = false
+  /** Whether the peer has ended. */
+  #left = false
 
   constructor(
     lower: Duplex,
@@ -67,12 +69,19 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   }
 
   protected override ended(): void {
+    this.#left = true
     if (this.#over) {
       super.ended()
       return
     }
     this.tell({ layer: 'handshake', offset: this.#handshake.received, missing: this.#handshake.missing })
     this.destroy()
+  }
+
+  /** RTMP has no half-close: a peer that has ended is gone, and that our last words find nobody is no error. */
+  protected override failed(error: Error): void {
+    if (this.#left) this.destroy()
+    else super.failed(error)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

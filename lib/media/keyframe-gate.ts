@@ -1,9 +1,8 @@
 import { Duplex } from 'readable-stream'
-import { isDataType } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { sides } from '../stream/sides.ts'
 import { isAudio } from './audio-tag.ts'
-import { MediaState } from './media-state.ts'
+import { isMedia, MediaState } from './media-state.ts'
 import { isKeyframe, isVideo } from './video-tag.ts'
 
 export interface KeyframeGateOptions {
@@ -137,7 +136,5 @@ export class KeyframeGate extends Duplex {
     ending()
   }
 }
-
-const isMedia = (message: Message): boolean => isVideo(message) || isAudio(message) || isDataType(message.type)
 
 export const keyframeGate = (options?: KeyframeGateOptions): KeyframeGate => new KeyframeGate(options)

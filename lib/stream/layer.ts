@@ -48,10 +48,12 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     })
     // not 'close': it races our own finish
     const fail = (error?: Error | null) => {
-      if (error) this.destroy(error)
+      if (error) this.failed(error)
     }
     finished(source, { writable: false }, fail)
     finished(lower, { readable: false }, fail)
+    lower.once('close', () => this.#abandoned())
+    this.once('end', () => this.#abandoned())
     if (this.#open) source.pause()
   }
 
@@ -69,6 +71,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** The lower has ended: the layer ends too, unless it has more to say first. */
   protected ended(): void {
     this.push(null)
+  }
+
+  /** The lower has failed, or closed before its end: so has the layer. */
+  protected failed(error: Error): void {
+    this.destroy(error)
   }
 
   /** Hands one item to the reader above. */
@@ -151,6 +158,18 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     this.#source.destroy()
     done(error)
     writing?.(error ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
+  }
+
+  /**
+   * When the lower has closed by itself and all it brought has been read, there is nobody left to write to: a socket ends its
+   * own half when the peer ends, unless it was told to allow half-open ones. Our own end may be on its way, and goes first.
+   */
+  #abandoned(): void {
+    setImmediate(() => {
+      if (!this.lower.closed || !this.readableEnded || this.writableFinished) return
+      if (this.writableLength === 0) this.destroy()
+      else this.failed(new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
+    })
   }
 
   #whenOpen(go: () => void): void {

@@ -118,6 +118,25 @@ t.test('a peer that leaves in the middle is an event, and a close before the end
   await closed
 })
 
+t.test('what a peer that has ended does not take is no error', async t => {
+  const server = net.createServer(socket => {
+    const plain = handshakeStream(socket)
+    const errors: Error[] = []
+    plain.on('error', error => errors.push(error))
+    plain.on('close', () => server.emit('closed', errors))
+    // Node ends its own half when the peer ends, so this is written too late
+    plain.on('end', () => plain.write('last words'))
+    plain.resume()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  const client = handshakeStream(net.connect(port, '127.0.0.1'), { role: 'client' })
+  client.resume()
+  client.end()
+  t.same(await new Promise(resolve => server.once('closed', resolve)), [])
+  await new Promise(resolve => server.close(resolve))
+})
+
 /** A cipher over anything: every byte turned over, both ways. */
 class Turned extends Layer {
   constructor(lower: Duplex) {

@@ -174,6 +174,29 @@ t.test('a lower that closes before its end is an error', async t => {
   t.match(await errorOf(layer), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
 })
 
+t.test('a lower that has closed by itself leaves nobody to write to', async t => {
+  for (const [written, codes] of [
+    [0, []],
+    [100, ['ERR_RTMP_PREMATURE_CLOSE']]
+  ] as const) {
+    const [near, far] = pair()
+    const layer = new Doubler(near)
+    const got: number[] = []
+    const errors: (string | undefined)[] = []
+    layer.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code))
+    const closed = new Promise(resolve => layer.on('close', resolve))
+    for (let i = 0; i < written; i++) layer.write(i)
+    far.end(1)
+    near.end()
+    far.resume()
+    await sleep(5)
+    t.equal(layer.destroyed, false, 'not as long as there is something to read')
+    layer.on('data', item => got.push(item))
+    await closed
+    t.same([got, errors], [[2], codes], `${written} items unsent`)
+  }
+})
+
 t.test('destroy without a reason emits no error, and destroys the lower', async t => {
   const [near] = pair()
   const layer = new Doubler(near)

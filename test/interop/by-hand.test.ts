@@ -1,0 +1,194 @@
+import net from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  amfCommandParser,
+  amfCommandSerializer,
+  type Command,
+  chunkDecoder,
+  chunkEncoder,
+  handshakeStream,
+  isAudio,
+  isCommand,
+  isVideo,
+  type Message,
+  messageAssembler,
+  messageChunker,
+  onStatus,
+  readAudioTag,
+  readVideoTag,
+  result,
+  stage
+} from 'rtmpipe'
+import t, { type Test } from 'tap'
+import { film, folder, packetLines, packets } from '../support/films.ts'
+import { example, Program, without } from '../support/programs.ts'
+
+/**
+ * Real programs on the relay of bare stages: what is played is what was published, packet for packet, times too.
+ */
+t.jobs = 3
+const buffered = true
+const skip = without('ffmpeg', 'rtmpdump', 'gst-launch-1.0')
+
+const publish = (t: Test, from: string, url: string) =>
+  new Program(t, 'ffmpeg', [
+    '-v',
+    'error',
+    '-re',
+    '-i',
+    from,
+    '-c',
+    'copy',
+    '-flvflags',
+    'no_duration_filesize',
+    '-f',
+    'flv',
+    url
+  ])
+
+const play = (t: Test, url: string) =>
+  new Program(t, 'ffmpeg', [
+    '-v',
+    'error',
+    '-copyts',
+    '-i',
+    url,
+    '-map',
+    '0:v',
+    '-map',
+    '0:a',
+    '-c',
+    'copy',
+    '-f',
+    'framemd5',
+    '-'
+  ])
+
+async function relay(t: Test, chunkSize = 4096): Promise<{ server: Program; url: string; port: string }> {
+  const server = example(t, 'by-hand', '0', `${chunkSize}`)
+  const [, port] = await server.says(/listening rtmp:\/\/127\.0\.0\.1:(\d+)/)
+  return { server, url: `rtmp://127.0.0.1:${port}/live/film`, port: port! }
+}
+
+for (const [audio, chunkSize] of [
+  ['aac', 128],
+  ['aac', 4096],
+  ['libmp3lame', 128],
+  ['libmp3lame', 4096]
+] as const) {
+  t.test(`H.264 and ${audio}, published in chunks of ${chunkSize}`, { skip, buffered }, async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'), { audio })
+    const { server, url } = await relay(t, chunkSize)
+    const byFfmpeg = play(t, url)
+    const dumped = join(home, 'rtmpdump.flv')
+    const byRtmpdump = new Program(t, 'rtmpdump', ['-q', '-v', '-r', url, '-o', dumped])
+    const sunk = join(home, 'gst.flv')
+    const byGst = new Program(t, 'gst-launch-1.0', [
+      '-q',
+      'rtmp2src',
+      `location=${url}`,
+      '!',
+      'filesink',
+      `location=${sunk}`
+    ])
+    await server.says(/^play film/m, 3)
+
+    t.equal((await publish(t, source, url).ends()).code, 0, 'the publisher is content')
+    const played = await byFfmpeg.ends()
+    t.equal((await byRtmpdump.ends()).code, 0, 'rtmpdump is content')
+    t.equal((await byGst.ends()).code, 0, 'GStreamer is content')
+
+    const sent = packets(source)
+    t.ok(sent.length > 150, `${sent.length} packets`)
+    t.same(packetLines(played.out), sent, 'ffmpeg plays what was published')
+    t.same(packets(dumped), sent, 'rtmpdump plays what was published')
+    t.same(packets(sunk), sent, 'GStreamer plays what was published')
+    t.notMatch(server.said, /gone: /, 'and every connection ends well')
+  })
+}
+
+t.test('who joins late begins at a keyframe, and misses nothing from there', { skip, buffered }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 5 })
+  const { server, url } = await relay(t)
+  const publisher = publish(t, source, url)
+  await server.says(/^publish film/m)
+  await sleep(1500)
+  const player = play(t, url)
+  await publisher.ends()
+  const got = packetLines((await player.ends()).out)
+  const sent = packets(source)
+  t.ok(got.length < sent.length, `${got.length} of ${sent.length} packets`)
+  t.same(got, sent.slice(-got.length))
+  const video = sent.filter(line => line.startsWith('0,'))
+  t.equal(video.indexOf(got.find(line => line.startsWith('0,'))!) % 25, 0, 'the first of a group of 25')
+})
+
+t.test(
+  'tshark finds nothing malformed in what we send',
+  { skip: skip || without('tshark') || notRoot(), buffered },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'), { seconds: 1 })
+    const { server, url, port } = await relay(t)
+    const pcap = join(home, 'capture.pcapng')
+    const capture = new Program(t, 'tshark', ['-q', '-i', 'lo', '-f', `tcp port ${port}`, '-w', pcap])
+    await capture.says(/Capture started/)
+    const player = play(t, url)
+    await server.says(/^play film/m)
+    await publish(t, source, url).ends()
+    await player.ends()
+    await server.says(/^gone/m, 2)
+    await sleep(200)
+    capture.kill('SIGINT')
+    await capture.ends()
+    const dissect = async (filter: string) =>
+      (
+        await new Program(t, 'tshark', ['-r', pcap, '-d', `tcp.port==${port},rtmpt`, '-Y', filter]).ends()
+      ).out.toString()
+    const calls = await dissect('rtmpt')
+    for (const name of [
+      'connect',
+      'createStream',
+      'publish',
+      'play',
+      '_result',
+      'onStatus',
+      'Video Data',
+      'Stream EOF'
+    ]) {
+      t.match(calls, name, `tshark reads ${name}`)
+    }
+    t.equal(await dissect('_ws.malformed || _ws.expert.severity == error'), '', 'and finds nothing wrong')
+  }
+)
+
+t.test("the user's own line, on a socket", { skip, buffered }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 1 })
+  const heard: Message[] = []
+  const server = net.createServer(socket => {
+    const yourSession = stage<Message | Command, Message | Command>((item, push) => {
+      if (!isCommand(item)) heard.push(item)
+      else if (item.name === 'publish') push(onStatus(1, 'NetStream.Publish.Start', 'go on'))
+      else if (item.transactionId > 0) push(result(item, null, 1))
+    })()
+    const plain = handshakeStream(socket)
+    plain.on('error', () => 'a peer may break off at any moment')
+    plain.on('close', () => server.close())
+    // biome-ignore format: one line, as it stands in the README
+    plain.pipe(chunkDecoder()).pipe(messageAssembler()).pipe(amfCommandParser()).pipe(yourSession).pipe(amfCommandSerializer()).pipe(messageChunker()).pipe(chunkEncoder()).pipe(plain)
+  })
+  const closed = new Promise(resolve => server.on('close', resolve))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  t.equal((await publish(t, source, `rtmp://127.0.0.1:${port}/live/film`).ends()).code, 0)
+  await closed
+  const video = heard.filter(message => isVideo(message) && readVideoTag(message.payload)?.packetType === 1)
+  const audio = heard.filter(message => isAudio(message) && readAudioTag(message.payload)?.packetType === 1)
+  t.equal(video.length + audio.length, packets(source).length)
+})
+
+function notRoot(): false | string {
+  return process.getuid?.() === 0 ? false : 'capturing takes root'
+}
