@@ -78,7 +78,7 @@ export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from '
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
-export { isAggregate, readAggregate } from './message/aggregate.ts'
+export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'
 export { AmfCommandSerializer, amfCommandSerializer } from './message/amf-command-serializer.ts'
 export {

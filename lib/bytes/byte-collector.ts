@@ -1,5 +1,5 @@
 /** Below this many bytes a plain loop beats the view that TypedArray.set needs of its source. */
-const SHORT = 48
+const SHORT = 24
 
 /**
  * Collects a known number of bytes as they arrive. It never allocates because a length was announced: its buffer grows with

@@ -7,10 +7,6 @@ export class ByteWriter {
     this.#bytes = Buffer.allocUnsafe(expected)
   }
 
-  get length(): number {
-    return this.#length
-  }
-
   u8(value: number): this {
     const at = this.#room(1)
     this.#bytes[at] = value

@@ -1,6 +1,6 @@
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ProtocolError } from '../errors.ts'
-import { type Message, MessageTypeId } from './message.ts'
+import type { Message } from './message.ts'
 
 /** Type, length, timestamp and its upper byte, message stream id; behind the body its length again (RTMP 1.0, 7.1.6). */
 const PART_HEADER_LENGTH = 11
@@ -42,5 +42,3 @@ export function* readAggregate({
     if (bytes.left >= 4) bytes.u32()
   }
 }
-
-export const isAggregate = ({ type }: Message): boolean => type === MessageTypeId.Aggregate
