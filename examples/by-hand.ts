@@ -46,7 +46,8 @@ function relay(message: Message) {
   for (const gate of gates) gate.write(message)
 }
 
-const server = net.createServer(socket => {
+// without noDelay the kernel holds small answers back until the last ones are acknowledged: 40 ms each
+const server = net.createServer({ noDelay: true }, socket => {
   let publishes = false
   const gate = keyframeGate()
   const plain = handshakeStream(socket)
