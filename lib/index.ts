@@ -29,7 +29,7 @@ export {
 export { Amf0Reader, type AmfReaderOptions, readAmf0 } from './amf/amf0-reader.ts'
 export { Amf0Writer, writeAmf0 } from './amf/amf0-writer.ts'
 // codecs
-export type { Chunk, ChunkFormat, ChunkHeader } from './chunk/chunk.ts'
+export type { Chunk, ChunkFormat, ChunkHeader, LimitType, ProtocolControl } from './chunk/chunk.ts'
 // stages and layers
 export { ChunkDecoder, type ChunkDecoderOptions, chunkDecoder } from './chunk/chunk-decoder.ts'
 export { ChunkEncoder, chunkEncoder } from './chunk/chunk-encoder.ts'
@@ -43,8 +43,6 @@ export {
   abort,
   acknowledgement,
   isProtocolControlType,
-  type LimitType,
-  type ProtocolControl,
   protocolControlMessage,
   readProtocolControl,
   setChunkSize,

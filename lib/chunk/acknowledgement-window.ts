@@ -1,5 +1,6 @@
 import type { Message } from '../message/message.ts'
-import { acknowledgement, type ProtocolControl, windowAcknowledgementSize } from './protocol-control.ts'
+import type { ProtocolControl } from './chunk.ts'
+import { acknowledgement, windowAcknowledgementSize } from './protocol-control.ts'
 
 export interface AcknowledgementWindowOptions {
   /** Bytes received before the first chunk: 3073 after a handshake (RTMP 1.0, 5.2). */

@@ -7,14 +7,11 @@ import {
   type ChunkHeader,
   DEFAULT_CHUNK_SIZE,
   EXTENDED_TIMESTAMP,
-  MAX_CHUNK_HEADER_LENGTH
+  MAX_CHUNK_HEADER_LENGTH,
+  type ProtocolControl
 } from './chunk.ts'
-import {
-  isProtocolControlType,
-  type ProtocolControl,
-  protocolControlLength,
-  readProtocolControl
-} from './protocol-control.ts'
+import { MESSAGE_HEADER_LENGTH, repeatedTimestamp } from './chunk-header.ts'
+import { isProtocolControlType, protocolControlLength, readProtocolControl } from './protocol-control.ts'
 
 export interface ChunkReaderOptions {
   limits?: Partial<Limits>
@@ -41,7 +38,6 @@ interface ChunkStream {
   control: Buffer | undefined
 }
 
-const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const
 const NO_BYTES = Buffer.alloc(0)
 
 /**
@@ -201,7 +197,7 @@ export class ChunkReader {
 
     const known = this.#streams.get(id)
     if (format === 3) {
-      const repeated = known?.extended === undefined ? 0 : repeatedTimestamp(known, bytes, at + length)
+      const repeated = known?.extended === undefined ? 0 : repeatedTimestamp(known, known.extended, bytes, at + length)
       if (repeated === undefined) return 0
       if (known?.extended !== undefined) known.repeats = repeated > 0
       this.#begin(this.#chunkStream(known, id, format), format, undefined)
@@ -284,28 +280,4 @@ export class ChunkReader {
   #fail(code: RtmpErrorCode, detail: string): never {
     throw new ProtocolError(code, { layer: 'chunk', offset: this.offset, detail })
   }
-}
-
-/**
- * How long the extended timestamp of a format 3 chunk is: 4, or 0 for a peer that leaves it out; undefined while the bytes
- * at hand cannot tell. It must be there (errata 5.1), and ffmpeg, nginx-rtmp and GStreamer write it (captures/extts-*); old
- * librtmp and OBS before 30.1 did not (obs-studio pull request 10097). So the first format 3 chunk of a chunk stream is
- * compared with what may stand there: the field as it was, or the absolute timestamp. What it shows holds from then on, for
- * a payload may well begin with the very same bytes.
- */
-function repeatedTimestamp(stream: ChunkStream, bytes: Buffer, at: number): 0 | 4 | undefined {
-  const there = Math.min(4, bytes.length - at)
-  if (stream.repeats === false) return 0
-  if (stream.repeats === true) return there < 4 ? undefined : 4
-  const absolute = stream.header.timestamp
-  for (const value of [stream.extended!, absolute, (absolute + stream.delta) >>> 0]) {
-    if (!startsWith(bytes, at, there, value)) continue
-    return there < 4 ? undefined : 4
-  }
-  return 0
-}
-
-function startsWith(bytes: Buffer, at: number, length: number, value: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[at + i] !== ((value >>> (24 - 8 * i)) & 0xff)) return false
-  return true
 }

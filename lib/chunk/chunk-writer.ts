@@ -7,17 +7,11 @@ import {
   MAX_CHUNK_STREAM_ID,
   MIN_CHUNK_STREAM_ID
 } from './chunk.ts'
+import { type MessageHeaderFields, putBasicHeader, putMessageHeader } from './chunk-header.ts'
 
 /** What was last written on a chunk stream. */
-interface Sent {
-  timestamp: number
-  /** What a reader adds when a message begins with format 3: after format 0 that is the timestamp itself (5.3.1.2.4). */
-  delta: number
-  /** The extended timestamp field, which every format 3 chunk repeats; undefined where 24 bits were enough. */
-  extended: number | undefined
-  length: number
-  type: number
-  messageStreamId: number
+interface Sent extends MessageHeaderFields {
+  readonly timestamp: number
   /** Bytes of the message that are still to be written. */
   left: number
 }
@@ -103,19 +97,4 @@ function within(name: string, value: number, least: number, most: number): void 
   if (!(Number.isInteger(value) && value >= least && value <= most)) {
     throw new RangeError(`${name} ${value} is not a whole number from ${least} to ${most}`)
   }
-}
-
-/** One byte for 2 to 63, two up to 319, three up to 65599, the last form little-endian (errata 4.1). */
-function putBasicHeader(bytes: Buffer, at: number, format: ChunkFormat, chunkStreamId: number): number {
-  if (chunkStreamId < 64) return bytes.writeUInt8((format << 6) | chunkStreamId, at)
-  if (chunkStreamId < 320) return bytes.writeUInt8(chunkStreamId - 64, bytes.writeUInt8(format << 6, at))
-  return bytes.writeUInt16LE(chunkStreamId - 64, bytes.writeUInt8((format << 6) | 1, at))
-}
-
-function putMessageHeader(bytes: Buffer, at: number, format: ChunkFormat, state: Sent): number {
-  let to = at
-  if (format < 3) to = bytes.writeUIntBE(state.extended === undefined ? state.delta : EXTENDED_TIMESTAMP, to, 3)
-  if (format < 2) to = bytes.writeUInt8(state.type, bytes.writeUIntBE(state.length, to, 3))
-  if (format === 0) to = bytes.writeUInt32LE(state.messageStreamId, to)
-  return state.extended === undefined ? to : bytes.writeUInt32BE(state.extended, to)
 }

@@ -1,5 +1,4 @@
 import type { ChunkStreamId, MessageStreamId, MessageTypeId } from '../message/message.ts'
-import type { ProtocolControl } from './protocol-control.ts'
 
 /** How much of the message header a chunk repeats: 0 all of it, 3 nothing (RTMP 1.0, 5.3.1.2). */
 export type ChunkFormat = 0 | 1 | 2 | 3
@@ -32,6 +31,17 @@ export interface Chunk {
   /** What it says, where it ends a protocol control message. */
   readonly control?: ProtocolControl
 }
+
+/** The messages that steer one hop of the chunk stream itself (RTMP 1.0, 5.4). */
+export type ProtocolControl =
+  | { readonly kind: 'SetChunkSize'; readonly chunkSize: number }
+  | { readonly kind: 'Abort'; readonly chunkStreamId: number }
+  | { readonly kind: 'Acknowledgement'; readonly sequenceNumber: number }
+  | { readonly kind: 'WindowAcknowledgementSize'; readonly windowSize: number }
+  | { readonly kind: 'SetPeerBandwidth'; readonly windowSize: number; readonly limitType: LimitType }
+
+/** How a Set Peer Bandwidth is meant: RTMP 1.0, 5.4.5. */
+export type LimitType = 'hard' | 'soft' | 'dynamic'
 
 export const MIN_CHUNK_STREAM_ID = 2
 export const MAX_CHUNK_STREAM_ID = 65599

@@ -2,8 +2,7 @@ import { ByteCollector } from '../bytes/byte-collector.ts'
 import { ProtocolError, type Truncated } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import type { Message } from '../message/message.ts'
-import type { ChunkHeader } from './chunk.ts'
-import type { ProtocolControl } from './protocol-control.ts'
+import type { ChunkHeader, ProtocolControl } from './chunk.ts'
 
 export interface MessageReaderOptions {
   limits?: Partial<Limits>

@@ -1,19 +1,8 @@
 import { ProtocolError } from '../errors.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { type Chunk, CONTROL_CHUNK_STREAM_ID, MAX_CHUNK_SIZE } from './chunk.ts'
-
-/** How a Set Peer Bandwidth is meant: RTMP 1.0, 5.4.5. */
-export type LimitType = 'hard' | 'soft' | 'dynamic'
+import { type Chunk, CONTROL_CHUNK_STREAM_ID, type LimitType, MAX_CHUNK_SIZE, type ProtocolControl } from './chunk.ts'
 
 const limitTypes: readonly LimitType[] = ['hard', 'soft', 'dynamic']
-
-/** The messages that steer one hop of the chunk stream itself (RTMP 1.0, 5.4). */
-export type ProtocolControl =
-  | { readonly kind: 'SetChunkSize'; readonly chunkSize: number }
-  | { readonly kind: 'Abort'; readonly chunkStreamId: number }
-  | { readonly kind: 'Acknowledgement'; readonly sequenceNumber: number }
-  | { readonly kind: 'WindowAcknowledgementSize'; readonly windowSize: number }
-  | { readonly kind: 'SetPeerBandwidth'; readonly windowSize: number; readonly limitType: LimitType }
 
 /** Whether messages of this type belong to one hop and are never forwarded: 1, 2, 3, 5 and 6. */
 export function isProtocolControlType(type: number): boolean {

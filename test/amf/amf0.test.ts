@@ -121,6 +121,25 @@ t.test('keys that look like indices keep their place', async t => {
   )
 })
 
+t.test('the named values of whatever has them', async t => {
+  const properties = { a: 1 }
+  for (const value of [properties, new EcmaArray(properties), new TypedObject('A', properties)])
+    t.equal(propertiesOf(value), properties)
+  for (const value of [
+    null,
+    undefined,
+    'a',
+    1,
+    true,
+    [1],
+    new AmfDate(0),
+    new XmlDocument(''),
+    unsupported
+  ] as AmfValue[]) {
+    t.equal(propertiesOf(value), undefined, `${String(value)}`)
+  }
+})
+
 t.test('what AMF0 cannot say is a TypeError or a RangeError at once', async t => {
   t.throws(() => writeAmf0((() => 1) as never), TypeError)
   t.throws(() => writeAmf0(1n as never), TypeError)

@@ -183,6 +183,13 @@ t.test('extended timestamps', async t => {
   t.equal(read(hex`04 fffffe 000001 08 01000000 aa`)[0]?.header.timestamp, 0xfffffe, '0xfffffe needs none')
 })
 
+t.test('timestamps have 32 bits, unsigned', async t => {
+  t.same(
+    read(hex`04 ffffff 000001 08 01000000 7fffffff aa  84 000005 bb`).map(line).at(-1),
+    '2 4 @2147483652 t8 m1 1/1.'
+  )
+})
+
 t.test('timestamps wrap at 2^32', async t => {
   t.same(read(hex`04 ffffff 000001 08 01000000 fffffff0 aa  84 000020 bb`).map(line), [
     '0 4 @4294967280 t8 m1 1/1.',
@@ -258,12 +265,16 @@ t.test('what the first format 3 chunk shows holds, though a payload begin with t
 })
 
 t.test('a new message by format 3 behind an extended delta adds the delta again', async t => {
-  for (const repeated of ['01000000', '']) {
-    const wire = hex`06 000005 000001 09 01000000 aa  86 ffffff 01000000 bb  c6 ${repeated} cc  c6 ${repeated} dd`
+  for (const [first, second] of [
+    ['01000000', '01000000'],
+    ['02000005', '03000005'],
+    ['', '']
+  ] as const) {
+    const wire = hex`06 000005 000001 09 01000000 aa  86 ffffff 01000000 bb  c6 ${first} cc  c6 ${second} dd`
     t.same(
       read(wire).map(({ header }) => header.timestamp),
       [5, 16777221, 33554437, 50331653],
-      repeated || 'absent'
+      first || 'absent'
     )
   }
 })
@@ -279,6 +290,13 @@ t.test('what is announced is bounded', async t => {
   t.throws(() => read(opens(65)), { code: 'ERR_RTMP_CHUNK_TOO_MANY_STREAMS', offset: 64 * 141 })
   const finished = Array.from({ length: 200 }, (_, i) => hex`00 ${Buffer.of(i)} 000000 000001 09 01000000 aa`)
   t.equal(read(finished).length, 200, 'streams whose messages are finished do not count')
+  const empty = Array.from({ length: 200 }, (_, i) => hex`00 ${Buffer.of(i)} 000000 000000 09 01000000`)
+  t.equal(read(empty).length, 200, 'nor those whose messages are empty')
+  t.throws(
+    () => read([...empty, ...opens(65)]),
+    { code: 'ERR_RTMP_CHUNK_TOO_MANY_STREAMS' },
+    'which do not make room either'
+  )
 })
 
 t.test('every chunk stream id there is', async t => {

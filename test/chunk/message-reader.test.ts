@@ -29,6 +29,8 @@ t.test('unfinished messages hold no more together than they may', async t => {
   const piece = Buffer.alloc(4000)
   reader.add(header(4, 9000), piece, 0, 4000, false)
   reader.add(header(5, 9000), piece, 0, 4000, false)
+  reader.add(header(7, 9000), Buffer.alloc(2000), 0, 2000, false)
+  t.equal(reader.held, 10_000, 'up to the last byte')
   t.throws(() => reader.add(header(6, 9000), piece, 0, 4000, false), {
     code: 'ERR_RTMP_BUFFERED_TOO_MUCH',
     layer: 'message'
@@ -37,6 +39,7 @@ t.test('unfinished messages hold no more together than they may', async t => {
 
 t.test('a header that announces too much is refused here too', async t => {
   const reader = new MessageReader({ limits: { messageBytes: 100 } })
+  t.doesNotThrow(() => reader.add(header(5, 100), Buffer.of(1), 0, 1, false))
   t.throws(() => reader.add(header(4, 101), Buffer.of(1), 0, 1, false), {
     code: 'ERR_RTMP_MESSAGE_TOO_LONG',
     layer: 'message'
@@ -81,6 +84,7 @@ t.test('our own chunk size', async t => {
   for (const chunkSize of [0, 127, 1.5, 0x1000000, Number.NaN])
     t.throws(() => new MessageWriter({ chunkSize }), RangeError, `${chunkSize}`)
   t.throws(() => [...new MessageWriter().chunks(setChunkSize(127))], RangeError, 'never below 128')
+  t.equal([...new MessageWriter({ chunkSize: 0xffffff }).chunks(message(0xffffff))].length, 2)
   t.throws(() => [...new MessageWriter().chunks(message(0x1000000))], RangeError, 'no message over 2^24 - 1 bytes')
 })
 

@@ -60,6 +60,7 @@ t.test('a limit type that is none is dynamic', async t => {
 })
 
 t.test('a chunk size that cannot be', async t => {
+  for (const size of [1, 0xffffff]) t.doesNotThrow(() => setChunkSize(size), `${size}`)
   for (const size of [0, -1, 0x1000000, Number.NaN]) t.throws(() => setChunkSize(size), RangeError, `${size}`)
 })
 

@@ -83,6 +83,13 @@ t.test('bytes that are no FLV', async t => {
   }
 })
 
+t.test('a tag may be as long as the limit', async t => {
+  const of = (length: number) =>
+    hex`${header} 09 ${length.toString(16).padStart(6, '0')} 000000 00 000000 ${Buffer.alloc(length)}`
+  t.equal(read([of(100)], { limits: { messageBytes: 100 } }).messages.length, 1)
+  t.throws(() => read([of(101)], { limits: { messageBytes: 100 } }), { code: 'ERR_RTMP_MESSAGE_TOO_LONG' })
+})
+
 t.test('a longer header is skipped', async t => {
   t.equal(read([hex`464c56 01 05 0000000c aabbcc 00000000 ${tag}`]).messages.length, 1)
 })

@@ -67,6 +67,13 @@ t.test('full, it drops everything up to the next keyframe, and tells', async t =
   t.same(gaps, [{ messages: 4, ms: 110 }])
 })
 
+t.test('it holds up to the last byte and millisecond', async t => {
+  const both = [video.keyframe(0), video.frame(100)]
+  t.same(await through(keyframeGate({ maxBytes: 200, maxMs: 100 }), ...both), ['v key@0', 'v@100'])
+  t.same(await through(keyframeGate({ maxBytes: 199, maxMs: 100 }), ...both), ['v key@0'])
+  t.same(await through(keyframeGate({ maxBytes: 200, maxMs: 99 }), ...both), ['v key@0'])
+})
+
 t.test('state that changed meanwhile is told when it opens again', async t => {
   const gate = keyframeGate({ maxBytes: 200 })
   await through(gate, metadata(), video.header(), video.keyframe(0, 150), video.frame(40, 150))

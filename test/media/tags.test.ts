@@ -50,7 +50,7 @@ const kinds: [string, number, Buffer, string][] = [
   ['Enhanced multitrack, one track, key', 9, hex`96 01 68766331 01 000000`, 'K'],
   ['Enhanced multitrack, cut', 9, hex`96`, '.'],
   ['Enhanced ModEx, then a keyframe', 9, hex`97 02 000102 01 68766331 000000`, 'K'],
-  ['Enhanced ModEx of 256 bytes, then a header', 9, hex`97 ff 00ff ${Buffer.alloc(256)} 00 68766331`, 'H'],
+  ['Enhanced ModEx of 256 bytes, then a header', 9, hex`97 ff 00ff ${Buffer.alloc(256, 1)} 00 68766331`, 'H'],
   ['Enhanced ModEx twice', 9, hex`97 00 aa 07 00 bb 01 68766331`, 'K'],
   ['Enhanced ModEx, cut', 9, hex`97 ff`, '.'],
   ['Enhanced ModEx beyond the end', 9, hex`97 20 00`, '.'],
