@@ -175,6 +175,13 @@ t.test('tap carries bytes as well', async t => {
   t.equal(Buffer.concat(await copy.toArray()).toString(), 'abc')
 })
 
+t.test('messages that were copied reach a branch to the last, though the line has ended', async t => {
+  const copy = new PassThrough({ objectMode: true })
+  const messages = [video.header(), video.keyframe(0), video.frame(40), audio.frame(50)]
+  t.same(await Readable.from(messages).pipe(tap(copy)).toArray(), messages)
+  t.same((await copy.toArray()).map(word), messages.map(word))
+})
+
 t.test('tap waits for no branch, and tells what it missed', async t => {
   const slow = new Held()
   const taps = tap<number>(slow)
