@@ -13,6 +13,11 @@ export const errorCodes = {
   ERR_RTMP_MESSAGE_TOO_LONG: 'a message announces more bytes than limits.messageBytes',
   ERR_RTMP_BUFFERED_TOO_MUCH: 'unfinished messages hold more bytes than limits.bufferedBytes',
   ERR_RTMP_AGGREGATE: 'an Aggregate message whose parts do not fit its body',
+  ERR_RTMP_REFUSED: 'refused',
+  ERR_RTMP_SEQUENCE: 'a command that has no place in the state of its connection',
+  ERR_RTMP_CONNECT_TIMEOUT: 'the peer did not say in time what it came for',
+  ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
+  ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',
   ERR_RTMP_COMMAND: 'a command message that names no command or no transaction',
   ERR_RTMP_AMF_MARKER: 'a byte that is no AMF0 type marker',
   ERR_RTMP_AMF_REFERENCE: 'an AMF0 reference to an object that was not sent',
@@ -39,7 +44,7 @@ export class RtmpError extends Error {
 }
 
 /** The part of the protocol that found the fault. */
-export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv'
+export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session'
 
 export interface ProtocolErrorFields {
   layer: LayerName
@@ -62,6 +67,22 @@ export class ProtocolError extends RtmpError {
     this.layer = layer
     this.offset = offset
     this.by = by
+  }
+}
+
+/**
+ * A request that is not granted: thrown by an application's handler it refuses the request, received from a peer it says why
+ * the peer refused ours. `status` is what goes over the wire, such as `NetStream.Publish.BadName`.
+ */
+export class Refused extends RtmpError {
+  override readonly name = 'Refused'
+  readonly status: string
+  readonly description: string
+
+  constructor(status: string, description = '') {
+    super('ERR_RTMP_REFUSED', description === '' ? status : `${status}, ${description}`)
+    this.status = status
+    this.description = description
   }
 }
 

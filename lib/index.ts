@@ -56,6 +56,7 @@ export {
   type LayerName,
   ProtocolError,
   type ProtocolErrorFields,
+  Refused,
   RtmpError,
   type RtmpErrorCode,
   type Truncated
@@ -73,7 +74,16 @@ export { ServerHandshake } from './handshake/server-handshake.ts'
 export { defaultLimits, type Limits } from './limits.ts'
 export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
 export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
+export {
+  type CursorOptions,
+  type InputOptions,
+  LiveStream,
+  type LiveStreamOptions,
+  type SubscribeOptions
+} from './media/live-stream.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
+export { type AddressedBatch, MessageBatch } from './media/message-batch.ts'
+export { MessageRing, type MessageRingOptions, type RingEntry } from './media/message-ring.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
 export { readAggregate } from './message/aggregate.ts'

@@ -15,6 +15,16 @@ export interface Limits {
   readonly amfNodes: number
   /** Milliseconds from the first moment until the handshake is over, however its bytes drip in. */
   readonly handshakeMs: number
+  /** Milliseconds from the handshake until the peer has said whether it publishes or plays. */
+  readonly connectMs: number
+  /** Milliseconds an application may take to decide on a request; then it is refused. */
+  readonly decisionMs: number
+  /** Message streams one connection may create. */
+  readonly messageStreams: number
+  /** Bytes of answers that may wait for a peer that takes none. */
+  readonly replyBytes: number
+  /** Milliseconds that a peer may take no byte of what waits for it. */
+  readonly stallMs: number
   /** Milliseconds that we go on flushing after the peer has ended, before the connection is destroyed. */
   readonly lingerMs: number
 }
@@ -26,6 +36,11 @@ export const defaultLimits: Limits = Object.freeze({
   amfDepth: 64,
   amfNodes: 100_000,
   handshakeMs: 10_000,
+  connectMs: 10_000,
+  decisionMs: 10_000,
+  messageStreams: 32,
+  replyBytes: 64 * 1024,
+  stallMs: 30_000,
   lingerMs: 2_000
 })
 

@@ -33,7 +33,8 @@ const codecs: Record<string, readonly RegExp[]> = {
   handshake: [/^node:crypto$/, /^bytes\//, /^crypto\//],
   chunk: [/^bytes\//, /^message\/message\.ts$/],
   message: [/^bytes\//, /^amf\//],
-  media: [/^bytes\//, /^amf\//, /^message\/(message|data)\.ts$/],
+  // message-batch makes the bytes of live media
+  media: [/^bytes\//, /^amf\//, /^chunk\//, /^message\/(message|data)\.ts$/],
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data)\.ts$/]
 }
 

@@ -51,6 +51,23 @@ export class ChunkWriter {
     return to + length
   }
 
+  /** Writes all the chunks of a message into `bytes` at `at`, each as long as `chunkSize` allows, and says where they end. */
+  putAll(bytes: Buffer, at: number, header: ChunkHeader, payload: Buffer, chunkSize: number): number {
+    let to = at
+    let start = 0
+    do {
+      const end = Math.min(payload.length, start + chunkSize)
+      to = this.put(bytes, to, header, payload, start, end)
+      start = end
+    } while (start < payload.length)
+    return to
+  }
+
+  /** Others have written on this chunk stream: its next message takes the whole header. */
+  forget(chunkStreamId: number): void {
+    this.#sent.delete(chunkStreamId)
+  }
+
   #continued(state: Sent, header: ChunkHeader): { format: ChunkFormat; state: Sent } {
     if (
       state.timestamp !== header.timestamp ||

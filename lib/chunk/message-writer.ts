@@ -9,6 +9,8 @@ export interface MessageWriterOptions {
    * Larger is cheaper for both sides; smaller lets audio pass a large video message sooner.
    */
   chunkSize?: number
+  /** What goes out ahead of the first message, and of that Set Chunk Size: messages of this hop. */
+  announce?: readonly Message[]
 }
 
 /**
@@ -17,12 +19,17 @@ export interface MessageWriterOptions {
  */
 export class MessageWriter {
   #chunkSize = DEFAULT_CHUNK_SIZE
-  #announced: Message | undefined
+  #announce: readonly Message[]
 
   /** @throws RangeError for a chunk size outside 128 to 16777215. */
   constructor(options: MessageWriterOptions = {}) {
-    const { chunkSize = DEFAULT_CHUNK_SIZE } = options
-    if (chunkSize !== DEFAULT_CHUNK_SIZE) this.#announced = setChunkSize(ours(chunkSize))
+    const { chunkSize = DEFAULT_CHUNK_SIZE, announce = [] } = options
+    this.#announce = chunkSize === DEFAULT_CHUNK_SIZE ? announce : [...announce, setChunkSize(ours(chunkSize))]
+  }
+
+  /** Bytes a chunk carries at this moment. */
+  get chunkSize(): number {
+    return this.#chunkSize
   }
 
   /**
@@ -30,7 +37,8 @@ export class MessageWriter {
    * @throws RangeError for a payload over 16777215 bytes, or a Set Chunk Size below 128.
    */
   *chunks(message: Message): Generator<Chunk, void> {
-    for (const each of this.#due(message)) {
+    for (const each of [...this.#announced(), message]) {
+      checkLength(each)
       const { payload } = each
       const header = headerOf(each)
       let start = 0
@@ -45,35 +53,30 @@ export class MessageWriter {
 
   /** The bytes of all chunks of `message` in one buffer, with headers by `writer`. */
   bytes(message: Message, writer: ChunkWriter): Buffer {
-    const due = this.#due(message)
-    const bytes = Buffer.allocUnsafe(due.reduce((sum, each) => sum + this.#room(each), 0))
-    let at = 0
-    for (const each of due) {
-      const { payload } = each
-      const header = headerOf(each)
-      let start = 0
-      do {
-        const end = Math.min(payload.length, start + this.#chunkSize)
-        at = writer.put(bytes, at, header, payload, start, end)
-        start = end
-      } while (start < payload.length)
-      this.#heed(each)
-    }
-    return bytes.subarray(0, at)
+    const opening = this.opening(writer)
+    const bytes = this.#bytes(message, writer)
+    return opening === undefined ? bytes : Buffer.concat([opening, bytes])
   }
 
-  #due(message: Message): Message[] {
-    if (message.payload.length > MAX_MESSAGE_LENGTH)
-      throw new RangeError(`a message of ${message.payload.length} bytes`)
-    if (this.#announced === undefined) return [message]
-    const due = [this.#announced, message]
-    this.#announced = undefined
-    return due
+  /** The bytes of what goes out ahead of the first message, if that is still to come. */
+  opening(writer: ChunkWriter): Buffer | undefined {
+    const ahead = this.#announced()
+    return ahead.length === 0 ? undefined : Buffer.concat(ahead.map(each => this.#bytes(each, writer)))
   }
 
-  /** Bytes that are enough for `message` in chunks of this moment's size. */
-  #room({ payload }: Message): number {
-    return payload.length + MAX_CHUNK_HEADER_LENGTH * Math.ceil((payload.length + 1) / this.#chunkSize)
+  #bytes(message: Message, writer: ChunkWriter): Buffer {
+    checkLength(message)
+    const { payload } = message
+    const bytes = Buffer.allocUnsafe(roomFor(payload.length, this.#chunkSize))
+    const end = writer.putAll(bytes, 0, headerOf(message), payload, this.#chunkSize)
+    this.#heed(message)
+    return bytes.subarray(0, end)
+  }
+
+  #announced(): readonly Message[] {
+    const announced = this.#announce
+    this.#announce = []
+    return announced
   }
 
   #heed(message: Message): void {
@@ -91,6 +94,15 @@ function ours(chunkSize: number): number {
     )
   }
   return chunkSize
+}
+
+function checkLength({ payload }: Message): void {
+  if (payload.length > MAX_MESSAGE_LENGTH) throw new RangeError(`a message of ${payload.length} bytes`)
+}
+
+/** Bytes that are enough for a payload of this length with the headers of its chunks. */
+export function roomFor(length: number, chunkSize: number): number {
+  return length + MAX_CHUNK_HEADER_LENGTH * Math.ceil((length + 1) / chunkSize)
 }
 
 function headerOf({ type, messageStreamId, chunkStreamId, timestamp, payload }: Message): ChunkHeader {

@@ -24,17 +24,17 @@ export class WindowAcknowledger extends Layer<Chunk> {
     const { control } = chunk
     this.#window.receive(chunk.byteLength)
     if (!this.lower.writableNeedDrain) this.drained()
-    if (control !== undefined) this.#answer(this.#window.heed(control))
+    if (control !== undefined) this.#say(this.#window.heed(control))
     if (!isOfTheHop(chunk)) this.up(chunk)
   }
 
   /** While the lower is full an Acknowledgement waits; there is never more than the one. */
   protected override drained(): void {
-    this.#answer(this.#window.acknowledge())
+    this.#say(this.#window.acknowledge())
   }
 
-  #answer(message: Message | undefined): void {
-    if (message !== undefined) this.lower.write(controlChunk(message))
+  #say(message: Message | undefined): void {
+    if (message !== undefined) this.answer(controlChunk(message))
   }
 }
 

@@ -2,13 +2,12 @@ import { ByteQueue } from '../bytes/byte-queue.ts'
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ProtocolError, type RtmpErrorCode, type Truncated } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import type { Message } from '../message/message.ts'
+import { type Message, mediaChunkStreamId } from '../message/message.ts'
 import {
   FLV_HEADER_LENGTH,
   FLV_TAG_HEADER_LENGTH,
   type FlvTracks,
   flvTracks,
-  mediaChunkStreamId,
   PREVIOUS_TAG_SIZE_LENGTH
 } from './flv-tag.ts'
 

@@ -1,5 +1,4 @@
 import type { Message } from '../message/message.ts'
-import { MessageTypeId } from '../message/message.ts'
 
 /** 'FLV', version, flags, length of the header (FLV 10.1, E.2); behind it the first PreviousTagSize, 0. */
 export const FLV_HEADER_LENGTH = 9
@@ -43,10 +42,4 @@ export function flvTag({ type, timestamp, payload }: Message): Buffer {
   payload.copy(bytes, FLV_TAG_HEADER_LENGTH)
   bytes.writeUInt32BE(size, size)
   return bytes
-}
-
-/** The chunk streams that media goes out on by custom; readers do not depend on it. */
-export function mediaChunkStreamId(type: number): number {
-  if (type === MessageTypeId.Audio) return 4
-  return type === MessageTypeId.Video ? 6 : 5
 }

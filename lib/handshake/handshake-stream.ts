@@ -42,7 +42,7 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
         ? new ClientHandshake({ ...common, ...(digest !== undefined && { digest }) })
         : new ServerHandshake(common)
     const hello = this.#handshake.hello()
-    if (hello.length > 0) lower.write(hello)
+    if (hello.length > 0) this.answer(hello)
     this.#stopTimer = clock.after(limitsWith(limits).handshakeMs, () => this.destroy(this.#late()))
   }
 
@@ -54,7 +54,7 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   protected override inbound(bytes: Buffer): void | Iterable<Upper> {
     if (this.#over) return this.plain(bytes)
     const { reply, rest } = this.#handshake.feed(bytes)
-    if (reply !== undefined) this.lower.write(reply)
+    if (reply !== undefined) this.answer(reply)
     if (rest === undefined) return
     this.#over = true
     this.#stopTimer()

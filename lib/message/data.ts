@@ -2,7 +2,7 @@ import type { AmfValue } from '../amf/amf-value.ts'
 import { Amf0Marker } from '../amf/amf0-marker.ts'
 import { type AmfReaderOptions, readAmf0 } from '../amf/amf0-reader.ts'
 import { writeAmf0 } from '../amf/amf0-writer.ts'
-import { type Message, MessageTypeId } from './message.ts'
+import { DATA_CHUNK_STREAM_ID, type Message, MessageTypeId } from './message.ts'
 
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
 
@@ -23,7 +23,7 @@ export function dataMessage(
   return {
     type: MessageTypeId.DataAmf0,
     messageStreamId: 0,
-    chunkStreamId: 5,
+    chunkStreamId: DATA_CHUNK_STREAM_ID,
     timestamp: 0,
     ...fields,
     payload: writeAmf0(...values)

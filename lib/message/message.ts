@@ -44,3 +44,21 @@ export const MAX_MESSAGE_LENGTH = 0xffffff
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item
 }
+
+/**
+ * The chunk streams that live media goes out on, each with the whole header every time: so the same bytes serve every player,
+ * whatever it was sent before. Readers do not depend on the numbers.
+ */
+export const AUDIO_CHUNK_STREAM_ID = 4
+export const DATA_CHUNK_STREAM_ID = 5
+export const VIDEO_CHUNK_STREAM_ID = 6
+export const MEDIA_CHUNK_STREAM_IDS: readonly ChunkStreamId[] = [
+  AUDIO_CHUNK_STREAM_ID,
+  DATA_CHUNK_STREAM_ID,
+  VIDEO_CHUNK_STREAM_ID
+]
+
+export function mediaChunkStreamId(type: MessageTypeId): ChunkStreamId {
+  if (type === MessageTypeId.Audio) return AUDIO_CHUNK_STREAM_ID
+  return type === MessageTypeId.Video ? VIDEO_CHUNK_STREAM_ID : DATA_CHUNK_STREAM_ID
+}

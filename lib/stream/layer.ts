@@ -12,7 +12,7 @@ export interface LayerOptions extends SideOptions {
 /**
  * The second of the two shapes: a Duplex over a Duplex, which reads *and* answers, as TLSSocket does over a socket. What comes
  * from the lower Duplex goes to `inbound`, which hands up with `this.up` (or returns an iterable, drawn as fast as the reader
- * reads) and answers with `this.lower.write`. What is written above goes to `outbound`.
+ * reads) and answers with `this.answer`. What is written above goes to `outbound`.
  *
  * - Until it is open it reads the lower by itself, or a server that only writes would never shake hands; what is written above
  *   waits meanwhile. From then on the reader above sets the pace.
@@ -63,6 +63,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** Sends down what was written above; false, as from `lower.write`, asks for a pause until the lower drains. */
   protected outbound(item: Upper): boolean {
     return this.lower.write(item)
+  }
+
+  /** Answers the peer, unless our half has ended already. */
+  protected answer(item: unknown): void {
+    if (!this.lower.writableEnded) this.lower.write(item)
   }
 
   /** The lower has room again: a moment to send what an answer of ours has waited for, ahead of what is written above. */

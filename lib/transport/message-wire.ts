@@ -4,23 +4,35 @@ import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
 import { ChunkWriter } from '../chunk/chunk-writer.ts'
 import { MessageReader } from '../chunk/message-reader.ts'
 import { MessageWriter, type MessageWriterOptions } from '../chunk/message-writer.ts'
-import { controlChunk, isProtocolControlType } from '../chunk/protocol-control.ts'
+import {
+  controlChunk,
+  isProtocolControlType,
+  setPeerBandwidth,
+  windowAcknowledgementSize
+} from '../chunk/protocol-control.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { RtmpError } from '../errors.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
-import { limitsWith } from '../limits.ts'
-import type { Message } from '../message/message.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { type AddressedBatch, isAddressedBatch } from '../media/message-batch.ts'
+import { MEDIA_CHUNK_STREAM_IDS, type Message } from '../message/message.ts'
 
 export interface MessageWireOptions
   extends HandshakeStreamOptions,
     MessageWriterOptions,
     Pick<ChunkReaderOptions, 'strict'> {
-  /** Bytes received from the peer between two Acknowledgements until it says its own window: 2,500,000. */
+  /**
+   * Bytes between two Acknowledgements: 2,500,000. It holds for what we receive until the peer says its own; a server says it
+   * of what it sends, ahead of its first message.
+   */
   windowSize?: number
 }
 
 /** Nearly every video frame in one chunk, and every audio frame. FFmpeg's publisher takes over the size its server has. */
 const CHUNK_SIZE = 65536
+/** How often we acknowledge, and ask to be acknowledged, unless told. */
+const WINDOW_SIZE = 2_500_000
 
 /**
  * The tower of stages folded into one Duplex of Messages over a Duplex of bytes: handshake, chunk stream, acknowledgements. It is
@@ -36,21 +48,27 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #chunkWriter = new ChunkWriter()
   readonly #window: AcknowledgementWindow
   readonly #clock: Clock
-  readonly #lingerMs: number
+  readonly #limits: Limits
+  /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
+  #batched = false
+  /** Since when the lower takes nothing, and whether a timer is set for it. */
+  #fullSince: number | undefined
+  #stopStall: (() => void) | undefined
   #stopLinger: (() => void) | undefined
+
+  /** Whoever writes may give it batches of live media whole (see LiveStream.player). */
+  readonly takesBatches = true
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
     super(lower, options, { from: 'objects', to: 'objects' })
-    const { limits, strict, chunkSize = CHUNK_SIZE, windowSize, clock = systemClock } = options
+    const { limits, role, strict, chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
+    const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
     this.#chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
     this.#messageReader = new MessageReader({ ...(limits && { limits }) })
-    this.#messageWriter = new MessageWriter({ chunkSize })
-    this.#window = new AcknowledgementWindow({
-      received: HANDSHAKE_LENGTH,
-      ...(windowSize !== undefined && { windowSize })
-    })
+    this.#messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
+    this.#window = new AcknowledgementWindow({ received: HANDSHAKE_LENGTH, windowSize })
     this.#clock = clock
-    this.#lingerMs = limitsWith(limits).lingerMs
+    this.#limits = limitsWith(limits)
   }
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
@@ -58,38 +76,69 @@ export class MessageWire extends HandshakeStream<Message> {
     reader.feed(bytes)
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
-      if (!this.lower.writableNeedDrain) this.drained()
+      if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
-        this.#answer(this.#window.heed(reader.control))
+        this.#say(this.#window.heed(reader.control))
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
       if (message !== undefined && !isProtocolControlType(message.type)) yield message
     }
   }
 
-  protected override outbound(message: Message): boolean {
-    return this.lower.write(this.#messageWriter.bytes(message, this.#chunkWriter))
+  protected override outbound(item: Message | AddressedBatch): boolean {
+    const isTaken = this.lower.write(isAddressedBatch(item) ? this.#batch(item) : this.#message(item))
+    if (!isTaken && this.#fullSince === undefined) this.#watch()
+    return isTaken
+  }
+
+  #message(message: Message): Buffer {
+    if (this.#batched) for (const id of MEDIA_CHUNK_STREAM_IDS) this.#chunkWriter.forget(id)
+    this.#batched = false
+    return this.#messageWriter.bytes(message, this.#chunkWriter)
+  }
+
+  #batch({ batch, messageStreamId }: AddressedBatch): Buffer {
+    this.#batched = true
+    const opening = this.#messageWriter.opening(this.#chunkWriter)
+    const bytes = batch.bytes(this.#messageWriter.chunkSize, messageStreamId)
+    return opening === undefined ? bytes : Buffer.concat([opening, bytes])
+  }
+
+  /** The lower is full. One timer serves however often it is: what has drained meanwhile is only seen when the timer is due. */
+  #watch(): void {
+    this.#fullSince = this.#clock.now()
+    this.#stopStall ??= this.#clock.after(this.#limits.stallMs, () => this.#lookAgain())
+  }
+
+  #lookAgain(): void {
+    this.#stopStall = undefined
+    if (this.#fullSince === undefined) return
+    const left = this.#fullSince + this.#limits.stallMs - this.#clock.now()
+    if (left <= 0) this.destroy(new RtmpError('ERR_RTMP_STALLED'))
+    else this.#stopStall = this.#clock.after(left, () => this.#lookAgain())
   }
 
   /** While the lower is full an Acknowledgement waits; there is never more than the one. */
   protected override drained(): void {
-    this.#answer(this.#window.acknowledge())
+    this.#fullSince = undefined
+    this.#say(this.#window.acknowledge())
   }
 
   protected override ended(): void {
     this.tell(this.#chunkReader.cut())
     super.ended()
-    this.#stopLinger ??= this.#clock.after(this.#lingerMs, () => this.destroy())
+    this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
+    this.#stopStall?.()
     super._destroy(error, done)
   }
 
-  #answer(message: Message | undefined): void {
-    if (message !== undefined) this.lower.write(this.#chunkWriter.write(controlChunk(message)))
+  #say(message: Message | undefined): void {
+    if (message !== undefined) this.answer(this.#chunkWriter.write(controlChunk(message)))
   }
 }
 

@@ -12,6 +12,7 @@ import {
   handshakeStream,
   isProtocolControlType,
   type Message,
+  MessageBatch,
   MessageReader,
   MessageWriter,
   messageAssembler,
@@ -51,7 +52,8 @@ const message = (fields: Partial<Message> = {}): Message => ({
 function tower(lower: Duplex): Duplex {
   const plain = handshakeStream(lower, { random, clock })
   const chunks = windowAcknowledger(mirror(chunkEncoder(), plain, chunkDecoder()), { received: 3073 })
-  return mirror(messageChunker({ chunkSize: 4096 }), chunks, messageAssembler())
+  const announce = [windowAcknowledgementSize(2_500_000), setPeerBandwidth(2_500_000)]
+  return mirror(messageChunker({ chunkSize: 4096, announce }), chunks, messageAssembler())
 }
 
 const wire = (lower: Duplex) => messageWire(lower, { random, clock, chunkSize: 4096 })
@@ -159,16 +161,19 @@ async function listener(options: Parameters<typeof messageWire>[1] = {}) {
       ({ header, payload, last }) => messages.add(header, payload, 0, payload.length, last) ?? []
     )
   }
-  return { server, far, heard }
+  const raw = () => Buffer.concat(sent)
+  return { server, far, heard, raw }
 }
 
-t.test('its own Set Chunk Size goes out first', async t => {
+t.test('what is of its hop goes out first', async t => {
   const { server, heard } = await listener()
   server.write(message({ payload: Buffer.alloc(5000) }))
   await turnOfTheLoop()
   t.same(
     heard().map(({ type, payload }) => [type, payload.length]),
     [
+      [5, 4],
+      [6, 5],
       [1, 4],
       [9, 5000]
     ]
@@ -225,6 +230,7 @@ t.test('a peer that reads nothing gets one Acknowledgement when it reads again, 
   t.ok(acknowledgements.length >= 1 && acknowledgements.length <= 3, `${acknowledgements.length}`)
   const last = acknowledgements.at(-1)!.payload.readUInt32BE()
   t.ok(last > 500_000, `and it tells all: ${last}`)
+  server.destroy()
 })
 
 t.test('its error is named once, with code, layer and byte, and destroys what is below', async t => {
@@ -306,6 +312,66 @@ t.test('when the peer has ended there is time to flush, and then it is over', as
   own.pass(1)
   t.equal(server.destroyed, true)
   t.equal(own.timers, 0)
+})
+
+t.test('a peer that takes no byte for stallMs is ended; one that takes some is not', async t => {
+  const own = new TestClock()
+  const { server, far } = await listener({ clock: own, limits: { stallMs: 30_000 } })
+  const fill = () => {
+    far.pause()
+    while (server.write(message({ payload: Buffer.alloc(20_000) })));
+  }
+  fill()
+  own.pass(29_999)
+  far.resume()
+  await sleep(5)
+  fill()
+  own.pass(29_999)
+  t.equal(server.destroyed, false, 'it took something meanwhile')
+  const error = errorOf(server)
+  own.pass(1)
+  t.match(await error, { code: 'ERR_RTMP_STALLED' })
+  t.equal(own.timers, 0)
+})
+
+t.test('a batch goes out as its own bytes, and what follows on its chunk streams takes the whole header', async t => {
+  const { server, heard, raw } = await listener({ chunkSize: 128 })
+  const batch = new MessageBatch([
+    message({ payload: Buffer.alloc(300, 1) }),
+    message({ type: 8, timestamp: 5, payload: Buffer.alloc(10, 2) })
+  ])
+  server.write(message({ timestamp: 1 }))
+  server.write({ batch, messageStreamId: 7 })
+  server.write(message({ timestamp: 2 }))
+  server.write({ batch, messageStreamId: 7 })
+  await turnOfTheLoop()
+  t.same(
+    heard().map(({ type, messageStreamId, timestamp, payload }) => [type, messageStreamId, timestamp, payload.length]),
+    [
+      [5, 0, 0, 4],
+      [6, 0, 0, 5],
+      [9, 1, 1, 200],
+      [9, 7, 0, 300],
+      [8, 7, 5, 10],
+      [9, 1, 2, 200],
+      [9, 7, 0, 300],
+      [8, 7, 5, 10]
+    ]
+  )
+  t.ok(raw().includes(batch.bytes(128, 7)))
+  t.equal(batch.bytes(128, 7), batch.bytes(128, 7), 'made once')
+  t.not(batch.bytes(4096, 7), batch.bytes(128, 7))
+  t.not(batch.bytes(128, 8), batch.bytes(128, 7))
+})
+
+t.test('a batch may be the first to go out', async t => {
+  const { server, heard } = await listener()
+  server.write({ batch: new MessageBatch([message()]), messageStreamId: 1 })
+  await turnOfTheLoop()
+  t.same(
+    heard().map(({ type }) => type),
+    [5, 6, 1, 9]
+  )
 })
 
 t.test('a loop through a session ends where it began, with its last words', async t => {

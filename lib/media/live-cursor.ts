@@ -1,0 +1,166 @@
+import { Readable } from 'readable-stream'
+import type { Message } from '../message/message.ts'
+import type { Gap } from './keyframe-gate.ts'
+import { MessageBatch } from './message-batch.ts'
+import type { MessageRing } from './message-ring.ts'
+
+/**
+ * One reader of a live stream: the number of the batch it wants next. It holds nothing of its own, and waits for nobody but its
+ * reader.
+ */
+export abstract class LiveCursor extends Readable {
+  readonly #ring: MessageRing
+  readonly #maxLagMs: number
+  readonly #parted: (cursor: LiveCursor) => void
+  readonly #moved: (() => void) | undefined
+  #next: number | undefined
+  /** Where it ends. */
+  #end = Number.POSITIVE_INFINITY
+  /** The state it has been told. */
+  #told: Message[] = []
+  #lastTimestamp: number | undefined
+  #missed = 0
+  #asked = false
+
+  constructor(ring: MessageRing, maxLagMs: number, parted: (cursor: LiveCursor) => void, moved?: () => void) {
+    super({ objectMode: true, highWaterMark: 4 })
+    if (!(maxLagMs > 0)) throw new RangeError(`maxLagMs must be a positive number, not ${maxLagMs}`)
+    this.#ring = ring
+    this.#maxLagMs = maxLagMs
+    this.#parted = parted
+    this.#moved = moved
+    this.#next = ring.entrance
+  }
+
+  /** Gives a batch to the reader; false when it is full. */
+  protected abstract give(batch: MessageBatch): boolean
+
+  /** Gives what the reader did not take of the last batch; false when it is full again. */
+  protected giveRest(): boolean {
+    return true
+  }
+
+  /** Whether there has been a place to begin since it is there. */
+  get hasBegun(): boolean {
+    return this.#next !== undefined
+  }
+
+  /** The oldest batch it will still read, as far as can be told. */
+  get wanted(): number {
+    const { entrance, next } = this.#ring
+    if (this.#next === undefined || this.#lags(this.#next)) return entrance ?? next
+    return this.#next
+  }
+
+  /** Whether there is something for it that its reader has not asked for yet. */
+  get isBehind(): boolean {
+    return !this.#asked && this.hasBegun
+  }
+
+  override _read(): void {
+    this.#asked = true
+    this.advance()
+    this.#moved?.()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#parted(this)
+    done(error)
+  }
+
+  /** Ends it behind what there is now. */
+  finish(): void {
+    this.#end = Math.min(this.#end, this.#ring.next)
+    this.advance()
+  }
+
+  /** Gives the reader what there is, for as long as it asks. */
+  advance(): void {
+    this.#next ??= this.#ring.entrance
+    if (this.#asked) this.#asked = this.giveRest()
+    while (this.#asked && !this.#isOver) {
+      const batch = this.#step()
+      if (batch === undefined) break
+      this.#lastTimestamp = batch.timestamp
+      this.#asked = this.give(batch)
+    }
+    if (this.#asked && this.#isOver) {
+      this.#asked = false
+      this.push(null)
+    }
+  }
+
+  get #isOver(): boolean {
+    return (this.#next ?? this.#ring.next) >= this.#end
+  }
+
+  #step(): MessageBatch | undefined {
+    if (this.#next !== undefined && this.#lags(this.#next)) this.#jump(this.#next)
+    const entry = this.#next === undefined ? undefined : this.#ring.at(this.#next)
+    if (entry === undefined) return undefined
+    const { batch, state, tells } = entry
+    this.#tellGap(batch)
+    const news = state?.filter(message => !this.#told.includes(message)) ?? []
+    if (state !== undefined) this.#told = [...state]
+    if (news.length > 0) return new MessageBatch(news.map(message => ({ ...message, timestamp: batch.timestamp })))
+    if (tells !== undefined) this.#told.push(...tells)
+    this.#next = this.#next! + 1
+    return batch
+  }
+
+  /** Whether it has fallen off the ring's end, or lags more than it may and there is a better place to go on. */
+  #lags(at: number): boolean {
+    const { first, next, entrance } = this.#ring
+    if (at < first) return true
+    if (entrance === undefined || entrance <= at) return false
+    const newest = this.#ring.at(next - 1)!.batch.timestamp
+    return ((newest - this.#ring.at(at)!.batch.timestamp) | 0) > this.#maxLagMs
+  }
+
+  /** Goes to the newest place to begin, or else waits for one. */
+  #jump(from: number): void {
+    const { entrance, first, next } = this.#ring
+    // what has left the ring cannot be counted any more by its messages
+    this.#missed += Math.max(0, first - from)
+    for (let at = Math.max(from, first); at < (entrance ?? next); at++)
+      this.#missed += this.#ring.at(at)!.batch.messages.length
+    this.#next = entrance
+  }
+
+  /** Tells what was missed, once it goes on. */
+  #tellGap({ timestamp }: MessageBatch): void {
+    if (this.#missed > 0 && this.#lastTimestamp !== undefined) {
+      const gap: Gap = { messages: this.#missed, ms: (timestamp - this.#lastTimestamp) >>> 0 }
+      this.emit('gap', gap)
+    }
+    this.#missed = 0
+  }
+}
+
+/** Gives batches whole. */
+export class BatchCursor extends LiveCursor {
+  protected override give(batch: MessageBatch): boolean {
+    return this.push(batch)
+  }
+}
+
+/** Gives the messages of batches, one by one. */
+export class MessageCursor extends LiveCursor {
+  #left: readonly Message[] = []
+
+  protected override give(batch: MessageBatch): boolean {
+    this.#left = batch.messages
+    return this.giveRest()
+  }
+
+  protected override giveRest(): boolean {
+    const left = this.#left
+    for (let i = 0; i < left.length; i++) {
+      if (this.push(left[i])) continue
+      this.#left = left.slice(i + 1)
+      return false
+    }
+    this.#left = []
+    return true
+  }
+}

@@ -1,0 +1,264 @@
+import { EventEmitter } from 'node:events'
+import { type Readable, Writable } from 'readable-stream'
+import { type Clock, systemClock } from '../clock.ts'
+import { Refused } from '../errors.ts'
+import { unwrapped } from '../message/data.ts'
+import type { Message } from '../message/message.ts'
+import { isAudio } from './audio-tag.ts'
+import { BatchCursor, type LiveCursor, MessageCursor } from './live-cursor.ts'
+import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
+import { MessageBatch } from './message-batch.ts'
+import { MessageRing, type MessageRingOptions } from './message-ring.ts'
+import { Timeline } from './timeline.ts'
+import { isKeyframe, isVideo } from './video-tag.ts'
+
+export interface LiveStreamOptions extends MessageRingOptions {
+  /**
+   * How long a message may wait for others to go out with: `'frame'` (the default) lets audio ride with the next video frame,
+   * 40 ms at most; a number of milliseconds gathers all that comes in so long; 0 sends every message by itself.
+   */
+  mergeMs?: 'frame' | number
+  /** Milliseconds that players are kept when the publisher has gone, for it to come back: 5000. */
+  holdMs?: number
+  clock?: Clock
+}
+
+export interface InputOptions {
+  /** Take over from whoever publishes. Without it a second publisher is refused, unless the first has been silent for 10 s. */
+  takeover?: boolean
+}
+
+export interface CursorOptions {
+  /** Milliseconds it may lag behind before it jumps to the newest keyframe: 5000. */
+  maxLagMs?: number
+}
+
+export interface SubscribeOptions extends CursorOptions {
+  /** Let the publisher wait for this reader: it misses nothing, and it is the one reader that can slow its source. */
+  wait?: boolean
+}
+
+/** Audio waits for the next video frame so long at most. */
+const FRAME_MS = 40
+const SILENT_MS = 10_000
+
+/**
+ * One live stream: a Writable for its publisher, and a reader for whoever wants it. It keeps one ring of batches, and every
+ * reader is a cursor on it; so there is no queue a player, and a thousand that have stalled cost one ring. Readers begin at a
+ * keyframe with metadata and sequence headers ahead of it. One that lags too far jumps to the newest keyframe, which its
+ * `'gap'` tells (see Gap). All publishers that come one after another are one timeline, which never goes back.
+ *
+ * Events: `'idle'`, when neither publisher nor reader is left, is the moment to forget it.
+ */
+export class LiveStream extends EventEmitter {
+  readonly #ring: MessageRing
+  readonly #clock: Clock
+  readonly #mergeMs: 'frame' | number
+  readonly #holdMs: number
+  readonly #cursors = new Set<LiveCursor>()
+  /** Those of them that the publisher waits for. */
+  readonly #strict = new Set<LiveCursor>()
+  #input: Input | undefined
+  #timeline = new Timeline()
+  #heardAt = 0
+  #stopHold: (() => void) | undefined
+  /** Of the publisher there is, or was last: its state, whether it has video, whether it has come to a place to begin. */
+  #state = new MediaState()
+  #hasVideo = false
+  #begun = false
+  /** The batch that is being gathered. */
+  #due: { messages: Message[]; tells: Message[]; state?: readonly Message[] } = { messages: [], tells: [] }
+  #stopTimer: (() => void) | undefined
+
+  /** @throws RangeError for a time below 0. */
+  constructor({ mergeMs = 'frame', holdMs = 5000, clock = systemClock, ...ring }: LiveStreamOptions = {}) {
+    super()
+    if (mergeMs !== 'frame' && !(mergeMs >= 0)) {
+      throw new RangeError(`mergeMs must be 'frame' or a number from 0, not ${mergeMs}`)
+    }
+    if (!(holdMs >= 0)) throw new RangeError(`holdMs must be a number from 0, not ${holdMs}`)
+    this.#ring = new MessageRing(ring)
+    this.#clock = clock
+    this.#mergeMs = mergeMs
+    this.#holdMs = holdMs
+  }
+
+  /** Whether there is a publisher. */
+  get isPublished(): boolean {
+    return this.#input !== undefined
+  }
+
+  /** How many read it. */
+  get readers(): number {
+    return this.#cursors.size
+  }
+
+  /** Bytes of payload it holds. */
+  get byteLength(): number {
+    return this.#ring.byteLength
+  }
+
+  /**
+   * A Writable of Messages for one publisher.
+   * @throws Refused `NetStream.Publish.BadName` while there is another.
+   */
+  input({ takeover = false }: InputOptions = {}): Writable {
+    const previous = this.#input
+    const isSilent = this.#clock.now() - this.#heardAt >= SILENT_MS
+    if (previous !== undefined && !takeover && !isSilent) {
+      throw new Refused('NetStream.Publish.BadName', 'somebody publishes by this name')
+    }
+    const input = new Input(
+      message => this.#take(message, input),
+      () => this.#mustWait(),
+      () => this.#leave(input)
+    )
+    this.#send()
+    this.#input = input
+    previous?.destroy()
+    this.#stopHold?.()
+    this.#stopHold = undefined
+    this.#heardAt = this.#clock.now()
+    this.#state = new MediaState()
+    this.#hasVideo = this.#begun = false
+    return input
+  }
+
+  /** A Readable of MessageBatches, which `play.accept()` takes whole: the cheapest way to many players. */
+  player({ maxLagMs = 5000 }: CursorOptions = {}): Readable {
+    return this.#join(new BatchCursor(this.#ring, maxLagMs, cursor => this.#part(cursor)))
+  }
+
+  /** A Readable of Messages, for recorders, transcoders and stages of one's own. */
+  subscribe({ maxLagMs = 5000, wait = false }: SubscribeOptions = {}): Readable {
+    const parted = (cursor: LiveCursor) => this.#part(cursor)
+    if (!wait) return this.#join(new MessageCursor(this.#ring, maxLagMs, parted))
+    const cursor = new MessageCursor(this.#ring, Number.POSITIVE_INFINITY, parted, () => this.#input?.release())
+    this.#strict.add(cursor)
+    return this.#join(cursor)
+  }
+
+  /** Ends every reader behind what it is still to read. */
+  end(): void {
+    this.#send()
+    for (const cursor of this.#cursors) cursor.finish()
+  }
+
+  #join<Made extends LiveCursor>(cursor: Made): Made {
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  #part(cursor: LiveCursor): void {
+    this.#cursors.delete(cursor)
+    if (this.#strict.delete(cursor)) this.#input?.release()
+    this.#rest()
+  }
+
+  #leave(input: Input): void {
+    if (this.#input !== input) return
+    this.#send()
+    this.#input = undefined
+    this.#timeline.interrupt()
+    this.#stopHold = this.#clock.after(this.#holdMs, () => {
+      this.#stopHold = undefined
+      for (const cursor of this.#cursors) if (cursor.hasBegun) cursor.finish()
+      this.#rest()
+    })
+  }
+
+  #rest(): void {
+    if (this.#input === undefined && this.#stopHold === undefined && this.#cursors.size === 0) this.emit('idle')
+  }
+
+  /** Whether the publisher has to wait: for a reader that must miss nothing, and has not read what there is. */
+  #mustWait(): boolean {
+    for (const cursor of this.#strict) if (cursor.isBehind) return true
+    return false
+  }
+
+  #take(given: Message, input: Input): void {
+    if (this.#input !== input || !isMedia(given)) return
+    this.#heardAt = this.#clock.now()
+    const plain = unwrapped(given)
+    if (isVideo(plain) && !this.#hasVideo) {
+      this.#hasVideo = true
+      this.#begun = false
+      this.#ring.close()
+    }
+    const isState = isMetadata(plain) || isSequenceHeader(plain)
+    const begins = !isState && (this.#hasVideo ? isKeyframe(plain) : isAudio(plain))
+    if (begins || this.#begun) this.#gather(this.#timeline.place(plain), isState, begins)
+    // what comes ahead of the first place to begin is of no use to a decoder, but for its state
+    else if (isState) this.#state.note(plain)
+  }
+
+  #gather(message: Message, isState: boolean, begins: boolean): void {
+    this.#begun = true
+    if (begins && this.#hasVideo) this.#send()
+    if (begins && this.#due.messages.length === 0) this.#due.state = this.#state.messages()
+    const kept = isState ? this.#state.note(message) : undefined
+    if (kept !== undefined) this.#due.tells.push(kept)
+    this.#due.messages.push(message)
+    const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
+    const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#hasVideo)
+    if (mergeMs === 0 || completes) this.#send()
+    else this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
+  }
+
+  /** Sends what was gathered. */
+  #send(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    const { messages, ...rest } = this.#due
+    if (messages.length === 0) return
+    this.#due = { messages: [], tells: [] }
+    this.#ring.push({ batch: new MessageBatch(messages), ...rest })
+    let wanted = this.#ring.next
+    for (const cursor of this.#cursors) {
+      cursor.advance()
+      wanted = Math.min(wanted, cursor.wanted)
+    }
+    this.#ring.trim(wanted)
+  }
+}
+
+/** The way in, for one publisher. */
+class Input extends Writable {
+  readonly #take: (message: Message) => void
+  readonly #mustWait: () => boolean
+  readonly #leave: () => void
+  #held: ((error?: Error | null) => void) | undefined
+
+  constructor(take: (message: Message) => void, mustWait: () => boolean, leave: () => void) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#take = take
+    this.#mustWait = mustWait
+    this.#leave = leave
+  }
+
+  override _write(message: Message, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#take(message)
+    this.#held = done
+    this.release()
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#leave()
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#held = undefined
+    this.#leave()
+    done(error)
+  }
+
+  /** Lets the publisher go on, if there is nobody to wait for. */
+  release(): void {
+    if (this.#held === undefined || this.#mustWait()) return
+    const done = this.#held
+    this.#held = undefined
+    done()
+  }
+}

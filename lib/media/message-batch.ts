@@ -1,0 +1,63 @@
+import type { ChunkHeader } from '../chunk/chunk.ts'
+import { ChunkWriter } from '../chunk/chunk-writer.ts'
+import { roomFor } from '../chunk/message-writer.ts'
+import { type Message, mediaChunkStreamId } from '../message/message.ts'
+
+/**
+ * Messages that are due at one moment, and their bytes, made once for all players alike. Whoever writes them says how they
+ * are to be cut and on which message stream, so any order of Set Chunk Size is right.
+ */
+export class MessageBatch {
+  readonly messages: readonly Message[]
+  /** Bytes of the payloads. */
+  readonly byteLength: number
+  readonly #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] = []
+
+  constructor(messages: readonly Message[]) {
+    this.messages = messages
+    this.byteLength = messages.reduce((sum, { payload }) => sum + payload.length, 0)
+  }
+
+  /** Milliseconds, of its first message. */
+  get timestamp(): number {
+    return this.messages[0]!.timestamp
+  }
+
+  /** The chunks of all its messages in one buffer, the same buffer for the same question. */
+  bytes(chunkSize: number, messageStreamId: number): Buffer {
+    for (const known of this.#encoded) {
+      if (known.chunkSize === chunkSize && known.messageStreamId === messageStreamId) return known.bytes
+    }
+    const bytes = encode(this.messages, chunkSize, messageStreamId)
+    this.#encoded.push({ chunkSize, messageStreamId, bytes })
+    return bytes
+  }
+
+  /** Lets go of the bytes; they are made again if somebody asks. */
+  forget(): void {
+    this.#encoded.length = 0
+  }
+}
+
+function encode(messages: readonly Message[], chunkSize: number, messageStreamId: number): Buffer {
+  const room = messages.reduce((sum, { payload }) => sum + roomFor(payload.length, chunkSize), 0)
+  const bytes = Buffer.allocUnsafe(room)
+  const writer = new ChunkWriter()
+  let at = 0
+  for (const { type, timestamp, payload } of messages) {
+    const chunkStreamId = mediaChunkStreamId(type)
+    const header: ChunkHeader = { format: 0, chunkStreamId, timestamp, length: payload.length, type, messageStreamId }
+    at = writer.putAll(bytes, at, header, payload, chunkSize)
+  }
+  return bytes.subarray(0, at)
+}
+
+/** A batch on its way to one player: what a wire is given to write. */
+export interface AddressedBatch {
+  readonly batch: MessageBatch
+  readonly messageStreamId: number
+}
+
+export function isAddressedBatch(item: unknown): item is AddressedBatch {
+  return typeof item === 'object' && item !== null && 'batch' in item
+}

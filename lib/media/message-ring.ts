@@ -1,0 +1,98 @@
+import type { Message } from '../message/message.ts'
+import type { MessageBatch } from './message-batch.ts'
+
+export interface MessageRingOptions {
+  /** Bytes of payload it holds at most: 16 MiB. */
+  maxBytes?: number
+  /** Milliseconds, by timestamps, it holds at most: 20,000. */
+  maxMs?: number
+}
+
+/** A batch and what it is in its stream. */
+export interface RingEntry {
+  readonly batch: MessageBatch
+  /** What a decoder needs ahead of it, if it is a place to begin: metadata and sequence headers. */
+  readonly state?: readonly Message[]
+  /** Which of its own messages are such state. */
+  readonly tells?: readonly Message[]
+}
+
+/**
+ * The batches of a live stream from the last place to begin on, and of what came before as much as somebody still wants, within
+ * its bounds. Batches are numbered from 0, without end. Pure: whoever reads keeps the number of what it wants next.
+ */
+export class MessageRing {
+  readonly #maxBytes: number
+  readonly #maxMs: number
+  #entries: RingEntry[] = []
+  #first = 0
+  #entrance: number | undefined
+  #bytes = 0
+
+  constructor({ maxBytes = 16 * 1024 * 1024, maxMs = 20_000 }: MessageRingOptions = {}) {
+    this.#maxBytes = maxBytes
+    this.#maxMs = maxMs
+  }
+
+  /** The number of the oldest batch it holds. */
+  get first(): number {
+    return this.#first
+  }
+
+  /** The number that the next batch will have. */
+  get next(): number {
+    return this.#first + this.#entries.length
+  }
+
+  /** The newest place to begin; undefined while it holds none. */
+  get entrance(): number | undefined {
+    return this.#entrance
+  }
+
+  /** Bytes of payload it holds. */
+  get byteLength(): number {
+    return this.#bytes
+  }
+
+  at(number: number): RingEntry | undefined {
+    return this.#entries[number - this.#first]
+  }
+
+  /** Adds a batch, and drops from the other end what is beyond the bounds. */
+  push(entry: RingEntry): void {
+    const { batch } = entry
+    if (entry.state !== undefined) {
+      // from now on nobody begins before this one, so no bytes are made again and again for what lies there
+      for (const { batch: older } of this.#entries) older.forget()
+      this.#entrance = this.next
+    }
+    this.#entries.push(entry)
+    this.#bytes += batch.byteLength
+    let beyond = 0
+    let bytes = this.#bytes
+    for (const { batch: oldest } of this.#entries) {
+      const ms = (batch.timestamp - oldest.timestamp) | 0
+      if (bytes <= this.#maxBytes && ms <= this.#maxMs) break
+      bytes -= oldest.byteLength
+      beyond++
+    }
+    this.#drop(Math.min(beyond, this.#entries.length - 1))
+  }
+
+  /** Nobody may begin at what it holds: the stream has changed its kind. */
+  close(): void {
+    this.#entrance = undefined
+  }
+
+  /** Drops what comes before both the place to begin and `wanted`. */
+  trim(wanted: number): void {
+    this.#drop(Math.max(0, Math.min(wanted, this.#entrance ?? wanted, this.next) - this.#first))
+  }
+
+  #drop(count: number): void {
+    if (count === 0) return
+    for (const { batch } of this.#entries.splice(0, count)) this.#bytes -= batch.byteLength
+    this.#first += count
+    if (this.#entrance !== undefined && this.#entrance < this.#first) this.#entrance = undefined
+  }
+}
