@@ -115,6 +115,16 @@ export {
   UserControlEventType,
   userControlMessage
 } from './message/user-control-event.ts'
+// front doors
+export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
+// sessions
+export { Connect } from './session/connect.ts'
+export { NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
+export { Play, type PlayOptions } from './session/play.ts'
+export { Publish } from './session/publish.ts'
+export { Request } from './session/request.ts'
+export { ServerSession, type ServerSessionOptions, serverSession } from './session/server-session.ts'
+export type { StreamPath } from './session/stream-path.ts'
 // joints
 export { chain } from './stream/chain.ts'
 export { duplex } from './stream/duplex.ts'
@@ -123,6 +133,5 @@ export { mirror } from './stream/mirror.ts'
 export type { Turned } from './stream/outlet.ts'
 export type { Side, SideOptions } from './stream/sides.ts'
 export { Stage, stage } from './stream/stage.ts'
-
 // wires
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'

@@ -1,0 +1,59 @@
+import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
+import { Refused } from '../errors.ts'
+import { type Command, error, result } from '../message/command.ts'
+import { Request } from './request.ts'
+import { connectPath } from './stream-path.ts'
+
+/** A peer wants to connect to an app (RTMP 1.0, 7.2.1.1). Nobody need listen: then it may. */
+export class Connect extends Request {
+  readonly app: string
+  readonly tcUrl: string
+  /** What stood behind a `?` in app or tcUrl. */
+  readonly query: URLSearchParams
+  /** The command object, as it was sent: flashVer, type, fourCcList ... */
+  readonly info: AmfObject
+  /** What was sent behind the command object (errata 8.1.5). */
+  readonly args: readonly AmfValue[]
+  readonly #command: Command
+  readonly #answer: (answer: Command) => void
+  #properties: AmfObject = {}
+
+  constructor(command: Command, answer: (answer: Command) => void) {
+    super()
+    const [info, ...args] = command.args
+    this.info = propertiesOf(info) ?? {}
+    this.args = args
+    const { app, tcUrl, query } = connectPath(this.info)
+    this.app = app
+    this.tcUrl = tcUrl
+    this.query = query
+    this.#command = command
+    this.#answer = answer
+  }
+
+  /** Lets it connect; `properties` are added to the information object of the answer. */
+  accept(properties: AmfObject = {}): void {
+    this.take()
+    this.#properties = properties
+  }
+
+  /** Refuses it, with `NetConnection.Connect.Rejected`; the connection is closed. */
+  reject(description = 'refused', status = 'NetConnection.Connect.Rejected'): void {
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+  }
+
+  protected override granted(): void {
+    const information = {
+      level: 'status',
+      code: 'NetConnection.Connect.Success',
+      description: 'connected',
+      objectEncoding: 0,
+      ...this.#properties
+    }
+    this.#answer(result(this.#command, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, information))
+  }
+
+  protected override refused({ status, description }: Refused): void {
+    this.#answer(error(this.#command, null, { level: 'error', code: status, description }))
+  }
+}

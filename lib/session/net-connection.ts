@@ -1,0 +1,155 @@
+import { Duplex } from 'readable-stream'
+import { type Clock, systemClock } from '../clock.ts'
+import { RtmpError } from '../errors.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { isMedia } from '../media/media-state.ts'
+import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
+import { type Command, commandMessage, isCommand, isCommandType, readCommand } from '../message/command.ts'
+import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
+import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
+import { sides } from '../stream/sides.ts'
+
+export interface NetConnectionOptions {
+  limits?: Partial<Limits>
+  clock?: Clock
+}
+
+/** Media on its way out, that waits for room. */
+interface Waiting {
+  readonly items: (Message | AddressedBatch)[]
+  readonly done: () => void
+}
+
+/**
+ * What both sides of a session are: a Duplex of Messages that closes the loop, `pipeline(wire, session, wire)`; Commands may
+ * come in place of their messages. It always reads: what comes in never waits for what goes out, or a player whose socket is
+ * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
+ * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here.
+ */
+export abstract class NetConnection extends Duplex {
+  protected readonly limits: Limits
+  protected readonly clock: Clock
+  readonly #waiting: Waiting[] = []
+  #wanted = false
+  #replyBytes = 0
+  #takesBatches = false
+  /** Whether everything has been said. */
+  #closed = false
+  #stopLinger: (() => void) | undefined
+
+  constructor({ limits, clock = systemClock }: NetConnectionOptions = {}) {
+    super(sides({}))
+    this.limits = limitsWith(limits)
+    this.clock = clock
+  }
+
+  /** Takes a command; a promise holds the wire until it is settled. */
+  protected abstract command(command: Command): void | Promise<void>
+
+  /** Takes audio, video, data or an Aggregate; a promise holds the wire until there is room. */
+  protected abstract media(message: Message): void | Promise<void>
+
+  /** Takes a user control event, but for pings. */
+  protected abstract userControl(event: UserControlEvent): void
+
+  /** The connection is over: everything that depends on it ends. */
+  protected abstract over(): void
+
+  /** Says something to the peer. It does not wait: see `limits.replyBytes`. */
+  protected say(...items: readonly (Message | Command)[]): void {
+    if (this.destroyed || this.#closed) return
+    for (const item of items) {
+      const message = isCommand(item) ? commandMessage(item) : item
+      if (this.push(message)) continue
+      this.#wanted = false
+      this.#replyBytes += message.payload.length
+    }
+    if (this.#replyBytes > this.limits.replyBytes) this.destroy(new RtmpError('ERR_RTMP_REPLIES'))
+  }
+
+  /** Sends media on a message stream, when there is room, and then calls `done`. */
+  send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
+    this.#waiting.push({ items: this.#addressed(item, messageStreamId), done })
+    this.#drain()
+  }
+
+  /** Takes back what waits to be sent for this `done`. */
+  unsend(done: () => void): void {
+    const at = this.#waiting.findIndex(waiting => waiting.done === done)
+    if (at >= 0) this.#waiting.splice(at, 1)
+  }
+
+  /** Ends the connection behind what was said, and destroys it `limits.lingerMs` later if the peer does not leave. */
+  close(): void {
+    if (this.destroyed || this.#closed) return
+    this.over()
+    this.#closed = true
+    this.#stopLinger = this.clock.after(this.limits.lingerMs, () => this.destroy())
+    this.push(null)
+  }
+
+  /** A wire that takes batches of live media whole says so; any other is given their messages. */
+  override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
+    this.#takesBatches = (to as { takesBatches?: boolean }).takesBatches === true
+    return super.pipe(to as never, options) as unknown as To
+  }
+
+  override _write(item: Message | Command, _encoding: string, done: (error?: Error | null) => void): void {
+    let heard: void | Promise<void>
+    try {
+      heard = this.#hear(item)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    if (heard === undefined) done()
+    else heard.then(() => done(), done)
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    this.#replyBytes = 0
+    this.#drain()
+  }
+
+  override _final(done: () => void): void {
+    this.close()
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stopLinger?.()
+    this.over()
+    this.#waiting.length = 0
+    done(error)
+  }
+
+  #hear(item: Message | Command): void | Promise<void> {
+    if (isCommand(item)) return this.command(item)
+    if (isCommandType(item.type)) return this.command(readCommand(item, { limits: this.limits }))
+    if (isMedia(item) || item.type === MessageTypeId.Aggregate) return this.media(item)
+    if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
+  }
+
+  #hearEvent(event: UserControlEvent): void {
+    if (event.kind === 'PingRequest') this.say(userControlMessage({ kind: 'PingResponse', timestamp: event.timestamp }))
+    else this.userControl(event)
+  }
+
+  #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {
+    if (!(item instanceof MessageBatch)) return [{ ...item, messageStreamId }]
+    if (this.#takesBatches) return [{ batch: item, messageStreamId }]
+    return item.messages.map(message => ({ ...message, messageStreamId }))
+  }
+
+  #drain(): void {
+    while (this.#wanted && !this.#closed && this.#waiting.length > 0) {
+      const { items, done } = this.#waiting[0]!
+      const item = items.shift()
+      if (item !== undefined) this.#wanted = this.push(item)
+      if (items.length > 0) continue
+      this.#waiting.shift()
+      done()
+    }
+  }
+}

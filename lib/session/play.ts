@@ -1,0 +1,242 @@
+import { Writable } from 'readable-stream'
+import { Refused } from '../errors.ts'
+import { isAudio } from '../media/audio-tag.ts'
+import { MessageBatch } from '../media/message-batch.ts'
+import { isKeyframe, isVideo } from '../media/video-tag.ts'
+import { onStatus } from '../message/command.ts'
+import { dataMessage, unwrapped } from '../message/data.ts'
+import type { Message } from '../message/message.ts'
+import { userControlMessage } from '../message/user-control-event.ts'
+import type { NetStream } from './net-stream.ts'
+import { Request } from './request.ts'
+import type { StreamPath } from './stream-path.ts'
+
+export interface PlayOptions {
+  /** It is a recording, and not live: the peer is told so. */
+  recorded?: boolean
+}
+
+export interface PlayRange {
+  /** Milliseconds to begin at; -1000 asks for live only, -2000 for live if there is, else a recording (RTMP 1.0, 7.2.2.1). */
+  readonly start: number
+  /** Milliseconds to play; below 0, all. */
+  readonly duration: number
+  /** Whether what played before is to be forgotten. */
+  readonly reset: boolean
+}
+
+/**
+ * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: `'pause'` (boolean), `'seek'` (milliseconds),
+ * `'receiveAudio'` and `'receiveVideo'` (boolean), `'bufferLength'` (milliseconds). Pausing and leaving tracks out is done here;
+ * seeking is the application's: at a seek the Writable is destroyed, and another `accept()` gives the next one.
+ */
+export class Play extends Request implements StreamPath, PlayRange {
+  readonly app: string
+  readonly name: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly start: number
+  readonly duration: number
+  readonly reset: boolean
+  readonly #stream: NetStream
+  readonly #tracks = { audio: true, video: true }
+  #out: Outgoing | undefined
+  #isPaused = false
+  #isRecorded = false
+
+  constructor(stream: NetStream, { app, name, path, query }: StreamPath, { start, duration, reset }: PlayRange) {
+    super()
+    this.#stream = stream
+    this.app = app
+    this.name = name
+    this.path = path
+    this.query = query
+    this.start = start
+    this.duration = duration
+    this.reset = reset
+  }
+
+  /**
+   * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
+   * peer; it is destroyed when the peer stops. After a seek it may be called again.
+   * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has gone, TypeError when it is decided already.
+   */
+  accept({ recorded = false }: PlayOptions = {}): Writable {
+    if (this.isGranted && this.#out === undefined) {
+      this.#out = new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+      this.#say('NetStream.Seek.Notify', 'NetStream.Play.Start')
+      this.#out.open()
+      return this.#out
+    }
+    this.take()
+    this.#isRecorded = recorded
+    this.#out = new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+    return this.#out
+  }
+
+  /** Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`. */
+  reject(status = 'NetStream.Play.Failed', description = 'refused'): void {
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+  }
+
+  protected override granted(): void {
+    const { id } = this.#stream
+    this.#stream.begin('playing', this)
+    if (this.#isRecorded) this.#stream.say(userControlMessage({ kind: 'StreamIsRecorded', messageStreamId: id }))
+    this.#stream.say(userControlMessage({ kind: 'StreamBegin', messageStreamId: id }))
+    this.#say(...(this.reset ? ['NetStream.Play.Reset'] : []), 'NetStream.Play.Start')
+    this.#out!.open()
+  }
+
+  protected override refused({ status, description }: Refused): void {
+    this.#stream.say(onStatus(this.#stream.id, status, description, 'error'))
+    this.#out?.destroy()
+  }
+
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.#say(isPaused ? 'NetStream.Pause.Notify' : 'NetStream.Unpause.Notify')
+    this.#out?.hold(isPaused)
+    this.emit('pause', isPaused)
+  }
+
+  seek(ms: number): void {
+    if (this.listenerCount('seek') === 0) {
+      this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'it cannot be sought in', 'error'))
+      return
+    }
+    const out = this.#out
+    this.#out = undefined
+    out?.destroy()
+    this.#stream.say(userControlMessage({ kind: 'StreamEof', messageStreamId: this.#stream.id }))
+    this.#stream.say(userControlMessage({ kind: 'StreamBegin', messageStreamId: this.#stream.id }))
+    this.emit('seek', ms)
+  }
+
+  receive(track: 'audio' | 'video', wanted: boolean): void {
+    this.#tracks[track] = wanted
+    this.#out?.changeTracks()
+    this.emit(track === 'audio' ? 'receiveAudio' : 'receiveVideo', wanted)
+  }
+
+  /** The playing is over. */
+  end(): void {
+    this.abandon()
+    this.#out?.destroy()
+  }
+
+  /** What is said behind the last message. */
+  #bye(): void {
+    const { id } = this.#stream
+    // GStreamer's rtmp2src loses the message it holds when StreamEof comes: let that be this one, and not the last frame
+    this.#stream.say(
+      dataMessage(['onPlayStatus', { level: 'status', code: 'NetStream.Play.Complete' }], { messageStreamId: id })
+    )
+    this.#stream.say(userControlMessage({ kind: 'StreamEof', messageStreamId: id }))
+    this.#say(this.#isRecorded ? 'NetStream.Play.Stop' : 'NetStream.Play.UnpublishNotify')
+    this.#stream.finish(this)
+  }
+
+  #say(...statuses: string[]): void {
+    for (const status of statuses) this.#stream.say(onStatus(this.#stream.id, status, this.name))
+  }
+}
+
+/** What goes out on a message stream. */
+class Outgoing extends Writable {
+  readonly #stream: NetStream
+  readonly #tracks: { readonly audio: boolean; readonly video: boolean }
+  readonly #bye: () => void
+  #isOpen = false
+  #isPaused: boolean
+  /** Whether video waits for a keyframe, having been left out. */
+  #lacksKeyframe = false
+  /** A write that waits to be let through. */
+  #held: (() => void) | undefined
+  #sent: (() => void) | undefined
+
+  constructor(
+    stream: NetStream,
+    tracks: { readonly audio: boolean; readonly video: boolean },
+    isPaused: boolean,
+    bye: () => void
+  ) {
+    super({ objectMode: true, highWaterMark: 4 })
+    this.#stream = stream
+    this.#tracks = tracks
+    this.#isPaused = isPaused
+    this.#bye = bye
+  }
+
+  /** The peer has been told that it plays. */
+  open(): void {
+    this.#isOpen = true
+    this.#release()
+  }
+
+  hold(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.#release()
+  }
+
+  changeTracks(): void {
+    if (!this.#tracks.video) this.#lacksKeyframe = true
+  }
+
+  override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#when(() => this.#send(item, done))
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#when(() => {
+      this.#bye()
+      done()
+    })
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#held = undefined
+    if (this.#sent !== undefined) this.#stream.unsend(this.#sent)
+    done(error)
+  }
+
+  #when(go: () => void): void {
+    this.#held = go
+    this.#release()
+  }
+
+  #release(): void {
+    if (!this.#isOpen || this.#isPaused) return
+    const go = this.#held
+    this.#held = undefined
+    go?.()
+  }
+
+  #send(item: Message | MessageBatch, done: (error?: Error | null) => void): void {
+    const wanted = this.#wanted(item)
+    if (wanted === undefined) {
+      done()
+      return
+    }
+    this.#sent = () => {
+      this.#sent = undefined
+      done()
+    }
+    this.#stream.send(wanted, this.#sent)
+  }
+
+  /** What the peer wants to receive of it. */
+  #wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
+    if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
+    if (this.#tracks.audio && this.#tracks.video && !this.#lacksKeyframe) return item
+    const messages = item.messages.filter(message => this.#isWanted(message))
+    return messages.length === 0 ? undefined : new MessageBatch(messages)
+  }
+
+  #isWanted(message: Message): boolean {
+    if (isAudio(message)) return this.#tracks.audio
+    if (!isVideo(message)) return true
+    if (this.#tracks.video && isKeyframe(message)) this.#lacksKeyframe = false
+    return this.#tracks.video && !this.#lacksKeyframe
+  }
+}

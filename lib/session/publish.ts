@@ -1,0 +1,133 @@
+import { Readable } from 'readable-stream'
+import { Refused } from '../errors.ts'
+import { readAggregate } from '../message/aggregate.ts'
+import { onStatus } from '../message/command.ts'
+import { type Message, MessageTypeId } from '../message/message.ts'
+import type { NetStream } from './net-stream.ts'
+import { Request } from './request.ts'
+import { type StreamPath, streamPath } from './stream-path.ts'
+
+/** A peer wants to publish (RTMP 1.0, 7.2.2.6). */
+export class Publish extends Request implements StreamPath {
+  /** What it says it wants: `live`, `record` or `append`. */
+  readonly kind: string
+  readonly #stream: NetStream
+  readonly #messages: Incoming
+  #where: StreamPath
+  readonly #asked: string
+
+  constructor(stream: NetStream, where: StreamPath, kind: string) {
+    super()
+    this.#stream = stream
+    this.#where = where
+    this.#asked = where.name
+    this.kind = kind
+    this.#messages = new Incoming(() => stream.letGo(this))
+  }
+
+  get app(): string {
+    return this.#where.app
+  }
+  get name(): string {
+    return this.#where.name
+  }
+  get path(): string {
+    return this.#where.path
+  }
+  get query(): URLSearchParams {
+    return this.#where.query
+  }
+
+  /** Whether the peer calls it so, whatever it is called here; a query is not part of the name. */
+  wasNamed(name: string): boolean {
+    return name.split('?')[0] === this.#asked
+  }
+
+  /** Gives it another name, so that a key it was published by stays hidden. */
+  rename(name: string): void {
+    const { app, query } = this.#where
+    this.#where = streamPath({ app, query }, name)
+  }
+
+  /**
+   * Lets it publish: a Readable of its audio, video and data, as they come. It ends with the publishing, however that ends. Full,
+   * it holds the peer back; destroyed, it ends the publishing.
+   * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has gone, TypeError when it is decided already.
+   */
+  accept(): Readable {
+    this.take()
+    return this.#messages
+  }
+
+  /** Refuses it: `NetStream.Publish.Denied` unless told, or `NetStream.Publish.BadName`. */
+  reject(status = 'NetStream.Publish.Denied', description = 'refused'): void {
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+  }
+
+  protected override granted(): void {
+    this.#stream.begin('publishing', this)
+    this.#stream.say(onStatus(this.#stream.id, 'NetStream.Publish.Start', `${this.#where.name} is published`))
+  }
+
+  protected override refused({ status, description }: Refused): void {
+    this.#stream.say(onStatus(this.#stream.id, status, description, 'error'))
+    this.#messages.destroy()
+  }
+
+  /** Takes a message; a promise, while there is no room for more. */
+  deliver(message: Message): Promise<void> | undefined {
+    if (message.type !== MessageTypeId.Aggregate) return this.#messages.deliver(message)
+    let room: Promise<void> | undefined
+    for (const part of readAggregate(message)) room = this.#messages.deliver(part)
+    return room
+  }
+
+  /** The publishing is over: what was read so far is still there to be read. */
+  end(): void {
+    this.abandon()
+    this.#messages.end()
+  }
+}
+
+/** What comes in on a message stream. */
+class Incoming extends Readable {
+  readonly #letGo: () => void
+  #room: (() => void) | undefined
+  #ended = false
+
+  constructor(letGo: () => void) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#letGo = letGo
+  }
+
+  deliver(message: Message): Promise<void> | undefined {
+    if (this.#ended || this.destroyed || this.push(message)) return undefined
+    return new Promise(resolve => {
+      this.#room = resolve
+    })
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#makeRoom()
+    this.push(null)
+  }
+
+  override _read(): void {
+    this.#makeRoom()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#makeRoom()
+    if (!this.#ended) this.#letGo()
+    this.#ended = true
+    done(error)
+  }
+
+  #makeRoom(): void {
+    const room = this.#room
+    this.#room = undefined
+    room?.()
+  }
+}

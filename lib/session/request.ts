@@ -1,0 +1,69 @@
+import { EventEmitter } from 'node:events'
+import { type Refused, RtmpError } from '../errors.ts'
+
+/**
+ * Something a peer asks for, that an application decides on: a connect, a publish, a play. Nothing is answered, and nothing
+ * more is read from the peer, before it has decided; then it is over in this order: accepted, answered, or refused.
+ *
+ * An acceptance is answered once the handler's turn is over, so that a throw behind `accept()` in the same breath still
+ * refuses: `pipeline(publish.accept(), live.input(), report)`, where somebody publishes already.
+ */
+export abstract class Request extends EventEmitter {
+  /** Settles when it is decided, either way. */
+  readonly decided: Promise<void>
+  readonly #aborts = new AbortController()
+  #state: 'open' | 'accepted' | 'granted' | 'refused' = 'open'
+  #settle!: () => void
+
+  constructor() {
+    super()
+    this.decided = new Promise(resolve => {
+      this.#settle = resolve
+    })
+  }
+
+  /** Aborted when the peer leaves before it is decided: hand it to what you wait for. */
+  get signal(): AbortSignal {
+    return this.#aborts.signal
+  }
+
+  get isGranted(): boolean {
+    return this.#state === 'granted'
+  }
+
+  /** Tells the peer that it may. */
+  protected abstract granted(): void
+
+  /** Tells the peer that it may not. */
+  protected abstract refused(refusal: Refused): void
+
+  /** @throws RtmpError when the peer has gone meanwhile, TypeError when it is decided already. */
+  protected take(): void {
+    if (this.signal.aborted) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')
+    if (this.#state !== 'open') throw new TypeError(`this request is ${this.#state} already`)
+    this.#state = 'accepted'
+    setImmediate(() => {
+      if (this.#state !== 'accepted') return
+      this.#state = 'granted'
+      this.granted()
+      this.#settle()
+    })
+  }
+
+  /** Refuses it, if it is not answered yet; whether it was in time. */
+  refuse(refusal: Refused): boolean {
+    if (this.#state === 'granted' || this.#state === 'refused') return false
+    this.#state = 'refused'
+    this.refused(refusal)
+    this.#settle()
+    return true
+  }
+
+  /** The peer has gone. */
+  abandon(): void {
+    if (this.#state === 'granted' || this.#state === 'refused') return
+    this.#state = 'refused'
+    this.#aborts.abort()
+    this.#settle()
+  }
+}

@@ -1,0 +1,268 @@
+import type { AmfValue } from '../amf/amf-value.ts'
+import { ProtocolError, Refused, RtmpError } from '../errors.ts'
+import { type Command, command, error, onStatus, result } from '../message/command.ts'
+import type { Message } from '../message/message.ts'
+import type { UserControlEvent } from '../message/user-control-event.ts'
+import { Connect } from './connect.ts'
+import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
+import { NetStream } from './net-stream.ts'
+import { Play } from './play.ts'
+import { Publish } from './publish.ts'
+import type { Request } from './request.ts'
+import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
+import { streamPath } from './stream-path.ts'
+
+export interface ServerSessionOptions extends NetConnectionOptions {
+  /** Where the peer is, for whoever wants to know: `127.0.0.1:50000`. */
+  peer?: string
+}
+
+/** The events that an application decides on, and what it is when nobody listens or the listener fails. */
+const refusals = {
+  connect: 'NetConnection.Connect.Rejected',
+  publish: 'NetStream.Publish.Denied',
+  play: 'NetStream.Play.Failed'
+} as const
+
+/**
+ * The server's side of a session: `pipeline(wire, serverSession(), wire)`. Its events are what its peer asks for, each a request
+ * that a listener accepts or rejects, at once or later: `'connect'` (Connect), `'publish'` (Publish), `'play'` (Play). A publish
+ * or play nobody listens for is refused, and so is one whose listener throws, rejects, or does not decide within
+ * `limits.decisionMs`. `'handlerError'` tells of a listener that failed.
+ */
+export class ServerSession extends NetConnection {
+  /** Where the peer is; empty if nobody said. */
+  readonly peer: string
+  readonly #streams = new Map<number, NetStream>()
+  readonly #open = new Set<Request>()
+  #state: ConnectionState = 'new'
+  #connect: Connect | undefined
+  #nextStream = 1
+  #stopConnectTimer: () => void
+
+  constructor({ peer = '', ...options }: ServerSessionOptions = {}) {
+    super(options)
+    this.peer = peer
+    this.#stopConnectTimer = this.#startConnectTimer()
+  }
+
+  #startConnectTimer(): () => void {
+    return this.clock.after(this.limits.connectMs, () => this.destroy(new RtmpError('ERR_RTMP_CONNECT_TIMEOUT')))
+  }
+
+  /** What the peer connected with; undefined until it has been granted. */
+  get connection(): Connect | undefined {
+    return this.#state === 'connected' ? this.#connect : undefined
+  }
+
+  protected override command(asked: Command): void | Promise<void> {
+    if (!isLegal(asked.name, this.#state)) {
+      const detail = `${asked.name}, where the connection is ${this.#state}`
+      throw new ProtocolError('ERR_RTMP_SEQUENCE', { layer: 'session', offset: 0, detail })
+    }
+    if (asked.name === 'connect') return this.#hearConnect(asked)
+    return isOfStream(asked.name) ? this.#ofStream(asked) : this.#ofConnection(asked)
+  }
+
+  protected override media(message: Message): void | Promise<void> {
+    return this.#streams.get(message.messageStreamId)?.publish?.deliver(message)
+  }
+
+  protected override userControl(event: UserControlEvent): void {
+    if (event.kind === 'SetBufferLength') {
+      this.#streams.get(event.messageStreamId)?.play?.emit('bufferLength', event.milliseconds)
+    }
+  }
+
+  protected override over(): void {
+    this.#stopConnectTimer()
+    for (const request of this.#open) request.abandon()
+    for (const stream of this.#streams.values()) stream.end()
+    this.#streams.clear()
+  }
+
+  async #hearConnect(asked: Command): Promise<void> {
+    this.#state = 'connecting'
+    this.#stopConnectTimer()
+    const connect = new Connect(asked, answer => this.say(answer))
+    this.#connect = connect
+    if (this.listenerCount('connect') === 0) connect.accept()
+    await this.#ask('connect', connect)
+    if (!connect.isGranted || this.destroyed) {
+      this.close()
+      return
+    }
+    this.#state = 'connected'
+    this.#stopConnectTimer = this.#startConnectTimer()
+  }
+
+  #ofConnection(asked: Command): void {
+    const value = asked.args[1]
+    switch (asked.name) {
+      case 'createStream':
+        this.#createStream(asked)
+        break
+      case 'deleteStream':
+        this.#deleteStream(Number(value))
+        break
+      case 'releaseStream':
+        this.#answer(asked, undefined)
+        break
+      case 'FCPublish':
+        this.#answer(asked, undefined)
+        this.#tell('onFCPublish', 'NetStream.Publish.Start', value)
+        break
+      case 'FCUnpublish':
+        this.#unpublish(value)
+        this.#answer(asked, undefined)
+        this.#tell('onFCUnpublish', 'NetStream.Unpublish.Success', value)
+        break
+      case 'FCSubscribe':
+        this.#answer(asked, undefined)
+        this.#tell('onFCSubscribe', 'NetStream.Play.Start', value)
+        break
+      case 'getStreamLength':
+      case '_checkbw':
+        this.#answer(asked, 0)
+        break
+      case '_result':
+      case '_error':
+      case 'onStatus':
+        break
+      default:
+        this.#unknown(asked)
+    }
+  }
+
+  #ofStream(asked: Command): void | Promise<void> {
+    const stream = this.#streams.get(asked.messageStreamId)
+    if (stream === undefined) return
+    if (!isLegalOnStream(asked.name, stream.state)) this.#misplaced(asked, stream)
+    else if (asked.name === 'publish') return this.#hearPublish(asked, stream)
+    else if (asked.name === 'play') return this.#hearPlay(asked, stream)
+    else if (asked.name === 'closeStream') stream.end()
+    else this.#ofPlay(asked, stream.play)
+  }
+
+  #ofPlay({ name, args }: Command, play: Play | undefined): void {
+    const value = args[1]
+    if (name === 'pause') play?.pause(value === true)
+    if (name === 'seek') play?.seek(milliseconds(value, 0))
+    if (name === 'receiveAudio') play?.receive('audio', value === true)
+    if (name === 'receiveVideo') play?.receive('video', value === true)
+  }
+
+  #unknown(asked: Command): void {
+    if (asked.transactionId <= 0) return
+    const description = `nobody here knows ${asked.name}`
+    this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+  }
+
+  /** A publish or play where there is one already is answered; the rest is of no consequence. */
+  #misplaced(asked: Command, { id, state }: NetStream): void {
+    const status = { publish: 'NetStream.Publish.BadName', play: 'NetStream.Play.Failed' }[asked.name]
+    if (status !== undefined) this.say(onStatus(id, status, `this message stream is ${state}`, 'error'))
+  }
+
+  #hearPublish({ args }: Command, stream: NetStream): Promise<void> {
+    const publish = new Publish(stream, streamPath(this.#connect!, text(args[1])), text(args[2]) || 'live')
+    stream.decide(publish)
+    return this.#askOnStream('publish', publish, stream)
+  }
+
+  #hearPlay({ args }: Command, stream: NetStream): Promise<void> {
+    const range = {
+      start: milliseconds(args[2], -2000),
+      duration: milliseconds(args[3], -1000),
+      reset: args[4] === undefined || args[4] === true || (typeof args[4] === 'number' && args[4] !== 0)
+    }
+    const play = new Play(stream, streamPath(this.#connect!, text(args[1])), range)
+    stream.decide(play)
+    return this.#askOnStream('play', play, stream)
+  }
+
+  async #askOnStream(event: 'publish' | 'play', request: Publish | Play, stream: NetStream): Promise<void> {
+    this.#stopConnectTimer()
+    await this.#ask(event, request)
+    if (!request.isGranted) stream.finish(request)
+  }
+
+  /** Has the application decide. Nothing that it throws goes any further. */
+  async #ask(event: keyof typeof refusals, request: Request): Promise<void> {
+    const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
+    const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
+    this.#open.add(request)
+    const stopTimer = this.clock.after(this.limits.decisionMs, () => refuse('there was no decision in time'))
+    if (this.listenerCount(event) === 0 && event !== 'connect') refuse('nobody here decides on it')
+    for (const listener of this.rawListeners(event)) {
+      try {
+        Promise.resolve(Reflect.apply(listener, this, [request])).catch(failed)
+      } catch (thrown) {
+        failed(thrown)
+      }
+    }
+    await request.decided
+    this.#open.delete(request)
+    stopTimer()
+  }
+
+  /** Too late to refuse, a failure of the application ends the session. */
+  #failed(thrown: unknown, request: Request, status: string): void {
+    const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'the application failed')
+    const isInTime = request.refuse(refusal)
+    if (thrown instanceof Refused && isInTime) return
+    if (!isInTime && !this.destroyed) this.close()
+    this.emit('handlerError', thrown)
+  }
+
+  #createStream(asked: Command): void {
+    if (this.#streams.size >= this.limits.messageStreams) {
+      const description = `more than ${this.limits.messageStreams} message streams`
+      this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+      return
+    }
+    const id = this.#nextStream++
+    this.#streams.set(
+      id,
+      new NetStream(id, {
+        say: item => this.say(item),
+        send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
+        unsend: done => this.unsend(done),
+        evict: () => this.#evict(id)
+      })
+    )
+    this.#answer(asked, id)
+  }
+
+  #deleteStream(id: number): void {
+    this.#streams.get(id)?.end()
+    this.#streams.delete(id)
+  }
+
+  /** FMLE's word for the end of a publish, by its name; its message stream stays. */
+  #unpublish(name: AmfValue): void {
+    for (const stream of this.#streams.values()) {
+      const { publish } = stream
+      if (publish !== undefined && (typeof name !== 'string' || publish.wasNamed(name))) stream.end()
+    }
+  }
+
+  #evict(id: number): void {
+    this.say(onStatus(id, 'NetStream.Publish.Denied', 'the server has ended it', 'error'))
+    this.close()
+  }
+
+  #answer(asked: Command, value: AmfValue): void {
+    if (asked.transactionId > 0) this.say(result(asked, null, value))
+  }
+
+  #tell(name: string, code: string, description: AmfValue): void {
+    this.say(command(name, 0, [null, { level: 'status', code, description }]))
+  }
+}
+
+const text = (value: AmfValue): string => (typeof value === 'string' ? value : '')
+const milliseconds = (value: AmfValue, usual: number): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : usual
+
+export const serverSession = (options?: ServerSessionOptions): ServerSession => new ServerSession(options)

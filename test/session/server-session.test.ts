@@ -1,0 +1,638 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import {
+  type Connect,
+  command,
+  LiveStream,
+  type Message,
+  MessageBatch,
+  type Play,
+  type Publish,
+  Refused,
+  type ServerSession,
+  serverSession,
+  userControlMessage
+} from 'rtmpipe'
+import t from 'tap'
+import { TestClock } from '../support/clock.ts'
+import { collect } from '../support/collect.ts'
+import { audio, metadata, video, word } from '../support/media.ts'
+import { Peer } from '../support/peer.ts'
+
+const info = { app: 'live', tcUrl: 'rtmp://127.0.0.1/live' }
+
+/** A peer whose publishes and plays are kept for the test to decide on. */
+function undecided(options = {}) {
+  const publishes: Publish[] = []
+  const plays: Play[] = []
+  const peer = new Peer(options, session => {
+    session.on('publish', publish => void publishes.push(publish))
+    session.on('play', play => void plays.push(play))
+  })
+  return { peer, publishes, plays }
+}
+
+t.test('connect, createStream, publish: as an encoder says it', async t => {
+  const { peer, publishes } = undecided()
+  t.same(await peer.asks('connect', 1, [info]), ['_result 1 {} NetConnection.Connect.Success'])
+  t.same(await peer.asks('releaseStream', 2, [null, 'film']), ['_result 2 null undefined'])
+  t.same(await peer.asks('FCPublish', 3, [null, 'film']), [
+    '_result 3 null undefined',
+    'onFCPublish 0 null NetStream.Publish.Start'
+  ])
+  t.same(await peer.asks('createStream', 4, [null]), ['_result 4 null 1'])
+  t.same(await peer.asks('publish', 5, [null, 'film', 'live'], 1), [], 'nothing before the application decides')
+  const [publish] = publishes
+  t.match(publish, { app: 'live', name: 'film', path: 'live/film', kind: 'live' })
+  const messages = collect<Message>(publish!.accept())
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Start'])
+  await peer.sends(video.header(), audio.frame(5), metadata(7))
+  t.same(await peer.asks('FCUnpublish', 6, [null, 'film']), [
+    '_result 6 null undefined',
+    'onFCUnpublish 0 null NetStream.Unpublish.Success'
+  ])
+  t.same((await messages).map(word), ['v header@0', 'a@5', 'meta@7'])
+  t.same(await peer.asks('deleteStream', 7, [null, 1]), [])
+})
+
+t.test('transaction 0 wants no answer: so GStreamer asks', async t => {
+  const { peer } = undecided()
+  await peer.asks('connect', 1, [info])
+  t.same(await peer.asks('releaseStream', 0, [null, 'film']), [])
+  t.same(await peer.asks('FCPublish', 0, [null, 'film']), ['onFCPublish 0 null NetStream.Publish.Start'])
+})
+
+t.test('connect, createStream, play: as a player says it', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  t.same(await peer.asks('_checkbw', 3, [null]), ['_result 3 null 0'])
+  t.same(await peer.asks('getStreamLength', 4, [null, 'film']), ['_result 4 null 0'])
+  t.same(await peer.asks('FCSubscribe', 5, [null, 'film']), [
+    '_result 5 null undefined',
+    'onFCSubscribe 0 null NetStream.Play.Start'
+  ])
+  t.same(await peer.asks('play', 0, [null, 'film', -2000], 1), [])
+  t.match(plays[0], { path: 'live/film', start: -2000, duration: -1000, reset: true })
+  const out = plays[0]!.accept()
+  out.write(video.header())
+  t.same(await peer.hears(), [
+    'StreamBegin 1',
+    '#1 onStatus 0 null NetStream.Play.Reset',
+    '#1 onStatus 0 null NetStream.Play.Start',
+    '#1 v header@0'
+  ])
+  out.write(new MessageBatch([audio.frame(5), video.keyframe(7)]))
+  out.end(video.frame(40))
+  t.same(await peer.hears(), [
+    ...['#1 a@5', '#1 v key@7', '#1 v@40', '#1 onPlayStatus NetStream.Play.Complete', 'StreamEof 1'],
+    '#1 onStatus 0 null NetStream.Play.UnpublishNotify'
+  ])
+})
+
+t.test('a recording is said to be one, and stops', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  await peer.asks('play', 0, [null, 'film', 0, 5000, false], 1)
+  t.match(plays[0], { start: 0, duration: 5000, reset: false })
+  plays[0]!.accept({ recorded: true }).end(video.keyframe(0))
+  t.same(await peer.hears(), [
+    ...['StreamIsRecorded 1', 'StreamBegin 1', '#1 onStatus 0 null NetStream.Play.Start', '#1 v key@0'],
+    ...['#1 onPlayStatus NetStream.Play.Complete', 'StreamEof 1', '#1 onStatus 0 null NetStream.Play.Stop']
+  ])
+})
+
+t.test('app, name and query, as programs split them', async t => {
+  const where = async (connect: object, name: string) => {
+    const { peer, publishes } = undecided()
+    await peer.begins(connect as never)
+    await peer.asks('publish', 3, [null, name], 1)
+    const { app, path, query } = publishes[0]!
+    return [app, publishes[0]!.name, path, `${query}`]
+  }
+  t.same(await where({ app: 'live' }, 'film'), ['live', 'film', 'live/film', ''], 'ffmpeg')
+  t.same(await where({ app: 'a/b' }, 'c/d'), ['a/b', 'c/d', 'a/b/c/d', ''], 'Adobe-style paths')
+  t.same(await where({ app: 'live' }, 'film?key=a&token=b'), ['live', 'film', 'live/film', 'key=a&token=b'])
+  t.same(
+    await where({ app: 'live?key=a&x=1' }, 'film?key=b'),
+    ['live', 'film', 'live/film', 'key=b&x=1'],
+    "the name's word counts"
+  )
+  t.same(await where({ app: 'live/' }, '/film'), ['live', '/film', 'live/film', ''])
+  t.same(
+    await where({ tcUrl: 'rtmp://host:1935/live/x?key=a' }, 'film'),
+    ['live/x', 'film', 'live/x/film', 'key=a'],
+    'no app'
+  )
+  t.same(await where({ app: '', tcUrl: 'rtmp://host' }, 'film'), ['', 'film', 'film', ''])
+  t.same(await where({ app: 7 }, 'film'), ['', 'film', 'film', ''], 'an app of another type')
+  t.same(
+    await where({ app: 'live' }, '../../etc/passwd'),
+    ['live', '../../etc/passwd', 'live/../../etc/passwd', ''],
+    'nothing is made of it here'
+  )
+})
+
+t.test('a publish may be given another name, so that its key stays hidden', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'secret?x=1', 'record'], 1)
+  const [publish] = publishes
+  publish!.rename('film')
+  t.match(publish, { name: 'film', path: 'live/film', kind: 'record' })
+  t.equal(publish!.query.get('x'), '1')
+  const messages = collect(publish!.accept())
+  await peer.asks('FCUnpublish', 4, [null, 'secret?x=1'])
+  t.same(await messages, [], 'the peer still calls it what it called it')
+})
+
+t.test('no media is read before the decision, and all of it after', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const frames = Array.from({ length: 100 }, (_, i) => video.frame(i, 2000))
+  for (const frame of frames) peer.wire.write(frame)
+  await turnOfTheLoop()
+  t.ok(peer.session.writableLength <= 17, 'the wire is not read')
+  const messages = collect<Message>(publishes[0]!.accept())
+  await peer.hears()
+  peer.wire.end()
+  t.equal((await messages).length, 100)
+})
+
+t.test('a publish that is refused', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  publishes[0]!.reject()
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Denied'])
+  t.throws(() => publishes[0]!.accept(), TypeError)
+  await peer.asks('publish', 4, [null, 'film'], 1)
+  publishes[1]!.reject('NetStream.Publish.BadName', 'taken')
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.BadName'])
+  await peer.asks('play', 5, [null, 'film'], 1)
+  t.same(peer.ended, undefined, 'the connection goes on')
+})
+
+t.test('a play that is refused', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  await peer.asks('play', 3, [null, 'film'], 1)
+  plays[0]!.reject('NetStream.Play.StreamNotFound', 'there is no such film')
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Play.StreamNotFound'])
+})
+
+t.test('what nobody listens for is refused', async t => {
+  const peer = await new Peer().begins()
+  t.same(await peer.asks('publish', 3, [null, 'film'], 1), ['#1 onStatus 0 null NetStream.Publish.Denied'])
+  t.same(await peer.asks('play', 4, [null, 'film'], 1), ['#1 onStatus 0 null NetStream.Play.Failed'])
+})
+
+const failing: [string, (publish: Publish) => unknown, string, number][] = [
+  [
+    'throws',
+    () => {
+      throw new Error('no database')
+    },
+    'NetStream.Publish.Denied',
+    1
+  ],
+  [
+    'throws a refusal',
+    () => {
+      throw new Refused('NetStream.Publish.BadName', 'taken')
+    },
+    'NetStream.Publish.BadName',
+    0
+  ],
+  ['rejects', async () => Promise.reject(new Error('no database')), 'NetStream.Publish.Denied', 1],
+  [
+    'accepts, and throws in the same breath',
+    publish => {
+      publish.accept().resume()
+      throw new Refused('NetStream.Publish.BadName', 'taken')
+    },
+    'NetStream.Publish.BadName',
+    0
+  ],
+  [
+    'accepts, and rejects in the same breath',
+    async publish => {
+      publish.accept().resume()
+      throw new Refused('NetStream.Publish.BadName', 'taken')
+    },
+    'NetStream.Publish.BadName',
+    0
+  ],
+  [
+    'waits, accepts, and throws',
+    async publish => {
+      await turnOfTheLoop()
+      publish.accept().resume()
+      throw new Refused('NetStream.Publish.BadName', 'taken')
+    },
+    'NetStream.Publish.BadName',
+    0
+  ]
+]
+
+for (const [how, handler, status, told] of failing) {
+  t.test(`a handler that ${how} refuses, and goes no further`, async t => {
+    const errors: unknown[] = []
+    const peer = new Peer({}, session => {
+      session.on('publish', handler as never)
+      session.on('handlerError', error => errors.push(error))
+    })
+    await peer.begins()
+    t.same(await peer.asks('publish', 3, [null, 'film'], 1), [`#1 onStatus 0 null ${status}`])
+    t.equal(errors.length, told, 'an error, not a refusal, is told')
+    t.same(await peer.asks('createStream', 4, [null]), ['_result 4 null 2'], 'and the session goes on')
+  })
+}
+
+t.test('a handler that fails after it has been answered ends its session', async t => {
+  const errors: unknown[] = []
+  const peer = new Peer({}, session => {
+    session.on('publish', async publish => {
+      publish.accept().resume()
+      await new Promise(resolve => setTimeout(resolve, 5))
+      throw new Error('too late')
+    })
+    session.on('handlerError', error => errors.push(error))
+  })
+  await peer.begins()
+  t.same(await peer.asks('publish', 3, [null, 'film'], 1), ['#1 onStatus 0 null NetStream.Publish.Start'])
+  await new Promise(resolve => setTimeout(resolve, 10))
+  t.same(await peer.hears(), ['end'])
+  t.match(errors, [{ message: 'too late' }])
+})
+
+t.test('a decision has its time', async t => {
+  const clock = new TestClock()
+  const { peer, publishes } = undecided({ clock })
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  clock.pass(9_999)
+  t.same(await peer.hears(), [])
+  clock.pass(1)
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Denied'])
+  t.throws(() => publishes[0]!.accept(), TypeError)
+})
+
+t.test('a peer that leaves in the middle of a decision takes it along', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  peer.wire.destroy()
+  peer.session.destroy()
+  await peer.hears()
+  t.equal(publishes[0]!.signal.aborted, true)
+  t.throws(() => publishes[0]!.accept(), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+  t.doesNotThrow(() => new LiveStream().input(), 'so nothing is published by it')
+})
+
+t.test('connect may be decided on too', async t => {
+  const connects: Connect[] = []
+  const peer = new Peer({}, session => session.on('connect', connect => void connects.push(connect)))
+  t.same(await peer.asks('connect', 1, [{ ...info, flashVer: 'FMLE/3.0' }, 'extra']), [])
+  const [connect] = connects
+  t.match(connect, { app: 'live', tcUrl: info.tcUrl, info: { flashVer: 'FMLE/3.0' }, args: ['extra'] })
+  connect!.accept({ fourCcList: ['hvc1'] })
+  t.same(await peer.hears(), ['_result 1 {} NetConnection.Connect.Success'])
+  t.equal(peer.session.connection, connect)
+  const refusing = new Peer({}, session => session.on('connect', each => each.reject('not you')))
+  t.same(await refusing.asks('connect', 1, [info]), ['_error 1 null NetConnection.Connect.Rejected', 'end'])
+  t.equal(refusing.session.connection, undefined)
+})
+
+t.test('a command out of place ends the session', async t => {
+  for (const name of ['createStream', 'publish', 'play', 'deleteStream']) {
+    const peer = new Peer()
+    await peer.asks(name, 1, [null, 'film'], 1)
+    t.match(
+      peer.ended?.error,
+      { name: 'ProtocolError', code: 'ERR_RTMP_SEQUENCE', layer: 'session' },
+      `${name} before connect`
+    )
+  }
+  const peer = await new Peer().begins()
+  await peer.asks('connect', 9, [info])
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_SEQUENCE' }, 'connect again')
+})
+
+t.test('a message stream does one thing at a time', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const messages = collect<Message>(publishes[0]!.accept())
+  await peer.hears()
+  t.same(await peer.asks('publish', 4, [null, 'other'], 1), ['#1 onStatus 0 null NetStream.Publish.BadName'])
+  t.same(await peer.asks('play', 5, [null, 'other'], 1), ['#1 onStatus 0 null NetStream.Play.Failed'])
+  for (const name of ['pause', 'seek']) t.same(await peer.asks(name, 0, [null, true, 0], 1), [])
+  await peer.sends(video.keyframe(0))
+  await peer.asks('closeStream', 0, [null], 1)
+  t.same((await messages).map(word), ['v key@0'])
+  await peer.asks('publish', 6, [null, 'other'], 1)
+  t.equal(publishes.length, 2, 'closed, it may be used again')
+})
+
+t.test('message streams are numbered from 1, and are bounded', async t => {
+  const peer = new Peer({ limits: { messageStreams: 2 } })
+  await peer.asks('connect', 1, [info])
+  t.same(await peer.asks('createStream', 2, [null]), ['_result 2 null 1'])
+  t.same(await peer.asks('createStream', 3, [null]), ['_result 3 null 2'])
+  t.same(await peer.asks('createStream', 4, [null]), ['_error 4 null NetConnection.Call.Failed'])
+  await peer.asks('deleteStream', 0, [null, 1])
+  t.same(await peer.asks('createStream', 5, [null]), ['_result 5 null 3'])
+})
+
+t.test('media on a message stream that publishes nothing is dropped', async t => {
+  const peer = await new Peer().begins()
+  t.same(await peer.sends(video.keyframe(0), { ...video.keyframe(0), messageStreamId: 99 }), [])
+  t.equal(peer.ended, undefined)
+})
+
+t.test('aggregates are taken apart', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const messages = collect<Message>(publishes[0]!.accept())
+  await peer.hears()
+  const part = Buffer.from('0800000200000a00000000af010000000d', 'hex')
+  await peer.sends({
+    type: 22,
+    messageStreamId: 1,
+    chunkStreamId: 4,
+    timestamp: 100,
+    payload: Buffer.concat([part, part])
+  })
+  peer.wire.end()
+  t.same((await messages).map(word), ['a@100', 'a@100'])
+})
+
+t.test('a reader that is slow holds the publisher back', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const reader = publishes[0]!.accept()
+  await peer.hears()
+  let written = 0
+  while (peer.wire.write(video.frame(written++, 5000))) await turnOfTheLoop()
+  t.ok(written < 200)
+  t.ok(reader.readableLength <= 17)
+  const messages = collect(reader)
+  await new Promise(resolve => peer.wire.once('drain', resolve))
+  peer.wire.end()
+  t.equal((await messages).length, written)
+})
+
+t.test('what came in is still there to be read when the peer has gone', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const reader = publishes[0]!.accept()
+  await peer.hears()
+  await peer.sends(video.keyframe(0), video.frame(40))
+  peer.wire.destroy()
+  peer.session.destroy()
+  t.same((await collect<Message>(reader)).map(word), ['v key@0', 'v@40'])
+})
+
+t.test('a publish the application lets go of is ended, and its peer told', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const reader = publishes[0]!.accept()
+  await peer.hears()
+  reader.destroy()
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Denied', 'end'])
+})
+
+t.test('a play ends with its message stream', async t => {
+  for (const how of ['closeStream', 'deleteStream'] as const) {
+    const { peer, plays } = undecided()
+    await peer.begins()
+    await peer.asks('play', 3, [null, 'film'], 1)
+    const out = plays[0]!.accept()
+    await peer.hears()
+    await (how === 'closeStream' ? peer.asks(how, 0, [null], 1) : peer.asks(how, 0, [null, 1]))
+    t.equal(out.destroyed, true, how)
+  }
+})
+
+t.test('play on a message stream that plays begins anew', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  await peer.asks('play', 3, [null, 'one'], 1)
+  const first = plays[0]!.accept()
+  await peer.hears()
+  await peer.asks('play', 4, [null, 'two'], 1)
+  t.equal(first.destroyed, true)
+  plays[1]!.accept()
+  t.same((await peer.hears()).at(-1), '#1 onStatus 0 null NetStream.Play.Start')
+})
+
+async function playing(prepare: (play: Play) => void = () => {}) {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  await peer.asks('play', 3, [null, 'film'], 1)
+  prepare(plays[0]!)
+  const out = plays[0]!.accept()
+  await peer.hears()
+  return { peer, play: plays[0]!, out }
+}
+
+t.test('paused, it takes nothing more; and goes on where it was', async t => {
+  const heard: unknown[] = []
+  const { peer, out } = await playing(play => play.on('pause', paused => heard.push(paused)))
+  t.same(await peer.asks('pause', 0, [null, true, 100], 1), ['#1 onStatus 0 null NetStream.Pause.Notify'])
+  let accepted = 0
+  for (let i = 0; i < 6; i++) out.write(video.frame(i), () => accepted++)
+  t.same(await peer.hears(), [])
+  t.equal(accepted, 0)
+  t.same(await peer.asks('pause', 0, [null, false, 100], 1), [
+    '#1 onStatus 0 null NetStream.Unpause.Notify',
+    ...Array.from({ length: 6 }, (_, i) => `#1 v@${i}`)
+  ])
+  t.same(heard, [true, false])
+})
+
+t.test('tracks are left out as asked; video comes back at a keyframe', async t => {
+  const heard: unknown[] = []
+  const { peer, out } = await playing(play => {
+    play.on('receiveAudio', wanted => heard.push(['audio', wanted]))
+    play.on('receiveVideo', wanted => heard.push(['video', wanted]))
+  })
+  await peer.asks('receiveAudio', 0, [null, false], 1)
+  out.write(new MessageBatch([audio.frame(0), video.keyframe(0)]))
+  out.write(audio.frame(3))
+  t.same(await peer.hears(), ['#1 v key@0'])
+  await peer.asks('receiveAudio', 0, [null, true], 1)
+  await peer.asks('receiveVideo', 0, [null, false], 1)
+  out.write(new MessageBatch([audio.frame(5), video.keyframe(5)]))
+  out.write(video.frame(7))
+  t.same(await peer.hears(), ['#1 a@5'])
+  await peer.asks('receiveVideo', 0, [null, true], 1)
+  for (const message of [video.frame(9), audio.frame(9), video.keyframe(11), video.frame(13)]) out.write(message)
+  t.same(await peer.hears(), ['#1 a@9', '#1 v key@11', '#1 v@13'])
+  t.same(heard, [
+    ['audio', false],
+    ['audio', true],
+    ['video', false],
+    ['video', true]
+  ])
+})
+
+t.test('the length of its buffer is told', async t => {
+  const heard: unknown[] = []
+  const { peer } = await playing(play => play.on('bufferLength', ms => heard.push(ms)))
+  await peer.sends(userControlMessage({ kind: 'SetBufferLength', messageStreamId: 1, milliseconds: 3000 }))
+  await peer.sends(userControlMessage({ kind: 'SetBufferLength', messageStreamId: 7, milliseconds: 3000 }))
+  t.same(heard, [3000])
+})
+
+t.test('a seek destroys what was played, and accept gives the next', async t => {
+  const sought: number[] = []
+  const { peer, play, out } = await playing(each => each.on('seek', ms => sought.push(ms)))
+  out.write(video.keyframe(0))
+  await peer.hears()
+  t.same(await peer.asks('seek', 0, [null, 30_000], 1), ['StreamEof 1', 'StreamBegin 1'])
+  t.equal(out.destroyed, true)
+  t.same(sought, [30_000])
+  play.accept().end(video.keyframe(28_000))
+  t.same((await peer.hears()).slice(0, 3), [
+    '#1 onStatus 0 null NetStream.Seek.Notify',
+    '#1 onStatus 0 null NetStream.Play.Start',
+    '#1 v key@28000'
+  ])
+})
+
+t.test('a seek nobody listens for fails, and playing goes on', async t => {
+  const { peer, out } = await playing()
+  t.same(await peer.asks('seek', 0, [null, 30_000], 1), ['#1 onStatus 0 null NetStream.Seek.Failed'])
+  out.write(video.keyframe(0))
+  t.same(await peer.hears(), ['#1 v key@0'])
+})
+
+t.test('pings are answered', async t => {
+  const peer = await new Peer().begins()
+  t.same(await peer.sends(userControlMessage({ kind: 'PingRequest', timestamp: 77 })), ['PingResponse 77'])
+})
+
+t.test('a call nobody knows is answered so', async t => {
+  const peer = await new Peer().begins()
+  t.same(await peer.asks('getClock', 5, [null]), ['_error 5 null NetConnection.Call.Failed'])
+  t.same(await peer.asks('getClock', 0, [null]), [])
+})
+
+t.test('a session always reads: a player that takes nothing can still say that it stops', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  await peer.asks('play', 3, [null, 'film'], 1)
+  const out = plays[0]!.accept()
+  await peer.hears()
+  peer.wire.pause()
+  while (out.write(video.frame(0, 20_000))) await turnOfTheLoop()
+  await peer.asks('deleteStream', 0, [null, 1])
+  t.equal(out.destroyed, true)
+})
+
+t.test('a peer that asks and takes no answers is ended', async t => {
+  const peer = await new Peer({ limits: { replyBytes: 10_000 } }).begins()
+  peer.wire.pause()
+  for (let i = 0; i < 3000 && peer.ended === undefined; i++) {
+    await peer.asks('createStream', 10 + i, [null])
+    await peer.asks('deleteStream', 0, [null, 2 + i])
+  }
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_REPLIES' })
+})
+
+t.test('who says nothing is not waited for', async t => {
+  const clock = new TestClock()
+  const silent = new Peer({ clock })
+  clock.pass(10_000)
+  await silent.hears()
+  t.match(silent.ended?.error, { code: 'ERR_RTMP_CONNECT_TIMEOUT' }, 'no connect')
+  const idle = await new Peer({ clock }).begins()
+  clock.pass(10_000)
+  await idle.hears()
+  t.match(idle.ended?.error, { code: 'ERR_RTMP_CONNECT_TIMEOUT' }, 'no publish or play')
+  const busy = undecided({ clock })
+  await busy.peer.begins()
+  clock.pass(9_999)
+  await busy.peer.asks('publish', 3, [null, 'film'], 1)
+  busy.publishes[0]!.accept().resume()
+  await busy.peer.hears()
+  clock.pass(100_000)
+  await busy.peer.hears()
+  t.equal(busy.peer.ended, undefined)
+})
+
+t.test('a session that is closed says its last words, and lingers no longer than it may', async t => {
+  const clock = new TestClock()
+  const { peer, publishes } = undecided({ clock })
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const messages = collect(publishes[0]!.accept())
+  await peer.hears()
+  peer.session.close()
+  t.same(await messages, [])
+  t.same(await peer.hears(), ['end'])
+  clock.pass(2_000)
+  await peer.hears()
+  t.ok(peer.ended)
+  t.equal(peer.session.destroyed, true)
+})
+
+t.test('no timer is left of a session that has ended', async t => {
+  const clock = new TestClock()
+  for (const end of [
+    (peer: Peer) => peer.wire.end(),
+    (peer: Peer) => peer.wire.destroy(),
+    (peer: Peer) => peer.session.destroy()
+  ]) {
+    const { peer, publishes } = undecided({ clock })
+    await peer.begins()
+    await peer.asks('publish', 3, [null, 'film'], 1)
+    publishes[0]!.accept().resume()
+    await peer.hears()
+    end(peer)
+    peer.session.destroy()
+    peer.wire.destroy()
+    await peer.hears()
+  }
+  t.equal(clock.timers, 0)
+})
+
+t.test('a live stream from one session to another', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const serve = (session: ServerSession) => {
+    session.on('publish', publish => void publish.accept().pipe(live.input()))
+    session.on('play', play => void live.player().pipe(play.accept()))
+  }
+  const player = await new Peer({}, serve).begins()
+  await player.asks('play', 3, [null, 'film'], 1)
+  const encoder = await new Peer({}, serve).begins()
+  await encoder.asks('publish', 3, [null, 'film'], 1)
+  await encoder.sends(metadata(), video.header(), audio.header(), video.keyframe(0), audio.frame(3), video.frame(40))
+  t.same((await player.hears()).slice(-6), [
+    '#1 onMetaData {}',
+    '#1 v header@0',
+    '#1 a header@0',
+    '#1 v key@0',
+    '#1 a@3',
+    '#1 v@40'
+  ])
+  const second = await new Peer({}, serve).begins()
+  t.same(await second.asks('publish', 3, [null, 'film'], 1), ['#1 onStatus 0 null NetStream.Publish.BadName'])
+  live.end()
+  for (const peer of [player, encoder, second]) peer.session.destroy()
+})
+
+t.test('commands may come in place of their messages', async t => {
+  const session = serverSession()
+  const said: Message[] = []
+  session.on('data', message => said.push(message))
+  await new Promise(resolve => session.write(command('connect', 1, [info]), resolve))
+  await turnOfTheLoop()
+  t.equal(said[0]?.type, 20)
+  session.destroy()
+})
