@@ -84,6 +84,8 @@ export {
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { type AddressedBatch, MessageBatch } from './media/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './media/message-ring.ts'
+export { Pace, type PaceOptions, pace } from './media/pace.ts'
+export { StartAt, startAt } from './media/start-at.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
 export { readAggregate } from './message/aggregate.ts'
@@ -116,6 +118,7 @@ export {
   userControlMessage
 } from './message/user-control-event.ts'
 // front doors
+export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions
 export { Connect } from './session/connect.ts'

@@ -39,7 +39,7 @@ const codecs: Record<string, readonly RegExp[]> = {
 }
 
 t.test('errors, limits and clock import nothing but each other', async t => {
-  for (const { path, folder, imports } of files) if (folder === '' && path !== 'index.ts') t.same(imports, [], path)
+  for (const { path, imports } of files) if ([...everyone, 'clock.ts'].includes(path)) t.same(imports, [], path)
 })
 
 t.test('codec files are pure: no streams, no clock, and only what lies below', async t => {
@@ -91,17 +91,23 @@ t.test('one file is the door to pumpify', async t => {
 })
 
 t.test('the session never reaches under the waist, the transport never above it', async t => {
-  for (const { path, folder, imports } of files) {
-    const forbidden =
-      folder === 'session' ? /^(chunk|handshake|transport)\// : folder === 'transport' ? /^session\// : undefined
-    if (forbidden !== undefined)
-      t.same(
-        imports.filter(target => forbidden.test(target)),
-        [],
-        path
-      )
+  const forbidden: Record<string, RegExp> = {
+    session: /^(chunk|handshake|transport|flv|crypto|app|server|client)/,
+    transport: /^(session|flv|app|server|client)/
   }
-  t.pass()
+  for (const { path, folder, imports } of files.filter(each => each.folder in forbidden)) {
+    const wrong = imports.filter(target => forbidden[folder]!.test(target))
+    t.same(wrong, [], path)
+  }
+})
+
+t.test('the app is made of the public parts alone', async t => {
+  for (const { path, imports } of files.filter(each => each.folder === 'app')) {
+    const wrong = imports.filter(
+      target => target !== 'index.ts' && !target.startsWith('app/') && !target.startsWith('node:')
+    )
+    t.same(wrong, [], path)
+  }
 })
 
 t.test('no console, no globals', async t => {

@@ -1,0 +1,47 @@
+/**
+ * Who may publish, and as what. This example shows how to:
+ *  1. wait for a look-up before a publisher is let in: nothing is answered and no media is read meanwhile;
+ *  2. refuse, by throwing or by reject(), in words that reach the encoder;
+ *  3. publish by another name than the key that was given, so that the key stays secret;
+ *  4. let a look-up go when the peer has gone, by the request's own signal.
+ *
+ *   npm run build && node dist/examples/auth.js [PORT]
+ *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key-of-ada
+ *   ffplay rtmp://127.0.0.1/live/ada
+ */
+import type net from 'node:net'
+import { pipeline } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import { createServer, LiveStream, Refused } from 'rtmpipe'
+
+const users = new Map([['key-of-ada', 'ada']])
+
+/** As slow as a database, and it can be told that nobody waits any more. */
+async function userOf(key: string, { signal }: { signal: AbortSignal }): Promise<string> {
+  await wait(100, undefined, { signal })
+  const user = users.get(key)
+  if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+  return user
+}
+
+const lives = new Map<string, LiveStream>()
+const server = createServer(session => {
+  session.on('publish', async publish => {
+    publish.rename(await userOf(publish.name, publish))
+    const live = lives.get(publish.path) ?? new LiveStream()
+    lives.set(publish.path, live)
+    live.on('idle', () => lives.delete(publish.path))
+    console.log(`publish ${publish.path}`)
+    pipeline(publish.accept(), live.input(), () => console.log(`unpublish ${publish.path}`))
+  })
+  session.on('play', play => {
+    const live = lives.get(play.path)
+    if (live === undefined) play.reject('NetStream.Play.StreamNotFound', 'nobody publishes it')
+    else pipeline(live.player(), play.accept(), () => {})
+  })
+})
+server.on('sessionError', error => console.log(error.message))
+
+server.listen(Number(process.argv[2] ?? 1935), '127.0.0.1', () => {
+  console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
+})

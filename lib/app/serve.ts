@@ -1,0 +1,109 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream'
+import {
+  createServer,
+  type Gap,
+  type LiveStreamOptions,
+  type Play,
+  type Publish,
+  type RtmpError,
+  type Server,
+  type ServerSession
+} from '../index.ts'
+import { clip, loop } from './demo.ts'
+import { Lives } from './lives.ts'
+import type { Log } from './log.ts'
+
+export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'> {
+  host: string
+  port: number
+  /** Records every stream below this folder. */
+  record?: string | undefined
+  /** What a publisher must bring as `?key=` behind its stream name. */
+  publishKey?: string | undefined
+  /** Refuse to play what nobody publishes, instead of waiting for it. */
+  refuseMissing?: boolean
+  /** Publish a clip as `live/demo`. */
+  demo?: boolean
+}
+
+export interface Serving {
+  readonly url: string
+  /** Ends sessions, streams and recordings, and settles when all is on the disk. */
+  stop(): Promise<void>
+}
+
+/** Players that may wait for somebody to publish; a stranger's guesses cost no more than these. */
+const MAX_WAITING = 1000
+const DEMO = 'live/demo'
+/** How a peer leaves that is in a hurry. */
+const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
+
+/** A live server: who publishes is played, and recorded if that is wanted. */
+export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
+  const { host, port, record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
+  const lives = new Lives({ record, mergeMs }, log)
+
+  const server = createServer(session => {
+    session.on('publish', publish => hearPublish(publish, session))
+    session.on('play', play => hearPlay(play, session))
+  })
+  server.on('sessionError', (error: RtmpError, session?: ServerSession) => {
+    if (!LEAVING.includes(error.code)) log('error', { peer: session?.peer, message: error.message })
+  })
+
+  function hearPublish(publish: Publish, { peer }: ServerSession): void {
+    const { path } = publish
+    if (publishKey !== undefined && !isSame(publish.query.get('key') ?? '', publishKey)) {
+      log('denied', { path, from: peer })
+      publish.reject('NetStream.Publish.Denied', 'wrong key')
+      return
+    }
+    const messages = publish.accept()
+    const input = lives.at(path).input()
+    log('publish', { path, from: peer })
+    lives.record(path)
+    pipeline(messages, input, () => log('unpublish', { path, from: peer }))
+  }
+
+  function hearPlay(play: Play, { peer }: ServerSession): void {
+    const { path } = play
+    if (!lives.isPublished(path) && (refuseMissing || lives.waiting >= MAX_WAITING)) {
+      log('not found', { path, for: peer })
+      play.reject('NetStream.Play.StreamNotFound', 'nobody publishes it')
+      return
+    }
+    const player = lives.at(path).player()
+    player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
+    log(lives.isPublished(path) ? 'play' : 'wait', { path, for: peer })
+    pipeline(player, play.accept(), () => log('stop', { path, for: peer }))
+  }
+
+  const url = await listen(server, host, port)
+  log('listening', { url })
+  if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
+  return {
+    url,
+    async stop() {
+      const closed = new Promise(resolve => server.once('close', resolve))
+      server.close()
+      await Promise.all([closed, lives.end()])
+    }
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const { address, family, port: bound } = server.address() as AddressInfo
+  return `rtmp://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
+}
+
+/** Compares in a time that tells nothing, of lengths neither. */
+function isSame(one: string, other: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(one), digest(other))
+}

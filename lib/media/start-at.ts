@@ -1,0 +1,60 @@
+import type { Message } from '../message/message.ts'
+import { Stage } from '../stream/stage.ts'
+import { isAudio } from './audio-tag.ts'
+import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
+import { isKeyframe, isVideo } from './video-tag.ts'
+
+/**
+ * Begins a stream at a time, in milliseconds: at the last keyframe that is not later, or else the last audio where there is no
+ * video, with metadata and sequence headers ahead. Timestamps stay as they are. It holds one group of pictures.
+ */
+export class StartAt extends Stage<Message, Message> {
+  readonly #ms: number
+  readonly #state = new MediaState()
+  #hasVideo = false
+  #begun = false
+  /** What came since the last place to begin. */
+  #group: Message[] = []
+
+  /** @throws RangeError for a time that is no number. */
+  constructor(ms: number) {
+    super({ layer: 'startAt' })
+    if (!Number.isFinite(ms)) throw new RangeError(`the time to start at must be a number, not ${ms}`)
+    this.#ms = ms
+    this.#begun = ms <= 0
+  }
+
+  protected override turn(message: Message): void | Iterable<Message> {
+    if (this.#begun) this.push(message)
+    else if (isMetadata(message) || isSequenceHeader(message)) this.#note(message)
+    else return this.#hold(message)
+  }
+
+  /** A stream that ends before the time still shows its end. */
+  protected override last(): void | Iterable<Message> {
+    if (!this.#begun && this.#group.length > 0) return this.#begin()
+  }
+
+  #note(message: Message): void {
+    this.#state.note(message)
+    this.#hasVideo ||= isVideo(message)
+  }
+
+  #hold(message: Message): void | Iterable<Message> {
+    this.#hasVideo ||= isVideo(message)
+    const begins = this.#hasVideo ? isKeyframe(message) : isAudio(message)
+    if (begins && message.timestamp <= this.#ms) this.#group = []
+    this.#group.push(message)
+    if (message.timestamp >= this.#ms) return this.#begin()
+  }
+
+  *#begin(): Generator<Message, void> {
+    this.#begun = true
+    const group = this.#group
+    this.#group = []
+    for (const state of this.#state.messages()) yield { ...state, timestamp: group[0]!.timestamp }
+    yield* group
+  }
+}
+
+export const startAt = (ms: number): StartAt => new StartAt(ms)
