@@ -25,12 +25,17 @@ async function userOf(key: string, { signal }: { signal: AbortSignal }): Promise
 }
 
 const lives = new Map<string, LiveStream>()
+
+function made(path: string): LiveStream {
+  const live = new LiveStream()
+  lives.set(path, live)
+  return live.on('idle', () => lives.delete(path))
+}
+
 const server = createServer(session => {
   session.on('publish', async publish => {
     publish.rename(await userOf(publish.name, publish))
-    const live = lives.get(publish.path) ?? new LiveStream()
-    lives.set(publish.path, live)
-    live.on('idle', () => lives.delete(publish.path))
+    const live = lives.get(publish.path) ?? made(publish.path)
     console.log(`publish ${publish.path}`)
     pipeline(publish.accept(), live.input(), () => console.log(`unpublish ${publish.path}`))
   })

@@ -1,15 +1,15 @@
-import { type Duplex, finished, PassThrough } from 'node:stream'
+import { type Duplex, finished, PassThrough, type Readable, type Writable } from 'node:stream'
 import Pumpify from 'pumpify'
 import { RtmpError } from '../errors.ts'
 
 /**
  * Joins stages into one Duplex: what is written enters the first, what is read leaves the last. An error in any of them
- * destroys all, and is the chain's; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. No stage is a
- * plain pass, one stage is itself. This is the only door to pumpify.
+ * destroys all, and is the chain's; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. It may begin with what
+ * only reads, or end in what is only written to. No stage is a plain pass, one stage is itself. This is the only door to pumpify.
  */
-export function chain(...stages: Duplex[]): Duplex {
+export function chain(...stages: (Duplex | Readable | Writable)[]): Duplex {
   if (stages.length === 0) return new PassThrough({ objectMode: true })
-  if (stages.length === 1) return stages[0]!
+  if (stages.length === 1) return stages[0] as Duplex
   let joined: Duplex | undefined
   // ahead of pumpify's own listeners: it takes a premature close for a wish to be gone, and says nothing
   for (const stage of stages) {

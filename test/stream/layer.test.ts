@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { type Duplex, duplexPair, finished, pipeline } from 'node:stream'
+import { type Duplex, duplexPair, finished, pipeline, Writable } from 'node:stream'
 import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { chain, duplex, Layer, type LayerOptions, mirror, stage } from 'rtmpipe'
 import t from 'tap'
@@ -332,6 +332,24 @@ t.test('chain: destroy without a reason emits no error', async t => {
     stages.map(({ destroyed }) => destroyed),
     [true, true]
   )
+})
+
+t.test('chain may end in what is only written to', async t => {
+  const got: number[] = []
+  const sink = new Writable({
+    objectMode: true,
+    write(item, _, done) {
+      got.push(item)
+      done()
+    }
+  })
+  const joined = chain(plus(1), plus(2), sink)
+  const closed = new Promise(resolve => joined.on('close', resolve))
+  joined.write(1)
+  joined.end(2)
+  await new Promise(resolve => joined.on('finish', resolve))
+  t.same(got, [4, 5], 'finished means that all is written')
+  await closed
 })
 
 t.test('chain stands in a pipeline, as a loop does', async t => {
