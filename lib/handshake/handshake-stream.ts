@@ -2,8 +2,7 @@ import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import { Layer } from '../stream/layer.ts'
-import type { SideOptions } from '../stream/sides.ts'
+import { Layer, type LayerOptions } from '../stream/layer.ts'
 import { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
 import type { Handshake } from './handshake.ts'
 import type { DigestScheme } from './packets.ts'
@@ -32,9 +31,9 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   constructor(
     lower: Duplex,
     options: HandshakeStreamOptions = {},
-    sides: SideOptions = { from: 'bytes', to: 'bytes' }
+    above: Omit<LayerOptions, 'opens'> = { from: 'bytes', to: 'bytes' }
   ) {
-    super(lower, { ...sides, opens: true })
+    super(lower, { ...above, opens: true })
     const { role = 'server', limits, clock = systemClock, digest, random } = options
     const common = { time: clock.now(), ...(random && { random }) }
     this.#handshake =

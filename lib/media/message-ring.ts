@@ -17,6 +17,9 @@ export interface RingEntry {
   readonly tells?: readonly Message[]
 }
 
+/** A reader that is no more than this many batches behind is level with the others. */
+const LEVEL = 4
+
 /**
  * The batches of a live stream from the last place to begin on, and of what came before as much as somebody still wants, within
  * its bounds. Batches are numbered from 0, without end. Pure: whoever reads keeps the number of what it wants next.
@@ -67,6 +70,8 @@ export class MessageRing {
       this.#entrance = this.next
     }
     this.#entries.push(entry)
+    // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
+    this.at(this.next - LEVEL)?.batch.forget()
     this.#bytes += batch.byteLength
     let beyond = 0
     let bytes = this.#bytes

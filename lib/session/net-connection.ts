@@ -14,6 +14,9 @@ export interface NetConnectionOptions {
   clock?: Clock
 }
 
+/** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
+const BATCHES = 4
+
 /** Media on its way out, that waits for room. */
 interface Waiting {
   readonly items: (Message | AddressedBatch)[]
@@ -38,7 +41,7 @@ export abstract class NetConnection extends Duplex {
   #stopLinger: (() => void) | undefined
 
   constructor({ limits, clock = systemClock }: NetConnectionOptions = {}) {
-    super(sides({}))
+    super({ ...sides({}), readableHighWaterMark: BATCHES })
     this.limits = limitsWith(limits)
     this.clock = clock
   }

@@ -7,6 +7,8 @@ import { type SideOptions, sides } from './sides.ts'
 export interface LayerOptions extends SideOptions {
   /** Whether it must first settle something with the peer before anything written goes down; see `open`. */
   opens?: boolean
+  /** How much may wait to be written, in bytes or objects: 64 KiB, or 16. */
+  writableHighWaterMark?: number
 }
 
 /**
@@ -35,8 +37,16 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** The write that is under way, to be told if the layer is destroyed before it goes down. */
   #writing: ((error?: Error | null) => void) | undefined
 
-  constructor(lower: CoreDuplex, { opens = false, ...options }: LayerOptions = {}, source: Readable = lower) {
-    super({ allowHalfOpen: true, ...sides(options) })
+  constructor(
+    lower: CoreDuplex,
+    { opens = false, writableHighWaterMark, ...options }: LayerOptions = {},
+    source: Readable = lower
+  ) {
+    super({
+      allowHalfOpen: true,
+      ...sides(options),
+      ...(writableHighWaterMark !== undefined && { writableHighWaterMark })
+    })
     this.lower = lower
     this.#source = source
     this.#open = !opens

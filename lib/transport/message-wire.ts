@@ -31,6 +31,8 @@ export interface MessageWireOptions
 
 /** Nearly every video frame in one chunk, and every audio frame. FFmpeg's publisher takes over the size its server has. */
 const CHUNK_SIZE = 65536
+/** Batches of live media that may wait for a peer that is slow. */
+const BATCHES = 4
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
 
@@ -60,7 +62,7 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly takesBatches = true
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
-    super(lower, options, { from: 'objects', to: 'objects' })
+    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES })
     const { limits, role, strict, chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
     this.#chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })

@@ -1,0 +1,82 @@
+import type net from 'node:net'
+import { pipeline } from 'node:stream'
+import {
+  createServer,
+  LiveStream,
+  type LiveStreamOptions,
+  type Message,
+  type Server,
+  type ServerOptions
+} from 'rtmpipe'
+
+type Scope = { teardown(end: () => unknown): unknown }
+
+/** A live server in this process, as a user writes one; gone with the test. */
+export class LiveServer {
+  readonly server: Server
+  readonly #lives = new Map<string, LiveStream>()
+  readonly #live: LiveStreamOptions
+  readonly #waiters: { event: string; count: number; go: () => void }[] = []
+  readonly #events: string[] = []
+
+  constructor(t: Scope, { live = {}, ...options }: ServerOptions & { live?: LiveStreamOptions } = {}) {
+    this.#live = live
+    this.server = createServer(options, session => {
+      session.on('publish', publish => {
+        pipeline(publish.accept(), this.at(publish.path).input(), () => this.#tell(`unpublish ${publish.path}`))
+        this.#tell(`publish ${publish.path}?${publish.query}`)
+      })
+      session.on('play', play => {
+        pipeline(this.at(play.path).player(), play.accept(), () => this.#tell(`stop ${play.path}`))
+        this.#tell(`play ${play.path}`)
+      })
+    })
+    this.server.on('sessionError', (error: NodeJS.ErrnoException) => this.#tell(`error ${error.code}`))
+    t.teardown(async () => {
+      for (const live of this.#lives.values()) live.end()
+      if (this.server.listening) await new Promise(resolve => this.server.close(resolve))
+    })
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>(resolve => this.server.listen(0, '127.0.0.1', resolve))
+    return `rtmp://127.0.0.1:${(this.server.address() as net.AddressInfo).port}`
+  }
+
+  at(path: string): LiveStream {
+    const found = this.#lives.get(path)
+    if (found !== undefined) return found
+    const made = new LiveStream(this.#live)
+    made.on('idle', () => this.#lives.delete(path))
+    this.#lives.set(path, made)
+    return made
+  }
+
+  /** Everything that is published at a path, until it ends. */
+  received(path: string): Promise<Message[]> {
+    return this.at(path).subscribe({ wait: true }).toArray()
+  }
+
+  get events(): readonly string[] {
+    return this.#events
+  }
+
+  /** Settles when this has happened so many times. */
+  happens(event: string, count = 1): Promise<void> {
+    return new Promise(go => {
+      this.#waiters.push({ event, count, go })
+      this.#look()
+    })
+  }
+
+  #tell(event: string): void {
+    this.#events.push(event)
+    this.#look()
+  }
+
+  #look(): void {
+    for (const { event, count, go } of this.#waiters) {
+      if (this.#events.filter(each => each === event || each.startsWith(event)).length >= count) go()
+    }
+  }
+}
