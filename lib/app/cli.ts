@@ -91,7 +91,7 @@ function parsed(args: readonly string[], options: NonNullable<Parameters<typeof 
     return parseArgs({ args: [...args], options: options!, allowPositionals: false })
   } catch (error) {
     // what follows the first sentence is about positional arguments, of which there are none
-    throw new UsageError((error as Error).message.split('. ')[0]!.replace(/^./, first => first.toLowerCase()))
+    throw new UsageError((error as Error).message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
   }
 }
 

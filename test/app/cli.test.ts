@@ -1,0 +1,205 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { FlvReader, isKeyframe, isVideo } from 'rtmpipe'
+import t from 'tap'
+import { film, folder, packets } from '../support/films.ts'
+import { players, publishers } from '../support/players.ts'
+import { Program, without } from '../support/programs.ts'
+
+t.jobs = 4
+const buffered = true
+type Scope = { teardown(end: () => unknown): unknown }
+const cli = fileURLToPath(new URL('../../lib/app/cli.js', import.meta.url))
+const rtmpipe = (t: Scope, ...args: string[]) => new Program(t, process.execPath, [cli, ...args])
+const serve = async (t: Scope, ...args: string[]) => {
+  const program = rtmpipe(t, 'serve', '--port', '0', ...args)
+  const [, url] = await program.says(/listening (rtmp:\/\/127\.0\.0\.1:\d+)/)
+  return { program, url: url! }
+}
+
+t.test('what it says of itself', { buffered }, async t => {
+  for (const args of [[], ['--help'], ['help'], ['-h'], ['serve', '--help']]) {
+    const { code, out } = await rtmpipe(t, ...args).ends()
+    t.equal(code, 0)
+    t.match(out.toString(), /rtmpipe serve \[options\]/, args.join(' '))
+  }
+  const { out } = await rtmpipe(t, '--version').ends()
+  t.equal(out.toString().trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
+})
+
+t.test('bad words: one line, and exit code 2', { buffered }, async t => {
+  const calls: [string[], RegExp][] = [
+    [['srve'], /there is no command srve; rtmpipe --help/],
+    [['serve', '--prot', '1935'], /unknown option '--prot'$/],
+    [['serve', '--port'], /option '--port <value>' argument missing$/],
+    [['serve', '--port', 'x'], /--port is a whole number from 0 to 65535, not x$/],
+    [['serve', '--port', '65536'], /not 65536$/],
+    [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
+    [['serve', '--log', 'xml'], /--log is text or json, not xml$/],
+    [['serve', '--publish-key', ''], /--publish-key is empty$/],
+    [['serve', 'extra'], /unexpected argument 'extra'$/]
+  ]
+  for (const [args, says] of calls) {
+    const program = rtmpipe(t, ...args)
+    const { code, out } = await program.ends()
+    t.equal(code, 2, args.join(' '))
+    t.equal(out.length, 0, 'nothing on standard output')
+    t.match(program.said.trim(), says)
+    t.equal(program.said.trim().split('\n').length, 1, 'one line')
+  }
+})
+
+t.test('a port that is taken: one line, and exit code 1', { buffered }, async t => {
+  const other = net.createServer()
+  await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => other.close())
+  const { port } = other.address() as net.AddressInfo
+  const program = rtmpipe(t, 'serve', '--port', `${port}`)
+  t.equal((await program.ends()).code, 1)
+  t.match(program.said.trim(), `rtmpipe: port ${port} of 127.0.0.1 is taken; --port names another, 0 any that is free`)
+})
+
+t.test('Ctrl-C and SIGTERM end it', { buffered }, async t => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const { program } = await serve(t)
+    program.kill(signal)
+    t.equal((await program.ends()).code, 0)
+    t.match(program.said, /closing/)
+  }
+})
+
+t.test('it logs for programs too', { buffered }, async t => {
+  const program = rtmpipe(t, 'serve', '--port', '0', '--log', 'json')
+  await program.says(/listening/)
+  program.kill()
+  await program.ends()
+  const events = program.said
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  t.match(events, [{ event: 'listening', url: /^rtmp:\/\/127\.0\.0\.1:\d+$/ }, { event: 'closing' }])
+  t.match(events[0].time, /^\d{4}-\d\d-\d\dT/)
+})
+
+t.test('who reads its log may leave', { buffered }, async t => {
+  const program = new Program(t, 'sh', ['-c', `"${process.execPath}" "${cli}" serve --port 0 --demo | head -n 1`])
+  const { out } = await program.ends()
+  t.match(out.toString(), /listening/)
+  t.notMatch(program.said, /EPIPE/)
+})
+
+const skip = without('ffmpeg', 'rtmpdump')
+
+t.test('the demo is there to be watched', { skip: without('ffmpeg'), buffered }, async t => {
+  const { program, url } = await serve(t, '--demo')
+  t.match(program.said, `ffplay ${url}/live/demo`)
+  t.match(program.said, `Server ${url}/live   Stream Key film`)
+  const file = join(folder(t), 'demo.flv')
+  const ffmpeg = new Program(t, 'ffmpeg', ['-v', 'error', '-i', `${url}/live/demo`, '-t', '1', '-c', 'copy', file])
+  t.equal((await ffmpeg.ends()).code, 0)
+  const [first] = [...new FlvReader().messages(readFileSync(file))].filter(
+    message => isVideo(message) && message.payload[1] === 1
+  )
+  t.ok(isKeyframe(first!))
+  program.kill('SIGINT')
+  t.equal((await program.ends()).code, 0, 'and ends with the server')
+})
+
+t.test('it records, and its recordings are whole when it is told to end', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 3 })
+  const { program, url } = await serve(t, '--record', join(home, 'rec'))
+  t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
+  const cut = publishers.ffmpeg(t, source, `${url}/live/other`)
+  const [, running] = await program.says(/record live\/other to (\S+)/)
+  await sleep(1500)
+  program.kill('SIGTERM')
+  t.equal((await program.ends()).code, 0)
+  await cut.ends()
+  const [name] = readdirSync(join(home, 'rec', 'live')).filter(each => each.startsWith('film'))
+  t.match(name, /^film-\d{8}T\d{6}\.\d{3}Z\.flv$/)
+  t.same(packets(join(home, 'rec', 'live', name!)), packets(source))
+  t.equal([...new FlvReader().messages(readFileSync(running!))].length > 30, true)
+  t.match(program.said, `recorded live/other to ${running}`)
+})
+
+t.test('a recording that cannot be made is told, and the stream goes on', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  writeFileSync(join(home, 'rec'), 'a file where a folder should be')
+  const { program, url } = await serve(t, '--record', join(home, 'rec'))
+  const player = players.rtmpdump(t, `${url}/live/film`, home)
+  await program.says(/wait live\/film/)
+  t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
+  t.match(program.said, /record failed live\/film .*(EEXIST|ENOTDIR)/)
+  t.same(await player.packets(), packets(source))
+  const evil = publishers.ffmpeg(t, source, `${url}/live/../../evil`)
+  await evil.ends()
+  t.match(program.said, /record failed live\/\.\.\/\.\.\/evil a stream name that leads elsewhere names no recording/)
+  t.notOk(existsSync(join(home, 'evil.flv')))
+})
+
+const KIB = 64
+
+t.test('a disk that is full ends the recording and nothing else', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  mkdirSync(join(home, 'rec'))
+  // no file may grow beyond this: what a full disk is to a writer; and nobody else writes files in that process
+  const limited = `ulimit -f ${KIB}; unset NODE_OPTIONS; exec "${process.execPath}" "${cli}" serve --port 0 --record "${join(home, 'rec')}"`
+  const program = new Program(t, 'bash', ['-c', limited])
+  const [, url] = await program.says(/listening (rtmp:\/\/127\.0\.0\.1:\d+)/)
+  const playing = players.ffmpeg(t, `${url}/live/film`)
+  await program.says(/wait live\/film/)
+  t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
+  t.match(program.said, /record failed live\/film .*EFBIG/)
+  t.same(await playing.packets(), packets(source), 'who plays it gets every packet')
+  const [name] = readdirSync(join(home, 'rec', 'live'))
+  t.equal(statSync(join(home, 'rec', 'live', name!)).size, KIB * 1024)
+  program.kill()
+  t.equal((await program.ends()).code, 0)
+})
+
+t.test('a publish key is asked for, and never logged', { skip, buffered }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 1 })
+  const { program, url } = await serve(t, '--publish-key', 's3cret')
+  for (const key of ['', '?key=wrong', '?key=s3cre', '?key=s3cret1', '?kex=s3cret']) {
+    const ffmpeg = publishers.ffmpeg(t, source, `${url}/live/film${key}`)
+    t.not((await ffmpeg.ends()).code, 0, key || 'none')
+    t.match(ffmpeg.said, /wrong key/)
+  }
+  t.equal((await publishers.ffmpeg(t, source, `${url}/live/film?key=s3cret`).ends()).code, 0)
+  t.match(program.said, /publish live\/film from 127\.0\.0\.1/)
+  t.equal(program.said.match(/denied live\/film/g)?.length, 5)
+  t.notMatch(program.said, /s3cre|wrong/)
+})
+
+t.test('what nobody publishes is waited for, or refused', { skip, buffered }, async t => {
+  const home = folder(t)
+  const { program, url } = await serve(t, '--refuse-missing')
+  const refused = new Program(t, 'ffmpeg', ['-v', 'error', '-i', `${url}/live/film`, '-f', 'null', '-'])
+  t.not((await refused.ends()).code, 0)
+  t.match(refused.said, /nobody publishes it/)
+  t.match(program.said, /not found live\/film/)
+  const waiting = await serve(t)
+  const player = players.rtmpdump(t, `${waiting.url}/live/film`, home)
+  await waiting.program.says(/wait live\/film/)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  t.equal((await publishers.ffmpeg(t, source, `${waiting.url}/live/film`).ends()).code, 0)
+  t.same(await player.packets(), packets(source))
+})
+
+t.test('--merge-ms leaves every packet in its place', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  for (const ms of ['0', '100']) {
+    const { program, url } = await serve(t, '--merge-ms', ms)
+    const playing = players.ffmpeg(t, `${url}/live/film`)
+    await program.says(/wait live\/film/)
+    await publishers.ffmpeg(t, source, `${url}/live/film`).ends()
+    t.same(await playing.packets(), packets(source), `${ms} ms`)
+  }
+})
