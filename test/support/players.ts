@@ -24,13 +24,15 @@ const framemd5 = ['-map', '0:v?', '-map', '0:a?', '-c', 'copy', '-f', 'framemd5'
 
 /** Each plays a URL; the folder is for its files. */
 export const players = {
-  ffmpeg(t: Scope, url: string): Player {
-    const program = new Program(t, 'ffmpeg', ['-v', 'error', '-copyts', '-i', url, ...framemd5])
+  ffmpeg(t: Scope, url: string, _folder = '', ...more: string[]): Player {
+    const program = new Program(t, 'ffmpeg', ['-v', 'error', '-copyts', ...more, '-i', url, ...framemd5])
     return { program, packets: async () => packetLines((await program.ends()).out) }
   },
+  /** `--live` unless told otherwise: with it rtmpdump heeds no `--start`. */
   rtmpdump(t: Scope, url: string, folder: string, ...more: string[]): Player {
     const file = join(folder, 'rtmpdump.flv')
-    return toFile(new Program(t, 'rtmpdump', ['-q', '-v', '-r', url, '-o', file, ...more]), file)
+    const how = more.length > 0 ? more : ['--live']
+    return toFile(new Program(t, 'rtmpdump', ['-q', ...how, '-r', url, '-o', file]), file)
   },
   gstreamer(t: Scope, url: string, folder: string): Player {
     const file = join(folder, 'gst.flv')

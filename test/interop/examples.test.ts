@@ -1,0 +1,85 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { film, folder, packets } from '../support/films.ts'
+import { players, publishers } from '../support/players.ts'
+import { example, type Program, without } from '../support/programs.ts'
+
+/** The examples of servers, with the programs they are for. */
+t.jobs = 4
+const options = { skip: without('ffmpeg', 'rtmpdump'), buffered: true }
+const urlOf = async (program: Program) => (await program.says(/listening (rtmp:\/\/\S+)/))[1]!
+
+t.test('server', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const program = example(t, 'server', '0')
+  const url = `${await urlOf(program)}/live/film`
+  const publisher = publishers.ffmpeg(t, source, url)
+  const player = players.ffmpeg(t, url)
+  await publisher.ends()
+  const got = await player.packets()
+  t.ok(got.length > 25)
+  t.same(got, packets(source).slice(-got.length))
+})
+
+t.test('record', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const program = example(t, 'record', join(home, 'rec'), '0')
+  await publishers.ffmpeg(t, source, `${await urlOf(program)}/live/film`).ends()
+  const [, path] = await program.says(/recorded (\S+)/)
+  t.same(packets(path!), packets(source))
+  t.equal(readdirSync(join(home, 'rec', 'live')).length, 1)
+  await publishers.ffmpeg(t, source, `${await urlOf(program)}/live/..`).ends()
+  t.equal(readdirSync(join(home, 'rec')).length, 1, 'a name that leads elsewhere is refused')
+})
+
+t.test('file-server: whole, from a time, and sought in', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 6 })
+  const program = example(t, 'file-server', home, '0')
+  const url = `${await urlOf(program)}/vod/film`
+  const sent = packets(source)
+  const from = (ms: number) => {
+    const video = sent.filter(line => line.startsWith('0,')).map(line => Number(line.split(',')[1]))
+    const begin = video
+      .filter((_, i) => i % 25 === 0)
+      .filter(at => at <= ms)
+      .at(-1)!
+    return sent.slice(sent.findIndex(line => line.startsWith(`0,${begin},`)))
+  }
+  const whole = players.ffmpeg(t, url)
+  const late = players.rtmpdump(t, url, home, '--start', '3')
+  t.same(await whole.packets(), sent)
+  // rtmpdump adds its start to the times
+  const bodies = (lines: string[]) => lines.map(line => line.split(',').slice(4, 6).join())
+  t.same(bodies(await late.packets()), bodies(from(3000)), 'from the keyframe ahead of three seconds')
+  await program.says(/stop film/, 2)
+  const seeking = players.ffmpeg(t, url, home, '-ss', '4')
+  const sought = await seeking.packets()
+  const [, ms] = await program.says(/play film from ([1-9]\d*) ms/, 2)
+  const plain = (lines: string[]) => lines.map(line => line.split(',').slice(0, 6).join())
+  t.same(plain(sought), plain(from(Number(ms))), 'ffmpeg seeks')
+  const missing = players.ffmpeg(t, `${url}-not`)
+  t.not((await missing.program.ends()).code, 0)
+  t.match(missing.program.said, /there is no such film/)
+  const evil = players.ffmpeg(t, url, home, '-rtmp_playpath', '../film')
+  t.not((await evil.program.ends()).code, 0)
+})
+
+t.test('auth: a look-up before anything is answered, and a name instead of the key', options, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
+  const program = example(t, 'auth', '0')
+  const url = await urlOf(program)
+  const denied = publishers.ffmpeg(t, source, `${url}/live/key-of-nobody`)
+  t.not((await denied.ends()).code, 0)
+  t.match(denied.said, /nobody has this key/)
+  const publisher = publishers.ffmpeg(t, source, `${url}/live/key-of-ada`)
+  await program.says(/publish live\/ada/)
+  const byKey = players.ffmpeg(t, `${url}/live/key-of-ada`)
+  t.not((await byKey.program.ends()).code, 0, 'nobody plays it by its key')
+  const player = players.ffmpeg(t, `${url}/live/ada`)
+  t.equal((await publisher.ends()).code, 0)
+  t.ok((await player.packets()).length > 10)
+})
