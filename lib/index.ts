@@ -85,7 +85,7 @@ export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media
 export { type AddressedBatch, MessageBatch } from './media/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './media/message-ring.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
-export { StartAt, startAt } from './media/start-at.ts'
+export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
 export { readAggregate } from './message/aggregate.ts'

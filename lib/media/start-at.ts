@@ -4,23 +4,31 @@ import { isAudio } from './audio-tag.ts'
 import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
 import { isKeyframe, isVideo } from './video-tag.ts'
 
+export interface StartAtOptions {
+  /** Bytes of payload it holds at most: 16 MiB. A group of pictures that is longer is left out. */
+  maxBytes?: number
+}
+
 /**
  * Begins a stream at a time, in milliseconds: at the last keyframe that is not later, or else the last audio where there is no
- * video, with metadata and sequence headers ahead. Timestamps stay as they are. It holds one group of pictures.
+ * video, with metadata and sequence headers ahead. Timestamps stay as they are. It holds one group of pictures at a time.
  */
 export class StartAt extends Stage<Message, Message> {
   readonly #ms: number
+  readonly #maxBytes: number
   readonly #state = new MediaState()
   #hasVideo = false
   #begun = false
   /** What came since the last place to begin. */
   #group: Message[] = []
+  #bytes = 0
 
   /** @throws RangeError for a time that is no number. */
-  constructor(ms: number) {
+  constructor(ms: number, { maxBytes = 16 * 1024 * 1024 }: StartAtOptions = {}) {
     super({ layer: 'startAt' })
     if (!Number.isFinite(ms)) throw new RangeError(`the time to start at must be a number, not ${ms}`)
     this.#ms = ms
+    this.#maxBytes = maxBytes
     this.#begun = ms <= 0
   }
 
@@ -43,9 +51,18 @@ export class StartAt extends Stage<Message, Message> {
   #hold(message: Message): void | Iterable<Message> {
     this.#hasVideo ||= isVideo(message)
     const begins = this.#hasVideo ? isKeyframe(message) : isAudio(message)
-    if (begins && message.timestamp <= this.#ms) this.#group = []
+    if (begins && message.timestamp <= this.#ms) this.#forget()
+    // what follows a group that was too long is of no use either, up to the next place to begin
+    if (!begins && this.#group.length === 0 && this.#hasVideo) return
     this.#group.push(message)
+    this.#bytes += message.payload.length
     if (message.timestamp >= this.#ms) return this.#begin()
+    if (this.#bytes > this.#maxBytes) this.#forget()
+  }
+
+  #forget(): void {
+    this.#group = []
+    this.#bytes = 0
   }
 
   *#begin(): Generator<Message, void> {
@@ -57,4 +74,4 @@ export class StartAt extends Stage<Message, Message> {
   }
 }
 
-export const startAt = (ms: number): StartAt => new StartAt(ms)
+export const startAt = (ms: number, options?: StartAtOptions): StartAt => new StartAt(ms, options)

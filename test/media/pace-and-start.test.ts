@@ -75,8 +75,8 @@ const film = [
   ...[video.keyframe(80), audio.frame(100), video.frame(120)],
   ...[video.keyframe(160), video.frame(200)]
 ]
-const from = async (ms: number, messages = film) =>
-  (await Readable.from(messages).pipe(startAt(ms)).toArray()).map(word)
+const from = async (ms: number, messages = film, options = {}) =>
+  (await Readable.from(messages).pipe(startAt(ms, options)).toArray()).map(word)
 
 t.test('a film begins at the last keyframe that is not later, its state ahead', async t => {
   const state = (at: number) => [`meta@${at}`, `v header@${at}`, `a header@${at}`]
@@ -86,6 +86,19 @@ t.test('a film begins at the last keyframe that is not later, its state ahead', 
   t.same(await from(80), [...state(80), 'v key@80', 'a@100', 'v@120', 'v key@160', 'v@200'])
   t.same(await from(79), [...state(0), 'v key@0', 'a@20', 'v@40', 'v key@80', 'a@100', 'v@120', 'v key@160', 'v@200'])
   t.same(await from(9000), [...state(160), 'v key@160', 'v@200'], 'past its end, its last group')
+})
+
+t.test('a group too long to be held is left out, and the film begins behind it', async t => {
+  const long = [
+    video.keyframe(0),
+    video.frame(40),
+    video.frame(80),
+    video.frame(120),
+    video.keyframe(160),
+    video.frame(200)
+  ]
+  t.same(await from(120, long, { maxBytes: 250 }), ['v key@160', 'v@200'])
+  t.same(await from(120, long), ['v key@0', 'v@40', 'v@80', 'v@120', 'v key@160', 'v@200'])
 })
 
 t.test('sound without pictures begins where it is told', async t => {
