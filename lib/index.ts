@@ -1,7 +1,9 @@
 /**
  * rtmpipe: the RTMP family of protocols as Node streams.
  *
- *              publishers · players · proxies · recorders · gateways          examples/
+ *             publishers · players · proxies · recorders · gateways          examples/
+ *   6  doors   createServer                                    rtmpipe serve: lib/app, of the public parts alone
+ *   5  session serverSession  Connect  Publish  Play           sees only Duplex<Message>
  *  -----------------------------------------------------------------  the waist: Message
  *   4  wires   messageWire(bytes)        flv file              each yields and accepts Messages
  *                |  mirror(messageChunker, . , messageAssembler)
@@ -9,7 +11,7 @@
  *                |  mirror(chunkEncoder,   . , chunkDecoder)
  *                |  handshakeStream             (a layer over a Duplex of bytes)
  *                |  tcp · tls · any Duplex
- *   3  stages  one Transform or one layer a file, over
+ *   3  stages  one Transform or one layer a file, over; LiveStream, the fan-out
  *   2  joints  Stage Layer chain mirror tap duplex             knows no protocol; the only door to pumpify
  *   1  codecs  handshake chunk message media flv               pure: bytes <-> values, no streams, no clock
  *   0  ground  bytes  amf  crypto                              values and buffers

@@ -43,6 +43,7 @@ export class Play extends Request implements StreamPath, PlayRange {
   #out: Outgoing | undefined
   #isPaused = false
   #isRecorded = false
+  #isOver = false
 
   constructor(stream: NetStream, { app, name, path, query }: StreamPath, { start, duration, reset }: PlayRange) {
     super()
@@ -58,20 +59,26 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   /**
    * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
-   * peer; it is destroyed when the peer stops. After a seek it may be called again.
-   * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has gone, TypeError when it is decided already.
+   * peer; it is destroyed when the peer stops, and from the start where that was before now, or where the time to decide was
+   * over: so `pipeline(live.player(), play.accept(), report)` leaves nothing behind. After a seek it may be called again.
+   * @throws TypeError when it is accepted already.
    */
   accept({ recorded = false }: PlayOptions = {}): Writable {
+    if (this.isRefused || this.#isOver) return this.#outgoing().destroy()
     if (this.isGranted && this.#out === undefined) {
-      this.#out = new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+      this.#out = this.#outgoing()
       this.#say('NetStream.Seek.Notify', 'NetStream.Play.Start')
       this.#out.open()
       return this.#out
     }
     this.take()
     this.#isRecorded = recorded
-    this.#out = new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+    this.#out = this.#outgoing()
     return this.#out
+  }
+
+  #outgoing(): Outgoing {
+    return new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
   }
 
   /** Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`. */
@@ -121,6 +128,7 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   /** The playing is over. */
   end(): void {
+    this.#isOver = true
     this.abandon()
     this.#out?.destroy()
   }

@@ -31,6 +31,11 @@ export abstract class Request extends EventEmitter {
     return this.#state === 'granted'
   }
 
+  /** Refused, or its peer gone. */
+  get isRefused(): boolean {
+    return this.#state === 'refused'
+  }
+
   /** Tells the peer that it may. */
   protected abstract granted(): void
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type Connect,
@@ -287,6 +289,31 @@ t.test('a peer that leaves in the middle of a decision takes it along', async t 
   t.equal(publishes[0]!.signal.aborted, true)
   t.throws(() => publishes[0]!.accept(), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
   t.doesNotThrow(() => new LiveStream().input(), 'so nothing is published by it')
+})
+
+t.test('a play decided on too late is destroyed, and takes along what was to be played', async t => {
+  const late = async (leave: (peer: Peer, clock: TestClock, play: Play) => unknown) => {
+    const clock = new TestClock()
+    const { peer, plays } = undecided({ clock })
+    await peer.begins()
+    await peer.asks('play', 3, [null, 'film'], 1)
+    await leave(peer, clock, plays[0]!)
+    await peer.hears()
+    const live = new LiveStream()
+    const idle = once(live, 'idle')
+    pipeline(live.player(), plays[0]!.accept(), () => {})
+    await idle
+    t.equal(live.readers, 0)
+  }
+  await late(peer => peer.session.destroy())
+  await late((_, clock) => clock.pass(10_000))
+  await late(async (peer, _, play) => {
+    play.on('seek', () => {})
+    play.accept()
+    await peer.hears()
+    await peer.asks('seek', 0, [null, 4000], 1)
+    peer.session.destroy()
+  })
 })
 
 t.test('connect may be decided on too', async t => {
