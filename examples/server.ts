@@ -15,12 +15,9 @@ import { createServer, LiveStream } from 'rtmpipe'
 const lives = new Map<string, LiveStream>()
 
 function live(path: string): LiveStream {
-  const found = lives.get(path)
-  if (found !== undefined) return found
-  const made = new LiveStream()
-  made.on('idle', () => lives.delete(path))
-  lives.set(path, made)
-  return made
+  const found = lives.get(path) ?? new LiveStream().once('idle', () => lives.delete(path))
+  lives.set(path, found)
+  return found
 }
 
 const report = (error?: Error | null) => error && console.log(error.message)
