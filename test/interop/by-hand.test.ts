@@ -21,7 +21,8 @@ import {
   stage
 } from 'rtmpipe'
 import t, { type Test } from 'tap'
-import { film, folder, packetLines, packets } from '../support/films.ts'
+import { film, folder, packets } from '../support/films.ts'
+import { players, publishers } from '../support/players.ts'
 import { example, Program, without } from '../support/programs.ts'
 
 /**
@@ -30,40 +31,6 @@ import { example, Program, without } from '../support/programs.ts'
 t.jobs = 3
 const buffered = true
 const skip = without('ffmpeg', 'rtmpdump', 'gst-launch-1.0')
-
-const publish = (t: Test, from: string, url: string) =>
-  new Program(t, 'ffmpeg', [
-    '-v',
-    'error',
-    '-re',
-    '-i',
-    from,
-    '-c',
-    'copy',
-    '-flvflags',
-    'no_duration_filesize',
-    '-f',
-    'flv',
-    url
-  ])
-
-const play = (t: Test, url: string) =>
-  new Program(t, 'ffmpeg', [
-    '-v',
-    'error',
-    '-copyts',
-    '-i',
-    url,
-    '-map',
-    '0:v',
-    '-map',
-    '0:a',
-    '-c',
-    'copy',
-    '-f',
-    'framemd5',
-    '-'
-  ])
 
 async function relay(t: Test, chunkSize = 4096): Promise<{ server: Program; url: string; port: string }> {
   const server = example(t, 'by-hand', '0', `${chunkSize}`)
@@ -81,30 +48,17 @@ for (const [audio, chunkSize] of [
     const home = folder(t)
     const source = film(join(home, 'film.flv'), { audio })
     const { server, url } = await relay(t, chunkSize)
-    const byFfmpeg = play(t, url)
-    const dumped = join(home, 'rtmpdump.flv')
-    const byRtmpdump = new Program(t, 'rtmpdump', ['-q', '-v', '-r', url, '-o', dumped])
-    const sunk = join(home, 'gst.flv')
-    const byGst = new Program(t, 'gst-launch-1.0', [
-      '-q',
-      'rtmp2src',
-      `location=${url}`,
-      '!',
-      'filesink',
-      `location=${sunk}`
-    ])
+    const watching = [players.ffmpeg, players.rtmpdump, players.gstreamer].map(play => play(t, url, home))
     await server.says(/^play film/m, 3)
 
-    t.equal((await publish(t, source, url).ends()).code, 0, 'the publisher is content')
-    const played = await byFfmpeg.ends()
-    t.equal((await byRtmpdump.ends()).code, 0, 'rtmpdump is content')
-    t.equal((await byGst.ends()).code, 0, 'GStreamer is content')
+    t.equal((await publishers.ffmpeg(t, source, url).ends()).code, 0, 'the publisher is content')
 
     const sent = packets(source)
     t.ok(sent.length > 150, `${sent.length} packets`)
-    t.same(packetLines(played.out), sent, 'ffmpeg plays what was published')
-    t.same(packets(dumped), sent, 'rtmpdump plays what was published')
-    t.same(packets(sunk), sent, 'GStreamer plays what was published')
+    for (const player of watching) {
+      t.same(await player.packets(), sent, 'it plays what was published')
+      t.equal((await player.program.ends()).code, 0, 'and is content')
+    }
     t.notMatch(server.said, /gone: (?!read ECONNRESET|write EPIPE)/, 'and every connection ends, if not politely')
   })
 }
@@ -112,12 +66,12 @@ for (const [audio, chunkSize] of [
 t.test('who joins late begins at a keyframe, and misses nothing from there', { skip, buffered }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 5 })
   const { server, url } = await relay(t)
-  const publisher = publish(t, source, url)
+  const publisher = publishers.ffmpeg(t, source, url)
   await server.says(/^publish film/m)
   await sleep(1500)
-  const player = play(t, url)
+  const player = players.ffmpeg(t, url)
   await publisher.ends()
-  const got = packetLines((await player.ends()).out)
+  const got = await player.packets()
   const sent = packets(source)
   t.ok(got.length < sent.length, `${got.length} of ${sent.length} packets`)
   t.same(got, sent.slice(-got.length))
@@ -135,10 +89,10 @@ t.test(
     const pcap = join(home, 'capture.pcapng')
     const capture = new Program(t, 'tshark', ['-q', '-i', 'lo', '-f', `tcp port ${port}`, '-w', pcap])
     await capture.says(/Capture started/)
-    const player = play(t, url)
+    const player = players.ffmpeg(t, url)
     await server.says(/^play film/m)
-    await publish(t, source, url).ends()
-    await player.ends()
+    await publishers.ffmpeg(t, source, url).ends()
+    await player.program.ends()
     await server.says(/^gone/m, 2)
     await sleep(200)
     capture.kill('SIGINT')
@@ -173,7 +127,7 @@ t.test("the user's own line, on a socket", { skip, buffered }, async t => {
   const closed = new Promise(resolve => server.on('close', resolve))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo
-  t.equal((await publish(t, source, `rtmp://127.0.0.1:${port}/live/film`).ends()).code, 0)
+  t.equal((await publishers.ffmpeg(t, source, `rtmp://127.0.0.1:${port}/live/film`).ends()).code, 0)
   await closed
   const video = heard.filter(message => isVideo(message) && readVideoTag(message.payload)?.packetType === 1)
   const audio = heard.filter(message => isAudio(message) && readAudioTag(message.payload)?.packetType === 1)
