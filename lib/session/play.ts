@@ -59,12 +59,12 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   /**
    * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
-   * peer; it is destroyed when the peer stops, and from the start where that was before now, or where the time to decide was
-   * over: so `pipeline(live.player(), play.accept(), report)` leaves nothing behind. After a seek it may be called again.
+   * peer; it is destroyed when the peer stops, and in the next turn where that was before now, or where the time to decide
+   * was over: so `pipeline(live.player(), play.accept(), report)` leaves nothing behind. After a seek it may be called again.
    * @throws TypeError when it is accepted already.
    */
   accept({ recorded = false }: PlayOptions = {}): Writable {
-    if (this.isRefused || this.#isOver) return this.#outgoing().destroy()
+    if (this.isRefused || this.#isOver) return this.#stillborn()
     if (this.isGranted && this.#out === undefined) {
       this.#out = this.#outgoing()
       this.#say('NetStream.Seek.Notify', 'NetStream.Play.Start')
@@ -75,6 +75,13 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.#isRecorded = recorded
     this.#out = this.#outgoing()
     return this.#out
+  }
+
+  /** Destroyed soon, and not at once: a pipeline to what is destroyed already throws on Node 24, and leaves its source. */
+  #stillborn(): Outgoing {
+    const out = this.#outgoing()
+    setImmediate(() => out.destroy())
+    return out
   }
 
   #outgoing(): Outgoing {

@@ -205,8 +205,9 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     done?.()
   }
 
-  /** Runs `work`; what it throws destroys the layer and goes no further. */
+  /** Runs `work`; what it throws destroys the layer and goes no further. A lower's last events may come after our end. */
   #attempt<Result>(work: () => Result): Result | undefined {
+    if (this.destroyed) return undefined
     try {
       return work()
     } catch (error) {
