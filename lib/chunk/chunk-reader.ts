@@ -173,10 +173,18 @@ export class ChunkReader {
       this.#at = this.source.length
       return false
     }
+    if (length < cut) this.#unread(cut)
     this.#at += length - cut
     this.#seam = NO_BYTES
     this.byteLength = length
     return true
+  }
+
+  /** The seam holds more than the header: what looked like an extended timestamp is payload, and goes back into the source. */
+  #unread(cut: number): void {
+    this.source = Buffer.concat([this.#seam, this.source])
+    this.#before -= cut
+    this.#at += cut
   }
 
   /** Reads the header at `at`; its length, or 0, and nothing changed, while it is not all there. */

@@ -264,6 +264,19 @@ t.test('what the first format 3 chunk shows holds, though a payload begin with t
   }
 })
 
+t.test('without it, a payload that begins like it, cut where that shows', async t => {
+  const body = Buffer.concat([Buffer.alloc(128, 0x61), hex`010000`, Buffer.alloc(69, 0x62)])
+  const wire = hex`06 ffffff 0000c8 09 01000000 01000005 ${split(body, '')} 06 000000 000001 09 01000000 aa`
+  for (let at = 0; at <= wire.length; at++) {
+    const chunks = read(cutAt(wire, [at]))
+    const payload = Buffer.concat(chunks.map(chunk => chunk.payload))
+    if (!payload.equals(Buffer.concat([body, hex`aa`]))) t.fail(`cut at ${at}`)
+  }
+  const chunks = read(bytewise(wire))
+  t.same(chunks.map(line), ['0 6 @16777221 t9 m1 128/200', '3 6 @16777221 t9 m1 72/200.', '0 6 @0 t9 m1 1/1.'])
+  t.same(Buffer.concat(chunks.map(({ payload }) => payload)), Buffer.concat([body, hex`aa`]), 'each byte alone')
+})
+
 t.test('a new message by format 3 behind an extended delta adds the delta again', async t => {
   for (const [first, second] of [
     ['01000000', '01000000'],
