@@ -95,6 +95,7 @@ const skip = without('ffmpeg', 'rtmpdump')
 
 t.test('the demo is there to be watched', { skip: without('ffmpeg'), buffered }, async t => {
   const { program, url } = await serve(t, '--demo')
+  await program.says(/Ctrl-C ends it/)
   t.match(program.said, `ffplay ${url}/live/demo`)
   t.match(program.said, `Server ${url}/live   Stream Key film`)
   const file = join(folder(t), 'demo.flv')
