@@ -15,6 +15,7 @@ export const errorCodes = {
   ERR_RTMP_AGGREGATE: 'an Aggregate message whose parts do not fit its body',
   ERR_RTMP_REFUSED: 'refused',
   ERR_RTMP_SEQUENCE: 'a command that has no place in the state of its connection',
+  ERR_RTMP_ANSWER_TIMEOUT: 'the peer did not answer in time',
   ERR_RTMP_CONNECT_TIMEOUT: 'the peer did not say in time what it came for',
   ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
   ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',

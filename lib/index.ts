@@ -52,6 +52,8 @@ export {
   windowAcknowledgementSize
 } from './chunk/protocol-control.ts'
 export { WindowAcknowledger, type WindowAcknowledgerOptions, windowAcknowledger } from './chunk/window-acknowledger.ts'
+// front doors
+export { type ConnectOptions, connect } from './client.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
   errorCodes,
@@ -119,14 +121,22 @@ export {
   UserControlEventType,
   userControlMessage
 } from './message/user-control-event.ts'
-// front doors
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions
+export {
+  ClientSession,
+  type ClientSessionOptions,
+  clientSession,
+  type PlayOptions,
+  type PublishOptions
+} from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
 export { NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
-export { Play, type PlayOptions } from './session/play.ts'
+export { Play, type PlayAcceptance } from './session/play.ts'
+export { Playing } from './session/playing.ts'
 export { Publish } from './session/publish.ts'
+export { Publishing } from './session/publishing.ts'
 export { Request } from './session/request.ts'
 export { ServerSession, type ServerSessionOptions, serverSession } from './session/server-session.ts'
 export type { StreamPath } from './session/stream-path.ts'
@@ -139,4 +149,6 @@ export type { Turned } from './stream/outlet.ts'
 export type { Side, SideOptions } from './stream/sides.ts'
 export { Stage, stage } from './stream/stage.ts'
 // wires
+export { type DialOptions, dial } from './transport/dial.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+export { type RtmpUrl, readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'

@@ -46,6 +46,14 @@ export function unwrapped(message: Message): Message {
   return { ...message, payload: at === 0 ? inner : Buffer.concat([payload.subarray(0, at), inner]) }
 }
 
+/** The mirror: a data message as a server wants it that is to keep it for later players. One that is wrapped stays as it is. */
+export function wrapped(message: Message): Message {
+  if (isDataNamed(message, WRAPPER)) return message
+  const { payload } = message
+  const at = payload[0] === Amf0Marker.String ? 0 : 1
+  return { ...message, payload: Buffer.concat([payload.subarray(0, at), writeAmf0(WRAPPER), payload.subarray(at)]) }
+}
+
 /** Whether the message is a data message of this name, as its first value. */
 export function isDataNamed({ type, payload }: Message, name: string): boolean {
   if (!isDataType(type)) return false

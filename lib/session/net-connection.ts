@@ -4,7 +4,7 @@ import { RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { isMedia } from '../media/media-state.ts'
 import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
-import { type Command, commandMessage, isCommand, isCommandType, readCommand } from '../message/command.ts'
+import { type Command, commandMessage, error, isCommand, isCommandType, readCommand } from '../message/command.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 import { sides } from '../stream/sides.ts'
@@ -55,12 +55,17 @@ export abstract class NetConnection extends Duplex {
   /** Takes a user control event, but for pings. */
   protected abstract userControl(event: UserControlEvent): void
 
-  /** The connection is over: everything that depends on it ends. */
-  protected abstract over(): void
+  /** The connection is over: everything that depends on it ends, by this error unless it was closed here. */
+  protected abstract over(reason?: Error): void
+
+  /** Whether nothing can be said any more. */
+  protected get isOver(): boolean {
+    return this.destroyed || this.#closed
+  }
 
   /** Says something to the peer. It does not wait: see `limits.replyBytes`. */
   protected say(...items: readonly (Message | Command)[]): void {
-    if (this.destroyed || this.#closed) return
+    if (this.isOver) return
     for (const item of items) {
       const message = isCommand(item) ? commandMessage(item) : item
       if (this.push(message)) continue
@@ -82,10 +87,21 @@ export abstract class NetConnection extends Duplex {
     if (at >= 0) this.#waiting.splice(at, 1)
   }
 
+  /** Answers a command that nobody here knows, if it wants an answer. */
+  protected unknown(asked: Command): void {
+    if (asked.transactionId <= 0) return
+    const description = `nobody here knows ${asked.name}`
+    this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+  }
+
   /** Ends the connection behind what was said, and destroys it `limits.lingerMs` later if the peer does not leave. */
   close(): void {
-    if (this.destroyed || this.#closed) return
-    this.over()
+    this.#leave()
+  }
+
+  #leave(reason?: Error): void {
+    if (this.isOver) return
+    this.over(reason)
     this.#closed = true
     this.#stopLinger = this.clock.after(this.limits.lingerMs, () => this.destroy())
     this.push(null)
@@ -116,13 +132,13 @@ export abstract class NetConnection extends Duplex {
   }
 
   override _final(done: () => void): void {
-    this.close()
+    this.#leave(gone())
     done()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
-    this.over()
+    this.over(error ?? gone())
     this.#waiting.length = 0
     done(error)
   }
@@ -156,3 +172,5 @@ export abstract class NetConnection extends Duplex {
     }
   }
 }
+
+const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')

@@ -1,6 +1,7 @@
 import type { MessageBatch } from '../media/message-batch.ts'
 import type { Command } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
+import type { MediaSink } from './outgoing.ts'
 import type { Play } from './play.ts'
 import type { Publish } from './publish.ts'
 import type { StreamState } from './session-states.ts'
@@ -10,15 +11,20 @@ export interface StreamConnection {
   say(item: Message | Command): void
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void
   unsend(done: () => void): void
-  /** The application has let go of what a peer publishes. */
-  evict(): void
+  /** The application has destroyed what it was given of a message stream. */
+  letGo(messageStreamId: MessageStreamId): void
 }
 
-/** One message stream of a connection (RTMP 1.0, 7.2.2): idle, or at what it was granted. */
-export class NetStream {
+/** What a message stream is at: it is told when that is over, and by which error, if by any. */
+export interface Engaged {
+  over(reason?: Error): void
+}
+
+/** One message stream of a connection (RTMP 1.0, 7.2.2), on either side: idle, or publishing, or playing. */
+export class NetStream<Publishes extends Engaged, Plays extends Engaged> implements MediaSink {
   readonly id: MessageStreamId
   readonly #connection: StreamConnection
-  #at: Publish | Play | undefined
+  #at: Publishes | Plays | undefined
   state: StreamState = 'idle'
 
   constructor(id: MessageStreamId, connection: StreamConnection) {
@@ -26,45 +32,46 @@ export class NetStream {
     this.#connection = connection
   }
 
-  /** What is published on it, or is to be. */
-  get publish(): Publish | undefined {
-    return this.state === 'publishing' ? (this.#at as Publish) : undefined
+  /** What is published on it; not while that is still to be decided. */
+  get publish(): Publishes | undefined {
+    return this.state === 'publishing' ? (this.#at as Publishes) : undefined
   }
 
-  get play(): Play | undefined {
-    return this.state === 'playing' ? (this.#at as Play) : undefined
+  /** What is played on it. */
+  get play(): Plays | undefined {
+    return this.state === 'playing' ? (this.#at as Plays) : undefined
   }
 
   /** A request is being decided on. */
-  decide(request: Publish | Play): void {
+  decide(request: Publishes | Plays): void {
     this.end()
     this.#at = request
     this.state = 'deciding'
   }
 
-  begin(state: 'publishing' | 'playing', request: Publish | Play): void {
-    this.#at = request
+  begin(state: 'publishing' | 'playing', at: Publishes | Plays): void {
+    this.#at = at
     this.state = state
   }
 
   /** It is idle again, if it was at this. */
-  finish(request: Publish | Play): void {
-    if (this.#at !== request) return
+  finish(at: Publishes | Plays): void {
+    if (this.#at !== at) return
     this.#at = undefined
     this.state = 'idle'
   }
 
-  /** The application has destroyed what it was given of a publish: the peer has to hear of it. */
-  letGo(publish: Publish): void {
-    if (this.publish === publish) this.#connection.evict()
+  /** The application has destroyed what it was given: the peer has to hear of it, if it was at this. */
+  letGo(at: Publishes | Plays): void {
+    if (this.#at === at && this.state !== 'deciding') this.#connection.letGo(this.id)
   }
 
   /** Ends what it is at. */
-  end(): void {
+  end(reason?: Error): void {
     const at = this.#at
     this.#at = undefined
     this.state = 'idle'
-    at?.end()
+    at?.over(reason)
   }
 
   say(item: Message | Command): void {
@@ -79,3 +86,6 @@ export class NetStream {
     this.#connection.unsend(done)
   }
 }
+
+/** As a server has it: with the requests it has granted. */
+export type ServerStream = NetStream<Publish, Play>

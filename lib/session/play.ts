@@ -1,4 +1,4 @@
-import { Writable } from 'readable-stream'
+import type { Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { isAudio } from '../media/audio-tag.ts'
 import { MessageBatch } from '../media/message-batch.ts'
@@ -7,11 +7,12 @@ import { onStatus } from '../message/command.ts'
 import { dataMessage, unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
-import type { NetStream } from './net-stream.ts'
+import type { ServerStream } from './net-stream.ts'
+import { Outgoing } from './outgoing.ts'
 import { Request } from './request.ts'
 import type { StreamPath } from './stream-path.ts'
 
-export interface PlayOptions {
+export interface PlayAcceptance {
   /** It is a recording, and not live: the peer is told so. */
   recorded?: boolean
 }
@@ -38,14 +39,14 @@ export class Play extends Request implements StreamPath, PlayRange {
   readonly start: number
   readonly duration: number
   readonly reset: boolean
-  readonly #stream: NetStream
+  readonly #stream: ServerStream
   readonly #tracks = { audio: true, video: true }
-  #out: Outgoing | undefined
+  #out: PlayOutgoing | undefined
   #isPaused = false
   #isRecorded = false
   #isOver = false
 
-  constructor(stream: NetStream, { app, name, path, query }: StreamPath, { start, duration, reset }: PlayRange) {
+  constructor(stream: ServerStream, { app, name, path, query }: StreamPath, { start, duration, reset }: PlayRange) {
     super()
     this.#stream = stream
     this.app = app
@@ -63,7 +64,7 @@ export class Play extends Request implements StreamPath, PlayRange {
    * was over: so `pipeline(live.player(), play.accept(), report)` leaves nothing behind. After a seek it may be called again.
    * @throws TypeError when it is accepted already.
    */
-  accept({ recorded = false }: PlayOptions = {}): Writable {
+  accept({ recorded = false }: PlayAcceptance = {}): Writable {
     if (this.isRefused || this.#isOver) return this.#stillborn()
     if (this.isGranted && this.#out === undefined) {
       this.#out = this.#outgoing()
@@ -78,14 +79,14 @@ export class Play extends Request implements StreamPath, PlayRange {
   }
 
   /** Destroyed soon, and not at once: a pipeline to what is destroyed already throws on Node 24, and leaves its source. */
-  #stillborn(): Outgoing {
+  #stillborn(): PlayOutgoing {
     const out = this.#outgoing()
     setImmediate(() => out.destroy())
     return out
   }
 
-  #outgoing(): Outgoing {
-    return new Outgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+  #outgoing(): PlayOutgoing {
+    return new PlayOutgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
   }
 
   /** Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`. */
@@ -134,7 +135,7 @@ export class Play extends Request implements StreamPath, PlayRange {
   }
 
   /** The playing is over. */
-  end(): void {
+  over(): void {
     this.#isOver = true
     this.abandon()
     this.#out?.destroy()
@@ -157,27 +158,22 @@ export class Play extends Request implements StreamPath, PlayRange {
   }
 }
 
-/** What goes out on a message stream. */
-class Outgoing extends Writable {
-  readonly #stream: NetStream
+/** What goes out to a player, as much of it as the player wants. */
+class PlayOutgoing extends Outgoing {
   readonly #tracks: { readonly audio: boolean; readonly video: boolean }
   readonly #bye: () => void
-  #isOpen = false
+  #isBegun = false
   #isPaused: boolean
   /** Whether video waits for a keyframe, having been left out. */
   #lacksKeyframe = false
-  /** A write that waits to be let through. */
-  #held: (() => void) | undefined
-  #sent: (() => void) | undefined
 
   constructor(
-    stream: NetStream,
+    stream: ServerStream,
     tracks: { readonly audio: boolean; readonly video: boolean },
     isPaused: boolean,
     bye: () => void
   ) {
-    super({ objectMode: true, highWaterMark: 4 })
-    this.#stream = stream
+    super(stream)
     this.#tracks = tracks
     this.#isPaused = isPaused
     this.#bye = bye
@@ -185,67 +181,32 @@ class Outgoing extends Writable {
 
   /** The peer has been told that it plays. */
   open(): void {
-    this.#isOpen = true
-    this.#release()
+    this.#isBegun = true
+    this.release()
   }
 
   hold(isPaused: boolean): void {
     this.#isPaused = isPaused
-    this.#release()
+    this.release()
   }
 
   changeTracks(): void {
     if (!this.#tracks.video) this.#lacksKeyframe = true
   }
 
-  override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#when(() => this.#send(item, done))
+  protected override get isOpen(): boolean {
+    return this.#isBegun && !this.#isPaused
   }
 
-  override _final(done: (error?: Error | null) => void): void {
-    this.#when(() => {
-      this.#bye()
-      done()
-    })
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#held = undefined
-    if (this.#sent !== undefined) this.#stream.unsend(this.#sent)
-    done(error)
-  }
-
-  #when(go: () => void): void {
-    this.#held = go
-    this.#release()
-  }
-
-  #release(): void {
-    if (!this.#isOpen || this.#isPaused) return
-    const go = this.#held
-    this.#held = undefined
-    go?.()
-  }
-
-  #send(item: Message | MessageBatch, done: (error?: Error | null) => void): void {
-    const wanted = this.#wanted(item)
-    if (wanted === undefined) {
-      done()
-      return
-    }
-    this.#sent = () => {
-      this.#sent = undefined
-      done()
-    }
-    this.#stream.send(wanted, this.#sent)
-  }
-
-  /** What the peer wants to receive of it. */
-  #wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
+  protected override wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
     if (this.#tracks.audio && this.#tracks.video && !this.#lacksKeyframe) return item
     const messages = item.messages.filter(message => this.#isWanted(message))
     return messages.length === 0 ? undefined : new MessageBatch(messages)
+  }
+
+  protected override bye(): void {
+    this.#bye()
   }
 
   #isWanted(message: Message): boolean {

@@ -1,9 +1,9 @@
-import { Readable } from 'readable-stream'
+import type { Readable } from 'readable-stream'
 import { Refused } from '../errors.ts'
-import { readAggregate } from '../message/aggregate.ts'
 import { onStatus } from '../message/command.ts'
-import { type Message, MessageTypeId } from '../message/message.ts'
-import type { NetStream } from './net-stream.ts'
+import type { Message } from '../message/message.ts'
+import { Incoming } from './incoming.ts'
+import type { ServerStream } from './net-stream.ts'
 import { Request } from './request.ts'
 import { type StreamPath, streamPath } from './stream-path.ts'
 
@@ -11,12 +11,12 @@ import { type StreamPath, streamPath } from './stream-path.ts'
 export class Publish extends Request implements StreamPath {
   /** What it says it wants: `live`, `record` or `append`. */
   readonly kind: string
-  readonly #stream: NetStream
+  readonly #stream: ServerStream
   readonly #messages: Incoming
   #where: StreamPath
   readonly #asked: string
 
-  constructor(stream: NetStream, where: StreamPath, kind: string) {
+  constructor(stream: ServerStream, where: StreamPath, kind: string) {
     super()
     this.#stream = stream
     this.#where = where
@@ -76,58 +76,12 @@ export class Publish extends Request implements StreamPath {
 
   /** Takes a message; a promise, while there is no room for more. */
   deliver(message: Message): Promise<void> | undefined {
-    if (message.type !== MessageTypeId.Aggregate) return this.#messages.deliver(message)
-    let room: Promise<void> | undefined
-    for (const part of readAggregate(message)) room = this.#messages.deliver(part)
-    return room
+    return this.#messages.deliver(message)
   }
 
   /** The publishing is over: what was read so far is still there to be read. */
-  end(): void {
+  over(): void {
     this.abandon()
     this.#messages.end()
-  }
-}
-
-/** What comes in on a message stream. */
-class Incoming extends Readable {
-  readonly #letGo: () => void
-  #room: (() => void) | undefined
-  #ended = false
-
-  constructor(letGo: () => void) {
-    super({ objectMode: true, highWaterMark: 16 })
-    this.#letGo = letGo
-  }
-
-  deliver(message: Message): Promise<void> | undefined {
-    if (this.#ended || this.destroyed || this.push(message)) return undefined
-    return new Promise(resolve => {
-      this.#room = resolve
-    })
-  }
-
-  end(): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#makeRoom()
-    this.push(null)
-  }
-
-  override _read(): void {
-    this.#makeRoom()
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#makeRoom()
-    if (!this.#ended) this.#letGo()
-    this.#ended = true
-    done(error)
-  }
-
-  #makeRoom(): void {
-    const room = this.#room
-    this.#room = undefined
-    room?.()
   }
 }

@@ -5,7 +5,7 @@ import type { Message } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import { Connect } from './connect.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
-import { NetStream } from './net-stream.ts'
+import { NetStream, type ServerStream } from './net-stream.ts'
 import { Play } from './play.ts'
 import { Publish } from './publish.ts'
 import type { Request } from './request.ts'
@@ -33,7 +33,7 @@ const refusals = {
 export class ServerSession extends NetConnection {
   /** Where the peer is; empty if nobody said. */
   readonly peer: string
-  readonly #streams = new Map<number, NetStream>()
+  readonly #streams = new Map<number, ServerStream>()
   readonly #open = new Set<Request>()
   #state: ConnectionState = 'new'
   #connect: Connect | undefined
@@ -130,7 +130,7 @@ export class ServerSession extends NetConnection {
       case 'onStatus':
         break
       default:
-        this.#unknown(asked)
+        this.unknown(asked)
     }
   }
 
@@ -152,25 +152,19 @@ export class ServerSession extends NetConnection {
     if (name === 'receiveVideo') play?.receive('video', value === true)
   }
 
-  #unknown(asked: Command): void {
-    if (asked.transactionId <= 0) return
-    const description = `nobody here knows ${asked.name}`
-    this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
-  }
-
   /** A publish or play where there is one already is answered; the rest is of no consequence. */
-  #misplaced(asked: Command, { id, state }: NetStream): void {
+  #misplaced(asked: Command, { id, state }: ServerStream): void {
     const status = { publish: 'NetStream.Publish.BadName', play: 'NetStream.Play.Failed' }[asked.name]
     if (status !== undefined) this.say(onStatus(id, status, `this message stream is ${state}`, 'error'))
   }
 
-  #hearPublish({ args }: Command, stream: NetStream): Promise<void> {
+  #hearPublish({ args }: Command, stream: ServerStream): Promise<void> {
     const publish = new Publish(stream, streamPath(this.#connect!, text(args[1])), text(args[2]) || 'live')
     stream.decide(publish)
     return this.#askOnStream('publish', publish, stream)
   }
 
-  #hearPlay({ args }: Command, stream: NetStream): Promise<void> {
+  #hearPlay({ args }: Command, stream: ServerStream): Promise<void> {
     const range = {
       start: milliseconds(args[2], -2000),
       duration: milliseconds(args[3], -1000),
@@ -181,7 +175,7 @@ export class ServerSession extends NetConnection {
     return this.#askOnStream('play', play, stream)
   }
 
-  async #askOnStream(event: 'publish' | 'play', request: Publish | Play, stream: NetStream): Promise<void> {
+  async #askOnStream(event: 'publish' | 'play', request: Publish | Play, stream: ServerStream): Promise<void> {
     this.#stopConnectTimer()
     await this.#ask(event, request)
     if (!request.isGranted) stream.finish(request)
@@ -228,7 +222,7 @@ export class ServerSession extends NetConnection {
         say: item => this.say(item),
         send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
         unsend: done => this.unsend(done),
-        evict: () => this.#evict(id)
+        letGo: () => this.#evict(id)
       })
     )
     this.#answer(asked, id)

@@ -7,7 +7,7 @@
 export type ConnectionState = 'new' | 'connecting' | 'connected'
 
 /** A message stream is idle until a publish or a play on it has been granted, and again when that is over. */
-export type StreamState = 'idle' | 'deciding' | 'publishing' | 'playing'
+export type StreamState = 'idle' | 'deciding' | 'publishing' | 'playing' | 'deleted'
 
 const ofConnection: Record<ConnectionState, (command: string) => boolean> = {
   new: command => command === 'connect',

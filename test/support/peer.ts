@@ -2,12 +2,17 @@ import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type AmfValue,
+  type ClientSession,
+  type ClientSessionOptions,
+  clientSession,
   command,
   commandMessage,
   isCommandType,
   isDataType,
   type Message,
+  type MessageWireOptions,
   messageWire,
+  type NetConnection,
   propertiesOf,
   readCommand,
   readData,
@@ -19,24 +24,22 @@ import {
 import { TestClock } from './clock.ts'
 import { word } from './media.ts'
 
-/** A peer that speaks by hand to a session of ours, and writes down what it hears, a line each. */
-export class Peer {
+/** One side of a connection, by hand, with a session of ours on the other; it writes down what it hears, a line each. */
+class ByHand<Session extends NetConnection> {
   readonly wire: Duplex
-  readonly session: ServerSession
+  readonly session: Session
   /** What ended the session's loop; undefined while it goes on. */
   ended: { error: Error | undefined } | undefined
   readonly #heard: string[] = []
 
-  constructor(given: ServerSessionOptions = {}, prepare: (session: ServerSession) => void = () => {}) {
-    const options = { clock: new TestClock(), ...given }
+  constructor(session: Session, role: 'server' | 'client', options: MessageWireOptions) {
+    this.session = session
     const [near, far] = duplexPair() as [Duplex, Duplex]
-    this.session = serverSession(options)
-    prepare(this.session)
-    const wire = messageWire(near, options)
-    pipeline([wire, this.session, wire], error => {
+    const wire = messageWire(near, { ...options, role: role === 'server' ? 'client' : 'server' })
+    pipeline([wire, session, wire], error => {
       this.ended = { error: error ?? undefined }
     })
-    this.wire = messageWire(far, { ...options, role: 'client' })
+    this.wire = messageWire(far, { ...options, role })
     this.wire.on('data', message => this.#heard.push(line(message)))
     this.wire.on('end', () => this.#heard.push('end'))
     this.wire.on('error', () => {})
@@ -63,11 +66,52 @@ export class Peer {
     for (let i = 0; i < 8; i++) await turnOfTheLoop()
     return this.#heard.splice(0)
   }
+}
+
+/** A client by hand, with a server's session on the other side. */
+export class Peer extends ByHand<ServerSession> {
+  constructor(given: ServerSessionOptions = {}, prepare: (session: ServerSession) => void = () => {}) {
+    const options = { clock: new TestClock(), ...given }
+    const session = serverSession(options)
+    prepare(session)
+    super(session, 'client', options)
+  }
 
   /** Connects, and creates message stream 1. */
   async begins(info: AmfValue = { app: 'live', tcUrl: 'rtmp://127.0.0.1/live' }): Promise<this> {
     await this.asks('connect', 1, [info])
     await this.asks('createStream', 2, [null])
+    return this
+  }
+}
+
+/** A server by hand, with a client's session on the other side. */
+export class ServerPeer extends ByHand<ClientSession> {
+  readonly clock: TestClock
+
+  constructor(given: ClientSessionOptions = {}) {
+    const clock = new TestClock()
+    const options = { clock, ...given }
+    super(clientSession(options), 'server', options)
+    this.clock = clock
+  }
+
+  /** Answers a command, and gives what is heard then. */
+  answers(transactionId: number, ...args: AmfValue[]): Promise<string[]> {
+    return this.asks('_result', transactionId, args)
+  }
+
+  /** Says a status on a message stream. */
+  says(code: string, messageStreamId = 1, level = 'status', description = ''): Promise<string[]> {
+    return this.asks('onStatus', 0, [null, { level, code, description }], messageStreamId)
+  }
+
+  /** Grants the connect. */
+  async begins(): Promise<this> {
+    const connected = this.session.connect({ app: 'live' })
+    await this.hears()
+    await this.answers(1, {}, { level: 'status', code: 'NetConnection.Connect.Success' })
+    await connected
     return this
   }
 }

@@ -1,0 +1,62 @@
+import { addAbortSignal, pipeline } from 'node:stream'
+import type { AmfObject, AmfValue } from './amf/amf-value.ts'
+import { type ClientSession, clientSession } from './session/client-session.ts'
+import { dial } from './transport/dial.ts'
+import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
+
+export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
+  /** Ends the attempt, and then the session, with an AbortError. */
+  signal?: AbortSignal
+  /** Milliseconds for the connection, and for each answer of the server: 10,000. */
+  timeoutMs?: number
+  /** What to add to the command object of `connect`, or to put in place of what is there. */
+  info?: AmfObject
+  /** What is to stand behind that object (errata 8.1.5). */
+  args?: readonly AmfValue[]
+}
+
+/** What OBS cuts its messages into: every platform has seen it. */
+const CHUNK_SIZE = 4096
+
+/** What servers of Adobe's kind want to know: an encoder's name, or they refuse to be published to, and what a player can decode. */
+const USUAL_INFO: AmfObject = {
+  type: 'nonprivate',
+  flashVer: 'FMLE/3.0 (compatible; rtmpipe)',
+  fpad: false,
+  capabilities: 15,
+  audioCodecs: 4071,
+  videoCodecs: 252,
+  videoFunction: 1,
+  objectEncoding: 0
+}
+
+/**
+ * Connects to an app of a server, `connect('rtmp://host/app')`: a session that publishes, plays and calls. The URL's path is the app;
+ * splitStreamUrl splits a URL that has a stream's name in it.
+ * @throws TypeError for a URL that is none, Refused when the server says no, RtmpError `ERR_RTMP_CONNECT_TIMEOUT`,
+ *   `ERR_RTMP_HANDSHAKE_TIMEOUT`, `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, and the errors of sockets.
+ */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
+  const where = readRtmpUrl(url)
+  const session = await openSession(where, options)
+  try {
+    const { info, args = [] } = options
+    await session.connect({ app: where.app, tcUrl: where.tcUrl, ...USUAL_INFO, ...info }, ...args)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+/** A session over a wire of its own, that has not connected yet. */
+async function openSession(where: RtmpUrl, { signal, ...options }: ConnectOptions): Promise<ClientSession> {
+  const socket = await dial(where, { ...options, ...(signal && { signal }) })
+  const wire = messageWire(socket, { chunkSize: CHUNK_SIZE, ...options, role: 'client' })
+  const session = clientSession(options)
+  if (signal !== undefined) addAbortSignal(signal, session)
+  // what ends it is told to whoever waits for an answer, publishes or plays
+  pipeline([wire, session, wire], () => {})
+  return session
+}

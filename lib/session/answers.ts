@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts'
+import { RtmpError } from '../errors.ts'
+
+interface Waiting<Answer> {
+  resolve(answer: Answer): void
+  reject(reason: Error): void
+}
+
+/** What was asked of the peer and is not answered yet: each by its key, and each with its time. */
+export class Answers<Key, Answer> {
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #waiting = new Map<Key, Waiting<Answer>>()
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** How many answers are still to come. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /**
+   * Waits for the answer to `asked`. Whoever waited by this key before has been asked anew.
+   * @throws RtmpError `ERR_RTMP_ANSWER_TIMEOUT`.
+   */
+  wait(key: Key, asked: string): Promise<Answer> {
+    this.refuse(key, new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, which was asked again`))
+    return new Promise((resolve, reject) => {
+      const stop = this.#clock.after(this.#timeoutMs, () => this.refuse(key, this.#late(asked)))
+      this.#waiting.set(key, {
+        resolve(answer) {
+          stop()
+          resolve(answer)
+        },
+        reject(reason) {
+          stop()
+          reject(reason)
+        }
+      })
+    })
+  }
+
+  /** The answer has come; whether somebody waited for it. */
+  settle(key: Key, answer: Answer): boolean {
+    const waiting = this.#take(key)
+    waiting?.resolve(answer)
+    return waiting !== undefined
+  }
+
+  refuse(key: Key, reason: Error): boolean {
+    const waiting = this.#take(key)
+    waiting?.reject(reason)
+    return waiting !== undefined
+  }
+
+  /** None will come any more. */
+  abandon(reason: Error): void {
+    for (const key of [...this.#waiting.keys()]) this.refuse(key, reason)
+  }
+
+  #take(key: Key): Waiting<Answer> | undefined {
+    const waiting = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    return waiting
+  }
+
+  #late(asked: string): RtmpError {
+    return new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, within ${this.#timeoutMs} ms`)
+  }
+}

@@ -1,0 +1,269 @@
+import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
+import { Refused, RtmpError } from '../errors.ts'
+import { type Command, command, result } from '../message/command.ts'
+import { isDataNamed, readData } from '../message/data.ts'
+import type { Message, MessageStreamId } from '../message/message.ts'
+import { Answers } from './answers.ts'
+import { ClientStream } from './client-stream.ts'
+import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
+import { Playing } from './playing.ts'
+import { Publishing } from './publishing.ts'
+import { type ConnectionState, isLegal } from './session-states.ts'
+
+export interface ClientSessionOptions extends NetConnectionOptions {
+  /** Milliseconds that the peer may take for an answer: 10,000. */
+  timeoutMs?: number
+}
+
+export interface PublishOptions {
+  /** What the server is to do with it: `'live'` (the default), or also keep it. */
+  kind?: 'live' | 'record' | 'append'
+}
+
+export interface PlayOptions {
+  /** Milliseconds to begin at; -1000 for live only, -2000 (the default) for live if there is, else a recording (RTMP 1.0, 7.2.2.1). */
+  start?: number
+  /** Milliseconds to play; below 0, the default, all. */
+  duration?: number
+  /** Whether what played before is to be forgotten: true. */
+  reset?: boolean
+  /** Milliseconds that the peer may send ahead of their time: 3000. */
+  bufferMs?: number
+}
+
+const TIMEOUT_MS = 10_000
+/** By which a server says that what it plays is over. */
+const ENDS: readonly string[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
+const LIVE_ONLY = -1000
+
+/**
+ * The client's side of a session: `pipeline(wire, clientSession(), wire)`, and then `connect`. What it asks for, it waits for where
+ * servers answer, `timeoutMs` at most, and never where some do not (releaseStream, FCPublish). A peer's no is a Refused with the
+ * status it gave.
+ *
+ * Events: `'status'` (information object), what the peer says of the connection; `'command'` (Command), what it asks of us.
+ */
+export class ClientSession extends NetConnection {
+  readonly #timeoutMs: number
+  readonly #answers: Answers<number, readonly AmfValue[]>
+  readonly #streams = new Map<MessageStreamId, ClientStream>()
+  #state: ConnectionState = 'new'
+  #transaction = 0
+
+  /** @throws RangeError for a time that is not above 0. */
+  constructor({ timeoutMs = TIMEOUT_MS, ...options }: ClientSessionOptions = {}) {
+    super(options)
+    if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
+    this.#timeoutMs = timeoutMs
+    this.#answers = new Answers(this.clock, timeoutMs)
+  }
+
+  /**
+   * Connects to an app (RTMP 1.0, 7.2.1.1), by a command object and what is to stand behind it; the information object of the answer.
+   * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is connected already.
+   */
+  async connect(info: AmfObject, ...args: readonly AmfValue[]): Promise<AmfObject> {
+    const answer = this.#ask('connect', [info, ...args])
+    this.#state = 'connecting'
+    const [, information] = await answer
+    this.#state = 'connected'
+    return propertiesOf(information) ?? {}
+  }
+
+  /**
+   * Calls a procedure of the peer (RTMP 1.0, 7.2.1.2); what it answers.
+   * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is not connected.
+   */
+  async call(name: string, ...args: readonly AmfValue[]): Promise<AmfValue> {
+    const [, answer] = await this.#ask(name, [null, ...args])
+    return answer
+  }
+
+  /** Creates a message stream (RTMP 1.0, 7.2.1.3), for whoever sends commands of his own; publish and play make theirs. @throws as call. */
+  async createStream(): Promise<MessageStreamId> {
+    const id = await this.call('createStream')
+    if (typeof id === 'number') return id
+    throw new Refused('NetConnection.Call.Failed', `createStream was answered with ${typeof id}`)
+  }
+
+  /**
+   * Publishes by a name, which may have a query behind it: a Writable of Messages.
+   * @throws Refused, such as `NetStream.Publish.BadName`; otherwise as call.
+   */
+  async publish(name: string, { kind = 'live' }: PublishOptions = {}): Promise<Publishing> {
+    this.#tell('releaseStream', name)
+    this.#tell('FCPublish', name)
+    const stream = await this.#newStream()
+    const publishing = new Publishing(stream, () => this.#unpublish(stream, name))
+    return this.#granted(stream, publishing, () => {
+      const answer = stream.ask('publish', name, kind)
+      stream.begin('publishing', publishing)
+      return answer
+    })
+  }
+
+  /**
+   * Plays what has this name: a Readable of Messages.
+   * @throws Refused, such as `NetStream.Play.StreamNotFound`; otherwise as call.
+   */
+  async play(name: string, { start = -2000, duration, reset, bufferMs = 3000 }: PlayOptions = {}): Promise<Playing> {
+    if (start === LIVE_ONLY) this.#tell('FCSubscribe', name)
+    const stream = await this.#newStream()
+    const playing = new Playing(stream)
+    const range = reset === undefined ? (duration === undefined ? [] : [duration]) : [duration ?? -1000, reset]
+    return this.#granted(stream, playing, () => {
+      const answer = stream.ask('play', name, start, ...range)
+      stream.begin('playing', playing)
+      stream.setBufferLength(bufferMs)
+      return answer
+    })
+  }
+
+  /** Ends what is published and played, and the connection behind it; settles when that is done. */
+  override close(): Promise<void> {
+    const closed = new Promise<void>(resolve => {
+      if (this.closed) resolve()
+      else this.once('close', resolve)
+    })
+    super.close()
+    return closed
+  }
+
+  /** `await using session = await connect(...)`; not written as a method, for readable-stream's declarations have it as `never`. */
+  static {
+    Object.defineProperty(ClientSession.prototype, Symbol.asyncDispose, {
+      value(this: ClientSession) {
+        return this.close()
+      }
+    })
+  }
+
+  protected override command(heard: Command): void {
+    const { name, transactionId, args } = heard
+    if (name === '_result') this.#answers.settle(transactionId, args)
+    else if (name === '_error') this.#answers.refuse(transactionId, refusal(args))
+    else if (name === 'onStatus') this.#hearStatus(heard)
+    // servers of Adobe's kind measure the line by it
+    else if (name === '_onbwcheck') this.say(result(heard, null, 0))
+    else if (!this.emit('command', heard)) this.unknown(heard)
+  }
+
+  protected override media(message: Message): void | Promise<void> {
+    const stream = this.#streams.get(message.messageStreamId)
+    if (stream === undefined) return
+    if (isDataNamed(message, 'onPlayStatus')) this.#hearPlayStatus(message, stream)
+    else {
+      stream.begun()
+      return stream.play?.deliver(message)
+    }
+  }
+
+  protected override userControl(): void {}
+
+  protected override over(reason?: Error): void {
+    const abandoned = reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here')
+    this.#answers.abandon(abandoned)
+    for (const stream of this.#streams.values()) {
+      stream.refuse(abandoned)
+      this.#drop(stream, reason)
+    }
+  }
+
+  #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
+    const transactionId = this.#say(name, args)
+    return this.#answers.wait(transactionId, name)
+  }
+
+  /** Sends a command whose answer nobody waits for: servers of one make give none. */
+  #tell(name: string, ...args: readonly AmfValue[]): void {
+    this.#say(name, [null, ...args])
+  }
+
+  #say(name: string, args: readonly AmfValue[]): number {
+    if (this.isOver) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the connection is over')
+    if (!isLegal(name, this.#state)) throw new TypeError(`${name}, where the connection is ${this.#state}`)
+    const transactionId = ++this.#transaction
+    this.say(command(name, transactionId, args))
+    return transactionId
+  }
+
+  async #newStream(): Promise<ClientStream> {
+    const id = await this.createStream()
+    const stream = new ClientStream(
+      id,
+      {
+        say: item => this.say(item),
+        send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
+        unsend: done => this.unsend(done),
+        letGo: () => this.#drop(stream)
+      },
+      { clock: this.clock, timeoutMs: this.#timeoutMs, next: () => ++this.#transaction }
+    )
+    this.#streams.set(id, stream)
+    return stream
+  }
+
+  /** What was asked for, once the peer has granted it; its message stream is not left behind if it does not. */
+  async #granted<Asked>(stream: ClientStream, asked: Asked, ask: () => Promise<unknown>): Promise<Asked> {
+    try {
+      await ask()
+      return asked
+    } catch (error) {
+      this.#drop(stream)
+      throw error
+    }
+  }
+
+  #unpublish(stream: ClientStream, name: string): void {
+    if (!this.#streams.has(stream.id)) return
+    this.#tell('FCUnpublish', name)
+    this.#drop(stream)
+  }
+
+  #drop(stream: ClientStream, reason?: Error): void {
+    if (!this.#streams.delete(stream.id)) return
+    if (!this.isOver) this.#tell('deleteStream', stream.id)
+    stream.end(reason)
+    stream.state = 'deleted'
+  }
+
+  #hearStatus({ args, messageStreamId }: Command): void {
+    const information = propertiesOf(args[1]) ?? {}
+    const stream = this.#streams.get(messageStreamId)
+    if (stream === undefined) this.#hearOwnStatus(information, args)
+    else this.#hearStreamStatus(information, args, stream)
+  }
+
+  #hearOwnStatus(information: AmfObject, args: readonly AmfValue[]): void {
+    this.emit('status', information)
+    if (information.level === 'error') this.destroy(refusal(args))
+  }
+
+  #hearStreamStatus(information: AmfObject, args: readonly AmfValue[], stream: ClientStream): void {
+    const at = stream.publish ?? stream.play
+    if (information.level === 'error') {
+      const reason = refusal(args)
+      if (!stream.refuse(reason)) this.#drop(stream, reason)
+      return
+    }
+    const code = textOf(information.code)
+    stream.hear(code, information)
+    at?.emit('status', information)
+    if (ENDS.includes(code)) this.#drop(stream)
+  }
+
+  #hearPlayStatus(message: Message, stream: ClientStream): void {
+    const information = propertiesOf(readData(message, { limits: this.limits })[1])
+    if (ENDS.includes(textOf(information?.code))) this.#drop(stream)
+  }
+}
+
+const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
+
+/** What an `_error` or an onStatus of level error says: servers put its information first or second. */
+function refusal(args: readonly AmfValue[]): Refused {
+  const { code, description } = propertiesOf(args[1]) ?? propertiesOf(args[0]) ?? {}
+  return new Refused(textOf(code) || 'NetConnection.Call.Failed', textOf(description))
+}
+
+export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

@@ -1,0 +1,72 @@
+import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
+import type { Clock } from '../clock.ts'
+import { command } from '../message/command.ts'
+import { userControlMessage } from '../message/user-control-event.ts'
+import { Answers } from './answers.ts'
+import { NetStream, type StreamConnection } from './net-stream.ts'
+import type { Playing } from './playing.ts'
+import type { Publishing } from './publishing.ts'
+import { isLegalOnStream } from './session-states.ts'
+
+/** What is asked on a message stream is answered by an onStatus there (RTMP 1.0, 7.2.2). */
+type Asked = 'publish' | 'play' | 'pause' | 'seek'
+
+const answeredBy: Readonly<Record<string, Asked>> = {
+  'NetStream.Publish.Start': 'publish',
+  'NetStream.Play.Start': 'play',
+  'NetStream.Pause.Notify': 'pause',
+  'NetStream.Unpause.Notify': 'pause',
+  'NetStream.Seek.Notify': 'seek'
+}
+
+/** A message stream as a client has it: what it asks there, and what the peer says to that. */
+export class ClientStream extends NetStream<Publishing, Playing> {
+  readonly #answers: Answers<Asked, AmfObject>
+  readonly #transaction: () => number
+
+  constructor(
+    id: number,
+    connection: StreamConnection,
+    waits: { clock: Clock; timeoutMs: number; next: () => number }
+  ) {
+    super(id, connection)
+    this.#answers = new Answers(waits.clock, waits.timeoutMs)
+    this.#transaction = waits.next
+  }
+
+  /** Sends a command that is not answered. @throws TypeError where it has no place, by the table that servers ask too. */
+  tell(name: string, ...args: readonly AmfValue[]): void {
+    if (!isLegalOnStream(name, this.state)) throw new TypeError(`${name}, where the message stream is ${this.state}`)
+    const transactionId = name === 'publish' || name === 'play' ? this.#transaction() : 0
+    this.say(command(name, transactionId, [null, ...args], { messageStreamId: this.id }))
+  }
+
+  /** Sends a command, and waits for the status that answers it: its information object. */
+  async ask(name: Asked, ...args: readonly AmfValue[]): Promise<AmfObject> {
+    this.tell(name, ...args)
+    return this.#answers.wait(name, name)
+  }
+
+  /** Tells how many milliseconds are buffered here (RTMP 1.0, 7.1.7). */
+  setBufferLength(milliseconds: number): void {
+    this.say(userControlMessage({ kind: 'SetBufferLength', messageStreamId: this.id, milliseconds }))
+  }
+
+  /** The peer has sent media: so it plays, whatever it has said. */
+  begun(): void {
+    if (this.#answers.size > 0) this.#answers.settle('play', {})
+  }
+
+  /** The peer says something of this stream; whether somebody waited for it. */
+  hear(code: string, information: AmfObject): boolean {
+    const asked = answeredBy[code]
+    return asked !== undefined && this.#answers.settle(asked, information)
+  }
+
+  /** The peer refuses what was asked last; whether anything was. */
+  refuse(reason: Error): boolean {
+    const wasAsked = this.#answers.size > 0
+    this.#answers.abandon(reason)
+    return wasAsked
+  }
+}

@@ -1,0 +1,74 @@
+import { Readable } from 'readable-stream'
+import { readAggregate } from '../message/aggregate.ts'
+import { type Message, MessageTypeId } from '../message/message.ts'
+
+/** What comes in on a message stream: a Readable of audio, video and data. Full, it holds the peer back. */
+export class Incoming extends Readable {
+  readonly #letGo: () => void
+  #room: (() => void) | undefined
+  #over = false
+  #failure: Error | undefined
+
+  /** `letGo` is called when the application destroys it before its end. */
+  constructor(letGo: () => void) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#letGo = letGo
+  }
+
+  /** Takes a message, or what an Aggregate holds; a promise, while there is no room for more. */
+  deliver(message: Message): Promise<void> | undefined {
+    if (message.type !== MessageTypeId.Aggregate) return this.#take(message)
+    let room: Promise<void> | undefined
+    for (const part of readAggregate(message)) room = this.#take(part)
+    return room
+  }
+
+  /** It is over: what came so far is still there to be read. */
+  end(): void {
+    if (!this.#finish()) return
+    this.push(null)
+  }
+
+  /** It has failed: what came so far is still there to be read, and then comes the error. */
+  fail(error: Error): void {
+    if (!this.#finish()) return
+    this.#failure = error
+    if (this.readableLength === 0) this.destroy(error)
+  }
+
+  override read(size?: number): ReturnType<Readable['read']> {
+    const item = super.read(size)
+    if (this.#failure !== undefined && this.readableLength === 0) setImmediate(() => this.destroy(this.#failure))
+    return item
+  }
+
+  override _read(): void {
+    this.#makeRoom()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (this.#finish()) this.#letGo()
+    done(error)
+  }
+
+  #take(message: Message): Promise<void> | undefined {
+    if (this.#over || this.push(message)) return undefined
+    return new Promise(resolve => {
+      this.#room = resolve
+    })
+  }
+
+  /** Whether it was not over yet. */
+  #finish(): boolean {
+    this.#makeRoom()
+    const wasOver = this.#over
+    this.#over = true
+    return !wasOver
+  }
+
+  #makeRoom(): void {
+    const room = this.#room
+    this.#room = undefined
+    room?.()
+  }
+}

@@ -1,0 +1,74 @@
+import { Writable } from 'readable-stream'
+import type { MessageBatch } from '../media/message-batch.ts'
+import type { Message } from '../message/message.ts'
+
+/** Where it goes: media waits there for room, and then `done` is called. */
+export interface MediaSink {
+  send(item: Message | MessageBatch, done: () => void): void
+  /** Takes back what waits for this `done`. */
+  unsend(done: () => void): void
+}
+
+/** What goes out on a message stream: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. */
+export abstract class Outgoing extends Writable {
+  readonly #sink: MediaSink
+  /** What waits to be let through. */
+  #held: (() => void) | undefined
+  #sent: (() => void) | undefined
+
+  constructor(sink: MediaSink) {
+    super({ objectMode: true, highWaterMark: 4 })
+    this.#sink = sink
+  }
+
+  /** Whether it lets through what is written; when that changes, `release` is to be called. */
+  protected abstract get isOpen(): boolean
+
+  /** What the peer is sent of an item; undefined for nothing. */
+  protected abstract wanted(item: Message | MessageBatch): Message | MessageBatch | undefined
+
+  /** All has been sent: a moment for last words. */
+  protected abstract bye(): void
+
+  protected release(): void {
+    if (!this.isOpen) return
+    const go = this.#held
+    this.#held = undefined
+    go?.()
+  }
+
+  override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#whenOpen(() => this.#send(item, done))
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#whenOpen(() => {
+      this.bye()
+      done()
+    })
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#held = undefined
+    if (this.#sent !== undefined) this.#sink.unsend(this.#sent)
+    done(error)
+  }
+
+  #whenOpen(go: () => void): void {
+    this.#held = go
+    this.release()
+  }
+
+  #send(item: Message | MessageBatch, done: (error?: Error | null) => void): void {
+    const wanted = this.wanted(item)
+    if (wanted === undefined) {
+      done()
+      return
+    }
+    this.#sent = () => {
+      this.#sent = undefined
+      done()
+    }
+    this.#sink.send(wanted, this.#sent)
+  }
+}

@@ -1,0 +1,48 @@
+import { isMetadata } from '../media/media-state.ts'
+import { MessageBatch } from '../media/message-batch.ts'
+import { wrapped } from '../message/data.ts'
+import type { Message } from '../message/message.ts'
+import type { Engaged, NetStream } from './net-stream.ts'
+import { Outgoing } from './outgoing.ts'
+
+/**
+ * What a client publishes: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. It waits while the
+ * peer takes no more. Its end is told to the peer; when the peer ends it, it is destroyed with a Refused that says why.
+ * `'status'` (information object) gives what the peer says meanwhile.
+ */
+export class Publishing extends Outgoing implements Engaged {
+  readonly #bye: () => void
+  readonly #letGo: () => void
+
+  constructor(stream: NetStream<Publishing, Engaged>, bye: () => void) {
+    super(stream)
+    this.#bye = bye
+    this.#letGo = () => stream.letGo(this)
+  }
+
+  /** The publishing is over, on the peer's side or with the connection. */
+  over(reason?: Error): void {
+    this.destroy(reason)
+  }
+
+  protected override get isOpen(): boolean {
+    return true
+  }
+
+  /** Servers keep metadata that comes wrapped, and give it to whoever joins later. */
+  protected override wanted(item: Message | MessageBatch): Message | MessageBatch {
+    if (!(item instanceof MessageBatch)) return isMetadata(item) ? wrapped(item) : item
+    return item.messages.some(isMetadata)
+      ? new MessageBatch(item.messages.map(each => (isMetadata(each) ? wrapped(each) : each)))
+      : item
+  }
+
+  protected override bye(): void {
+    this.#bye()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#letGo()
+    super._destroy(error, done)
+  }
+}

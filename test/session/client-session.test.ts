@@ -1,0 +1,308 @@
+import { once } from 'node:events'
+import { finished } from 'node:stream'
+import { type AmfObject, type Message, MessageBatch, Refused, setChunkSize, userControlMessage } from 'rtmpipe'
+import t from 'tap'
+import { collect } from '../support/collect.ts'
+import { audio, metadata, video, word } from '../support/media.ts'
+import { ServerPeer } from '../support/peer.ts'
+
+/** What a promise is rejected with, so far; and no unhandled rejection if nobody asks. */
+function outcome(promise: Promise<unknown>): { error: (Error & { code?: string }) | undefined; isDone: boolean } {
+  const state: ReturnType<typeof outcome> = { error: undefined, isDone: false }
+  promise.then(
+    () => {
+      state.isDone = true
+    },
+    error => {
+      state.error = error
+      state.isDone = true
+    }
+  )
+  return state
+}
+
+t.test('connect, and publish as encoders do: no wait for what some servers never answer', async t => {
+  const peer = new ServerPeer()
+  const connected = peer.session.connect({ app: 'live', tcUrl: 'rtmp://host/live' }, 'token')
+  t.same(await peer.hears(), ['connect 1 {} token'])
+  await peer.answers(1, { fmsVer: 'x' }, { code: 'NetConnection.Connect.Success', secret: 7 })
+  t.match(await connected, { secret: 7 })
+  const published = peer.session.publish('film?key=1', { kind: 'record' })
+  t.same(await peer.hears(), ['releaseStream 2 null film?key=1', 'FCPublish 3 null film?key=1', 'createStream 4 null'])
+  t.same(await peer.answers(4, null, 7), ['#7 publish 5 null film?key=1 record'])
+  t.same(await peer.asks('_result', 5, [null]), [], 'an answer to publish itself is not what counts')
+  const state = outcome(published)
+  await peer.hears()
+  t.notOk(state.isDone)
+  await peer.says('NetStream.Publish.Start', 7)
+  const publishing = await published
+  publishing.write(metadata())
+  publishing.write(new MessageBatch([video.keyframe(0), audio.frame(5)]))
+  publishing.write(new MessageBatch([metadata(7), video.frame(40)]))
+  publishing.end(audio.frame(45))
+  t.same(await peer.hears(), [
+    ...['#7 @setDataFrame onMetaData {}', '#7 v key@0', '#7 a@5'],
+    ...['#7 @setDataFrame onMetaData {}', '#7 v@40', '#7 a@45'],
+    ...['FCUnpublish 6 null film?key=1', 'deleteStream 7 null 7']
+  ])
+  t.notOk(publishing.errored)
+  const closed = peer.session.close()
+  t.same(await peer.hears(), ['end'])
+  peer.wire.end()
+  await closed
+})
+
+/** What is said of a play that has been granted. */
+async function playing(peer: ServerPeer, ...more: [object?]) {
+  const played = peer.session.play('film', ...(more as []))
+  await peer.hears()
+  const asked = await peer.answers(2, null, 1)
+  await peer.sends(userControlMessage({ kind: 'StreamBegin', messageStreamId: 1 }))
+  await peer.says('NetStream.Play.Reset')
+  await peer.says('NetStream.Play.Start')
+  return { playing: await played, asked }
+}
+
+t.test('play, to its end', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film, asked } = await playing(peer)
+  t.same(asked, ['#1 play 3 null film -2000', 'SetBufferLength 1 3000'])
+  const messages = collect<Message>(film)
+  const statuses: unknown[] = []
+  film.on('status', ({ code }: AmfObject) => statuses.push(code))
+  await peer.sends(
+    ...[metadata(), video.header(), video.keyframe(0), audio.frame(5)].map(each => ({ ...each, messageStreamId: 1 })),
+    { ...audio.frame(6), messageStreamId: 9 }
+  )
+  t.same(await peer.says('NetStream.Play.UnpublishNotify'), ['deleteStream 4 null 1'])
+  t.same((await messages).map(word), ['meta@0', 'v header@0', 'v key@0', 'a@5'])
+  t.same(statuses, ['NetStream.Play.UnpublishNotify'])
+  t.equal(peer.ended, undefined, 'the session goes on')
+})
+
+t.test('a play may be asked for by start, duration and reset, in milliseconds', async t => {
+  const asked = async (options: object) => (await playing(await new ServerPeer().begins(), options)).asked[0]
+  t.equal(await asked({ start: 5000 }), '#1 play 3 null film 5000')
+  t.equal(await asked({ start: 0, duration: 2000 }), '#1 play 3 null film 0 2000')
+  t.equal(await asked({ reset: false }), '#1 play 3 null film -2000 -1000 false')
+  const peer = await new ServerPeer().begins()
+  void peer.session.play('film', { start: -1000 }).catch(() => {})
+  t.same(await peer.hears(), ['FCSubscribe 2 null film', 'createStream 3 null'], 'as rtmpdump does for live only')
+})
+
+t.test('each of the three words ends a play, and StreamEof alone does not: it comes at each seek', async t => {
+  for (const code of ['NetStream.Play.Stop', 'NetStream.Play.UnpublishNotify', 'onPlayStatus']) {
+    const peer = await new ServerPeer().begins()
+    const { playing: film } = await playing(peer)
+    const messages = collect<Message>(film)
+    await peer.sends(userControlMessage({ kind: 'StreamEof', messageStreamId: 1 }), {
+      ...video.keyframe(0),
+      messageStreamId: 1
+    })
+    t.notOk(film.readableEnded, 'not at StreamEof')
+    if (code.startsWith('Net')) await peer.says(code)
+    else await peer.sends(playStatus('NetStream.Play.Complete'))
+    t.same((await messages).map(word), ['v key@0'], code)
+  }
+})
+
+const playStatus = (code: string): Message => ({
+  type: 18,
+  messageStreamId: 1,
+  chunkStreamId: 5,
+  timestamp: 0,
+  payload: Buffer.concat([
+    Buffer.from('02000c6f6e506c6179537461747573030004636f646502', 'hex'),
+    Buffer.of(0, code.length),
+    Buffer.from(code),
+    Buffer.from('000009', 'hex')
+  ])
+})
+
+t.test('a server that sends media and says no Play.Start plays', async t => {
+  const peer = await new ServerPeer().begins()
+  const played = peer.session.play('film')
+  await peer.hears()
+  await peer.answers(2, null, 1)
+  await peer.sends({ ...video.keyframe(0), messageStreamId: 1 })
+  const film = await played
+  t.equal(word(film.read() as Message), 'v key@0', 'and the first message is there')
+})
+
+t.test('what a player asks for while it plays', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const paused = film.setPaused(true, 1500)
+  t.same(await peer.hears(), ['#1 pause 0 null true 1500'])
+  await peer.says('NetStream.Pause.Notify')
+  await paused
+  const resumed = film.setPaused(false, 1500)
+  t.same(await peer.hears(), ['#1 pause 0 null false 1500'])
+  await peer.says('NetStream.Unpause.Notify')
+  await resumed
+  const sought = film.seek(60_000)
+  t.same(await peer.hears(), ['#1 seek 0 null 60000'])
+  await peer.says('NetStream.Seek.Notify')
+  await sought
+  const beyond = outcome(film.seek(1e9))
+  await peer.hears()
+  await peer.says('NetStream.Seek.Failed', 1, 'error', 'no')
+  t.match(beyond.error, { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Seek.Failed' })
+  t.notOk(film.destroyed, 'and it goes on')
+  film.receiveAudio(false)
+  film.receiveVideo(true)
+  film.setBufferLength(9000)
+  t.same(await peer.hears(), ['#1 receiveAudio 0 null false', '#1 receiveVideo 0 null true', 'SetBufferLength 1 9000'])
+  await peer.says('NetStream.Play.Stop')
+  await t.rejects(film.seek(0), TypeError, 'it is over')
+  t.throws(() => film.receiveAudio(true), TypeError)
+})
+
+t.test('a play that is destroyed is deleted at the peer', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  film.destroy()
+  t.same(await peer.hears(), ['deleteStream 4 null 1'])
+  await peer.sends({ ...video.keyframe(0), messageStreamId: 1 })
+  t.equal(peer.ended, undefined, 'what is on its way yet is passed over')
+})
+
+t.test('refusals carry the status and the words of the peer', async t => {
+  const peer = new ServerPeer()
+  const connected = outcome(peer.session.connect({ app: 'live' }))
+  await peer.hears()
+  await peer.asks('_error', 1, [null, { code: 'NetConnection.Connect.Rejected', description: 'no such app' }])
+  t.ok(connected.error instanceof Refused)
+  t.match(connected.error, { status: 'NetConnection.Connect.Rejected', description: 'no such app' })
+
+  const other = await new ServerPeer().begins()
+  const published = outcome(other.session.publish('film'))
+  await other.hears()
+  await other.answers(4, null, 1)
+  t.same(await other.says('NetStream.Publish.BadName', 1, 'error', 'taken'), ['deleteStream 6 null 1'])
+  t.match(published.error, { status: 'NetStream.Publish.BadName', description: 'taken' })
+  const played = outcome(other.session.play('film'))
+  await other.hears()
+  await other.answers(7, null, 2)
+  await other.says('NetStream.Play.StreamNotFound', 2, 'error')
+  t.match(played.error, { status: 'NetStream.Play.StreamNotFound' })
+  const called = outcome(other.session.call('add', 1, 2))
+  t.same(await other.hears(), ['deleteStream 9 null 2', 'add 10 null 1 2'].slice(1))
+  await other.asks('_error', 10, [{ code: 'NetConnection.Call.BadVersion' }])
+  t.match(called.error, { status: 'NetConnection.Call.BadVersion' }, 'information in the first place')
+  const answered = other.session.call('add', 1, 2)
+  await other.hears()
+  await other.answers(11, null, 3)
+  t.equal(await answered, 3)
+})
+
+t.test('a peer that answers nothing: each time a typed one', async t => {
+  const peer = new ServerPeer({ timeoutMs: 500 })
+  const connected = outcome(peer.session.connect({ app: 'live' }))
+  peer.clock.pass(499)
+  await peer.hears()
+  t.notOk(connected.isDone)
+  peer.clock.pass(1)
+  await peer.hears()
+  t.equal(connected.error?.code, 'ERR_RTMP_ANSWER_TIMEOUT')
+  t.match(connected.error?.message, /connect, within 500 ms/)
+
+  const other = await new ServerPeer({ timeoutMs: 500 }).begins()
+  const published = outcome(other.session.publish('film'))
+  await other.hears()
+  other.clock.pass(500)
+  await other.hears()
+  t.equal(published.error?.code, 'ERR_RTMP_ANSWER_TIMEOUT', 'createStream')
+  const played = outcome(other.session.play('film'))
+  await other.hears()
+  await other.answers(5, null, 1)
+  other.clock.pass(500)
+  t.same(await other.hears(), ['deleteStream 7 null 1'])
+  t.equal(played.error?.code, 'ERR_RTMP_ANSWER_TIMEOUT', 'play')
+  t.equal(other.ended, undefined)
+  t.equal(other.clock.timers, 0, 'and no timer is left')
+})
+
+t.test('a publish that the peer ends fails with what it said', async t => {
+  const peer = await new ServerPeer().begins()
+  const published = peer.session.publish('film')
+  await peer.hears()
+  await peer.answers(4, null, 1)
+  await peer.says('NetStream.Publish.Start')
+  const publishing = await published
+  const failed = once(publishing, 'error')
+  t.same(await peer.says('NetStream.Publish.Denied', 1, 'error', 'your time is over'), ['deleteStream 6 null 1'])
+  const [error] = await failed
+  t.match(error, { status: 'NetStream.Publish.Denied', description: 'your time is over' })
+})
+
+t.test('a peer that leaves: what waits fails, and what was played is read to the last, then fails', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const called = outcome(peer.session.call('add'))
+  for (const at of [0, 40, 80]) await peer.sends({ ...video.keyframe(at), messageStreamId: 1 })
+  peer.wire.end()
+  await peer.hears()
+  t.equal(called.error?.code, 'ERR_RTMP_PREMATURE_CLOSE')
+  const read: string[] = []
+  film.on('data', message => read.push(word(message)))
+  await new Promise<void>(resolve =>
+    finished(film, error => {
+      t.equal((error as { code?: string }).code, 'ERR_RTMP_PREMATURE_CLOSE')
+      resolve()
+    })
+  )
+  t.same(read, ['v key@0', 'v key@40', 'v key@80'])
+})
+
+t.test('a session that is closed here ends what it plays, and lets go of what it publishes', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const messages = collect(film)
+  const closed = peer.session.close()
+  t.same(await peer.hears(), ['deleteStream 4 null 1', 'end'])
+  t.same(await messages, [], 'a clean end')
+  peer.wire.end()
+  await closed
+  await t.rejects(peer.session.call('x'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+})
+
+t.test('what is slow to be read holds the peer back', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const frames = Array.from({ length: 200 }, (_, i) => ({ ...video.keyframe(i, 2000), messageStreamId: 1 }))
+  for (const frame of frames) peer.wire.write(frame)
+  await peer.hears()
+  t.ok(film.readableLength <= 17, `${film.readableLength} wait here`)
+  t.ok(peer.wire.writableLength > 50, 'and the rest at the peer')
+  const messages = collect<Message>(film)
+  await peer.hears()
+  await peer.says('NetStream.Play.Stop')
+  t.equal((await messages).length, 200)
+})
+
+t.test('what a server says of its own accord', async t => {
+  const peer = await new ServerPeer().begins()
+  t.same(await peer.asks('onBWDone', 0, [null, 8192]), [])
+  t.same(await peer.asks('_onbwcheck', 7, [null, 'x']), ['_result 7 null 0'], 'as Adobe servers measure the line')
+  t.same(await peer.asks('whatIsThis', 8, [null]), ['_error 8 null NetConnection.Call.Failed'])
+  const heard = once(peer.session, 'command')
+  t.same(await peer.asks('setName', 9, [null, 'x']), [], 'whoever listens answers')
+  t.match(await heard, [{ name: 'setName', transactionId: 9, args: [null, 'x'] }])
+  await peer.sends(setChunkSize(200))
+  const status = once(peer.session, 'status')
+  await peer.says('NetConnection.Connect.ReconnectRequest', 0)
+  t.match(await status, [{ code: 'NetConnection.Connect.ReconnectRequest' }])
+  await peer.says('NetConnection.Connect.Closed', 0, 'error', 'bye')
+  t.match(peer.ended?.error, { status: 'NetConnection.Connect.Closed', description: 'bye' })
+})
+
+t.test('what a caller does in the wrong order is a TypeError at once', async t => {
+  const peer = new ServerPeer()
+  await t.rejects(peer.session.publish('film'), TypeError)
+  await t.rejects(peer.session.call('x'), TypeError)
+  t.same(await peer.hears(), [], 'and nothing is sent')
+  await peer.begins()
+  await t.rejects(peer.session.connect({}), TypeError)
+  t.throws(() => new ServerPeer({ timeoutMs: 0 }), RangeError)
+})
