@@ -8,7 +8,7 @@ import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
   /** Ends the attempt, and then the session, with an AbortError. */
   signal?: AbortSignal
-  /** Milliseconds for the connection, and for each answer of the server: 10,000. */
+  /** Milliseconds that connecting may take in all, and each answer of the server after that: 10,000. */
   timeoutMs?: number
   /** What to add to the command object of `connect`, or to put in place of what is there. */
   info?: AmfObject
@@ -16,6 +16,7 @@ export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'annou
   args?: readonly AmfValue[]
 }
 
+const TIMEOUT_MS = 10_000
 /** What OBS cuts its messages into: every platform has seen it. */
 const CHUNK_SIZE = 4096
 
@@ -34,12 +35,12 @@ const USUAL_INFO: AmfObject = {
 /**
  * Connects to an app of a server, `connect('rtmp://host/app')`: a session that publishes, plays and calls. The URL's path is the app;
  * splitStreamUrl splits a URL that has a stream's name in it.
- * @throws TypeError for a URL that is none, Refused when the server says no, RtmpError `ERR_RTMP_CONNECT_TIMEOUT`,
- *   `ERR_RTMP_HANDSHAKE_TIMEOUT`, `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, and the errors of sockets.
+ * @throws TypeError for a URL that is none, Refused when the server says no, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or
+ *   `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, an AbortError, and the errors of sockets.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
   const where = readRtmpUrl(url)
-  const session = await openSession(where, options)
+  const session = open(where, options)
   try {
     const { info, args = [] } = options
     await session.connect({ app: where.app, tcUrl: where.tcUrl, ...USUAL_INFO, ...info }, ...args)
@@ -51,10 +52,11 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
 }
 
 /** A session over a wire of its own, that has not connected yet. */
-async function openSession(where: RtmpUrl, { signal, ...options }: ConnectOptions): Promise<ClientSession> {
-  const socket = await dial(where, { ...options, ...(signal && { signal }) })
-  const wire = messageWire(socket, { chunkSize: CHUNK_SIZE, ...options, role: 'client' })
-  const session = clientSession(options)
+function open(where: RtmpUrl, { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions): ClientSession {
+  const socket = dial(where, signal === undefined ? {} : { signal })
+  const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
+  const wire = messageWire(socket, { chunkSize: CHUNK_SIZE, ...bounds, role: 'client' })
+  const session = clientSession({ ...bounds, timeoutMs })
   if (signal !== undefined) addAbortSignal(signal, session)
   // what ends it is told to whoever waits for an answer, publishes or plays
   pipeline([wire, session, wire], () => {})

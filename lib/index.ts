@@ -52,7 +52,6 @@ export {
   windowAcknowledgementSize
 } from './chunk/protocol-control.ts'
 export { WindowAcknowledger, type WindowAcknowledgerOptions, windowAcknowledger } from './chunk/window-acknowledger.ts'
-// front doors
 export { type ConnectOptions, connect } from './client.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
@@ -107,6 +106,7 @@ export {
   result,
   type TransactionId
 } from './message/command.ts'
+export { CommandRewriter, type CommandRewrites, commandRewriter } from './message/command-rewriter.ts'
 export { dataMessage, isDataType, readData, unwrapped } from './message/data.ts'
 export {
   type ChunkStreamId,
@@ -121,6 +121,8 @@ export {
   UserControlEventType,
   userControlMessage
 } from './message/user-control-event.ts'
+// front doors
+export { type ProxyOptions, proxy } from './proxy.ts'
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions

@@ -7,7 +7,7 @@ import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 export interface StreamPath {
   readonly app: string
   readonly name: string
-  /** `app/name`, or whichever of them there is; no slash is doubled. */
+  /** `app/name`, or whichever of them there is; no slash is doubled, and `_definst_`, an app's default instance, is left out. */
   readonly path: string
   /** What stood behind a `?` in the app, the tcUrl or the name; of a key that was said twice, the name's. */
   readonly query: URLSearchParams
@@ -18,7 +18,7 @@ export function streamPath(connect: { app: string; query: URLSearchParams }, nam
   const named = split(name)
   const query = new URLSearchParams(connect.query)
   for (const [key, value] of named.query) query.set(key, value)
-  const path = [connect.app, trimmed(named.bare)].filter(Boolean).join('/')
+  const path = [connect.app.replace(/\/_definst_$/, ''), trimmed(named.bare)].filter(Boolean).join('/')
   return { app: connect.app, name: named.bare, path, query }
 }
 

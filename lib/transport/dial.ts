@@ -1,45 +1,27 @@
 import net from 'node:net'
-import { RtmpError } from '../errors.ts'
-import type { RtmpUrl } from './rtmp-url.ts'
+import { type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 
 export interface DialOptions {
-  /** Ends the attempt, and then the connection. */
+  /** Ends the attempt, and then the connection, with an AbortError. */
   signal?: AbortSignal
-  /** Milliseconds that the connection may take to be made: 10,000. */
-  timeoutMs?: number
 }
 
 const PORTS: Readonly<Record<string, number>> = { rtmp: 1935 }
-const TIMEOUT_MS = 10_000
 
 /**
- * Connects to where a URL points, by its scheme: the Duplex of bytes that a wire is laid over.
- * @throws TypeError for a scheme that is not spoken here, RtmpError `ERR_RTMP_CONNECT_TIMEOUT`, an AbortError, and the errors of
- *   sockets such as ECONNREFUSED.
+ * The way to where a URL points, by its scheme: a Duplex of bytes, to lay a wire over: `messageWire(dial(url), { role: 'client' })`.
+ * It is given before the connection is made; what is written waits, and that nobody is there is an error of the Duplex. The wire's
+ * `limits.handshakeMs` bounds the time.
+ * @throws TypeError for what is no URL, and for a scheme that is not spoken here.
  */
-export async function dial(
-  { scheme, host, port }: Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
-  { signal, timeoutMs = TIMEOUT_MS }: DialOptions = {}
-): Promise<net.Socket> {
+export function dial(
+  url: string | Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
+  { signal }: DialOptions = {}
+): net.Socket {
+  const { scheme, host, port } = typeof url === 'string' ? readRtmpUrl(url) : url
   const usual = PORTS[scheme]
   if (usual === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(PORTS).join(', ')}`)
-  signal?.throwIfAborted()
   // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
-  const socket = net.connect({ host, port: port ?? usual, allowHalfOpen: true, noDelay: true })
-  const timer = setTimeout(
-    () => socket.destroy(new RtmpError('ERR_RTMP_CONNECT_TIMEOUT', `${host}, within ${timeoutMs} ms`)),
-    timeoutMs
-  )
-  const abort = () => socket.destroy(signal!.reason)
-  signal?.addEventListener('abort', abort, { once: true })
-  socket.once('close', () => signal?.removeEventListener('abort', abort))
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
-      socket.once('error', reject)
-    })
-  } finally {
-    clearTimeout(timer)
-  }
-  return socket
+  const way = { host, port: port ?? usual, allowHalfOpen: true, noDelay: true }
+  return net.connect(signal === undefined ? way : { ...way, signal })
 }

@@ -119,6 +119,11 @@ t.test('app, name and query, as programs split them', async t => {
     ['live', 'film', 'live/film', 'key=b&x=1'],
     "the name's word counts"
   )
+  t.same(
+    await where({ app: 'live/_definst_' }, 'film'),
+    ['live/_definst_', 'film', 'live/film', ''],
+    'the default instance'
+  )
   t.same(await where({ app: 'live/' }, '/film'), ['live', '/film', 'live/film', ''])
   t.same(
     await where({ tcUrl: 'rtmp://host:1935/live/x?key=a' }, 'film'),

@@ -117,7 +117,7 @@ export class ServerPeer extends ByHand<ClientSession> {
 }
 
 /** A message in a line. */
-function line(message: Message): string {
+export function line(message: Message): string {
   const at = message.messageStreamId === 0 ? '' : `#${message.messageStreamId} `
   if (isCommandType(message.type)) {
     const { name, transactionId, args } = readCommand(message)

@@ -1,0 +1,167 @@
+import { type Duplex, finished } from 'node:stream'
+import { type Clock, systemClock } from './clock.ts'
+import { Refused, RtmpError } from './errors.ts'
+import { type Limits, limitsWith } from './limits.ts'
+import { amfCommandParser } from './message/amf-command-parser.ts'
+import { amfCommandSerializer } from './message/amf-command-serializer.ts'
+import {
+  type Command,
+  commandMessage,
+  error,
+  isCommand,
+  isCommandType,
+  onStatus,
+  readCommand
+} from './message/command.ts'
+import type { Message } from './message/message.ts'
+import { stage } from './stream/stage.ts'
+
+export interface ProxyOptions {
+  /** What passes on the way back, from far to near: a stage of Messages. */
+  back?: Duplex
+  /** Milliseconds that far may take to answer near's connect: 10,000. */
+  timeoutMs?: number
+  limits?: Partial<Limits>
+  clock?: Clock
+}
+
+const TIMEOUT_MS = 10_000
+
+/**
+ * Joins two wires at the waist: near, where a client has come in, and far, that leads to its server. Both ways are forwarded; what
+ * nobody touches leaves with the bytes it came as. `transform` is a stage on the way to far, of Messages and Commands: see
+ * CommandRewriter, or `stage`.
+ *
+ * When one side ends, what it said still reaches the other, which is ended too, `limits.lingerMs` later at the latest. When far fails,
+ * or does not answer, near is told why, by an `_error` or an onStatus. It settles when both are over, with the error that ended
+ * them if one did; it never rejects.
+ */
+export function proxy(
+  near: Duplex,
+  far: Duplex,
+  transform?: Duplex,
+  options: ProxyOptions = {}
+): Promise<Error | undefined> {
+  return new Promise(resolve => new Joint(near, far, options, resolve).join(transform, options.back))
+}
+
+/** One direction of a proxy. */
+interface Way {
+  readonly from: Duplex
+  readonly stages: readonly Duplex[]
+  readonly to: Duplex
+}
+
+/** The two wires, and what is to be known of them to end them well. */
+class Joint {
+  readonly #near: Duplex
+  readonly #far: Duplex
+  readonly #limits: Limits
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #done: (reason: Error | undefined) => void
+  #ways: readonly Way[] = []
+  /** Near's connect, until far has answered it. */
+  #connect: Command | undefined
+  /** The message streams that near publishes or plays on. */
+  readonly #messageStreamIds = new Set<number>()
+  #stopTimer: (() => void) | undefined
+  #stopLinger: (() => void) | undefined
+  #reason: Error | undefined
+
+  constructor(near: Duplex, far: Duplex, options: ProxyOptions, done: (reason: Error | undefined) => void) {
+    const { limits, clock = systemClock, timeoutMs = TIMEOUT_MS } = options
+    this.#near = near
+    this.#far = far
+    this.#limits = limitsWith(limits)
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#done = done
+  }
+
+  /** `.pipe()`, and not a pipeline: that would destroy near before it is told why. */
+  join(transform: Duplex | undefined, back: Duplex | undefined): void {
+    const limits = { limits: this.#limits }
+    const hearNear = stage<Message | Command, Message | Command>((item, push) => {
+      if (isCommand(item)) this.#asked(item)
+      push(item)
+    })
+    const hearFar = stage<Message, Message>((message, push) => {
+      if (this.#connect !== undefined && isCommandType(message.type)) this.#answered(readCommand(message, limits))
+      push(message)
+    })
+    const there = [amfCommandParser(limits), hearNear(), ...(transform ? [transform] : []), amfCommandSerializer()]
+    this.#ways = [
+      { from: this.#near, stages: there, to: this.#far },
+      { from: this.#far, stages: [hearFar(), ...(back ? [back] : [])], to: this.#near }
+    ]
+    for (const { from, stages, to } of this.#ways) {
+      for (const each of stages) each.once('error', failure => this.#over(failure))
+      ;[from, ...stages, to].reduce((last, next) => last.pipe(next))
+      from.once('end', () => this.#over())
+      finished(from, failure => {
+        this.#over(failure ?? undefined, from)
+        if (to.closed) this.#close()
+      })
+    }
+  }
+
+  #asked({ name, messageStreamId, ...rest }: Command): void {
+    if (name === 'publish' || name === 'play') this.#messageStreamIds.add(messageStreamId)
+    if (name !== 'connect') return
+    this.#connect = { name, messageStreamId, ...rest }
+    const late = () => this.#over(new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `connect, within ${this.#timeoutMs} ms`))
+    this.#stopTimer = this.#clock.after(this.#timeoutMs, late)
+  }
+
+  #answered({ name, transactionId }: Command): void {
+    if (transactionId !== this.#connect?.transactionId || (name !== '_result' && name !== '_error')) return
+    this.#connect = undefined
+    this.#stopTimer?.()
+  }
+
+  /** A side has ended, or `failed` has, or a stage between them: the rest follows in time. */
+  #over(reason?: NodeJS.ErrnoException, failed?: Duplex): void {
+    const isFirst = this.#stopLinger === undefined
+    this.#stopTimer?.()
+    this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => {
+      this.#near.destroy()
+      this.#far.destroy()
+    })
+    if (reason === undefined || this.#reason !== undefined) return
+    // a side that closes when it is left, or is destroyed above, has not failed
+    if (!isFirst && reason.code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    this.#reason = reason
+    for (const way of this.#ways) if (way.to !== failed) this.#leave(way, failed, reason)
+  }
+
+  /** Ends the side that a way leads to: behind all that was on its way, if the other side has failed; else behind a word why. */
+  #leave({ from, stages, to }: Way, failed: Duplex | undefined, reason: Error): void {
+    if (from === failed && to === this.#far) {
+      stages[0]!.end()
+    } else {
+      stages.at(-1)!.unpipe(to)
+      if (to === this.#near) this.#tell(reason)
+      to.end()
+    }
+    // what it says yet finds nobody, and must not keep it from ending
+    to.unpipe()
+    to.resume()
+  }
+
+  #tell(reason: Error): void {
+    if (!this.#near.writable) return
+    const { status, description } = reason instanceof Refused ? reason : closed(reason)
+    const say = (item: Command) => this.#near.write(commandMessage(item))
+    if (this.#connect !== undefined) say(error(this.#connect, null, { level: 'error', code: status, description }))
+    else for (const id of [0, ...this.#messageStreamIds]) say(onStatus(id, status, description, 'error'))
+  }
+
+  #close(): void {
+    this.#stopLinger?.()
+    for (const { stages } of this.#ways) for (const each of stages) each.destroy()
+    this.#done(this.#reason)
+  }
+}
+
+const closed = (reason: Error) => ({ status: 'NetConnection.Connect.Closed', description: reason.message })
