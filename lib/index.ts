@@ -121,9 +121,19 @@ export {
   UserControlEventType,
   userControlMessage
 } from './message/user-control-event.ts'
-// front doors
 export { type ProxyOptions, proxy } from './proxy.ts'
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
+// front doors
+export {
+  type PullOptions,
+  type PushOptions,
+  pull,
+  push,
+  Relay,
+  type RelayOptions,
+  type RelayState,
+  type Retry
+} from './relay.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions
 export {

@@ -48,7 +48,8 @@ const SILENT_MS = 10_000
  * keyframe with metadata and sequence headers ahead of it. One that lags too far jumps to the newest keyframe, which its
  * `'gap'` tells (see Gap). All publishers that come one after another are one timeline, which never goes back.
  *
- * Events: `'idle'`, when neither publisher nor reader is left, is the moment to forget it.
+ * Events: `'idle'`, when neither publisher nor reader is left, is the moment to forget it; `'over'`, when what was published is over,
+ * its publisher gone for `holdMs`; `'unread'`, when the last reader has left.
  */
 export class LiveStream extends EventEmitter {
   readonly #ring: MessageRing
@@ -142,6 +143,7 @@ export class LiveStream extends EventEmitter {
   end(): void {
     this.#send()
     for (const cursor of this.#cursors) cursor.finish()
+    this.emit('over')
   }
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
@@ -152,6 +154,7 @@ export class LiveStream extends EventEmitter {
   #part(cursor: LiveCursor): void {
     this.#cursors.delete(cursor)
     if (this.#strict.delete(cursor)) this.#input?.release()
+    if (this.#cursors.size === 0) this.emit('unread')
     this.#rest()
   }
 
@@ -163,6 +166,7 @@ export class LiveStream extends EventEmitter {
     this.#stopHold = this.#clock.after(this.#holdMs, () => {
       this.#stopHold = undefined
       for (const cursor of this.#cursors) if (cursor.hasBegun) cursor.finish()
+      this.emit('over')
       this.#rest()
     })
   }

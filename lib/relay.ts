@@ -1,0 +1,204 @@
+import { EventEmitter, once } from 'node:events'
+import { pipeline } from 'node:stream/promises'
+import { type ConnectOptions, connect } from './client.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { Refused } from './errors.ts'
+import type { LiveStream } from './media/live-stream.ts'
+import type { ClientSession, PlayOptions } from './session/client-session.ts'
+import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
+
+/** `'waiting'` while there is nothing to send yet. */
+export type RelayState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
+
+export interface RelayOptions extends ConnectOptions {
+  /** Milliseconds until the first retry: 1000. Each one waits twice as long as the last, and of that a random half at least. */
+  retryMs?: number
+  /** Milliseconds that a retry waits at most: 30,000. */
+  maxRetryMs?: number
+  /** Where the randomness comes from, 0 to 1. */
+  jitter?: () => number
+}
+
+export interface PushOptions extends RelayOptions {
+  /** Milliseconds that the destination may lag behind before it jumps to the newest keyframe: 5000. */
+  maxLagMs?: number
+}
+
+export interface PullOptions extends RelayOptions, PlayOptions {
+  /** Ask again when the source has ended, which may begin anew: false. */
+  forever?: boolean
+}
+
+/** What `'retrying'` and `'refused'` tell. */
+export interface Retry {
+  /** Why; undefined where the source has ended cleanly. */
+  readonly error: Error | undefined
+  /** Milliseconds until the next attempt. */
+  readonly ms: number
+}
+
+/** One attempt: it says how far it is, and settles when its source is over. */
+type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<void>
+
+const RETRY_MS = 1000
+const MAX_RETRY_MS = 30_000
+
+/**
+ * A stream on its way from one place to another, for as long as it takes: what fails is tried again, with waits that grow. It depends
+ * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push() and pull().
+ *
+ * Its states are events: `'connecting'`, `'live'`, `'retrying'` and `'refused'` (see Retry; it is tried again all the same), and
+ * at last `'ended'`: its source is over, or it was closed.
+ */
+export class Relay extends EventEmitter {
+  readonly #stop = new AbortController()
+  readonly #clock: Clock
+  #state: RelayState = 'waiting'
+
+  constructor(attempt: Attempt, options: RelayOptions, forever: boolean) {
+    super()
+    const { signal, clock = systemClock } = options
+    this.#clock = clock
+    const close = () => this.close()
+    signal?.addEventListener('abort', close, { once: true })
+    this.once('ended', () => signal?.removeEventListener('abort', close))
+    if (signal?.aborted) this.close()
+    // whoever made it may listen first
+    queueMicrotask(() => void this.#run(attempt, options, forever))
+  }
+
+  get state(): RelayState {
+    return this.#state
+  }
+
+  /** Ends it; what it publishes is unpublished, and then comes `'ended'`. */
+  close(): void {
+    this.#stop.abort()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  async #run(attempt: Attempt, { retryMs = RETRY_MS, ...options }: RelayOptions, forever: boolean): Promise<void> {
+    const { maxRetryMs = MAX_RETRY_MS, jitter = Math.random } = options
+    const { signal } = this.#stop
+    let nextMs = retryMs
+    while (!signal.aborted) {
+      let liveAt: number | undefined
+      let error: Error | undefined
+      try {
+        await attempt(signal, state => {
+          if (state === 'live') liveAt = this.#clock.now()
+          this.#be(state)
+        })
+        if (!forever) break
+      } catch (thrown) {
+        error = thrown as Error
+      }
+      if (signal.aborted) break
+      // what was live for longer than it would wait has earned a short wait
+      if (liveAt !== undefined && this.#clock.now() - liveAt > nextMs) nextMs = retryMs
+      const ms = Math.round(nextMs * (0.5 + 0.5 * jitter()))
+      nextMs = Math.min(maxRetryMs, 2 * nextMs)
+      this.#be(error instanceof Refused ? 'refused' : 'retrying', { error, ms } satisfies Retry)
+      await this.#sleep(ms)
+    }
+    this.#be('ended')
+  }
+
+  #be(state: RelayState, ...details: unknown[]): void {
+    if (this.#stop.signal.aborted && state !== 'ended') return
+    this.#state = state
+    this.emit(state, ...details)
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { signal } = this.#stop
+    return new Promise(resolve => {
+      const stop = this.#clock.after(ms, () => {
+        signal.removeEventListener('abort', abort)
+        resolve()
+      })
+      const abort = () => {
+        stop()
+        resolve()
+      }
+      signal.addEventListener('abort', abort, { once: true })
+    })
+  }
+}
+
+/**
+ * Publishes a live stream at another server, by the URL of a stream. It begins at a keyframe with headers, and so it does again after
+ * each retry. It connects once there is something to publish, and ends when that is over.
+ * @throws TypeError for what is no URL of a stream.
+ */
+export function push(live: LiveStream, url: string, options: PushOptions = {}): Relay {
+  const { url: app, name } = splitStreamUrl(url)
+  readRtmpUrl(app)
+  let isOver = false
+  const attempt: Attempt = async (signal, is) => {
+    if (isOver) return
+    const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
+    try {
+      // a stream that is over before it has begun has nothing to read
+      await Promise.race([once(player, 'readable', { signal }), once(player, 'end', { signal })])
+      is('connecting')
+      await connected(app, options, signal, async session => {
+        const publishing = await session.publish(name)
+        is('live')
+        await pipeline(player, publishing)
+      })
+    } finally {
+      player.destroy()
+    }
+  }
+  const relay = new Relay(attempt, options, false)
+  const over = () => {
+    isOver = true
+    if (relay.state !== 'live') relay.close()
+  }
+  live.once('over', over)
+  relay.once('ended', () => live.off('over', over))
+  return relay
+}
+
+/**
+ * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry goes on where the last attempt
+ * was, on one timeline. It ends when the source says that it is over, unless `forever`.
+ * @throws TypeError for what is no URL of a stream.
+ */
+export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
+  const { url: app, name } = splitStreamUrl(url)
+  readRtmpUrl(app)
+  const attempt: Attempt = async (signal, is) => {
+    is('connecting')
+    await connected(app, options, signal, async session => {
+      const playing = await session.play(name, options)
+      is('live')
+      await pipeline(playing, live.input())
+    })
+  }
+  return new Relay(attempt, options, options.forever ?? false)
+}
+
+/** Does something with a session, which is closed behind it, or at the signal: once it is connected it says goodbye. */
+async function connected(
+  app: string,
+  options: ConnectOptions,
+  signal: AbortSignal,
+  use: (session: ClientSession) => Promise<void>
+): Promise<void> {
+  const dialing = new AbortController()
+  let session: ClientSession | undefined
+  const abort = () => (session === undefined ? dialing.abort() : void session.close())
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    session = await connect(app, { ...options, signal: dialing.signal })
+    await use(session)
+  } finally {
+    signal.removeEventListener('abort', abort)
+    await session?.close()
+  }
+}

@@ -1,0 +1,278 @@
+import net from 'node:net'
+import { pipeline } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import {
+  createServer,
+  isKeyframe,
+  isMetadata,
+  isSequenceHeader,
+  LiveStream,
+  type Message,
+  type Publish,
+  pull,
+  push,
+  Refused,
+  type Relay,
+  type Server,
+  type ServerOptions
+} from 'rtmpipe'
+import t from 'tap'
+import { audio, metadata, video, word } from './support/media.ts'
+
+t.jobs = 4
+const buffered = true
+type Scope = { teardown(end: () => unknown): unknown }
+const quick = { retryMs: 20, maxRetryMs: 80, jitter: () => 1 }
+
+/** A destination: what it was sent, publish by publish, and what it says to the next one. */
+class Destination {
+  readonly publishes: Message[][] = []
+  decide: (publish: Publish) => void = () => {}
+  readonly server: Server
+  url = ''
+
+  constructor(t: Scope, options: ServerOptions = {}) {
+    this.server = createServer(options, session => {
+      session.on('publish', publish => {
+        this.decide(publish)
+        const messages: Message[] = []
+        this.publishes.push(messages)
+        publish
+          .accept()
+          .on('data', (message: Message) => messages.push(message))
+          .on('error', () => {})
+      })
+    })
+    this.server.on('sessionError', () => {})
+    t.teardown(() => this.server.listening && new Promise(resolve => this.server.close(resolve)))
+  }
+
+  async listen(port = 0): Promise<this> {
+    await new Promise<void>(resolve => this.server.listen(port, '127.0.0.1', resolve))
+    this.url = `rtmp://127.0.0.1:${this.port}/live/film`
+    return this
+  }
+
+  get port(): number {
+    return (this.server.address() as net.AddressInfo).port
+  }
+}
+
+/** All the states of a relay, as they come. */
+function states(relay: Relay): string[] {
+  const seen: string[] = []
+  for (const state of ['connecting', 'live', 'retrying', 'refused', 'ended']) relay.on(state, () => seen.push(state))
+  return seen
+}
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await wait(5)
+}
+
+/** A stream that is published in this process: a keyframe every ten frames. */
+class Source {
+  readonly live = new LiveStream({ holdMs: 20 })
+  readonly input = this.live.input()
+  #at = 0
+
+  constructor() {
+    for (const message of [metadata(), video.header(), audio.header()]) this.input.write(message)
+  }
+
+  frames(count: number): void {
+    for (let i = 0; i < count; i++, this.#at += 40) {
+      this.input.write(this.#at % 400 === 0 ? video.keyframe(this.#at) : video.frame(this.#at))
+      this.input.write(audio.frame(this.#at + 5))
+    }
+  }
+}
+
+t.test('push: from the first keyframe to the last message, and then it ends', { buffered }, async t => {
+  const to = await new Destination(t).listen()
+  const source = new Source()
+  const relay = push(source.live, to.url, quick)
+  t.equal(relay.state, 'waiting')
+  const seen = states(relay)
+  source.frames(25)
+  await until(() => relay.state === 'live')
+  source.frames(25)
+  source.input.end()
+  await until(() => relay.state === 'ended')
+  t.same(seen, ['connecting', 'live', 'ended'])
+  const [messages] = to.publishes
+  t.same(messages!.slice(0, 4).map(word), ['meta@800', 'v header@800', 'a header@800', 'v key@800'])
+  t.equal(word(messages!.at(-1)!), 'a@1965')
+})
+
+t.test(
+  'what is refused is asked again, and begins at a keyframe with headers once it is granted',
+  { buffered },
+  async t => {
+    const to = await new Destination(t).listen()
+    const source = new Source()
+    const relay = push(source.live, to.url, quick)
+    const seen = states(relay)
+    let refusals = 3
+    to.decide = () => {
+      if (refusals-- > 0) throw new Refused('NetStream.Publish.BadName', 'taken')
+    }
+    const waits: number[] = []
+    relay.on('refused', ({ error, ms }) => {
+      t.match(error, { status: 'NetStream.Publish.BadName' })
+      waits.push(ms)
+    })
+    while (relay.state !== 'live') {
+      source.frames(1)
+      await wait(5)
+    }
+    t.same(waits, [20, 40, 80], 'each wait twice as long, up to the most')
+    t.same(seen, [...Array(3).fill(['connecting', 'refused']).flat(), 'connecting', 'live'])
+    source.frames(20)
+    source.input.end()
+    await until(() => relay.state === 'ended')
+    const [messages] = to.publishes
+    t.ok(isMetadata(messages![0]!))
+    const first = messages!.find(message => !isMetadata(message) && !isSequenceHeader(message))
+    t.ok(isKeyframe(first!), word(first!))
+  }
+)
+
+t.test('a destination that goes away and comes back; one of two does not hear of it', { buffered }, async t => {
+  const [first, other] = [await new Destination(t).listen(), await new Destination(t).listen()]
+  const source = new Source()
+  const relays = [push(source.live, first.url, quick), push(source.live, other.url, quick)]
+  const seen = relays.map(states)
+  source.frames(1)
+  await until(() => relays.every(relay => relay.state === 'live'))
+  const { port } = first
+  for (const session of first.server.sessions) session.destroy()
+  await new Promise(resolve => first.server.close(resolve))
+  await until(() => relays[0]!.state === 'retrying')
+  source.frames(10)
+  await new Destination(t).listen(port).then(again => {
+    again.publishes.push([])
+  })
+  await until(() => relays[0]!.state === 'live')
+  source.frames(5)
+  source.input.end()
+  await until(() => relays.every(relay => relay.state === 'ended'))
+  t.equal(seen[0]!.filter(state => state === 'live').length, 2)
+  t.same(seen[1], ['connecting', 'live', 'ended'])
+  t.equal(other.publishes[0]!.filter(message => !isMetadata(message) && !isSequenceHeader(message)).length, 32)
+})
+
+t.test('removed while live: it unpublishes, and nothing is left of it', { buffered }, async t => {
+  const to = await new Destination(t).listen()
+  const source = new Source()
+  const relay = push(source.live, to.url, quick)
+  source.frames(1)
+  await until(() => relay.state === 'live')
+  relay.close()
+  await until(() => relay.state === 'ended')
+  t.equal(source.live.readers, 0)
+  await until(() => to.server.sessions.size === 0)
+  relay.close()
+})
+
+t.test('closed while it waits, connects, and between two attempts', { buffered }, async t => {
+  const waiting = push(new LiveStream(), 'rtmp://127.0.0.1:1/live/film', quick)
+  waiting.close()
+  await until(() => waiting.state === 'ended')
+  const source = new Source()
+  const silent = net.createServer(() => {})
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => silent.close())
+  const connecting = push(
+    source.live,
+    `rtmp://127.0.0.1:${(silent.address() as net.AddressInfo).port}/live/film`,
+    quick
+  )
+  source.frames(1)
+  await until(() => connecting.state === 'connecting')
+  await wait(20)
+  connecting.close()
+  await until(() => connecting.state === 'ended')
+  const controller = new AbortController()
+  const retrying = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6, signal: controller.signal })
+  await until(() => retrying.state === 'retrying')
+  controller.abort()
+  await until(() => retrying.state === 'ended')
+  t.equal(source.live.readers, 0)
+})
+
+t.test('a source that is over while a destination is away ends the attempts', { buffered }, async t => {
+  const source = new Source()
+  const relay = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6 })
+  source.frames(1)
+  await until(() => relay.state === 'retrying')
+  source.input.end()
+  await until(() => relay.state === 'ended')
+  t.pass('it ended')
+})
+
+t.test('pull: what another server plays becomes a live stream here, and a break is bridged', { buffered }, async t => {
+  const far = new LiveStream({ holdMs: 20 })
+  const origin = createServer(session => {
+    session.on('play', play => pipeline(far.player(), play.accept(), () => {}))
+  })
+  origin.on('sessionError', () => {})
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const input = far.input()
+  for (const message of [metadata(), video.header(), video.keyframe(0)]) input.write(message)
+  const live = new LiveStream({ holdMs: 500 })
+  const got: Message[] = []
+  live.subscribe().on('data', message => got.push(message))
+  const relay = pull(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
+  const seen = states(relay)
+  await until(() => got.length === 3)
+  for (const session of origin.sessions) session.destroy()
+  await until(() => seen.filter(state => state === 'live').length === 2)
+  input.write(video.keyframe(400))
+  input.write(video.frame(440))
+  await until(() => got.length >= 6)
+  input.end()
+  await until(() => relay.state === 'ended')
+  t.same(seen, ['connecting', 'live', 'retrying', 'connecting', 'live', 'ended'])
+  const times = got.map(({ timestamp }) => timestamp)
+  t.same(
+    times,
+    [...times].sort((a, b) => a - b),
+    `one timeline: ${times}`
+  )
+})
+
+t.test('pull on demand: it is let go when the last player has left', { buffered }, async t => {
+  const live = new LiveStream({ holdMs: 10 })
+  const relay = pull('rtmp://127.0.0.1:1/live/film', live, quick)
+  live.once('unread', () => relay.close())
+  const player = live.player()
+  await until(() => relay.state === 'retrying')
+  player.destroy()
+  await until(() => relay.state === 'ended')
+  t.pass('it ended')
+})
+
+t.test('a source that has ended is asked again, if that is wanted', { buffered }, async t => {
+  let plays = 0
+  const origin = createServer(session => {
+    session.on('play', play => {
+      plays++
+      play.accept().end(video.keyframe(0))
+    })
+  })
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const url = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`
+  const relay = pull(url, new LiveStream(), { ...quick, forever: true })
+  const reasons: unknown[] = []
+  relay.on('retrying', ({ error }) => reasons.push(error))
+  await until(() => plays === 3)
+  relay.close()
+  t.same(reasons.slice(0, 2), [undefined, undefined], 'no error: it had ended')
+})
+
+t.test('what is no URL of a stream is told at once', { buffered }, async t => {
+  t.throws(() => push(new LiveStream(), 'rtmp://host/live'), TypeError)
+  t.throws(() => pull('film.flv', new LiveStream()), TypeError)
+})
