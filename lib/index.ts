@@ -123,8 +123,13 @@ export {
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions
+export { type AdobeProof, adobeResponse } from './session/auth-adobe.ts'
+export { type LlnwProof, llnwResponse } from './session/auth-llnw.ts'
+export type { AuthClaim } from './session/auth-scheme.ts'
+export type { AuthSchemeName } from './session/auth-schemes.ts'
 export { Connect } from './session/connect.ts'
 export { NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
+export { nextAuthQuery } from './session/next-auth-query.ts'
 export { Play, type PlayOptions } from './session/play.ts'
 export { Publish } from './session/publish.ts'
 export { Request } from './session/request.ts'
