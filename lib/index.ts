@@ -136,6 +136,11 @@ export {
 } from './relay.ts'
 export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
 // sessions
+export { type AdobeProof, adobeResponse } from './session/auth-adobe.ts'
+export { type LlnwProof, llnwResponse } from './session/auth-llnw.ts'
+export type { AuthClaim } from './session/auth-scheme.ts'
+export type { AuthSchemeName } from './session/auth-schemes.ts'
+export { type AuthenticateOptions, authenticate } from './session/authenticate.ts'
 export {
   ClientSession,
   type ClientSessionOptions,
@@ -145,6 +150,7 @@ export {
 } from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
 export { NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
+export { nextAuthQuery } from './session/next-auth-query.ts'
 export { Play, type PlayAcceptance } from './session/play.ts'
 export { Playing } from './session/playing.ts'
 export { Publish } from './session/publish.ts'

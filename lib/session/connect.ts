@@ -14,6 +14,8 @@ export class Connect extends Request {
   readonly info: AmfObject
   /** What was sent behind the command object (errata 8.1.5). */
   readonly args: readonly AmfValue[]
+  /** Who it is, once that is known: authenticate() sets it, and so may an application that finds out in a way of its own. */
+  user: string | undefined
   readonly #command: Command
   readonly #answer: (answer: Command) => void
   #properties: AmfObject = {}

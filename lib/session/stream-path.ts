@@ -16,8 +16,7 @@ export interface StreamPath {
 /** Splits an app and a stream name from their queries (RTMP URIs, 5). Neither is decoded or trusted: see safeRecordPath. */
 export function streamPath(connect: { app: string; query: URLSearchParams }, name: string): StreamPath {
   const named = split(name)
-  const query = new URLSearchParams(connect.query)
-  for (const [key, value] of named.query) query.set(key, value)
+  const query = merged(connect.query, named.query)
   const path = [connect.app.replace(/\/_definst_$/, ''), trimmed(named.bare)].filter(Boolean).join('/')
   return { app: connect.app, name: named.bare, path, query }
 }
@@ -26,19 +25,28 @@ export function streamPath(connect: { app: string; query: URLSearchParams }, nam
 export function connectPath(info: AmfObject | undefined): { app: string; query: URLSearchParams; tcUrl: string } {
   const tcUrl = textOf(info?.tcUrl)
   const app = split(textOf(info?.app) || pathOf(tcUrl))
-  const query = split(tcUrl).query
-  for (const [key, value] of app.query) query.set(key, value)
-  return { app: trimmed(app.bare), query, tcUrl }
+  return { app: trimmed(app.bare), query: merged(split(tcUrl).query, app.query), tcUrl }
 }
+
+/** One query of several; of a key that was said twice, the last. URLSearchParams would look at every key to set one: a Map. */
+const merged = (...queries: readonly URLSearchParams[]): URLSearchParams =>
+  new URLSearchParams([...new Map(queries.flatMap(query => [...query]))])
 
 const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 
-function split(text: string): { bare: string; query: URLSearchParams } {
+/** Characters of a query that are looked at: as many as an AMF0 string has bytes, for a long string may have any number. */
+const MAX_QUERY = 65_535
+
+/** What stands behind the `?` of an app, a tcUrl or a name; FFmpeg puts `?authmod=` behind a query too. */
+export function queryOf(text: string): string {
   const at = text.indexOf('?')
-  return at < 0
-    ? { bare: text, query: new URLSearchParams() }
-    : { bare: text.slice(0, at), query: new URLSearchParams(text.slice(at + 1)) }
+  return at < 0 ? '' : text.slice(at + 1, at + 1 + MAX_QUERY).replaceAll('?authmod=', '&authmod=')
 }
+
+const split = (text: string): { bare: string; query: URLSearchParams } => ({
+  bare: text.replace(/\?.*/s, ''),
+  query: new URLSearchParams(queryOf(text))
+})
 
 /** All behind the authority: not by URL, which knows nothing of rtmp's ports and would escape. */
 const pathOf = (tcUrl: string): string => /^[a-z]+:\/\/[^/]*\/(.*)$/i.exec(tcUrl)?.[1] ?? ''

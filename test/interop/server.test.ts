@@ -1,11 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   createServer,
-  FlvWriter,
   isAudio,
   isVideo,
   type Message,
@@ -16,7 +14,7 @@ import {
 } from 'rtmpipe'
 import t from 'tap'
 import { listed, readCapture } from '../support/captures.ts'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packets, packetsOf } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -64,11 +62,9 @@ for (const sink of ['rtmp2sink', 'rtmpsink'] as const) {
     const publisher = publishers[sink](t, source, url)
     await publisher.ends()
     const messages = await received
-    const writer = new FlvWriter()
-    writeFileSync(join(home, 'received.flv'), Buffer.concat(messages.flatMap(message => writer.write(message))))
     const frames = messages.filter(isFrame).length
     t.equal(frames, packets(source).length, 'every frame of the film has come')
-    const got = packets(join(home, 'received.flv'))
+    const got = packetsOf(messages, home)
     for (const player of playing) t.same(await player.packets(), got, 'and is played')
   })
 }

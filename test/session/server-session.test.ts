@@ -124,6 +124,22 @@ t.test('app, name and query, as programs split them', async t => {
     ['live/_definst_', 'film', 'live/film', ''],
     'the default instance'
   )
+  t.same(
+    await where({ app: 'live?b=3&b=4', tcUrl: 'rtmp://host/live?a=1&b=2' }, 'film?a=5&a=6'),
+    ['live', 'film', 'live/film', 'a=6&b=4'],
+    'the last word counts'
+  )
+  const keys = Array.from({ length: 30_000 }, (_, i) => i.toString(36)).join('&')
+  t.equal(
+    (await where({ app: `live?${keys}`, tcUrl: `rtmp://host/live?${keys}` }, `film?${keys}`))[3],
+    `${keys.slice(0, 65_535).replaceAll('&', '=&')}=`,
+    'of 30,000 keys as many as an AMF0 string has room for'
+  )
+  t.same(
+    await where({ app: 'live?key=a?authmod=adobe&user=ada' }, 'film'),
+    ['live', 'film', 'live/film', 'key=a&authmod=adobe&user=ada'],
+    "ffmpeg's way to add a query to a query"
+  )
   t.same(await where({ app: 'live/' }, '/film'), ['live', '/film', 'live/film', ''])
   t.same(
     await where({ tcUrl: 'rtmp://host:1935/live/x?key=a' }, 'film'),

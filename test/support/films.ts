@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FlvWriter, type Message } from 'rtmpipe'
 
 /** A folder of one's own, gone with the test. */
 export function folder(t: { teardown(end: () => unknown): unknown }): string {
@@ -45,6 +46,14 @@ export function packets(path: string): string[] {
     '-'
   ])
   return packetLines(out)
+}
+
+/** The same of messages, by way of a file in this folder. */
+export function packetsOf(messages: readonly Message[], folder: string): string[] {
+  const path = join(folder, 'received.flv')
+  const writer = new FlvWriter()
+  writeFileSync(path, Buffer.concat(messages.flatMap(message => writer.write(message))))
+  return packets(path)
 }
 
 /** The same of what a program wrote with -f framemd5. */

@@ -6,7 +6,8 @@ import {
   type LiveStreamOptions,
   type Message,
   type Server,
-  type ServerOptions
+  type ServerOptions,
+  type ServerSession
 } from 'rtmpipe'
 
 type Scope = { teardown(end: () => unknown): unknown }
@@ -19,9 +20,18 @@ export class LiveServer {
   readonly #waiters: { event: string; count: number; go: () => void }[] = []
   readonly #events: string[] = []
 
-  constructor(t: Scope, { live = {}, ...options }: ServerOptions & { live?: LiveStreamOptions } = {}) {
+  /** `prepare` is given each session first. */
+  constructor(
+    t: Scope,
+    {
+      live = {},
+      prepare = () => {},
+      ...options
+    }: ServerOptions & { live?: LiveStreamOptions; prepare?: (session: ServerSession) => void } = {}
+  ) {
     this.#live = live
     this.server = createServer(options, session => {
+      prepare(session)
       session.on('publish', publish => {
         pipeline(publish.accept(), this.at(publish.path).input(), () => this.#tell(`unpublish ${publish.path}`))
         this.#tell(`publish ${publish.path}?${publish.query}`)

@@ -81,9 +81,11 @@ export const publishers = {
       'flv',
       url
     ]),
-  rtmp2sink: (t: Scope, file: string, url: string): Program => gstPublisher(t, file, ['rtmp2sink', `location=${url}`]),
-  rtmpsink: (t: Scope, file: string, url: string): Program =>
-    gstPublisher(t, file, ['rtmpsink', `location=${url} live=1`])
+  rtmp2sink: (t: Scope, file: string, url: string, ...more: string[]): Program =>
+    gstPublisher(t, file, ['rtmp2sink', `location=${url}`, ...more]),
+  /** librtmp's: more of it goes into the location. */
+  rtmpsink: (t: Scope, file: string, url: string, ...more: string[]): Program =>
+    gstPublisher(t, file, ['rtmpsink', `location=${[url, 'live=1', ...more].join(' ')}`])
 }
 
 function gstPublisher(t: Scope, file: string, sink: string[]): Program {

@@ -1,0 +1,11 @@
+import { adobe } from './auth-adobe.ts'
+import { llnw } from './auth-llnw.ts'
+import type { AuthScheme } from './auth-scheme.ts'
+
+export type AuthSchemeName = 'adobe' | 'llnw'
+
+/** The schemes that are spoken here. */
+export const authSchemes: Readonly<Record<AuthSchemeName, AuthScheme>> = { adobe, llnw }
+
+export const isAuthScheme = (name: string | undefined): name is AuthSchemeName =>
+  name !== undefined && Object.hasOwn(authSchemes, name)
