@@ -1,6 +1,8 @@
 import { addAbortSignal, pipeline } from 'node:stream'
 import type { AmfObject, AmfValue } from './amf/amf-value.ts'
+import { Refused } from './errors.ts'
 import { type ClientSession, clientSession } from './session/client-session.ts'
+import { nextAuthQuery } from './session/next-auth-query.ts'
 import { dial } from './transport/dial.ts'
 import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
@@ -10,6 +12,9 @@ export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'annou
   signal?: AbortSignal
   /** Milliseconds that connecting may take in all, and each answer of the server after that: 10,000. */
   timeoutMs?: number
+  /** Whose word is given when the server asks for a password (authmod=adobe, authmod=llnw); a URL may have both in it. */
+  user?: string
+  password?: string
   /** What to add to the command object of `connect`, or to put in place of what is there. */
   info?: AmfObject
   /** What is to stand behind that object (errata 8.1.5). */
@@ -40,10 +45,26 @@ const USUAL_INFO: AmfObject = {
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
   const where = readRtmpUrl(url)
+  const { user = where.user, password = where.password } = options
+  const claim = user === undefined || password === undefined ? undefined : { user, password, app: where.app }
+  // servers that ask for a password wait for each step on a new connection
+  for (let query: string | undefined; ; ) {
+    try {
+      return await attempt(where, query, options)
+    } catch (error) {
+      query = claim && error instanceof Refused ? nextAuthQuery(error.description, claim, query) : undefined
+      if (query === undefined) throw error
+    }
+  }
+}
+
+async function attempt({ app, tcUrl, ...where }: RtmpUrl, query: string | undefined, options: ConnectOptions) {
+  options.signal?.throwIfAborted()
   const session = open(where, options)
   try {
     const { info, args = [] } = options
-    await session.connect({ app: where.app, tcUrl: where.tcUrl, ...USUAL_INFO, ...info }, ...args)
+    const names = { app: withQuery(app, query), tcUrl: withQuery(tcUrl, query) }
+    await session.connect({ ...names, ...USUAL_INFO, ...info }, ...args)
     return session
   } catch (error) {
     session.destroy()
@@ -51,8 +72,14 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   }
 }
 
+const withQuery = (text: string, query: string | undefined): string =>
+  query === undefined ? text : `${text}${text.includes('?') ? '&' : '?'}${query}`
+
 /** A session over a wire of its own, that has not connected yet. */
-function open(where: RtmpUrl, { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions): ClientSession {
+function open(
+  where: Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
+  { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions
+): ClientSession {
   const socket = dial(where, signal === undefined ? {} : { signal })
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
   const wire = messageWire(socket, { chunkSize: CHUNK_SIZE, ...bounds, role: 'client' })

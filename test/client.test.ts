@@ -1,0 +1,89 @@
+import net from 'node:net'
+import { authenticate, type Connect, connect, createServer } from 'rtmpipe'
+import t from 'tap'
+
+type Scope = { teardown(end: () => unknown): unknown }
+
+async function serving(t: Scope, hear: (connect: Connect) => unknown): Promise<string> {
+  const server = createServer(session => session.on('connect', hear))
+  server.on('sessionError', () => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return `127.0.0.1:${(server.address() as net.AddressInfo).port}`
+}
+
+t.test('what a server is told of us', async t => {
+  const asked: Connect[] = []
+  const host = await serving(t, asking => {
+    asked.push(asking)
+    asking.accept({ hello: 'there' })
+  })
+  const options = { info: { flashVer: 'mine', fourCcList: ['hvc1'] }, args: ['token'] }
+  await using _session = await connect(`rtmp://${host}/live/x?key=a`, options)
+  const [{ app, tcUrl, query, info, args }] = asked as [Connect]
+  t.same([app, tcUrl, `${query}`, args], ['live/x', `rtmp://${host}/live/x?key=a`, 'key=a', ['token']])
+  t.match(info, { flashVer: 'mine', fourCcList: ['hvc1'], type: 'nonprivate', objectEncoding: 0 })
+})
+
+for (const scheme of ['adobe', 'llnw'] as const) {
+  t.test(`a password, asked for by authmod=${scheme}`, async t => {
+    const users: unknown[] = []
+    const check = authenticate({ scheme, password: user => (user === 'ada' ? 'p@ss/wörd' : undefined) })
+    const host = await serving(t, async asking => {
+      await check(asking)
+      if (asking.user !== undefined) users.push([asking.user, asking.app, `${asking.query}`])
+    })
+    await using _one = await connect(`rtmp://ada:p%40ss%2Fw%C3%B6rd@${host}/live?key=a`)
+    await using _other = await connect(`rtmp://${host}/live`, { user: 'ada', password: 'p@ss/wörd' })
+    t.same(users, [
+      ['ada', 'live', 'key=a'],
+      ['ada', 'live', '']
+    ])
+    await t.rejects(connect(`rtmp://ada:wrong@${host}/live`), { code: 'ERR_RTMP_REFUSED' })
+    await t.rejects(connect(`rtmp://bob:p@${host}/live`), { code: 'ERR_RTMP_REFUSED' })
+    await t.rejects(connect(`rtmp://${host}/live`), { code: 'ERR_RTMP_REFUSED', description: /need auth/ })
+  })
+}
+
+t.test('nobody there, nobody who answers, nobody who speaks RTMP: each a typed end', async t => {
+  await t.rejects(connect('rtmp://127.0.0.1:1/live'), { code: 'ECONNREFUSED' })
+  await t.rejects(connect('http://127.0.0.1/live'), TypeError)
+  const sockets = new Set<net.Socket>()
+  const listening = async (hear: (socket: net.Socket) => void) => {
+    const server = net.createServer(socket => {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      hear(socket)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    return `rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}/live`
+  }
+  const silent = await listening(() => {})
+  await t.rejects(connect(silent, { timeoutMs: 50 }), { code: 'ERR_RTMP_HANDSHAKE_TIMEOUT' })
+  const deaf = await serving(t, () => {})
+  await t.rejects(connect(`rtmp://${deaf}/live`, { timeoutMs: 100 }), { code: 'ERR_RTMP_ANSWER_TIMEOUT' })
+  const web = await listening(socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  await t.rejects(connect(web), { code: 'ERR_RTMP_HANDSHAKE_VERSION' })
+  const leaving = await listening(socket => socket.end())
+  await t.rejects(connect(leaving), { code: /PREMATURE_CLOSE/ })
+})
+
+t.test('a signal ends the attempt, and the session after it', async t => {
+  const early = new AbortController()
+  early.abort()
+  await t.rejects(connect('rtmp://127.0.0.1:1/live', { signal: early.signal }), { name: 'AbortError' })
+  const host = await serving(t, asking => asking.accept())
+  const late = new AbortController()
+  const session = await connect(`rtmp://${host}/live`, { signal: late.signal })
+  const called = t.rejects(
+    session.createStream().then(() => session.call('never')),
+    { name: /AbortError|RtmpError/ }
+  )
+  late.abort()
+  await called
+  t.ok(session.destroyed)
+})
