@@ -1,11 +1,11 @@
-import { isDataNamed, isDataType } from '../message/data.ts'
+import { isDataNamed } from '../message/data.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { audioState } from './audio-tag.ts'
+import { trackOf } from './track.ts'
 import { videoState } from './video-tag.ts'
 
 /** Whether the message is audio, video or data: what a publisher sends for its players. */
-export const isMedia = ({ type }: Message): boolean =>
-  type === MessageTypeId.Audio || type === MessageTypeId.Video || isDataType(type)
+export const isMedia = (message: Message): boolean => trackOf(message) !== undefined
 
 /** Whether the message is a sequence header: what a decoder needs ahead of the frames, and each new player with it. */
 export function isSequenceHeader({ type, payload }: Message): boolean {
