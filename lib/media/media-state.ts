@@ -17,6 +17,9 @@ export function isSequenceHeader({ type, payload }: Message): boolean {
 export const isMetadata = (message: Message): boolean =>
   isDataNamed(message, 'onMetaData') || isDataNamed(message, '@setDataFrame')
 
+/** Whether the message is state, which a decoder keeps, and no moment: a sequence header or metadata. */
+export const isState = (message: Message): boolean => isMetadata(message) || isSequenceHeader(message)
+
 /**
  * The messages of a stream that are state and not moments: its metadata and the sequence headers of each track, the latest of
  * each. Whoever joins late, or lost a stretch, needs them first.
