@@ -1,11 +1,11 @@
-import { isDataNamed, isDataType } from '../message/data.ts'
+import { isDataNamed } from '../message/data.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { audioState } from './audio-tag.ts'
+import { trackOf } from './track.ts'
 import { videoState } from './video-tag.ts'
 
 /** Whether the message is audio, video or data: what a publisher sends for its players. */
-export const isMedia = ({ type }: Message): boolean =>
-  type === MessageTypeId.Audio || type === MessageTypeId.Video || isDataType(type)
+export const isMedia = (message: Message): boolean => trackOf(message) !== undefined
 
 /** Whether the message is a sequence header: what a decoder needs ahead of the frames, and each new player with it. */
 export function isSequenceHeader({ type, payload }: Message): boolean {
@@ -16,6 +16,9 @@ export function isSequenceHeader({ type, payload }: Message): boolean {
 /** Whether the message carries the stream's metadata, wrapped in `@setDataFrame` as publishers send it or not. */
 export const isMetadata = (message: Message): boolean =>
   isDataNamed(message, 'onMetaData') || isDataNamed(message, '@setDataFrame')
+
+/** Whether the message is state, which a decoder keeps, and no moment: a sequence header or metadata. */
+export const isState = (message: Message): boolean => isMetadata(message) || isSequenceHeader(message)
 
 /**
  * The messages of a stream that are state and not moments: its metadata and the sequence headers of each track, the latest of

@@ -1,4 +1,5 @@
 import type { Message } from '../message/message.ts'
+import { isBefore } from './serial.ts'
 import { isVideo } from './video-tag.ts'
 
 /** What a frame takes until two of them have shown it: 25 a second. */
@@ -39,6 +40,3 @@ export class Timeline {
     this.#lastVideo = timestamp
   }
 }
-
-/** By serial number arithmetic, for timestamps wrap. */
-const isBefore = (one: number, other: number): boolean => ((one - other) | 0) < 0
