@@ -1,0 +1,9 @@
+/**
+ * Text without the characters that a terminal obeys instead of showing, or that hide or reorder others: each as \uXXXX, which
+ * JSON reads as the same character.
+ */
+export function escaped(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, character =>
+    character.replace(/[\s\S]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  )
+}

@@ -1,0 +1,130 @@
+import { readFile, stat } from 'node:fs/promises'
+import { FlvReader } from '../index.ts'
+import { DirectionLedger } from './direction-ledger.ts'
+import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
+import { isPcap, type Packet, readPackets } from './pcap.ts'
+import { protocolOf } from './protocol-of.ts'
+import { type TcpEvent, tcpEvents } from './tcp.ts'
+import { endpointName, isKnownLink } from './tcp-segment.ts'
+
+export interface InspectOptions {
+  /** Tell of each chunk too, ahead of the message that ends with it. */
+  chunks?: boolean
+}
+
+const GIB = 2 ** 30
+/** A file is read whole. */
+const MAX_FILE = GIB
+
+const FLV_HEADER_LENGTH = 9
+const FLV_TAG_HEADER_LENGTH = 11
+const PREVIOUS_TAG_SIZE_LENGTH = 4
+
+/**
+ * The ledger of a file, which is a capture (pcap or pcapng) or an FLV file, by its first bytes.
+ * @throws Error, in one sentence, for a file that is neither, or over 1 GiB, and what `readFile` throws.
+ */
+export async function inspectFile(path: string, options?: InspectOptions): Promise<Generator<LedgerEntry, void>> {
+  const file = await stat(path)
+  if (!file.isFile()) throw new Error(`${path} is no regular file`)
+  if (file.size > MAX_FILE) throw new Error(`${path} is over ${MAX_FILE / GIB} GiB, which is more than is read`)
+  const bytes = await readFile(path)
+  if (bytes.toString('latin1', 0, 3) === 'FLV') return inspectFlv(bytes)
+  if (isPcap(bytes)) return inspectCapture(bytes, options)
+  throw new Error(`${path} is neither a capture, pcap or pcapng, nor an FLV file`)
+}
+
+/**
+ * The ledger of every TCP connection of a capture, pcap or pcapng, as it happened: of one that speaks plain RTMP all that both
+ * sides sent, of another what it looks like.
+ * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
+ */
+export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
+  const ledgers = new Map<unknown, ConnectionLedger>()
+  const strange = new Set<number>()
+  for (const event of tcpEvents(known(readPackets(bytes), strange))) {
+    let ledger = ledgers.get(event.connection)
+    if (ledger === undefined) {
+      if (event.piece.kind !== 'bytes') continue
+      ledger = new ConnectionLedger(ledgers.size + 1, options)
+      ledgers.set(event.connection, ledger)
+    }
+    yield* ledger.take(event)
+  }
+  for (const linkType of strange) yield { kind: 'note', text: `packets of link type ${linkType} were passed over` }
+  if (ledgers.size === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+}
+
+/** The ledger of an FLV file: its header, its tags, and how it ends. */
+export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
+  const met: LedgerEntry[] = []
+  const reader = new FlvReader({
+    onHeader: tracks => met.push({ offset: 0, kind: 'flv', ...tracks }),
+    onPreviousTagSize: mismatch => met.push({ kind: 'previousTagSize', ...mismatch })
+  })
+  let offset: number | undefined
+  try {
+    for (const message of reader.messages(bytes)) {
+      yield* met.splice(0)
+      offset ??= bytes.readUInt32BE(FLV_HEADER_LENGTH - 4) + PREVIOUS_TAG_SIZE_LENGTH
+      yield tagEntry(message, offset)
+      offset += FLV_TAG_HEADER_LENGTH + message.payload.length + PREVIOUS_TAG_SIZE_LENGTH
+    }
+  } catch (error) {
+    yield* met.splice(0)
+    const fault = errorEntry(error)
+    yield { ...fault, offset: fault.layerOffset }
+    return
+  }
+  yield* met.splice(0)
+  const cut = reader.cut()
+  yield { offset: bytes.length, kind: 'end', how: 'file', ...(cut && { cut }) }
+}
+
+/** The packets that can be read; notes the link types of the others. */
+function* known(packets: Iterable<Packet>, strange: Set<number>): Generator<Packet, void> {
+  for (const packet of packets) {
+    if (isKnownLink(packet.linkType)) yield packet
+    else strange.add(packet.linkType)
+  }
+}
+
+/** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */
+class ConnectionLedger {
+  readonly #number: number
+  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger }
+  #protocol: string | undefined
+
+  constructor(number: number, options: InspectOptions) {
+    this.#number = number
+    this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
+  }
+
+  *take(event: TcpEvent): Generator<LedgerEntry, void> {
+    const { connection, from, piece, time } = event
+    if (this.#protocol === undefined) {
+      if (piece.kind !== 'bytes') return
+      this.#protocol = protocolOf(piece.bytes)
+      yield connectionEntry(event, this.#number, this.#protocol)
+    }
+    if (this.#protocol !== 'RTMP') return
+    const place = { time: (time - connection.begin) / 1e6, connection: this.#number, from }
+    if (piece.kind === 'bytes') yield* this.#sides[from].take(piece.bytes, place)
+    else if (piece.kind === 'end') yield* this.#sides[from].ends(piece.how, place)
+    else yield { ...place, ...piece }
+  }
+}
+
+function connectionEntry({ connection }: TcpEvent, number: number, protocol: string): ConnectionEntry {
+  const { client, server, begin, whole } = connection
+  const began = new Date(begin / 1000)
+  return {
+    kind: 'connection',
+    connection: number,
+    client: endpointName(client),
+    server: endpointName(server),
+    ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
+    protocol,
+    whole
+  }
+}
