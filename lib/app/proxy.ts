@@ -1,0 +1,53 @@
+import net from 'node:net'
+import { commandRewriter, dial, messageWire, proxy, readRtmpUrl } from '../index.ts'
+import type { Log } from './log.ts'
+
+export interface ProxyServerOptions {
+  host: string
+  port: number
+  /** Where it leads: the URL of a server, with an app or without. */
+  origin: string
+  /** A stream name that clients use, and the one that the origin is to hear in its place. */
+  rewriteKey?: { from: string; to: string } | undefined
+}
+
+const MAX_CONNECTIONS = 10_000
+
+/** A server in front of another: whoever comes is led there, and called as he should be called there. */
+export async function serveProxy(
+  { host, port, origin, rewriteKey }: ProxyServerOptions,
+  log: Log
+): Promise<net.Server> {
+  const { app, tcUrl } = readRtmpUrl(origin)
+  const rewriter = () =>
+    commandRewriter({
+      connect: info => ({ ...info, app: app || info.app, tcUrl: app ? tcUrl : `${tcUrl}/${String(info.app ?? '')}` }),
+      name: name => (rewriteKey === undefined ? name : renamed(name, rewriteKey))
+    })
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    const near = messageWire(socket)
+    const failed = (error: Error) => log('error', { peer, message: error.message })
+    near.once('error', failed)
+    // only now: who does not shake hands opens no connection to the origin
+    near.once('handshake', () => {
+      near.off('error', failed)
+      log('connect', { peer })
+      const far = messageWire(dial(origin), { role: 'client', chunkSize: 4096 })
+      const closed = proxy(near, far, rewriter())
+      void closed.then(reason => log('closed', { peer, message: reason?.message }))
+    })
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  return server
+}
+
+/** A name without its query is what a key is; the query stays. */
+function renamed(name: string, { from, to }: { from: string; to: string }): string {
+  const [bare, ...query] = name.split('?')
+  return bare === from ? [to, ...query].join('?') : name
+}

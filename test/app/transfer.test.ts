@@ -1,0 +1,194 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { FlvReader, isVideo, type Message } from 'rtmpipe'
+import t from 'tap'
+import { film, folder, packets } from '../support/films.ts'
+import { LiveServer } from '../support/live-server.ts'
+import { freePort, nginx } from '../support/nginx.ts'
+import { players, publishers } from '../support/players.ts'
+import { Program, without } from '../support/programs.ts'
+
+/** The commands between servers, as a person runs them, with real programs at the other ends. */
+t.jobs = 3
+const buffered = true
+type Scope = { teardown(end: () => unknown): unknown }
+const cli = fileURLToPath(new URL('../../lib/app/cli.js', import.meta.url))
+const rtmpipe = (t: Scope, ...args: string[]) => new Program(t, process.execPath, [cli, ...args])
+const skip = without('ffmpeg', 'nginx', 'script')
+
+t.test('bad words: one line, and exit code 2', { buffered }, async t => {
+  const calls: [string[], RegExp][] = [
+    [['play'], /URL is missing$/],
+    [['play', 'film'], /film names no stream, as rtmp:\/\/host\/app\/name does$/],
+    [['play', 'rtmp://host/live'], /rtmp:\/\/host\/live names no stream/],
+    [['play', 'rtmp://h/a/b', 'more'], /unexpected argument 'more'$/],
+    [['publish', 'film.flv'], /URL is missing$/],
+    [['publish', '-', 'rtmp://h/a/b', '--loop'], /--loop wants a file/],
+    [['relay', 'rtmp://h/a/b'], /TO\.\.\. is missing$/],
+    [['proxy'], /--origin is missing/],
+    [['proxy', '--origin', 'host'], /host is no URL/],
+    [['proxy', '--origin', 'rtmp://h', '--rewrite-key', 'x'], /--rewrite-key is OLD=NEW$/],
+    [['inspect'], /FILE or URL is missing$/]
+  ]
+  for (const [args, says] of calls) {
+    const program = rtmpipe(t, ...args)
+    t.equal((await program.ends()).code, 2, args.join(' '))
+    t.match(program.said.trim(), says)
+    t.equal(program.said.trim().split('\n').length, 1, 'one line')
+  }
+})
+
+t.test('what fails: one line, and exit code 1', { buffered }, async t => {
+  const nobody = rtmpipe(t, 'play', `rtmp://127.0.0.1:${await freePort()}/live/film`)
+  t.equal((await nobody.ends()).code, 1)
+  t.match(nobody.said, /^rtmpipe: connect ECONNREFUSED \S+\n$/)
+  const file = rtmpipe(t, 'inspect', '/no/such/file')
+  t.equal((await file.ends()).code, 1)
+  t.match(file.said, /^rtmpipe: ENOENT.*\n$/)
+})
+
+t.test('publish and play, by way of nginx-rtmp', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'))
+  const url = `${await nginx(t, home)}/live/film`
+  const player = rtmpipe(t, 'play', url, '-o', join(home, 'played.flv'))
+  const piped = new Program(t, 'sh', ['-c', `"${process.execPath}" "${cli}" play ${url} -o - > ${home}/piped.flv`])
+  const byFfmpeg = players.ffmpeg(t, url)
+  await sleep(1000)
+  const publisher = rtmpipe(t, 'publish', source, url)
+  t.equal((await publisher.ends()).code, 0)
+  t.equal(publisher.said, '', 'no progress where there is no terminal')
+  const sent = packets(source)
+  for (const program of [player, piped]) t.equal((await program.ends()).code, 0)
+  t.same(packets(join(home, 'played.flv')), sent)
+  t.same(packets(join(home, 'piped.flv')), sent)
+  t.same(await byFfmpeg.packets(), sent)
+})
+
+t.test('--fast from standard input, and --loop until Ctrl-C', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  const server = new LiveServer(t, { live: { holdMs: 100 } })
+  const url = await server.listen()
+  const fast = server.received('live/fast')
+  const args = `publish - ${url}/live/fast --fast`
+  await new Program(t, 'sh', ['-c', `"${process.execPath}" "${cli}" ${args} < ${source}`]).ends()
+  t.equal(
+    (await fast).filter(isVideo).length,
+    [...new FlvReader().messages(readFileSync(source))].filter(isVideo).length
+  )
+  const looped = server.received('live/loop')
+  const looping = rtmpipe(t, 'publish', '--loop', source, `${url}/live/loop`)
+  await server.happens('publish live/loop')
+  await sleep(2500)
+  looping.kill('SIGINT')
+  t.equal((await looping.ends()).code, 0)
+  const times = (await looped).filter(isVideo).map(({ timestamp }) => timestamp)
+  t.ok(times.at(-1)! > 1500, `${times.at(-1)} ms of a film of one second`)
+  t.same(
+    times,
+    [...times].sort((a, b) => a - b)
+  )
+})
+
+t.test('a player ends its file well at Ctrl-C', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 4 })
+  const server = new LiveServer(t)
+  const url = `${await server.listen()}/live/film`
+  const file = join(home, 'played.flv')
+  const player = rtmpipe(t, 'play', url, '-o', file)
+  await server.happens('play live/film')
+  const publisher = publishers.ffmpeg(t, source, url)
+  await server.happens('publish live/film')
+  await sleep(1500)
+  player.kill('SIGINT')
+  t.equal((await player.ends()).code, 0)
+  await server.happens('stop live/film')
+  const reader = new FlvReader()
+  t.ok([...reader.messages(readFileSync(file))].length > 30)
+  t.equal(reader.cut(), undefined)
+  publisher.kill()
+})
+
+t.test('a line of progress on a terminal', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  const server = new LiveServer(t)
+  const url = `${await server.listen()}/live/film`
+  const command = `${process.execPath} ${cli} publish ${source} ${url}`
+  const { out } = await new Program(t, 'script', ['-qec', command, '/dev/null']).ends()
+  t.match(out.toString(), /\r00:00:00\.\d {2}\d+ kbit\/s, \d+ frames\/s/)
+})
+
+t.test('relay: one in, two out', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 3 })
+  const from = new LiveServer(t, { live: { holdMs: 100 } })
+  const to = new LiveServer(t, { live: { holdMs: 100 } })
+  const [a, b] = [await from.listen(), await to.listen()]
+  const copies = ['one', 'two'].map(name => to.received(`live/${name}`))
+  const relay = rtmpipe(t, 'relay', `${a}/live/film`, `${b}/live/one`, `${b}/live/two`)
+  await relay.says(/from live/)
+  await publishers.ffmpeg(t, source, `${a}/live/film`).ends()
+  t.equal((await relay.ends()).code, 0)
+  const count = (messages: Message[]) => messages.filter(isVideo).length
+  const frames = count([...new FlvReader().messages(readFileSync(source))])
+  for (const copy of copies) t.equal(count(await copy), frames)
+  t.match(relay.said, /to 1 live[\s\S]*ended/)
+})
+
+t.test(
+  'proxy: ffmpeg on one side, nginx-rtmp on the other, and another key between them',
+  { skip, buffered },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'))
+    const origin = await nginx(t, home)
+    const proxy = rtmpipe(t, 'proxy', '--listen', '0', '--origin', `${origin}/live`, '--rewrite-key', 'public=s3cret')
+    const [, near] = await proxy.says(/listening (rtmp:\/\/\S+)/)
+    const atOrigin = players.ffmpeg(t, `${origin}/live/s3cret`)
+    const throughProxy = players.rtmpdump(t, `${near}/any/public`, home)
+    await sleep(1000)
+    t.equal((await publishers.ffmpeg(t, source, `${near}/any/public`).ends()).code, 0)
+    const sent = packets(source)
+    t.same(await atOrigin.packets(), sent)
+    t.same(await throughProxy.packets(), sent)
+    t.notMatch(proxy.said, 's3cret')
+    proxy.kill('SIGINT')
+    t.equal((await proxy.ends()).code, 0)
+  }
+)
+
+t.test('proxy: an origin that is not there is told to ffmpeg', { skip, buffered }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 1 })
+  const proxy = rtmpipe(t, 'proxy', '--listen', '0', '--origin', `rtmp://127.0.0.1:${await freePort()}`)
+  const [, near] = await proxy.says(/listening (rtmp:\/\/\S+)/)
+  const ffmpeg = publishers.ffmpeg(t, source, `${near}/live/film`)
+  t.not((await ffmpeg.ends()).code, 0)
+  t.match(ffmpeg.said, /ECONNREFUSED/)
+  t.match((await proxy.says(/closed \S+ .*/))[0], /ECONNREFUSED/)
+})
+
+t.test('inspect: a capture, a film and a stream', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  const capture = fileURLToPath(new URL('../../../test/captures/obs-publish.pcap', import.meta.url))
+  copyFileSync(capture, join(home, 'obs.pcap'))
+  const obs = await rtmpipe(t, 'inspect', join(home, 'obs.pcap')).ends()
+  t.match(obs.out.toString(), /connect\(.*app: "live"/)
+  const json = await rtmpipe(t, 'inspect', '--json', source).ends()
+  for (const text of json.out.toString().trim().split('\n')) t.type(JSON.parse(text).kind, 'string')
+  const server = new LiveServer(t)
+  const url = `${await server.listen()}/live/film`
+  const live = rtmpipe(t, 'inspect', url)
+  await server.happens('play live/film')
+  await publishers.ffmpeg(t, source, url).ends()
+  await live.says(/Video.*keyframe/i)
+  live.kill('SIGINT')
+  t.equal((await live.ends()).code, 0)
+  writeFileSync(join(home, 'noise'), 'noise')
+  t.equal((await rtmpipe(t, 'inspect', join(home, 'noise')).ends()).code, 1)
+})
