@@ -27,6 +27,20 @@ t.test('decode-capture', async t => {
   t.match(lines.at(-1), /deleteStream\(null, 1\)/)
 })
 
+t.test('inspect', async t => {
+  const file = join(folder(t), 'client.bin')
+  writeFileSync(file, readCapture('rtmpdump-play-live').client.bytes)
+  const { code, out } = await example(t, 'inspect', file).ends()
+  t.equal(code, 0)
+  const lines = out.toString().trim().split('\n')
+  t.match(lines[0], /^chunk format 0, chunk stream 3, type 20: \d+ of \d+ bytes$/)
+  t.ok(lines.includes('connect, transaction 1'))
+  t.ok(
+    lines.includes('chunk format 1, chunk stream 2, type 3: 4 of 12 bytes') ||
+      lines.some(line => /format 1, chunk stream 2/.test(line))
+  )
+})
+
 t.test('decode-capture, without a file, with none, and with one that is no capture', async t => {
   const without = example(t, 'decode-capture')
   t.equal((await without.ends()).code, 2)

@@ -1,0 +1,41 @@
+/**
+ * A proxy. This example shows how to:
+ *  1. join two wires at the waist: what nobody touches goes through with the bytes it came as;
+ *  2. say another key, app and URL to the origin, after a look-up that takes its time;
+ *  3. refuse, so that the client hears why.
+ *
+ *   npm run build && node dist/examples/proxy.js rtmp://origin/live [PORT]
+ *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key-of-ada      is published at the origin as ada
+ */
+import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { commandRewriter, dial, messageWire, proxy, Refused, readRtmpUrl } from 'rtmpipe'
+
+const [origin, port = '1935'] = process.argv.slice(2)
+if (origin === undefined) {
+  console.error('usage: proxy ORIGIN-URL [PORT]')
+  process.exit(2)
+}
+const { app, tcUrl } = readRtmpUrl(origin)
+const users = new Map([['key-of-ada', 'ada']])
+
+const rewriter = () =>
+  commandRewriter({
+    connect: info => ({ ...info, app, tcUrl }),
+    async name(key) {
+      await wait(20)
+      const user = users.get(key)
+      if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+      return user
+    }
+  })
+
+const server = net.createServer({ allowHalfOpen: true, noDelay: true }, async socket => {
+  const far = messageWire(dial(origin), { role: 'client' })
+  const reason = await proxy(messageWire(socket), far, rewriter())
+  console.log(`closed ${reason?.message ?? ''}`)
+})
+
+server.listen(Number(port), '127.0.0.1', () => {
+  console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
+})

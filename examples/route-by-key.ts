@@ -1,0 +1,38 @@
+/**
+ * A front door to several servers. This example shows how to:
+ *  1. choose an origin by the key that a publisher brings, which is known only after its connect: so the door answers that itself;
+ *  2. let a publisher in when its origin has, and refuse it in the origin's own words otherwise;
+ *  3. hand media through without looking at it.
+ *
+ *   npm run build && node dist/examples/route-by-key.js PORT key=rtmp://one/live/film other=rtmp://two/live/film
+ *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key
+ */
+import type net from 'node:net'
+import { pipeline } from 'node:stream'
+import { connect, createServer, Refused, splitStreamUrl } from 'rtmpipe'
+
+const [port = '1935', ...routes] = process.argv.slice(2)
+const origins = new Map(routes.map(route => [route.slice(0, route.indexOf('=')), route.slice(route.indexOf('=') + 1)]))
+
+const server = createServer(session => {
+  session.on('publish', async publish => {
+    const origin = origins.get(publish.name)
+    if (origin === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+    const { url, name } = splitStreamUrl(origin)
+    const far = await connect(url, { signal: publish.signal })
+    const to = await far.publish(name).catch(error => {
+      void far.close()
+      throw error
+    })
+    console.log(`publish to ${url}`)
+    pipeline(publish.accept(), to, error => {
+      console.log(`unpublish from ${url} ${error?.message ?? ''}`)
+      void far.close()
+    })
+  })
+})
+server.on('sessionError', error => console.log(error.message))
+
+server.listen(Number(port), '127.0.0.1', () => {
+  console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
+})
