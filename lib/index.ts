@@ -2,8 +2,8 @@
  * rtmpipe: the RTMP family of protocols as Node streams.
  *
  *             publishers · players · proxies · recorders · gateways          examples/
- *   6  doors   createServer                                    rtmpipe serve: lib/app, of the public parts alone
- *   5  session serverSession  Connect  Publish  Play           sees only Duplex<Message>
+ *   6  doors   createServer  connect  proxy  push  pull        rtmpipe: lib/app, of the public parts alone
+ *   5  session serverSession  clientSession                    sees only Duplex<Message>
  *  -----------------------------------------------------------------  the waist: Message
  *   4  wires   messageWire(bytes)        flv file              each yields and accepts Messages
  *                |  mirror(messageChunker, . , messageAssembler)
