@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { type ConnectOptions, connect } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -141,9 +141,14 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return
     const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
+    const leave = () => player.destroy()
+    signal.addEventListener('abort', leave, { once: true })
     try {
       // a stream that is over before it has begun has nothing to read
-      await Promise.race([once(player, 'readable', { signal }), once(player, 'end', { signal })])
+      await new Promise(resolve => {
+        for (const event of ['readable', 'end', 'close']) player.once(event, resolve)
+      })
+      if (signal.aborted) return
       is('connecting')
       await connected(app, options, signal, async session => {
         const publishing = await session.publish(name)
@@ -151,6 +156,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
         await pipeline(player, publishing)
       })
     } finally {
+      signal.removeEventListener('abort', leave)
       player.destroy()
     }
   }

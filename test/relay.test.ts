@@ -272,6 +272,21 @@ t.test('a source that has ended is asked again, if that is wanted', { buffered }
   t.same(reasons.slice(0, 2), [undefined, undefined], 'no error: it had ended')
 })
 
+t.test('many retries leave no listener behind', { buffered }, async t => {
+  const warnings: Error[] = []
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const source = new Source()
+  source.frames(1)
+  const relay = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1, maxRetryMs: 1 })
+  const seen = states(relay)
+  await until(() => seen.filter(state => state === 'retrying').length > 30)
+  relay.close()
+  await until(() => relay.state === 'ended')
+  t.same(warnings, [])
+})
+
 t.test('what is no URL of a stream is told at once', { buffered }, async t => {
   t.throws(() => push(new LiveStream(), 'rtmp://host/live'), TypeError)
   t.throws(() => pull('film.flv', new LiveStream()), TypeError)
