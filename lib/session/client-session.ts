@@ -204,9 +204,16 @@ export class ClientSession extends NetConnection {
   }
 
   /** What was asked for, once the peer has granted it; its message stream is not left behind if it does not. */
-  async #granted<Asked>(stream: ClientStream, asked: Asked, ask: () => Promise<unknown>): Promise<Asked> {
+  async #granted<Asked extends Publishing | Playing>(
+    stream: ClientStream,
+    asked: Asked,
+    ask: () => Promise<unknown>
+  ): Promise<Asked> {
+    // nobody has it yet who could listen: until then its error is that of the promise
+    asked.on('error', unheard)
     try {
       await ask()
+      asked.off('error', unheard)
       return asked
     } catch (error) {
       this.#drop(stream)
@@ -230,8 +237,9 @@ export class ClientSession extends NetConnection {
   #hearStatus({ args, messageStreamId }: Command): void {
     const information = propertiesOf(args[1]) ?? {}
     const stream = this.#streams.get(messageStreamId)
-    if (stream === undefined) this.#hearOwnStatus(information, args)
-    else this.#hearStreamStatus(information, args, stream)
+    if (stream !== undefined) this.#hearStreamStatus(information, args, stream)
+    // what comes late for a message stream that was deleted is no news
+    else if (messageStreamId === 0) this.#hearOwnStatus(information, args)
   }
 
   #hearOwnStatus(information: AmfObject, args: readonly AmfValue[]): void {
@@ -258,6 +266,7 @@ export class ClientSession extends NetConnection {
   }
 }
 
+const unheard = () => {}
 const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 
 /** What an `_error` or an onStatus of level error says: servers put its information first or second. */

@@ -1,6 +1,14 @@
 import { once } from 'node:events'
 import { finished } from 'node:stream'
-import { type AmfObject, type Message, MessageBatch, Refused, setChunkSize, userControlMessage } from 'rtmpipe'
+import {
+  type AmfObject,
+  type Message,
+  MessageBatch,
+  Refused,
+  RtmpError,
+  setChunkSize,
+  userControlMessage
+} from 'rtmpipe'
 import t from 'tap'
 import { collect } from '../support/collect.ts'
 import { audio, metadata, video, word } from '../support/media.ts'
@@ -253,6 +261,27 @@ t.test('a peer that leaves: what waits fails, and what was played is read to the
     })
   )
   t.same(read, ['v key@0', 'v key@40', 'v key@80'])
+})
+
+t.test('a connection that fails before the peer has answered a publish or a play', async t => {
+  for (const what of ['publish', 'play'] as const) {
+    const peer = await new ServerPeer().begins()
+    const asked = outcome(peer.session[what]('film'))
+    await peer.hears()
+    await peer.answers(what === 'publish' ? 4 : 2, null, 1)
+    peer.session.destroy(new RtmpError('ERR_RTMP_STALLED'))
+    await peer.hears()
+    t.match(asked.error, { code: 'ERR_RTMP_STALLED' }, what)
+  }
+})
+
+t.test('a late error of a message stream that was deleted ends nothing', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  film.destroy()
+  await peer.hears()
+  await peer.says('NetStream.Play.Failed', 1, 'error')
+  t.equal(peer.ended, undefined)
 })
 
 t.test('a session that is closed here ends what it plays, and lets go of what it publishes', async t => {
