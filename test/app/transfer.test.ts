@@ -6,7 +6,7 @@ import { FlvReader, isVideo, type Message } from 'rtmpipe'
 import t from 'tap'
 import { film, folder, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
-import { freePort, nginx } from '../support/nginx.ts'
+import { freePort, nginx, played } from '../support/nginx.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
 
@@ -56,7 +56,7 @@ t.test('publish and play, by way of nginx-rtmp', { skip, buffered }, async t => 
   const player = rtmpipe(t, 'play', url, '-o', join(home, 'played.flv'))
   const piped = new Program(t, 'sh', ['-c', `"${process.execPath}" "${cli}" play ${url} -o - > ${home}/piped.flv`])
   const byFfmpeg = players.ffmpeg(t, url)
-  await sleep(1000)
+  await played(home, 3)
   const publisher = rtmpipe(t, 'publish', source, url)
   t.equal((await publisher.ends()).code, 0)
   t.equal(publisher.said, '', 'no progress where there is no terminal')
@@ -151,7 +151,7 @@ t.test(
     const [, near] = await proxy.says(/listening (rtmp:\/\/\S+)/)
     const atOrigin = players.ffmpeg(t, `${origin}/live/s3cret`)
     const throughProxy = players.rtmpdump(t, `${near}/any/public`, home)
-    await sleep(1000)
+    await played(home, 2)
     t.equal((await publishers.ffmpeg(t, source, `${near}/any/public`).ends()).code, 0)
     const sent = packets(source)
     t.same(await atOrigin.packets(), sent)

@@ -18,7 +18,7 @@ import {
 import t from 'tap'
 import { collect } from '../support/collect.ts'
 import { film, folder, packets } from '../support/films.ts'
-import { freePort, nginx } from '../support/nginx.ts'
+import { freePort, nginx, played } from '../support/nginx.ts'
 import { players } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
 
@@ -46,7 +46,7 @@ for (const audio of ['aac', 'libmp3lame']) {
     const url = `${await nginx(t, home)}/live`
     const byFfmpeg = players.ffmpeg(t, `${url}/film`)
     const byUs = play(url, 'film', join(home, 'us.flv'))
-    await new Promise(resolve => setTimeout(resolve, 500))
+    await played(home, 2)
     await publish(source, url, 'film')
     const sent = packets(source)
     t.same(await byUs, sent, 'we get every packet')

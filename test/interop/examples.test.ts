@@ -89,7 +89,7 @@ t.test('publish and play, on the server', options, async t => {
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const url = `${await urlOf(example(t, 'server', '0'))}/live`
   const player = example(t, 'play', url, 'film', join(home, 'copy.flv'))
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 1500))
   const publisher = example(t, 'publish', source, url, 'film')
   t.equal((await publisher.ends()).code, 0)
   t.match(publisher.said, 'published')
@@ -107,7 +107,7 @@ t.test('restream: one in, three out', options, async t => {
   const urls = [1, 2, 3].map(number => `${to}/live/copy-${number}`)
   const program = example(t, 'restream', '0', ...urls)
   const all = urls.map(url => players.ffmpeg(t, url))
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 1500))
   await publishers.ffmpeg(t, source, `${await urlOf(program)}/live/film`).ends()
   for (const player of all) t.same(await player.packets(), packets(source))
   await program.says(/\d ended/, 3)
@@ -118,7 +118,7 @@ t.test('proxy: a key becomes a name, or is refused', options, async t => {
   const origin = await urlOf(example(t, 'server', '0'))
   const url = `${await urlOf(example(t, 'proxy', `${origin}/live`, '0'))}/live`
   const player = players.ffmpeg(t, `${origin}/live/ada`)
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 1500))
   t.equal((await publishers.ffmpeg(t, source, `${url}/key-of-ada`).ends()).code, 0)
   t.same(await player.packets(), packets(source))
   const denied = publishers.ffmpeg(t, source, `${url}/key-of-nobody`)
@@ -132,7 +132,7 @@ t.test('route-by-key: each key has its origin', options, async t => {
   const routes = [`a=${one}/live/film`, `b=${two}/live/film`]
   const url = await urlOf(example(t, 'route-by-key', '0', ...routes))
   const player = players.ffmpeg(t, `${two}/live/film`)
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 1500))
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/b`).ends()).code, 0)
   t.same(await player.packets(), packets(source))
   const denied = publishers.ffmpeg(t, source, `${url}/live/c`)
@@ -147,7 +147,7 @@ t.test('relay-on-demand: fetched for the first player, let go behind the last', 
   const url = `${await urlOf(edge)}/live/film`
   const all = [players.ffmpeg(t, url), players.ffmpeg(t, url)]
   await edge.says(/pull live\/film/)
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 1500))
   await publishers.ffmpeg(t, source, `${origin}/live/film`).ends()
   for (const player of all) t.same(await player.packets(), packets(source))
   await edge.says(/let go of live\/film/)

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,4 +48,10 @@ export async function nginx(t: Scope, folder: string, more = ''): Promise<string
   new Program(t, 'nginx', ['-p', home, '-c', file])
   await listening(port)
   return `rtmp://127.0.0.1:${port}`
+}
+
+/** Settles when so many have asked nginx to play something. */
+export async function played(folder: string, count: number): Promise<void> {
+  const log = join(folder, 'nginx', 'error.log')
+  while ((readFileSync(log, 'utf8').match(/ play: name=/g)?.length ?? 0) < count) await sleep(20)
 }
