@@ -90,6 +90,8 @@ export { MessageRing, type MessageRingOptions, type RingEntry } from './media/me
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
+export type { Repair } from './media/timestamp-mender.ts'
+export { TimestampRepair, type TimestampRepairOptions, timestampRepair } from './media/timestamp-repair.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
 export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
 export { readAggregate } from './message/aggregate.ts'
