@@ -61,9 +61,8 @@ export class TimestampMender {
   #placeMoment(name: TrackName, timestamp: number): number {
     const track = this.#tracks.get(name) ?? this.#begin(name, timestamp)
     const step = between(track.source, timestamp)
-    const goesOn = step >= 0 && !this.#isFar(step) && !isBefore(sum(timestamp, track.shift), track.out)
+    const goesOn = !this.#isFar(step) && !isBefore(sum(timestamp, track.shift), track.out)
     if (!goesOn) this.#turn(track, timestamp, step)
-    if (step <= this.#maxJumpMs) track.measure(step)
     track.advance(timestamp, this.#put(name, sum(timestamp, track.shift)))
     if (name !== 'data') {
       this.#elapsed = Math.max(this.#elapsed, track.elapsed)
@@ -110,7 +109,7 @@ export class TimestampMender {
   /** The track may not go on with its shift: finds the one it goes on with, and tells. */
   #turn(track: TrackClock, timestamp: number, step: number): void {
     const shift = this.#shiftFor(track, timestamp, this.#isFar(step) ? this.#elapsed - track.heardAt : 0)
-    const isLate = shift === track.previousShift && track.elapsed - track.turnedAt <= this.#maxJumpMs
+    const isLate = shift === track.shiftBefore(this.#maxJumpMs)
     if (!isLate && (step < 0 || (this.#isFar(step) && shift !== track.shift))) {
       const kind = isWrap(track.shift, shift) ? 'wrap' : step < 0 ? 'backward' : 'jump'
       this.#tell({ kind, track: track.name, from: track.source, to: timestamp, ms: Math.abs(step) })
@@ -126,14 +125,14 @@ export class TimestampMender {
     return (
       track.fitting(timestamp, [track.shift, ...this.#shifts()], pausedMs, -max, behind + max) ??
       // half of it, so that the other track, whose frames are others, still fits
-      track.fitting(timestamp, track.wrapped(timestamp), pausedMs, pausedMs - max / 2, pausedMs + max / 2) ??
+      track.fitting(timestamp, track.wrapped(timestamp), 0, -max / 2, max / 2) ??
       track.closing(timestamp, Math.max(pausedMs, floor), max)
     )
   }
 
-  /** The shifts there are, and were before the last turn of each track. */
+  /** The shifts there are, and those of before a turn that messages may still come from. */
   #shifts(): number[] {
-    return [...this.#tracks.values()].flatMap(({ shift, previousShift = shift }) => [shift, previousShift])
+    return [...this.#tracks.values()].flatMap(track => [track.shift, track.shiftBefore(this.#maxJumpMs) ?? track.shift])
   }
 
   /** Of the tracks' shifts, the one that takes the timestamp nearest to another. */
