@@ -20,6 +20,9 @@ export interface Repair {
   readonly ms: number
 }
 
+/** Data may begin so far behind the stream: half of what serial number arithmetic can tell. */
+const MAX_BEHIND_MS = 2 ** 30
+
 /**
  * Mends timestamps. Each track has a shift from its source to its output, and a jump is a change of it. A message that does not
  * go on is tried with the shifts there are: that of a track that has jumped already, which keeps them in sync, and that of
@@ -91,13 +94,13 @@ export class TimestampMender {
     const shift = this.#nearestShift(timestamp, newest)
     const placed = sum(timestamp, shift)
     const ahead = between(newest, placed)
-    const isFar = ahead > this.#maxJumpMs || (ahead < -this.#maxJumpMs && name !== 'data')
+    const isFar = ahead > this.#maxJumpMs || ahead < (name === 'data' ? -MAX_BEHIND_MS : -this.#maxJumpMs)
     const moved = isFar ? -ahead : 0
     if (isFar) {
       const kind = ahead > 0 ? 'jump' : 'backward'
       this.#tell({ kind, track: name, from: sum(timestamp, moved), to: timestamp, ms: Math.abs(ahead) })
     }
-    const out = this.#put(name, sum(placed, moved))
+    const out = sum(placed, moved)
     return new TrackClock(name, timestamp, out, sum(shift, moved), last.elapsed + between(last.out, out))
   }
 
@@ -135,10 +138,10 @@ export class TimestampMender {
     return [...this.#tracks.values()].flatMap(track => [track.shift, track.shiftBefore(this.#maxJumpMs) ?? track.shift])
   }
 
-  /** Of the tracks' shifts, the one that takes the timestamp nearest to another. */
+  /** Of the shifts there are, the one that takes the timestamp nearest to another. */
   #nearestShift(timestamp: number, other: number): number {
-    const off = ({ shift }: TrackClock) => Math.abs(between(other, sum(timestamp, shift)))
-    return [...this.#tracks.values()].reduce((one, two) => (off(two) < off(one) ? two : one)).shift
+    const off = (shift: number) => Math.abs(between(other, sum(timestamp, shift)))
+    return this.#shifts().reduce((one, two) => (off(two) < off(one) ? two : one))
   }
 
   #put(name: TrackName, timestamp: number): number {
