@@ -26,7 +26,7 @@ export class Rebase {
       else this.#first ??= message.timestamp
     }
     const timestamp = this.#moved(message.timestamp, isMoment && track !== 'data')
-    if (isMoment && isBefore(timestamp, 0)) this.#isYoung = false
+    if (isBefore(timestamp, 0)) this.#isYoung = false
     return timestamp === message.timestamp ? message : { ...message, timestamp }
   }
 

@@ -20,6 +20,9 @@ export interface Repair {
   readonly ms: number
 }
 
+/** Data may begin so far behind the stream: half of what serial number arithmetic can tell. */
+const MAX_BEHIND_MS = 2 ** 30
+
 /**
  * Mends timestamps. Each track has a shift from its source to its output, and a jump is a change of it. A message that does not
  * go on is tried with the shifts there are: that of a track that has jumped already, which keeps them in sync, and that of
@@ -61,9 +64,8 @@ export class TimestampMender {
   #placeMoment(name: TrackName, timestamp: number): number {
     const track = this.#tracks.get(name) ?? this.#begin(name, timestamp)
     const step = between(track.source, timestamp)
-    const goesOn = step >= 0 && !this.#isFar(step) && !isBefore(sum(timestamp, track.shift), track.out)
+    const goesOn = !this.#isFar(step) && !isBefore(sum(timestamp, track.shift), track.out)
     if (!goesOn) this.#turn(track, timestamp, step)
-    if (step <= this.#maxJumpMs) track.measure(step)
     track.advance(timestamp, this.#put(name, sum(timestamp, track.shift)))
     if (name !== 'data') {
       this.#elapsed = Math.max(this.#elapsed, track.elapsed)
@@ -92,13 +94,13 @@ export class TimestampMender {
     const shift = this.#nearestShift(timestamp, newest)
     const placed = sum(timestamp, shift)
     const ahead = between(newest, placed)
-    const isFar = ahead > this.#maxJumpMs || (ahead < -this.#maxJumpMs && name !== 'data')
+    const isFar = ahead > this.#maxJumpMs || ahead < (name === 'data' ? -MAX_BEHIND_MS : -this.#maxJumpMs)
     const moved = isFar ? -ahead : 0
     if (isFar) {
       const kind = ahead > 0 ? 'jump' : 'backward'
       this.#tell({ kind, track: name, from: sum(timestamp, moved), to: timestamp, ms: Math.abs(ahead) })
     }
-    const out = this.#put(name, sum(placed, moved))
+    const out = sum(placed, moved)
     return new TrackClock(name, timestamp, out, sum(shift, moved), last.elapsed + between(last.out, out))
   }
 
@@ -110,7 +112,7 @@ export class TimestampMender {
   /** The track may not go on with its shift: finds the one it goes on with, and tells. */
   #turn(track: TrackClock, timestamp: number, step: number): void {
     const shift = this.#shiftFor(track, timestamp, this.#isFar(step) ? this.#elapsed - track.heardAt : 0)
-    const isLate = shift === track.previousShift && track.elapsed - track.turnedAt <= this.#maxJumpMs
+    const isLate = shift === track.shiftBefore(this.#maxJumpMs)
     if (!isLate && (step < 0 || (this.#isFar(step) && shift !== track.shift))) {
       const kind = isWrap(track.shift, shift) ? 'wrap' : step < 0 ? 'backward' : 'jump'
       this.#tell({ kind, track: track.name, from: track.source, to: timestamp, ms: Math.abs(step) })
@@ -126,20 +128,20 @@ export class TimestampMender {
     return (
       track.fitting(timestamp, [track.shift, ...this.#shifts()], pausedMs, -max, behind + max) ??
       // half of it, so that the other track, whose frames are others, still fits
-      track.fitting(timestamp, track.wrapped(timestamp), pausedMs, pausedMs - max / 2, pausedMs + max / 2) ??
+      track.fitting(timestamp, track.wrapped(timestamp), 0, -max / 2, max / 2) ??
       track.closing(timestamp, Math.max(pausedMs, floor), max)
     )
   }
 
-  /** The shifts there are, and were before the last turn of each track. */
+  /** The shifts there are, and those of before a turn that messages may still come from. */
   #shifts(): number[] {
-    return [...this.#tracks.values()].flatMap(({ shift, previousShift = shift }) => [shift, previousShift])
+    return [...this.#tracks.values()].flatMap(track => [track.shift, track.shiftBefore(this.#maxJumpMs) ?? track.shift])
   }
 
-  /** Of the tracks' shifts, the one that takes the timestamp nearest to another. */
+  /** Of the shifts there are, the one that takes the timestamp nearest to another. */
   #nearestShift(timestamp: number, other: number): number {
-    const off = ({ shift }: TrackClock) => Math.abs(between(other, sum(timestamp, shift)))
-    return [...this.#tracks.values()].reduce((one, two) => (off(two) < off(one) ? two : one)).shift
+    const off = (shift: number) => Math.abs(between(other, sum(timestamp, shift)))
+    return this.#shifts().reduce((one, two) => (off(two) < off(one) ? two : one))
   }
 
   #put(name: TrackName, timestamp: number): number {

@@ -18,12 +18,12 @@ export class TrackClock {
   source: number
   out: number
   shift: number
-  /** The shift before the last turn, and when that was, in milliseconds that the track had gone on. */
-  previousShift: number | undefined
-  turnedAt = 0
+  /** Milliseconds that it has gone on. */
   elapsed: number
   /** How far the whole stream had gone on when it was heard last. */
   heardAt: number
+  #shiftBefore: number | undefined
+  #turnedAt = 0
   #frameMs = USUAL_FRAME_MS
 
   constructor(name: TrackName, source: number, out: number, shift: number, elapsed: number) {
@@ -36,21 +36,23 @@ export class TrackClock {
   }
 
   advance(source: number, out: number): void {
+    const ms = between(this.source, source)
+    if (ms > 0 && ms < LONG_FRAME_MS) this.#frameMs = ms
     this.elapsed += between(this.out, out)
     this.source = source
     this.out = out
   }
 
-  /** Learns from a step what a usual frame is. */
-  measure(ms: number): void {
-    if (ms > 0 && ms < LONG_FRAME_MS) this.#frameMs = ms
-  }
-
   turn(shift: number): void {
     if (shift === this.shift) return
-    this.previousShift = this.shift
+    this.#shiftBefore = this.shift
     this.shift = shift
-    this.turnedAt = this.elapsed
+    this.#turnedAt = this.elapsed
+  }
+
+  /** The shift before the last turn, until it has gone on for `ms` since. */
+  shiftBefore(ms: number): number | undefined {
+    return this.elapsed - this.#turnedAt <= ms ? this.#shiftBefore : undefined
   }
 
   /** The shifts it would have if the timestamp were behind a wrap of its source's clock. */

@@ -78,6 +78,10 @@ t.test('a wrap of 31 or 24 bits loses no millisecond', async t => {
   )
   await goes(t, 'v16777210 v34 v74', 'v16777210 v16777250 v16777290', ['wrap video 16777210>34 16777176'])
   await goes(t, 'v16777210 v994 v1990', 'v16777210 v16778210 v16779206', ['wrap video 16777210>994 16776216'])
+  await goes(t, 'v20000000 v3222764 v3222804', 'v20000000 v20000000 v20000020', [
+    'wrap video 20000000>3222764 16777236'
+  ])
+  await goes(t, 'v100 v2147483698', 'v100 v140', ['jump video 100>2147483698 2147483598'])
   await goes(t, 'v16777210 v995', 'v16777210 v16777250', ['backward video 16777210>995 16776215'])
   await goes(t, 'v16777170 v16777210 v30 v16777212 v70', 'v16777170 v16777210 v16777246 v16777246 v16777286', [
     'wrap video 16777210>30 16777180'
@@ -113,6 +117,14 @@ t.test('a jump is closed by a usual frame, and the other track goes along', asyn
 
 t.test('a message of before a jump that comes late is no repair', async t => {
   await goes(t, 'v0 v40 v9000 v80 v9040 v9080', 'v0 v40 v80 v80 v120 v160', ['jump video 40>9000 8960'])
+  await goes(t, 'v0 v1000 v2000 v3000 v9000 v3040 v9040', 'v0 v1000 v2000 v3000 v3040 v3040 v3080', [
+    'jump video 3000>9000 6000'
+  ])
+  await goes(t, 'v0 v9000 v10000 v10960 v2000', 'v0 v40 v1040 v2000 v2000', ['jump video 0>9000 9000'])
+  await goes(t, 'v0 v9000 v10000 v11000 v11001 v2041', 'v0 v40 v1040 v2040 v2041 v2042', [
+    'jump video 0>9000 9000',
+    'backward video 11001>2041 8960'
+  ])
   await goes(t, 'v0 v40 v9000 v80 v120 v160', 'v0 v40 v80 v80 v120 v160', ['jump video 40>9000 8960'])
 })
 
@@ -139,12 +151,19 @@ t.test('a pause of one track while another goes on is no jump', async t => {
 
 t.test('a new clock begins where the others have got to', async t => {
   await goes(t, 'v0 a0 a1000 a2000 a3000 v90000', 'v0 a0 a1000 a2000 a3000 v3000', ['jump video 0>90000 90000'])
+  await goes(t, 'v5000 a5000 a6500 a8000 v0', 'v5000 a5000 a6500 a8000 v8000', ['backward video 5000>0 5000'])
 })
 
 t.test('a small step back waits for the source, a longer one is closed', async t => {
   await goes(t, 'v1000 v960 v990 v1040', 'v1000 v1000 v1000 v1040', ['backward video 1000>960 40'])
   await goes(t, 'v3000 v1000 v3040', 'v3000 v3000 v3040', ['backward video 3000>1000 2000'])
   await goes(t, 'v3000 v999 v1039', 'v3000 v3040 v3080', ['backward video 3000>999 2001'])
+  await goes(t, 'a0 v0 v2040 v1040', 'a0 v0 v40 v40', ['jump video 0>2040 2040', 'backward video 2040>1040 1000'])
+  await goes(t, 'v0 a0 v2460 a2460 v2500 a3960 a5000 v2470 v5010', 'v0 a0 v40 a40 v80 a1540 a2580 v80 v2590', [
+    'jump video 0>2460 2460',
+    'jump audio 0>2460 2460',
+    'backward video 2500>2470 30'
+  ])
   await goes(t, 'v5000 v4000 v2999', 'v5000 v5000 v5040', [
     'backward video 5000>4000 1000',
     'backward video 4000>2999 1001'
@@ -162,6 +181,8 @@ t.test('tracks that are not in order with each other are each by its own clock',
 
 t.test('sequence headers and metadata tell no time', async t => {
   await goes(t, 'D0 V0 v5000 A0 a4990 a5010 v5040 V0 v5080 D0', 'D0 V0 v5000 A5000 a5000 a5010 v5040 V5040 v5080 D5080')
+  await goes(t, 'v1000 a1000 v90000 A1020 a1020', 'v1000 a1000 v1040 A1020 a1020', ['jump video 1000>90000 89000'])
+  await goes(t, 'v5000 V6000 v0 v40', 'v5000 V6000 v6000 v6040', ['backward video 5000>0 5000'])
   await goes(t, 'v5000 v5040 V0 v0 v40', 'v5000 v5040 V5040 v5080 v5120', ['backward video 5040>0 5040'])
   await goes(t, 'v5000 V99000 v5040 V5080 v5080', 'v5000 V5000 v5040 V5080 v5080')
   await goes(t, 'v40 A0 a23', 'v40 A0 a23')
@@ -173,11 +194,26 @@ t.test('audio or video that begins far from where the stream is begins there', a
   await goes(t, 'v0 a90000 v40 a90023', 'v0 a0 v40 a23', ['jump audio 0>90000 90000'])
   await goes(t, 'a0 v90000 a90023', 'a0 v0 a23', ['jump video 0>90000 90000', 'jump audio 0>90023 90023'])
   await goes(t, 'v90000 a88000', 'v90000 a88000')
+  await goes(t, 'v0 a0 v1900 a20 d3800', 'v0 a0 v1900 a20 d3800')
+  await goes(t, 'v0 a0 v1900 a20 d3901', 'v0 a0 v1900 a20 d1900', ['jump data 1900>3901 2001'])
+})
+
+t.test('a track that begins between the jumps of the others is of one time or the other', async t => {
+  await goes(t, 'v1000 a1000 v90000 d1020', 'v1000 a1000 v1040 d1020', ['jump video 1000>90000 89000'])
+  await goes(t, 'v1000 v90000 a1020 a90010', 'v1000 v1040 a1020 a1050', [
+    'jump video 1000>90000 89000',
+    'jump audio 1020>90010 88990'
+  ])
+  await goes(t, 'v1000 a1000 v90000 d90010', 'v1000 a1000 v1040 d1050', ['jump video 1000>90000 89000'])
 })
 
 t.test('data may have 0 whatever the time is', async t => {
   await goes(t, 'd0 D0 A7936 a7959 V7948 v8015 d9000', 'd0 D0 A7936 a7959 V7948 v8015 d9000')
   await goes(t, 'v6000 v6040 d0 d6080', 'v6000 v6040 d0 d6080')
+  await goes(t, 'd90000 v0 d40', 'd90000 v0 d40')
+  await goes(t, 'v6000 D6000 d0', 'v6000 D6000 d6000')
+  await goes(t, 'v1073741825 d0', 'v1073741825 d1073741825', ['backward data 1073741825>0 1073741825'])
+  await goes(t, 'd0 d1900 d3800 d5700', 'd0 d1900 d3800 d5700')
   await goes(t, 'd0 d40 d9000', 'd0 d40 d80', ['jump data 40>9000 8960'])
 })
 
@@ -188,7 +224,12 @@ t.test('what is no media passes untouched', async t => {
     { ...video.frame(50), type: 20 },
     video.frame(9040)
   ]
-  t.same(await repaired(source), [source, []])
+  for (const options of [{}, { rebase: true }]) {
+    const [got] = await repaired(source, options)
+    t.equal(got[1], source[1])
+    t.equal(got[2], source[2])
+    t.equal((got[3]!.timestamp - got[0]!.timestamp) | 0, 40)
+  }
 })
 
 t.test('rebase: the first frame comes out at 0, and nothing ahead of it', async t => {
@@ -214,9 +255,24 @@ t.test('rebase: nor does it forget what lies ahead of 0 when 32 bits wrap', asyn
   t.same(repairs, [])
 })
 
+t.test('without mend the repairs are told and the timestamps stay', async t => {
+  const mend = { mend: false }
+  await goes(
+    t,
+    'V0 v5000 v5040 V0 v90000 v90040 v89000',
+    'V0 v5000 v5040 V0 v90000 v90040 v89000',
+    ['jump video 5040>90000 84960', 'backward video 90040>89000 1040'],
+    mend
+  )
+  const told = ['jump video 5000>90000 85000', 'backward video 90000>0 90000']
+  const both = { ...mend, rebase: true }
+  await goes(t, 'V0 v5000 a4990 V0 v90000 a5010 v0', 'V0 v0 a0 V0 v85000 a10 v4294962296', told, both)
+})
+
 t.test('maxJumpMs', async t => {
   await goes(t, 'v0 v100 v201', 'v0 v100 v200', ['jump video 100>201 101'], { maxJumpMs: 100 })
   await goes(t, 'v0 v9000 v18000', 'v0 v9000 v18000', [], { maxJumpMs: 9000 })
+  await goes(t, 'a0 V24 v41 v60 v70', 'a0 V24 v24 v24 v29', ['jump video 0>41 41'], { maxJumpMs: 40 })
   await goes(t, 'v0 v40 v80', 'v0 v10 v20', ['jump video 0>40 40', 'jump video 40>80 40'], { maxJumpMs: 10 })
   for (const maxJumpMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 23]) {
     t.throws(() => timestampRepair({ maxJumpMs }), RangeError)
@@ -270,7 +326,7 @@ const anyStep = fc.oneof(
   around(0, 2 ** 31)
 )
 
-/** Each message some step behind the last one of its own track. */
+/** Each message some step behind the last one of its kind; the first within 2^30, for timestamps 2^31 apart have no order. */
 const anyStream = fc
   .tuple(
     fc.nat(2 ** 32 - 1),
@@ -279,9 +335,10 @@ const anyStream = fc
   .map(([start, steps]) => {
     const at: Record<string, number> = {}
     return steps.map(([letter, step]) => {
-      const track = letter.toLowerCase()
-      at[track] = (at[track] ?? start) + step
-      return made[letter]!(at[track] >>> 0)
+      const last = at[letter]
+      const next = last === undefined ? start + (step % 2 ** 30) : last + step
+      at[letter] = next
+      return made[letter]!(next >>> 0)
     })
   })
 
