@@ -63,7 +63,7 @@ class Joint {
   #ways: readonly Way[] = []
   /** Near's connect, until far has answered it. */
   #connect: Command | undefined
-  /** The message streams that near publishes or plays on. */
+  /** The message streams that near publishes or plays on, as many as `limits.messageStreams`. */
   readonly #messageStreamIds = new Set<number>()
   #stopTimer: (() => void) | undefined
   #stopLinger: (() => void) | undefined
@@ -107,8 +107,10 @@ class Joint {
   }
 
   #asked({ name, messageStreamId, ...rest }: Command): void {
-    if (name === 'publish' || name === 'play') this.#messageStreamIds.add(messageStreamId)
+    const isRoom = this.#messageStreamIds.size < this.#limits.messageStreams
+    if ((name === 'publish' || name === 'play') && isRoom) this.#messageStreamIds.add(messageStreamId)
     if (name !== 'connect') return
+    this.#stopTimer?.()
     this.#connect = { name, messageStreamId, ...rest }
     const late = () => this.#over(new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `connect, within ${this.#timeoutMs} ms`))
     this.#stopTimer = this.#clock.after(this.#timeoutMs, late)

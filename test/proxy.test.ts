@@ -210,6 +210,21 @@ t.test('an origin that answers nothing', async t => {
   t.match((await between.settle()).reason, { code: 'ERR_RTMP_ANSWER_TIMEOUT' })
 })
 
+t.test('a client that asks without end leaves no more behind than one that asks once', async t => {
+  const between = new Between()
+  for (let i = 0; i < 5; i++) await between.asks('connect', 1, [info])
+  t.equal(between.clock.timers, 1, 'one timer, whatever is asked')
+  await between.answers('_result', 1, [{}, {}])
+  t.equal(between.clock.timers, 0)
+  for (let id = 1; id <= 200; id++) await between.asks('publish', 5, [null, 'film'], id)
+  between.said()
+  between.far.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  await between.settle()
+  t.equal(between.said().length, 1 + 32, 'as many message streams are told as one connection may have')
+  between.clock.pass(2000)
+  t.match((await between.settle()).reason, { code: 'ERR_RTMP_STALLED' })
+})
+
 t.test('an origin that refuses: its own words pass', async t => {
   const between = new Between()
   await between.asks('connect', 1, [info])
