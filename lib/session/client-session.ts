@@ -261,8 +261,15 @@ export class ClientSession extends NetConnection {
   }
 
   #hearPlayStatus(message: Message, stream: ClientStream): void {
-    const information = propertiesOf(readData(message, { limits: this.limits })[1])
-    if (ENDS.includes(textOf(information?.code))) this.#drop(stream)
+    if (ENDS.includes(this.#statusOf(message))) this.#drop(stream)
+  }
+
+  #statusOf(message: Message): string {
+    try {
+      return textOf(propertiesOf(readData(message, { limits: this.limits })[1])?.code)
+    } catch {
+      return ''
+    }
   }
 }
 

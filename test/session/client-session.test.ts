@@ -127,6 +127,18 @@ const playStatus = (code: string): Message => ({
   ])
 })
 
+t.test(
+  'an onPlayStatus that cannot be read ends nothing: it is data, and strangers put what they like into it',
+  async t => {
+    const peer = await new ServerPeer().begins()
+    const { playing: film } = await playing(peer)
+    const whole = playStatus('NetStream.Play.Complete')
+    await peer.sends({ ...whole, payload: whole.payload.subarray(0, 25) })
+    t.equal(peer.ended, undefined)
+    t.notOk(film.destroyed)
+  }
+)
+
 t.test('a server that sends media and says no Play.Start plays', async t => {
   const peer = await new ServerPeer().begins()
   const played = peer.session.play('film')
