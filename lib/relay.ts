@@ -57,7 +57,8 @@ export class Relay extends EventEmitter {
 
   constructor(attempt: Attempt, options: RelayOptions, forever: boolean) {
     super()
-    const { signal, clock = systemClock } = options
+    const { signal, clock = systemClock, retryMs, maxRetryMs, timeoutMs } = options
+    for (const [name, value] of Object.entries({ retryMs, maxRetryMs, timeoutMs })) positive(name, value)
     this.#clock = clock
     const close = () => this.close()
     signal?.addEventListener('abort', close, { once: true })
@@ -132,11 +133,12 @@ export class Relay extends EventEmitter {
 /**
  * Publishes a live stream at another server, by the URL of a stream. It begins at a keyframe with headers, and so it does again after
  * each retry. It connects once there is something to publish, and ends when that is over.
- * @throws TypeError for what is no URL of a stream.
+ * @throws TypeError for what is no URL of a stream, RangeError for a time that is not above 0.
  */
 export function push(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
+  positive('maxLagMs', options.maxLagMs)
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return
@@ -173,7 +175,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
 /**
  * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry goes on where the last attempt
  * was, on one timeline. It ends when the source says that it is over, unless `forever`.
- * @throws TypeError for what is no URL of a stream.
+ * @throws TypeError for what is no URL of a stream, RangeError for a time that is not above 0.
  */
 export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
@@ -182,11 +184,17 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
     is('connecting')
     await connected(app, options, signal, async session => {
       const playing = await session.play(name, options)
+      const input = live.input()
       is('live')
-      await pipeline(playing, live.input())
+      await pipeline(playing, input)
     })
   }
   return new Relay(attempt, options, options.forever ?? false)
+}
+
+/** What is wrong in itself would be tried again without end. */
+function positive(name: string, value: number | undefined): void {
+  if (value !== undefined && !(value > 0)) throw new RangeError(`${name} must be a positive number, not ${value}`)
 }
 
 /** Does something with a session, which is closed behind it, or at the signal: once it is connected it says goodbye. */

@@ -242,6 +242,24 @@ t.test('pull: what another server plays becomes a live stream here, and a break 
   )
 })
 
+t.test('pull into a stream that somebody publishes: it is never said to be live', { buffered }, async t => {
+  const origin = createServer(session => {
+    session.on('play', play => void play.accept().write(video.keyframe(0)))
+  })
+  origin.on('sessionError', () => {})
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const live = new LiveStream()
+  const input = live.input()
+  t.teardown(() => input.destroy())
+  const relay = pull(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
+  const seen = states(relay)
+  await until(() => seen.filter(state => state === 'refused').length > 1)
+  relay.close()
+  await until(() => relay.state === 'ended')
+  t.notOk(seen.includes('live'), seen.join())
+})
+
 t.test('pull on demand: it is let go when the last player has left', { buffered }, async t => {
   const live = new LiveStream({ holdMs: 10 })
   const relay = pull('rtmp://127.0.0.1:1/live/film', live, quick)
@@ -287,7 +305,10 @@ t.test('many retries leave no listener behind', { buffered }, async t => {
   t.same(warnings, [])
 })
 
-t.test('what is no URL of a stream is told at once', { buffered }, async t => {
+t.test('what is no URL of a stream, or no time, is told at once', { buffered }, async t => {
   t.throws(() => push(new LiveStream(), 'rtmp://host/live'), TypeError)
   t.throws(() => pull('film.flv', new LiveStream()), TypeError)
+  for (const options of [{ retryMs: 0 }, { maxRetryMs: -1 }, { timeoutMs: Number.NaN }, { maxLagMs: 0 }]) {
+    t.throws(() => push(new LiveStream(), 'rtmp://host/live/film', options), RangeError)
+  }
 })
