@@ -1,10 +1,10 @@
-import { addAbortSignal, pipeline } from 'node:stream'
+import { addAbortSignal, type Duplex, pipeline } from 'node:stream'
 import type { AmfObject, AmfValue } from './amf/amf-value.ts'
 import { Refused } from './errors.ts'
 import { type ClientSession, clientSession } from './session/client-session.ts'
 import { nextAuthQuery } from './session/next-auth-query.ts'
 import { dial } from './transport/dial.ts'
-import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+import { type MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 
 export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
@@ -40,7 +40,7 @@ const USUAL_INFO: AmfObject = {
 /**
  * Connects to an app of a server, `connect('rtmp://host/app')`: a session that publishes, plays and calls. The URL's path is the app;
  * splitStreamUrl splits a URL that has a stream's name in it.
- * @throws TypeError for a URL that is none, Refused when the server says no, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or
+ * @throws TypeError for a URL that is none, RangeError for an option out of range, Refused when the server says no, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or
  *   `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, an AbortError, and the errors of sockets.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
@@ -80,12 +80,22 @@ function open(
   where: Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
   { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions
 ): ClientSession {
-  const socket = dial(where, signal === undefined ? {} : { signal })
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
-  const wire = messageWire(socket, { chunkSize: CHUNK_SIZE, ...bounds, role: 'client' })
   const session = clientSession({ ...bounds, timeoutMs })
+  const socket = dial(where, signal === undefined ? {} : { signal })
+  const wire = wireOver(socket, { chunkSize: CHUNK_SIZE, ...bounds, role: 'client' })
   if (signal !== undefined) addAbortSignal(signal, session)
   // what ends it is told to whoever waits for an answer, publishes or plays
   pipeline([wire, session, wire], () => {})
   return session
+}
+
+/** An option that is wrong leaves no socket behind. */
+function wireOver(socket: Duplex, options: MessageWireOptions): MessageWire {
+  try {
+    return messageWire(socket, options)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }

@@ -87,3 +87,19 @@ t.test('a signal ends the attempt, and the session after it', async t => {
   await called
   t.ok(session.destroyed)
 })
+
+t.test('an option that is wrong is told, and leaves no socket behind', async t => {
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer(socket => sockets.add(socket.on('close', () => sockets.delete(socket)).resume()))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const url = `rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}/live`
+  for (const options of [{ timeoutMs: 0 }, { chunkSize: 1 }, { limits: { stallMs: -1 } }]) {
+    await t.rejects(connect(url, options), RangeError)
+  }
+  await new Promise(resolve => setTimeout(resolve, 100))
+  t.equal(sockets.size, 0)
+})

@@ -33,8 +33,9 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     options: HandshakeStreamOptions = {},
     above: Omit<LayerOptions, 'opens'> = { from: 'bytes', to: 'bytes' }
   ) {
-    super(lower, { ...above, opens: true })
     const { role = 'server', limits, clock = systemClock, digest, random } = options
+    const { handshakeMs } = limitsWith(limits)
+    super(lower, { ...above, opens: true })
     const common = { time: clock.now(), ...(random && { random }) }
     this.#handshake =
       role === 'client'
@@ -42,7 +43,7 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
         : new ServerHandshake(common)
     const hello = this.#handshake.hello()
     if (hello.length > 0) this.answer(hello)
-    this.#stopTimer = clock.after(limitsWith(limits).handshakeMs, () => this.destroy(this.#late()))
+    this.#stopTimer = clock.after(handshakeMs, () => this.destroy(this.#late()))
   }
 
   /** By which scheme the peer's digest was found; undefined for a simple handshake, and before it is over. */

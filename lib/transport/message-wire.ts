@@ -62,15 +62,21 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly takesBatches = true
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
-    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES })
     const { limits, role, strict, chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
-    this.#chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
-    this.#messageReader = new MessageReader({ ...(limits && { limits }) })
-    this.#messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
-    this.#window = new AcknowledgementWindow({ received: HANDSHAKE_LENGTH, windowSize })
+    // ahead of super, which listens to the lower: an option that is wrong must leave nothing half-built there
+    const bounds = limitsWith(limits)
+    const chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
+    const messageReader = new MessageReader({ ...(limits && { limits }) })
+    const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
+    const window = new AcknowledgementWindow({ received: HANDSHAKE_LENGTH, windowSize })
+    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES })
+    this.#chunkReader = chunkReader
+    this.#messageReader = messageReader
+    this.#messageWriter = messageWriter
+    this.#window = window
     this.#clock = clock
-    this.#limits = limitsWith(limits)
+    this.#limits = bounds
   }
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
