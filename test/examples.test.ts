@@ -33,12 +33,9 @@ t.test('inspect', async t => {
   const { code, out } = await example(t, 'inspect', file).ends()
   t.equal(code, 0)
   const lines = out.toString().trim().split('\n')
-  t.match(lines[0], /^chunk format 0, chunk stream 3, type 20: \d+ of \d+ bytes$/)
+  t.equal(lines[0], 'chunk format 0, chunk stream 3, type 20: 128 of 140 bytes')
   t.ok(lines.includes('connect, transaction 1'))
-  t.ok(
-    lines.includes('chunk format 1, chunk stream 2, type 3: 4 of 12 bytes') ||
-      lines.some(line => /format 1, chunk stream 2/.test(line))
-  )
+  t.ok(lines.includes('chunk format 1, chunk stream 2, type 4: 10 of 18 bytes'), 'librtmp opens chunk stream 2 so')
 })
 
 t.test('decode-capture, without a file, with none, and with one that is no capture', async t => {
