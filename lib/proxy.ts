@@ -21,6 +21,8 @@ export interface ProxyOptions {
   back?: Duplex
   /** Milliseconds that far may take to answer near's connect: 10,000. */
   timeoutMs?: number
+  /** Ends both sides when it is aborted, and tells near so. */
+  signal?: AbortSignal
   limits?: Partial<Limits>
   clock?: Clock
 }
@@ -59,6 +61,7 @@ class Joint {
   readonly #limits: Limits
   readonly #clock: Clock
   readonly #timeoutMs: number
+  readonly #signal: AbortSignal | undefined
   readonly #done: (reason: Error | undefined) => void
   #ways: readonly Way[] = []
   /** Near's connect, until far has answered it. */
@@ -70,12 +73,13 @@ class Joint {
   #reason: Error | undefined
 
   constructor(near: Duplex, far: Duplex, options: ProxyOptions, done: (reason: Error | undefined) => void) {
-    const { limits, clock = systemClock, timeoutMs = TIMEOUT_MS } = options
+    const { limits, clock = systemClock, timeoutMs = TIMEOUT_MS, signal } = options
     this.#near = near
     this.#far = far
     this.#limits = limitsWith(limits)
     this.#clock = clock
     this.#timeoutMs = timeoutMs
+    this.#signal = signal
     this.#done = done
   }
 
@@ -104,7 +108,11 @@ class Joint {
         if (to.closed) this.#close()
       })
     }
+    this.#signal?.addEventListener('abort', this.#abort, { once: true })
+    if (this.#signal?.aborted) this.#abort()
   }
+
+  readonly #abort = (): void => this.#over(this.#signal?.reason)
 
   #asked({ name, messageStreamId, ...rest }: Command): void {
     const isRoom = this.#messageStreamIds.size < this.#limits.messageStreams
@@ -161,6 +169,7 @@ class Joint {
 
   #close(): void {
     this.#stopLinger?.()
+    this.#signal?.removeEventListener('abort', this.#abort)
     for (const { stages } of this.#ways) for (const each of stages) each.destroy()
     this.#done(this.#reason)
   }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { type ConnectOptions, connect } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Refused } from './errors.ts'
+import type { Gap } from './media/keyframe-gate.ts'
 import type { LiveStream } from './media/live-stream.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
 import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
@@ -48,7 +49,7 @@ const MAX_RETRY_MS = 30_000
  * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push() and pull().
  *
  * Its states are events: `'connecting'`, `'live'`, `'retrying'` and `'refused'` (see Retry; it is tried again all the same), and
- * at last `'ended'`: its source is over, or it was closed.
+ * at last `'ended'`: its source is over, or it was closed. A push that lagged tells what it left out: `'gap'` (see Gap).
  */
 export class Relay extends EventEmitter {
   readonly #stop = new AbortController()
@@ -143,6 +144,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return
     const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
+    player.on('gap', (gap: Gap) => relay.emit('gap', gap))
     const leave = () => player.destroy()
     signal.addEventListener('abort', leave, { once: true })
     try {

@@ -8,7 +8,7 @@ export interface ProgressOptions {
 
 const EVERY_MS = 500
 
-/** Passes what goes through it, and keeps one line on a terminal: time of the stream, bitrate, frame rate. */
+/** Passes what goes through it, and keeps one line on a terminal: time of the stream, bitrate, frame rate, messages dropped. */
 export class Progress extends Stage<Message, Message> {
   readonly #write: ((text: string) => void) | undefined
   readonly #now: () => number
@@ -18,11 +18,17 @@ export class Progress extends Stage<Message, Message> {
   #ms = 0
   #bytes = 0
   #frames = 0
+  #dropped = 0
 
   constructor({ write, now = () => performance.now() }: ProgressOptions) {
     super({ layer: 'progress' })
     this.#write = write
     this.#now = now
+  }
+
+  /** Counts messages that somebody behind it did not get. */
+  countDropped(messages: number): void {
+    this.#dropped += messages
   }
 
   protected override turn(message: Message): boolean {
@@ -45,7 +51,7 @@ export class Progress extends Stage<Message, Message> {
     if (!isLast && now - this.#shownAt < EVERY_MS) return
     this.#shownAt = now
     const seconds = Math.max(0.001, (now - this.#begun) / 1000)
-    const rate = `${Math.round((this.#bytes * 8) / 1000 / seconds)} kbit/s, ${Math.round(this.#frames / seconds)} frames/s`
+    const rate = `${Math.round((this.#bytes * 8) / 1000 / seconds)} kbit/s, ${Math.round(this.#frames / seconds)} frames/s, ${this.#dropped} dropped`
     this.#write(`\r${clock(this.#ms)}  ${rate}  ${isLast ? '\n' : ' '}`)
   }
 }

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import { commandRewriter, dial, messageWire, proxy, readRtmpUrl } from '../index.ts'
+import { listening } from './listening.ts'
 import type { Log } from './log.ts'
 
 export interface ProxyServerOptions {
@@ -11,19 +12,19 @@ export interface ProxyServerOptions {
   rewriteKey?: { from: string; to: string } | undefined
 }
 
+export interface ServingProxy {
+  readonly url: string
+  /** Ends what passes through it, and settles when all is over. */
+  stop(): Promise<void>
+}
+
 const MAX_CONNECTIONS = 10_000
 
 /** A server in front of another: whoever comes is led there, and called as he should be called there. */
-export async function serveProxy(
-  { host, port, origin, rewriteKey }: ProxyServerOptions,
-  log: Log
-): Promise<net.Server> {
-  const { app, tcUrl } = readRtmpUrl(origin)
-  const rewriter = () =>
-    commandRewriter({
-      connect: info => ({ ...info, app: app || info.app, tcUrl: app ? tcUrl : `${tcUrl}/${String(info.app ?? '')}` }),
-      name: name => (rewriteKey === undefined ? name : renamed(name, rewriteKey))
-    })
+export async function serveProxy(options: ProxyServerOptions, log: Log): Promise<ServingProxy> {
+  const { host, port, origin } = options
+  const stopping = new AbortController()
+  const passing = new Set<Promise<unknown>>()
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
     const near = messageWire(socket)
@@ -34,16 +35,33 @@ export async function serveProxy(
       near.off('error', failed)
       log('connect', { peer })
       const far = messageWire(dial(origin), { role: 'client', chunkSize: 4096 })
-      const closed = proxy(near, far, rewriter())
-      void closed.then(reason => log('closed', { peer, message: reason?.message }))
+      const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
+        passing.delete(closed)
+        log('closed', { peer, message: reason?.message })
+      })
+      passing.add(closed)
     })
   })
   server.maxConnections = MAX_CONNECTIONS
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
+  const url = `rtmp://${await listening(server, host, port)}`
+  log('listening', { url })
+  return {
+    url,
+    async stop() {
+      server.close()
+      stopping.abort()
+      await Promise.all(passing)
+    }
+  }
+}
+
+/** Calls an app and a stream as the origin should hear them called. */
+function rewriter({ origin, rewriteKey }: ProxyServerOptions) {
+  const { app, tcUrl } = readRtmpUrl(origin)
+  return commandRewriter({
+    connect: info => ({ ...info, app: app || info.app, tcUrl: app ? tcUrl : `${tcUrl}/${String(info.app ?? '')}` }),
+    name: name => (rewriteKey === undefined ? name : renamed(name, rewriteKey))
   })
-  return server
 }
 
 /** A name without its query is what a key is; the query stays. */

@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream'
 import {
   createServer,
@@ -8,10 +7,10 @@ import {
   type Play,
   type Publish,
   type RtmpError,
-  type Server,
   type ServerSession
 } from '../index.ts'
 import { clip, loop } from './demo.ts'
+import { listening } from './listening.ts'
 import { Lives } from './lives.ts'
 import type { Log } from './log.ts'
 
@@ -80,7 +79,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     pipeline(player, play.accept(), () => log('stop', { path, for: peer }))
   }
 
-  const url = await listen(server, host, port)
+  const url = `rtmp://${await listening(server, host, port)}`
   log('listening', { url })
   if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
   return {
@@ -91,15 +90,6 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
       await Promise.all([closed, lives.end()])
     }
   }
-}
-
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
-  const { address, family, port: bound } = server.address() as AddressInfo
-  return `rtmp://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
 }
 
 /** Compares in a time that tells nothing, of lengths neither. */

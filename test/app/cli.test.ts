@@ -21,11 +21,13 @@ const serve = async (t: Scope, ...args: string[]) => {
 }
 
 t.test('what it says of itself', { buffered }, async t => {
-  for (const args of [[], ['--help'], ['help'], ['-h'], ['serve', '--help']]) {
+  for (const args of [[], ['--help'], ['help'], ['-h'], ['serve', '--help'], ['serve', '-h']]) {
     const { code, out } = await rtmpipe(t, ...args).ends()
     t.equal(code, 0)
     t.match(out.toString(), /rtmpipe serve \[options\]/, args.join(' '))
   }
+  const { out: played } = await rtmpipe(t, 'play', '--help').ends()
+  t.match(played.toString(), /^rtmpipe play URL/, 'a subcommand tells of itself alone')
   const { out } = await rtmpipe(t, '--version').ends()
   t.equal(out.toString().trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
 })
@@ -59,7 +61,7 @@ t.test('a port that is taken: one line, and exit code 1', { buffered }, async t 
   const { port } = other.address() as net.AddressInfo
   const program = rtmpipe(t, 'serve', '--port', `${port}`)
   t.equal((await program.ends()).code, 1)
-  t.match(program.said.trim(), `rtmpipe: port ${port} of 127.0.0.1 is taken; --port names another, 0 any that is free`)
+  t.match(program.said.trim(), `rtmpipe: port ${port} of 127.0.0.1 is taken; name another, or 0 for any that is free`)
 })
 
 t.test('Ctrl-C and SIGTERM end it', { buffered }, async t => {

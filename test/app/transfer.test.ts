@@ -120,7 +120,7 @@ t.test('a line of progress on a terminal', { skip, buffered }, async t => {
   const url = `${await server.listen()}/live/film`
   const command = `${process.execPath} ${cli} publish ${source} ${url}`
   const { out } = await new Program(t, 'script', ['-qec', command, '/dev/null']).ends()
-  t.match(out.toString(), /\r00:00:00\.\d {2}\d+ kbit\/s, \d+ frames\/s/)
+  t.match(out.toString(), /\r00:00:00\.\d {2}\d+ kbit\/s, \d+ frames\/s, 0 dropped/)
 })
 
 t.test('relay: one in, two out', { skip, buffered }, async t => {
@@ -161,6 +161,24 @@ t.test(
     t.equal((await proxy.ends()).code, 0)
   }
 )
+
+t.test('proxy: at Ctrl-C those who pass through it hear of it', { skip, buffered }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 60 })
+  const origin = new LiveServer(t, { live: { holdMs: 100 } })
+  const proxy = rtmpipe(t, 'proxy', '--listen', '0', '--origin', await origin.listen())
+  const [, near] = await proxy.says(/listening (rtmp:\/\/\S+)/)
+  const player = rtmpipe(t, 'play', `${near}/live/film`)
+  await origin.happens('play live/film')
+  const publisher = rtmpipe(t, 'publish', source, `${near}/live/film`)
+  await origin.happens('publish live/film')
+  proxy.kill('SIGINT')
+  t.equal((await proxy.ends()).code, 0)
+  t.match(proxy.said, /closing[\s\S]*closed[\s\S]*closed/)
+  t.equal((await publisher.ends()).code, 1)
+  await player.ends()
+  for (const program of [publisher, player]) t.match(program.said, /NetConnection.Connect.Closed/)
+  await origin.happens('unpublish live/film')
+})
 
 t.test('proxy: an origin that is not there is told to ffmpeg', { skip, buffered }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 1 })

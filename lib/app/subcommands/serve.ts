@@ -1,0 +1,62 @@
+import { jsonLog, type Log, textLog } from '../log.ts'
+import { type ServeOptions, serve } from '../serve.ts'
+import { ending, say } from '../terminal.ts'
+import { readWords, UsageError, wholeNumber } from '../words.ts'
+
+export const help = `rtmpipe serve [options]       serve live streams: who publishes is played
+  --host HOST                 the address to listen on (127.0.0.1)
+  --port PORT                 the port, 0 for any that is free (1935)
+  --record DIR                record every stream below this folder, as FLV
+  --publish-key KEY           let only those publish who bring ?key=KEY behind the stream name
+  --refuse-missing            refuse to play what nobody publishes, instead of waiting for it
+  --merge-ms N                gather media for N ms before it is sent: cheaper, and later
+  --demo                      publish a clip as live/demo, over and over
+  --log json                  log for programs`
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { log, ...options } = readServe(args)
+  const serving = await serve(options, log)
+  if (options.demo) hint(serving.url)
+  await ending()
+  log('closing')
+  await serving.stop()
+}
+
+function readServe(args: readonly string[]): ServeOptions & { log: Log } {
+  const { values } = readWords(args, {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '1935' },
+    record: { type: 'string' },
+    'publish-key': { type: 'string' },
+    'refuse-missing': { type: 'boolean', default: false },
+    'merge-ms': { type: 'string' },
+    demo: { type: 'boolean', default: false },
+    log: { type: 'string', default: 'text' }
+  })
+  const { host, port, record, demo, 'publish-key': publishKey, 'merge-ms': mergeMs } = values
+  const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
+  const log = logs[values.log]
+  if (log === undefined) throw new UsageError(`--log is text or json, not ${values.log}`)
+  if (publishKey === '') throw new UsageError('--publish-key is empty')
+  return {
+    host,
+    port: wholeNumber('--port', port, 65535),
+    record,
+    publishKey,
+    refuseMissing: values['refuse-missing'],
+    demo,
+    ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
+    log: log(say)
+  }
+}
+
+function hint(url: string): void {
+  say(`
+  watch the demo    ffplay ${url}/live/demo
+  publish           ffmpeg -re -i FILE -c copy -f flv ${url}/live/film
+  from OBS          Server ${url}/live   Stream Key film
+  watch it          ffplay ${url}/live/film
+
+  Ctrl-C ends it.
+`)
+}

@@ -1,0 +1,22 @@
+/** One line on standard output. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Writes to standard error where it is a terminal: a line of progress is for eyes. */
+export const progressWriter = (): ((text: string) => void) | undefined =>
+  process.stderr.isTTY ? text => process.stderr.write(text) : undefined
+
+/** Settles at the first Ctrl-C or SIGTERM; the next one no longer waits for anything. */
+export function ending(): Promise<void> {
+  return new Promise(resolve => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve())
+  })
+}
+
+/** Aborted at the first Ctrl-C or SIGTERM. */
+export function endingSignal(): AbortSignal {
+  const controller = new AbortController()
+  void ending().then(() => controller.abort())
+  return controller.signal
+}

@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+import { readRtmpUrl, splitStreamUrl } from '../index.ts'
+
+/** What is wrong with the words of a call: one line, exit code 2. */
+export class UsageError extends Error {}
+
+/** Somebody asked what a call may look like. */
+export class HelpWanted extends Error {}
+
+type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
+type Words<Known extends Options> = ReturnType<typeof parseArgs<{ options: Known; allowPositionals: true }>>
+
+/** The words of a call; `wanted` names those that are no options, the last of them with dots if there may be more. */
+export function readWords<Known extends Options>(
+  args: readonly string[],
+  options: Known,
+  wanted: readonly string[] = []
+): Words<Known> {
+  const words = parsed(args, options)
+  if ((words.values as { help?: boolean }).help) throw new HelpWanted()
+  const { length } = words.positionals
+  if (length < wanted.length) throw new UsageError(`${wanted[length]} is missing`)
+  if (length > wanted.length && !wanted.at(-1)?.endsWith('...'))
+    throw new UsageError(`unexpected argument '${words.positionals[wanted.length]}'`)
+  return words
+}
+
+function parsed<Known extends Options>(args: readonly string[], options: Known): Words<Known> {
+  try {
+    const all: Known = { help: { type: 'boolean', short: 'h' }, ...options }
+    return parseArgs({ args: [...args], options: all, allowPositionals: true })
+  } catch (error) {
+    // what follows the first sentence is about positional arguments
+    throw new UsageError((error as Error).message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
+  }
+}
+
+export function wholeNumber(name: string, text: string, most: number): number {
+  const number = Number(text)
+  if (!/^\d+$/.test(text) || number > most)
+    throw new UsageError(`${name} is a whole number from 0 to ${most}, not ${text}`)
+  return number
+}
+
+/** The URL of a stream. */
+export function streamUrl(url: string): string {
+  checked(() => readRtmpUrl(splitStreamUrl(url).url))
+  return url
+}
+
+/** Words that are wrong in themselves are told as such. */
+export function checked<Read>(read: () => Read): Read {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
