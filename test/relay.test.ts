@@ -79,9 +79,9 @@ class Source {
     for (const message of [metadata(), video.header(), audio.header()]) this.input.write(message)
   }
 
-  frames(count: number): void {
+  frames(count: number, size?: number): void {
     for (let i = 0; i < count; i++, this.#at += 40) {
-      this.input.write(this.#at % 400 === 0 ? video.keyframe(this.#at) : video.frame(this.#at))
+      this.input.write(this.#at % 400 === 0 ? video.keyframe(this.#at, size) : video.frame(this.#at, size))
       this.input.write(audio.frame(this.#at + 5))
     }
   }
@@ -136,6 +136,24 @@ t.test(
     t.ok(isKeyframe(first!), word(first!))
   }
 )
+
+t.test('one that lags jumps to a keyframe, and tells what it left out', { buffered }, async t => {
+  const to = await new Destination(t).listen()
+  const source = new Source()
+  const relay = push(source.live, to.url, { ...quick, maxLagMs: 200 })
+  source.frames(1)
+  await until(() => relay.state === 'live')
+  const gaps: number[] = []
+  relay.on('gap', ({ messages }) => gaps.push(messages))
+  source.frames(200, 60_000)
+  source.input.end()
+  await until(() => relay.state === 'ended')
+  const got = to.publishes[0]!.filter(message => !isMetadata(message) && !isSequenceHeader(message))
+  const missed = gaps.reduce((sum, messages) => sum + messages, 0)
+  // what the ring has let go is counted by batches, of two messages each
+  const lost = 2 * 201 - got.length
+  t.ok(missed >= lost / 2 && missed <= lost && lost > 0, `${missed} told, ${lost} lost`)
+})
 
 t.test('a destination that goes away and comes back; one of two does not hear of it', { buffered }, async t => {
   const [first, other] = [await new Destination(t).listen(), await new Destination(t).listen()]
