@@ -31,7 +31,7 @@ const rewriter = () =>
   })
 
 const server = net.createServer({ allowHalfOpen: true, noDelay: true }, async socket => {
-  const far = messageWire(dial(origin), { role: 'client' })
+  const far = dial(origin)
   const reason = await proxy(messageWire(socket), far, rewriter())
   console.log(`closed ${reason?.message ?? ''}`)
 })

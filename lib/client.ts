@@ -1,13 +1,12 @@
-import { addAbortSignal, type Duplex, pipeline } from 'node:stream'
+import { addAbortSignal, pipeline } from 'node:stream'
 import type { AmfObject, AmfValue } from './amf/amf-value.ts'
 import { Refused } from './errors.ts'
 import { type ClientSession, clientSession } from './session/client-session.ts'
 import { nextAuthQuery } from './session/next-auth-query.ts'
-import { dial } from './transport/dial.ts'
-import { type MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+import { type DialOptions, dial } from './transport/dial.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 
-export interface ConnectOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
+export interface ConnectOptions extends DialOptions {
   /** Ends the attempt, and then the session, with an AbortError. */
   signal?: AbortSignal
   /** Milliseconds that connecting may take in all, and each answer of the server after that: 10,000. */
@@ -82,20 +81,9 @@ function open(
 ): ClientSession {
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
   const session = clientSession({ ...bounds, timeoutMs })
-  const socket = dial(where, signal === undefined ? {} : { signal })
-  const wire = wireOver(socket, { chunkSize: CHUNK_SIZE, ...bounds, role: 'client' })
+  const wire = dial(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })
   if (signal !== undefined) addAbortSignal(signal, session)
   // what ends it is told to whoever waits for an answer, publishes or plays
   pipeline([wire, session, wire], () => {})
   return session
-}
-
-/** An option that is wrong leaves no socket behind. */
-function wireOver(socket: Duplex, options: MessageWireOptions): MessageWire {
-  try {
-    return messageWire(socket, options)
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
 }

@@ -34,7 +34,7 @@ export async function serveProxy(options: ProxyServerOptions, log: Log): Promise
     near.once('handshake', () => {
       near.off('error', failed)
       log('connect', { peer })
-      const far = messageWire(dial(origin), { role: 'client', chunkSize: 4096 })
+      const far = dial(origin, { chunkSize: 4096 })
       const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
         passing.delete(closed)
         log('closed', { peer, message: reason?.message })

@@ -15,6 +15,8 @@ import { streamPath } from './stream-path.ts'
 export interface ServerSessionOptions extends NetConnectionOptions {
   /** Where the peer is, for whoever wants to know: `127.0.0.1:50000`. */
   peer?: string
+  /** How it came, as a URL would say it: `rtmps`. */
+  scheme?: string
 }
 
 /** The events that an application decides on, and what it is when nobody listens or the listener fails. */
@@ -33,6 +35,8 @@ const refusals = {
 export class ServerSession extends NetConnection {
   /** Where the peer is; empty if nobody said. */
   readonly peer: string
+  /** How it came, `rtmp` or another scheme of the family; empty if nobody said. */
+  readonly scheme: string
   readonly #streams = new Map<number, ServerStream>()
   readonly #open = new Set<Request>()
   #state: ConnectionState = 'new'
@@ -40,9 +44,10 @@ export class ServerSession extends NetConnection {
   #nextStream = 1
   #stopConnectTimer: () => void
 
-  constructor({ peer = '', ...options }: ServerSessionOptions = {}) {
+  constructor({ peer = '', scheme = '', ...options }: ServerSessionOptions = {}) {
     super(options)
     this.peer = peer
+    this.scheme = scheme
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 

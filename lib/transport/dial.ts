@@ -1,27 +1,62 @@
 import net from 'node:net'
+import { addAbortSignal, type Duplex } from 'node:stream'
+import tls from 'node:tls'
+import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 
-export interface DialOptions {
+export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
   /** Ends the attempt, and then the connection, with an AbortError. */
   signal?: AbortSignal
+  /** Of rtmps and rtmpts, what tls.connect takes: `ca`, `cert` and `key`, `servername`. The server is verified unless this says otherwise. */
+  tls?: tls.ConnectionOptions
 }
 
-const PORTS: Readonly<Record<string, number>> = { rtmp: 1935 }
+/** What a URL says of the way: how the bytes are carried, and the port where it names none (RTMP URIs, 4). */
+interface Door {
+  readonly port: number
+  readonly tls?: true
+}
+
+const doors: Readonly<Record<string, Door>> = {
+  rtmp: { port: 1935 },
+  rtmps: { port: 443, tls: true }
+}
 
 /**
- * The way to where a URL points, by its scheme: a Duplex of bytes, to lay a wire over: `messageWire(dial(url), { role: 'client' })`.
- * It is given before the connection is made; what is written waits, and that nobody is there is an error of the Duplex. The wire's
- * `limits.handshakeMs` bounds the time.
- * @throws TypeError for what is no URL, and for a scheme that is not spoken here.
+ * The way to where a URL points, by its scheme: a wire of Messages, to plug a session into, or a proxy's far side. It is given before
+ * the connection is made; what is written waits, and that nobody is there is an error of the wire. `limits.handshakeMs` bounds
+ * the time until the handshake is over.
+ * @throws TypeError for what is no URL, and for a scheme that is not spoken here; RangeError for an option out of range.
  */
 export function dial(
   url: string | Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
-  { signal }: DialOptions = {}
-): net.Socket {
+  { signal, tls: secrets, ...options }: DialOptions = {}
+): MessageWire {
   const { scheme, host, port } = typeof url === 'string' ? readRtmpUrl(url) : url
-  const usual = PORTS[scheme]
-  if (usual === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(PORTS).join(', ')}`)
-  // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
-  const way = { host, port: port ?? usual, allowHalfOpen: true, noDelay: true }
-  return net.connect(signal === undefined ? way : { ...way, signal })
+  const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
+  if (door === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(doors).join(', ')}`)
+  const where = { host, port: port ?? door.port }
+  const bytes = door.tls ? secured(where, secrets) : net.connect({ ...undelayed, ...where })
+  if (signal !== undefined) addAbortSignal(signal, bytes)
+  return over(bytes, options)
+}
+
+/** Half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more. */
+const undelayed = { allowHalfOpen: true, noDelay: true }
+
+function secured(where: { host: string; port: number }, secrets: tls.ConnectionOptions = {}): tls.TLSSocket {
+  // an address is no name that a server could choose its certificate by (RFC 6066, 3)
+  const named = net.isIP(where.host) === 0 ? { servername: where.host } : {}
+  const way: tls.ConnectionOptions = { ...named, ...secrets, ...where, ...undelayed }
+  return tls.connect(way).setNoDelay(true)
+}
+
+/** An option that is wrong leaves no socket behind. */
+function over(bytes: Duplex, options: MessageWireOptions): MessageWire {
+  try {
+    return messageWire(bytes, { ...options, role: 'client' })
+  } catch (error) {
+    bytes.destroy()
+    throw error
+  }
 }

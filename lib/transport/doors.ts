@@ -1,0 +1,67 @@
+import type { Duplex } from 'node:stream'
+import tls from 'node:tls'
+import type { Clock } from '../clock.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { type Spoken, sniff } from './sniff.ts'
+
+export interface DoorsOptions {
+  /** Speaks TLS too, with what tls.createServer takes: `key` and `cert`, or `pfx`, `SNICallback`, `requestCert`. */
+  tls?: tls.TlsOptions
+  limits?: Partial<Limits>
+  clock?: Clock
+}
+
+/** What Doors lead to. */
+export interface DoorsLead {
+  /** Takes bytes of RTMP, however they were carried. */
+  through(bytes: Duplex): void
+  /** Hears of a peer that found no way in. */
+  failed(error: Error): void
+}
+
+/**
+ * One port for all that TCP carries: looks at what a peer speaks, and leads it through TLS and tunnel to where RTMP begins. Layers may
+ * lie over one another: what comes out of TLS is looked at again.
+ */
+export class Doors {
+  readonly #lead: DoorsLead
+  readonly #options: DoorsOptions
+  readonly #tls: tls.Server | undefined
+
+  /** @throws what tls.createServer throws for a key or certificate that is none. */
+  constructor({ tls: secrets, ...options }: DoorsOptions, lead: DoorsLead) {
+    this.#lead = lead
+    this.#options = options
+    if (secrets === undefined) return
+    const { handshakeMs } = limitsWith(options.limits)
+    // it never listens: connections are handed to it
+    this.#tls = tls.createServer({ handshakeTimeout: handshakeMs, ...secrets })
+    this.#tls.on('secureConnection', bytes => this.enter(bytes.setNoDelay(true)))
+    this.#tls.on('tlsClientError', error => lead.failed(error))
+  }
+
+  /** Takes in whoever has come. */
+  async enter(bytes: Duplex): Promise<void> {
+    if (this.#tls === undefined) return this.#lead.through(bytes)
+    try {
+      const spoken = await sniff(bytes, this.#options)
+      if (spoken === undefined) bytes.destroy()
+      else this.#way(spoken, bytes)
+    } catch (error) {
+      bytes.destroy()
+      this.#lead.failed(error as Error)
+    }
+  }
+
+  /** What it cannot lead on is led through: its handshake says that it is no RTMP. */
+  #way(spoken: Spoken, bytes: Duplex): void {
+    if (spoken === 'tls' && this.#tls !== undefined) this.#tls.emit('connection', bytes)
+    else this.#lead.through(bytes)
+  }
+
+  /** Has TLS go on with another certificate; connections that are open keep theirs. */
+  setSecureContext(secrets: tls.SecureContextOptions): void {
+    if (this.#tls === undefined) throw new TypeError('there is no TLS here: options.tls was not given')
+    this.#tls.setSecureContext(secrets)
+  }
+}
