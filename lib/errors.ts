@@ -28,6 +28,11 @@ export const errorCodes = {
   ERR_RTMP_AMF3_UNSUPPORTED: 'the value switches to AMF3, which is not read yet',
   ERR_RTMP_FLV_HEADER: 'the bytes do not begin with an FLV header',
   ERR_RTMP_FLV_TAG: 'an FLV tag of an unknown form',
+  ERR_RTMP_TUNNEL_IDLE: 'no post, or no answer to one, for limits.tunnelIdleMs',
+  ERR_RTMP_TUNNEL_SEQUENCE: 'the number of a post is out of all sequence',
+  ERR_RTMP_TUNNEL_POST: 'a post has more bytes than limits.tunnelPostBytes',
+  ERR_RTMP_TUNNEL_STATUS: 'a post was answered with another status than 200',
+  ERR_RTMP_TUNNEL_ID: 'the answer to open is no session id',
   ERR_RTMP_PREMATURE_CLOSE: 'a stage was closed before its end'
 } as const
 
@@ -45,7 +50,7 @@ export class RtmpError extends Error {
 }
 
 /** The part of the protocol that found the fault. */
-export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session'
+export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
 
 export interface ProtocolErrorFields {
   layer: LayerName

@@ -27,6 +27,14 @@ export interface Limits {
   readonly stallMs: number
   /** Milliseconds that we go on flushing after the peer has ended, before the connection is destroyed. */
   readonly lingerMs: number
+  /** Bytes of one post through an HTTP tunnel. A longer one ends its session. */
+  readonly tunnelPostBytes: number
+  /** Bytes that one reply to a post carries; what more there is waits for the next. */
+  readonly tunnelReplyBytes: number
+  /** Sessions one tunnel server holds at the same time. More are refused. */
+  readonly tunnelSessions: number
+  /** Milliseconds without a post, or as a client without an answer to one, until a session of a tunnel is ended. */
+  readonly tunnelIdleMs: number
 }
 
 export const defaultLimits: Limits = Object.freeze({
@@ -41,7 +49,11 @@ export const defaultLimits: Limits = Object.freeze({
   messageStreams: 32,
   replyBytes: 64 * 1024,
   stallMs: 30_000,
-  lingerMs: 2_000
+  lingerMs: 2_000,
+  tunnelPostBytes: 1024 * 1024,
+  tunnelReplyBytes: 1024 * 1024,
+  tunnelSessions: 10_000,
+  tunnelIdleMs: 30_000
 })
 
 /**

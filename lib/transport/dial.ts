@@ -3,6 +3,7 @@ import { addAbortSignal, type Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
+import { type TunnelPlace, tunnelClient } from './tunnel-client.ts'
 
 export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
   /** Ends the attempt, and then the connection, with an AbortError. */
@@ -11,15 +12,20 @@ export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce
   tls?: tls.ConnectionOptions
 }
 
+type Place = Pick<TunnelPlace, 'host' | 'port'>
+
 /** What a URL says of the way: how the bytes are carried, and the port where it names none (RTMP URIs, 4). */
 interface Door {
   readonly port: number
-  readonly tls?: true
+  readonly secure?: boolean
+  readonly tunnel?: boolean
 }
 
 const doors: Readonly<Record<string, Door>> = {
   rtmp: { port: 1935 },
-  rtmps: { port: 443, tls: true }
+  rtmps: { port: 443, secure: true },
+  rtmpt: { port: 80, tunnel: true },
+  rtmpts: { port: 443, tunnel: true, secure: true }
 }
 
 /**
@@ -35,19 +41,25 @@ export function dial(
   const { scheme, host, port } = typeof url === 'string' ? readRtmpUrl(url) : url
   const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
   if (door === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(doors).join(', ')}`)
-  const where = { host, port: port ?? door.port }
-  const bytes = door.tls ? secured(where, secrets) : net.connect({ ...undelayed, ...where })
+  const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
   return over(bytes, options)
+}
+
+/** How bytes get there. */
+function carry({ tunnel, secure = false }: Door, place: Place, { tls: secrets, limits, clock }: DialOptions): Duplex {
+  const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
+  if (tunnel) return tunnelClient({ ...place, secure, ...(secrets && { tls: secrets }) }, bounds)
+  return secure ? secured(place, secrets) : net.connect({ ...undelayed, ...place })
 }
 
 /** Half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more. */
 const undelayed = { allowHalfOpen: true, noDelay: true }
 
-function secured(where: { host: string; port: number }, secrets: tls.ConnectionOptions = {}): tls.TLSSocket {
+function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSocket {
   // an address is no name that a server could choose its certificate by (RFC 6066, 3)
-  const named = net.isIP(where.host) === 0 ? { servername: where.host } : {}
-  const way: tls.ConnectionOptions = { ...named, ...secrets, ...where, ...undelayed }
+  const named = net.isIP(place.host) === 0 ? { servername: place.host } : {}
+  const way: tls.ConnectionOptions = { ...named, ...secrets, ...place, ...undelayed }
   return tls.connect(way).setNoDelay(true)
 }
 

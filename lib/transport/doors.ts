@@ -2,11 +2,15 @@ import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'
+import { httpDoor } from './http-door.ts'
 import { type Spoken, sniff } from './sniff.ts'
+import { tunnelServer } from './tunnel-server.ts'
 
 export interface DoorsOptions {
   /** Speaks TLS too, with what tls.createServer takes: `key` and `cert`, or `pfx`, `SNICallback`, `requestCert`. */
   tls?: tls.TlsOptions
+  /** Takes in tunnels through HTTP too: false. */
+  tunnel?: boolean
   limits?: Partial<Limits>
   clock?: Clock
 }
@@ -26,23 +30,30 @@ export interface DoorsLead {
 export class Doors {
   readonly #lead: DoorsLead
   readonly #options: DoorsOptions
+  /** It never listens: connections are handed to it. */
   readonly #tls: tls.Server | undefined
+  readonly #http: ((bytes: Duplex) => void) | undefined
 
   /** @throws what tls.createServer throws for a key or certificate that is none. */
-  constructor({ tls: secrets, ...options }: DoorsOptions, lead: DoorsLead) {
+  constructor({ tls: secrets, tunnel = false, ...options }: DoorsOptions, lead: DoorsLead) {
     this.#lead = lead
     this.#options = options
-    if (secrets === undefined) return
     const { handshakeMs } = limitsWith(options.limits)
-    // it never listens: connections are handed to it
-    this.#tls = tls.createServer({ handshakeTimeout: handshakeMs, ...secrets })
-    this.#tls.on('secureConnection', bytes => this.enter(bytes.setNoDelay(true)))
-    this.#tls.on('tlsClientError', error => lead.failed(error))
+    if (secrets !== undefined) {
+      this.#tls = tls.createServer({ handshakeTimeout: handshakeMs, ...secrets })
+      this.#tls.on('secureConnection', bytes => this.enter(bytes.setNoDelay(true)))
+      this.#tls.on('tlsClientError', error => lead.failed(error))
+    }
+    if (tunnel)
+      this.#http = httpDoor(
+        tunnelServer(bytes => lead.through(bytes), options),
+        options
+      )
   }
 
   /** Takes in whoever has come. */
   async enter(bytes: Duplex): Promise<void> {
-    if (this.#tls === undefined) return this.#lead.through(bytes)
+    if (this.#tls === undefined && this.#http === undefined) return this.#lead.through(bytes)
     try {
       const spoken = await sniff(bytes, this.#options)
       if (spoken === undefined) bytes.destroy()
@@ -56,6 +67,7 @@ export class Doors {
   /** What it cannot lead on is led through: its handshake says that it is no RTMP. */
   #way(spoken: Spoken, bytes: Duplex): void {
     if (spoken === 'tls' && this.#tls !== undefined) this.#tls.emit('connection', bytes)
+    else if (spoken === 'http' && this.#http !== undefined) this.#http(bytes)
     else this.#lead.through(bytes)
   }
 
