@@ -1,39 +1,57 @@
-import { firstPacket, Handshake, type HandshakeOptions } from './handshake.ts'
-import { type DigestScheme, findDigest, PACKET_LENGTH, sign, VERSION, writeDigest } from './packets.ts'
+import { type Encryption, isEncryption } from './encryption.ts'
+import { Handshake, type HandshakeOptions } from './handshake.ts'
+import { type DigestScheme, SIGNATURE_START, VERSION } from './packets.ts'
 
 export interface ClientHandshakeOptions extends HandshakeOptions {
   /**
    * Where C1 has its digest, or `'simple'` for none. Servers that know no digest take it for random bytes, and those of
-   * Adobe's kind give H.264 only to a client that digests. 1 is what FFmpeg sends, and the default.
+   * Adobe's kind give H.264 only to a client that digests. 1 is what FFmpeg sends, and the default; for RTMPE it is 0.
    */
   digest?: DigestScheme | 'simple'
+  /**
+   * Asks for RTMPE of this version; librtmp and FFmpeg ask for 6. The server may choose another one, but a server that speaks
+   * in the clear is refused.
+   */
+  encryption?: Encryption
 }
 
 /** What our C1 gives as version beside a digest: FFmpeg's 9.0.124.2, which every server has seen. */
 const CLIENT_VERSION = 0x09_00_7c_02
+/** And what it gives for RTMPE: 128.0.3.2, as librtmp and FFmpeg do. */
+const ENCRYPTING_CLIENT_VERSION = 0x80_00_03_02
 
 /** The client's side: sends C0 and C1, answers S1 with C2. */
 export class ClientHandshake extends Handshake {
+  readonly #asked: Encryption | undefined
   readonly #hello: Buffer
 
-  constructor({ digest = 1, ...options }: ClientHandshakeOptions = {}) {
-    super(options)
-    const c1 = firstPacket(this.time, digest === 'simple' ? 0 : CLIENT_VERSION, this.random)
-    if (digest !== 'simple') writeDigest(c1, digest, 'client')
-    this.#hello = Buffer.concat([Buffer.of(VERSION), c1])
+  /** @throws TypeError for an encryption that is none, and for one without a digest. */
+  constructor({ encryption, digest = encryption === undefined ? 1 : 0, ...options }: ClientHandshakeOptions = {}) {
+    super('client', options)
+    const encrypts = encryption !== undefined
+    if (encrypts && !isEncryption(encryption)) throw new TypeError(`encryption is 6, 8 or 9, not ${encryption}`)
+    if (encrypts && digest === 'simple') throw new TypeError('RTMPE needs a digest')
+    this.#asked = encryption
+    const c1 =
+      digest === 'simple'
+        ? this.firstPacket(0, undefined, false)
+        : this.firstPacket(encrypts ? ENCRYPTING_CLIENT_VERSION : CLIENT_VERSION, digest, encrypts)
+    this.#hello = Buffer.concat([Buffer.of(encryption ?? VERSION), c1])
   }
 
   override hello(): Buffer {
     return this.#hello
   }
 
+  /** Asked for 6, Adobe's servers and librtmp's rtmpsrv answer 8. */
   protected override accepts(version: number): boolean {
-    return version === VERSION
+    return this.#asked === undefined ? version === VERSION : isEncryption(version)
   }
 
-  protected override answer(s1: Buffer): Buffer {
-    const found = findDigest(s1, 'server')
-    this.scheme = found?.scheme
-    return found === undefined ? s1 : sign(this.random(PACKET_LENGTH), found.digest, 'client')
+  protected override answer(version: number, s1: Buffer): Buffer {
+    const digest = this.findDigest(s1)
+    this.swfKey = Buffer.from(s1.subarray(SIGNATURE_START))
+    if (isEncryption(version)) this.agree(version, s1)
+    return digest === undefined ? s1 : this.secondPacket(digest)
   }
 }

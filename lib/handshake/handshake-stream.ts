@@ -4,6 +4,7 @@ import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { Layer, type LayerOptions } from '../stream/layer.ts'
 import { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
+import type { Ciphers, Encryption } from './encryption.ts'
 import type { Handshake } from './handshake.ts'
 import type { DigestScheme } from './packets.ts'
 import { ServerHandshake } from './server-handshake.ts'
@@ -11,6 +12,11 @@ import { ServerHandshake } from './server-handshake.ts'
 export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'digest' | 'random'> {
   /** Which side of the handshake this is: `'server'` unless told. A client speaks first. */
   role?: 'server' | 'client'
+  /**
+   * RTMPE: the version a client asks for, 6 as a rule; it never falls back to the clear. A server speaks each of them to clients
+   * that ask, unless this is false.
+   */
+  encryption?: Encryption | false
   limits?: Partial<Limits>
   clock?: Clock
 }
@@ -19,12 +25,14 @@ export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'di
  * A layer over a Duplex of bytes that shakes hands (RTMP 1.0, 5.2) and is then the plain bytes behind the handshake. It does
  * so by itself, read or not; what is written meanwhile waits. `'handshake'` tells when it is over. A peer that is no RTMP ends
  * it with `ERR_RTMP_HANDSHAKE_VERSION`, one that takes longer than `limits.handshakeMs` with `ERR_RTMP_HANDSHAKE_TIMEOUT`; one
- * that leaves before its end is a `'truncated'` event and a premature close.
+ * that leaves before its end is a `'truncated'` event and a premature close. Where the handshake agrees on RTMPE, what goes
+ * through here is enciphered and deciphered.
  */
 export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   readonly #handshake: Handshake
   readonly #stopTimer: () => void
   #over = false
+  #ciphers: Ciphers | undefined
   /** Whether the peer has ended. */
   #left = false
 
@@ -33,14 +41,12 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     options: HandshakeStreamOptions = {},
     above: Omit<LayerOptions, 'opens'> = { from: 'bytes', to: 'bytes' }
   ) {
-    const { role = 'server', limits, clock = systemClock, digest, random } = options
+    const { limits, clock = systemClock } = options
     const { handshakeMs } = limitsWith(limits)
+    // ahead of super, as a MessageWire has it: it may throw
+    const handshake = handshakeWith(options, clock.now())
     super(lower, { ...above, opens: true })
-    const common = { time: clock.now(), ...(random && { random }) }
-    this.#handshake =
-      role === 'client'
-        ? new ClientHandshake({ ...common, ...(digest !== undefined && { digest }) })
-        : new ServerHandshake(common)
+    this.#handshake = handshake
     const hello = this.#handshake.hello()
     if (hello.length > 0) this.answer(hello)
     this.#stopTimer = clock.after(handshakeMs, () => this.destroy(this.#late()))
@@ -51,16 +57,36 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     return this.#over ? this.#handshake.scheme : undefined
   }
 
+  /** The version of RTMPE that is spoken; undefined in the clear, and before the handshake is over. */
+  get encryption(): Encryption | undefined {
+    return this.#over ? this.#handshake.encryption : undefined
+  }
+
+  /** The last 32 bytes of S1, once it is there. */
+  protected get swfKey(): Buffer | undefined {
+    return this.#handshake.swfKey
+  }
+
   protected override inbound(bytes: Buffer): void | Iterable<Upper> {
-    if (this.#over) return this.plain(bytes)
+    if (this.#over) return this.#heard(bytes)
     const { reply, rest } = this.#handshake.feed(bytes)
     if (reply !== undefined) this.answer(reply)
     if (rest === undefined) return
     this.#over = true
+    this.#ciphers = this.#handshake.ciphers
     this.#stopTimer()
     this.open()
     this.emit('handshake')
-    if (rest.length > 0) return this.plain(rest)
+    if (rest.length > 0) return this.#heard(rest)
+  }
+
+  #heard(bytes: Buffer): void | Iterable<Upper> {
+    return this.plain(this.#ciphers?.incoming.turn(bytes) ?? bytes)
+  }
+
+  /** Enciphers into a buffer of its own: the bytes of a batch are in the hands of other players too. */
+  protected override down(bytes: Buffer): boolean {
+    return super.down(this.#ciphers?.outgoing.turn(bytes) ?? bytes)
   }
 
   /** Takes the bytes behind the handshake. */
@@ -92,6 +118,16 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   #late(): ProtocolError {
     return new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: this.#handshake.received })
   }
+}
+
+function handshakeWith({ role, digest, encryption, random }: HandshakeStreamOptions, time: number): Handshake {
+  const common = { time, ...(random && { random }) }
+  if (role === 'client') {
+    const asked = { ...(digest !== undefined && { digest }), ...(encryption && { encryption }) }
+    return new ClientHandshake({ ...common, ...asked })
+  }
+  if (encryption) throw new TypeError('a server speaks the encryption its client asks for, or none if it is false')
+  return new ServerHandshake({ ...common, encryption: encryption !== false })
 }
 
 export const handshakeStream = (lower: Duplex, options?: HandshakeStreamOptions): HandshakeStream =>

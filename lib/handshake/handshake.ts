@@ -1,12 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { ByteQueue } from '../bytes/byte-queue.ts'
-import { ProtocolError } from '../errors.ts'
-import { type DigestScheme, HANDSHAKE_LENGTH, PACKET_LENGTH, VERSION_LENGTH } from './packets.ts'
+import { DiffieHellman } from '../crypto/diffie-hellman.ts'
+import { ProtocolError, type RtmpErrorCode } from '../errors.ts'
+import { type Ciphers, ciphersOf, type Encryption, encipheredSignature } from './encryption.ts'
+import {
+  type DigestScheme,
+  findDigest,
+  HANDSHAKE_LENGTH,
+  PACKET_LENGTH,
+  type Role,
+  readKey,
+  SIGNATURE_START,
+  signatureOf,
+  VERSION_LENGTH,
+  writeDigest,
+  writeKey
+} from './packets.ts'
 
 export interface HandshakeOptions {
   /** Milliseconds that C1 or S1 gives as its time, 32 bits (RTMP 1.0, 5.2.3). */
   time?: number
-  /** Where random bytes come from. */
+  /** Where random bytes come from, but for keys. */
   random?: (length: number) => Buffer
 }
 
@@ -16,18 +30,23 @@ export interface HandshakeOptions {
  */
 export interface HandshakeStep {
   readonly reply: Buffer | undefined
-  /** There when the handshake is over; often empty. */
+  /** There when the handshake is over; often empty. They are as they came: see `ciphers`. */
   readonly rest: Buffer | undefined
 }
 
 /**
  * One side of a handshake, a pure machine that a stream carries (RTMP 1.0, 5.2). Both sides do the same: they wait for the
- * peer's version and first packet, answer it, and are over when the second packet has come. What that one holds is not
- * looked at: GStreamer's rtmp2sink does not echo S1 (captures/gst-rtmp2sink-publish), and errata 3 forbids to mind.
+ * peer's version and first packet, answer it, and are over when the second packet has come. In the clear what that one holds is
+ * not looked at: GStreamer's rtmp2sink does not echo S1 (captures/gst-rtmp2sink-publish), and errata 3 forbids to mind. For
+ * RTMPE all must fit, or it would not be known what the bytes behind are enciphered with.
  */
 export abstract class Handshake {
   readonly #queue = new ByteQueue()
+  readonly #role: Role
   #answered = false
+  /** Of our first packet: its digest, and the key in it. */
+  #digest: Buffer | undefined
+  #exchange: DiffieHellman | undefined
   protected readonly random: (length: number) => Buffer
   protected readonly time: number
 
@@ -37,7 +56,17 @@ export abstract class Handshake {
   /** Where the peer's digest lies; undefined for a simple handshake, and until the peer's first packet has come. */
   scheme: DigestScheme | undefined
 
-  constructor({ time = 0, random = randomBytes }: HandshakeOptions = {}) {
+  /** The version of RTMPE that both sides speak behind the handshake; undefined in the clear, and until it is agreed on. */
+  encryption: Encryption | undefined
+
+  /** What deciphers `rest` and all that comes behind it, and enciphers what is sent; undefined in the clear. */
+  ciphers: Ciphers | undefined
+
+  /** The last 32 bytes of S1, once it is there: SWF verification is keyed by them. */
+  swfKey: Buffer | undefined
+
+  constructor(role: Role, { time = 0, random = randomBytes }: HandshakeOptions = {}) {
+    this.#role = role
     this.time = time >>> 0
     this.random = random
   }
@@ -48,40 +77,89 @@ export abstract class Handshake {
   /** Whether this side goes on with a peer of this version. */
   protected abstract accepts(version: number): boolean
 
-  /** What is sent in answer to the peer's first packet. */
-  protected abstract answer(packet: Buffer): Buffer
+  /** What is sent in answer to the peer's version and first packet. */
+  protected abstract answer(version: number, packet: Buffer): Buffer
 
   /** Bytes of the handshake that are still to come. */
   get missing(): number {
     return Math.max(0, HANDSHAKE_LENGTH - this.received)
   }
 
-  /** @throws ProtocolError `ERR_RTMP_HANDSHAKE_VERSION`. */
+  /** @throws ProtocolError `ERR_RTMP_HANDSHAKE_VERSION`; for RTMPE `_DIGEST`, `_KEY` and `_SIGNATURE`. */
   feed(bytes: Buffer): HandshakeStep {
     this.received += bytes.length
     this.#queue.push(bytes)
     const reply = this.#answered ? undefined : this.#first()
     const second = this.#answered ? this.#queue.take(PACKET_LENGTH) : undefined
+    if (second !== undefined) this.#check(second)
     return { reply, rest: second && this.#queue.rest() }
   }
 
   #first(): Buffer | undefined {
     if (this.#queue.length === 0) return undefined
     const version = this.#queue.at(0)
-    if (!this.accepts(version)) {
-      throw new ProtocolError('ERR_RTMP_HANDSHAKE_VERSION', { layer: 'handshake', offset: 0, detail: `${version}` })
-    }
+    if (!this.accepts(version)) throw failure('ERR_RTMP_HANDSHAKE_VERSION', 0, `${version}`)
     const packet = this.#queue.take(VERSION_LENGTH + PACKET_LENGTH)?.subarray(VERSION_LENGTH)
     if (packet === undefined) return undefined
     this.#answered = true
-    return this.answer(packet)
+    return this.answer(version, packet)
+  }
+
+  /** Our C1 or S1: simple without a scheme, with a key in it if it is to lead to RTMPE. */
+  protected firstPacket(version: number, scheme: DigestScheme | undefined, leadsToRtmpe: boolean): Buffer {
+    const packet = Buffer.concat([Buffer.alloc(8), this.random(PACKET_LENGTH - 8)])
+    packet.writeUInt32BE(this.time, 0)
+    packet.writeUInt32BE(version, 4)
+    if (scheme === undefined) return packet
+    if (leadsToRtmpe) {
+      this.#exchange = new DiffieHellman()
+      writeKey(packet, scheme, this.#exchange.publicKey)
+    }
+    this.#digest = writeDigest(packet, scheme, this.#role)
+    return packet
+  }
+
+  /** The digest of the peer's first packet; undefined for a simple one. */
+  protected findDigest(packet: Buffer): Buffer | undefined {
+    const found = findDigest(packet, this.#peer)
+    this.scheme = found?.scheme
+    return found?.digest
+  }
+
+  /** Agrees on this version of RTMPE with the sender of this first packet. */
+  protected agree(encryption: Encryption, packet: Buffer): void {
+    if (this.scheme === undefined) throw failure('ERR_RTMP_HANDSHAKE_DIGEST', VERSION_LENGTH)
+    const { key, offset } = readKey(packet, this.scheme)
+    const exchange = this.#exchange!
+    const secret = exchange.secret(key)
+    if (secret === undefined) throw failure('ERR_RTMP_HANDSHAKE_KEY', VERSION_LENGTH + offset)
+    this.encryption = encryption
+    this.ciphers = ciphersOf(secret, { ours: exchange.publicKey, theirs: key })
+  }
+
+  /** Our C2 or S2: random bytes, signed over the peer's digest. */
+  protected secondPacket(digest: Buffer): Buffer {
+    const packet = Buffer.from(this.random(PACKET_LENGTH))
+    this.#signature(packet, digest, this.#role).copy(packet, SIGNATURE_START)
+    return packet
+  }
+
+  #check(second: Buffer): void {
+    if (this.encryption === undefined) return
+    const expected = this.#signature(second, this.#digest!, this.#peer)
+    if (expected.equals(second.subarray(SIGNATURE_START))) return
+    throw failure('ERR_RTMP_HANDSHAKE_SIGNATURE', VERSION_LENGTH + PACKET_LENGTH + SIGNATURE_START)
+  }
+
+  #signature(packet: Buffer, answered: Buffer, role: Role): Buffer {
+    const { signature, key } = signatureOf(packet, answered, role)
+    return this.encryption === undefined ? signature : encipheredSignature(signature, key, this.encryption)
+  }
+
+  get #peer(): Role {
+    return this.#role === 'client' ? 'server' : 'client'
   }
 }
 
-/** The first eight bytes of C1 or S1, time and version, and behind them random ones. */
-export function firstPacket(time: number, version: number, random: (length: number) => Buffer): Buffer {
-  const packet = Buffer.concat([Buffer.alloc(8), random(PACKET_LENGTH - 8)])
-  packet.writeUInt32BE(time, 0)
-  packet.writeUInt32BE(version, 4)
-  return packet
-}
+const failure = (code: RtmpErrorCode, offset: number, detail?: string): ProtocolError =>
+  new ProtocolError(code, { layer: 'handshake', offset, ...(detail !== undefined && { detail }) })

@@ -1,3 +1,4 @@
+import { KEY_LENGTH } from '../crypto/diffie-hellman.ts'
 import { hmacSha256 } from '../crypto/digest.ts'
 
 /** C0 and S0: one byte, the version. C1, C2, S1 and S2: 1536 bytes each (RTMP 1.0, 5.2). */
@@ -5,7 +6,7 @@ export const VERSION_LENGTH = 1
 export const PACKET_LENGTH = 1536
 /** What a handshake takes in each direction. */
 export const HANDSHAKE_LENGTH: number = VERSION_LENGTH + 2 * PACKET_LENGTH
-/** The plain version (RTMP 1.0, 5.2.2). 6, 8 and 9 are RTMPE. */
+/** The plain version (RTMP 1.0, 5.2.2); those of RTMPE are an Encryption. */
 export const VERSION = 3
 
 /**
@@ -16,14 +17,25 @@ export type DigestScheme = 0 | 1
 
 const DIGEST_LENGTH = 32
 /** The signature ends C2 and S2. */
-const SIGNATURE_START = PACKET_LENGTH - DIGEST_LENGTH
+export const SIGNATURE_START: number = PACKET_LENGTH - DIGEST_LENGTH
 
-/** Four bytes that, summed up, say how far behind `base` the digest lies. */
-const places: Record<DigestScheme, { sumAt: number; base: number }> = {
-  0: { sumAt: 772, base: 776 },
-  1: { sumAt: 8, base: 12 }
+/** Four bytes that, summed up, say how far behind `base` something lies. */
+interface Place {
+  readonly sumAt: number
+  readonly base: number
+  readonly modulus: number
 }
-const SUM_MODULUS = 728
+
+const digestPlaces: Record<DigestScheme, Place> = {
+  0: { sumAt: 772, base: 776, modulus: 728 },
+  1: { sumAt: 8, base: 12, modulus: 728 }
+}
+
+/** RTMPE's key has the half of the packet that the digest has not. */
+const keyPlaces: Record<DigestScheme, Place> = {
+  0: { sumAt: 768, base: 8, modulus: 632 },
+  1: { sumAt: 1532, base: 772, modulus: 632 }
+}
 
 const secret = Buffer.from('f0eec24a8068bee82e00d0d1029e7e576eec5d2d29806fab93b8e636cfeb31ae', 'hex')
 const playerName = Buffer.from('Genuine Adobe Flash Player 001')
@@ -42,7 +54,7 @@ export function findDigest(packet: Buffer, role: Role): { scheme: DigestScheme; 
   // a version of zeros says that no digest was written (librtmp, GStreamer, OBS)
   if (packet.readUInt32BE(4) === 0) return undefined
   for (const scheme of [1, 0] as const) {
-    const offset = digestOffset(packet, scheme)
+    const offset = offsetOf(packet, digestPlaces[scheme])
     const digest = packet.subarray(offset, offset + DIGEST_LENGTH)
     if (digestOf(packet, offset, role).equals(digest)) return { scheme, digest }
   }
@@ -51,27 +63,37 @@ export function findDigest(packet: Buffer, role: Role): { scheme: DigestScheme; 
 
 /** Writes into a C1 or S1 of `role` the digest of all its other bytes, and gives it. */
 export function writeDigest(packet: Buffer, scheme: DigestScheme, role: Role): Buffer {
-  const offset = digestOffset(packet, scheme)
+  const offset = offsetOf(packet, digestPlaces[scheme])
   const digest = digestOf(packet, offset, role)
   digest.copy(packet, offset)
   return digest
 }
 
-/** A C2 or S2 of `role`: `random` with a signature over it, keyed by the digest of the packet it answers. */
-export function sign(random: Buffer, answered: Buffer, role: Role): Buffer {
-  return Buffer.concat([random.subarray(0, SIGNATURE_START), signatureOf(random, answered, role)])
+/** The public key in a C1 or S1, and where it lies. */
+export function readKey(packet: Buffer, scheme: DigestScheme): { key: Buffer; offset: number } {
+  const offset = offsetOf(packet, keyPlaces[scheme])
+  return { key: packet.subarray(offset, offset + KEY_LENGTH), offset }
 }
 
-function digestOffset(packet: Buffer, scheme: DigestScheme): number {
-  const { sumAt, base } = places[scheme]
+/** Writes a public key into a C1 or S1, ahead of its digest. */
+export function writeKey(packet: Buffer, scheme: DigestScheme, key: Buffer): void {
+  key.copy(packet, offsetOf(packet, keyPlaces[scheme]))
+}
+
+/** How a C2 or S2 of `role` is signed: keyed by the digest of the packet that it answers, and by what its role knows. */
+export function signatureOf(packet: Buffer, answered: Buffer, role: Role): { signature: Buffer; key: Buffer } {
+  const key = hmacSha256(keys[role].signature, answered)
+  return { signature: hmacSha256(key, packet.subarray(0, SIGNATURE_START)), key }
+}
+
+/** The SHA-256 of an SWF, keyed as the digests of the Flash Player that plays it. */
+export const swfDigest = (swf: Buffer): Buffer => hmacSha256(keys.client.digest, swf)
+
+function offsetOf(packet: Buffer, { sumAt, base, modulus }: Place): number {
   const sum = packet[sumAt]! + packet[sumAt + 1]! + packet[sumAt + 2]! + packet[sumAt + 3]!
-  return (sum % SUM_MODULUS) + base
+  return (sum % modulus) + base
 }
 
 function digestOf(packet: Buffer, offset: number, role: Role): Buffer {
   return hmacSha256(keys[role].digest, packet.subarray(0, offset), packet.subarray(offset + DIGEST_LENGTH))
-}
-
-function signatureOf(packet: Buffer, answered: Buffer, role: Role): Buffer {
-  return hmacSha256(hmacSha256(keys[role].signature, answered), packet.subarray(0, SIGNATURE_START))
 }

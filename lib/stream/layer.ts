@@ -70,14 +70,19 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
   /** Takes what came from below. */
   protected abstract inbound(item: Lower): void | Iterable<Upper>
 
-  /** Sends down what was written above; false, as from `lower.write`, asks for a pause until the lower drains. */
+  /** Sends down what was written above; false, as from `down`, asks for a pause until the lower drains. */
   protected outbound(item: Upper): boolean {
-    return this.lower.write(item)
+    return this.down(item)
   }
 
   /** Answers the peer, unless our half has ended already. */
   protected answer(item: unknown): void {
-    if (!this.lower.writableEnded) this.lower.write(item)
+    if (!this.lower.writableEnded) this.down(item)
+  }
+
+  /** Hands one item to the lower: all that a layer sends goes through here, in this order. */
+  protected down(item: unknown): boolean {
+    return this.lower.write(item)
   }
 
   /** The lower has room again: a moment to send what an answer of ours has waited for, ahead of what is written above. */

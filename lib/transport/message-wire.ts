@@ -95,7 +95,7 @@ export class MessageWire extends HandshakeStream<Message> {
   }
 
   protected override outbound(item: Message | AddressedBatch): boolean {
-    const isTaken = this.lower.write(isAddressedBatch(item) ? this.#batch(item) : this.#message(item))
+    const isTaken = this.down(isAddressedBatch(item) ? this.#batch(item) : this.#message(item))
     if (!isTaken && this.#fullSince === undefined) this.#watch()
     return isTaken
   }
