@@ -3,7 +3,7 @@ import { type Duplex, pipeline } from 'node:stream'
 import type tls from 'node:tls'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import { Doors, type DoorsOptions } from './transport/doors.ts'
-import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+import { type MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 import { TunnelSession } from './transport/tunnel-server.ts'
 
 export interface ServerOptions
@@ -23,8 +23,8 @@ export interface CloseOptions {
 const MAX_CONNECTIONS = 10_000
 
 /**
- * A server of RTMP sessions over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp, and at the same
- * port rtmps with `tls` and rtmpt with `tunnel`. Connections from elsewhere, any Duplex of bytes, are handed in by `server.emit('connection', bytes)`. `'session'` gives
+ * A server of RTMP sessions over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and
+ * at the same port rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. Connections from elsewhere, any Duplex of bytes, are handed in by `server.emit('connection', bytes)`. `'session'` gives
  * each ServerSession once its handshake is over. What goes wrong in one never leaves it: `'sessionError'` (error, session) tells;
  * session is undefined where it was not begun.
  */
@@ -91,7 +91,7 @@ export class Server extends net.Server {
     wire.once('error', failed)
     wire.once('handshake', () => {
       wire.off('error', failed)
-      const session = serverSession({ ...this.#options, peer: address(bytes), scheme: scheme(bytes) })
+      const session = serverSession({ ...this.#options, peer: address(bytes), scheme: scheme(bytes, wire) })
       this.#sessions.add(session)
       session.on('handlerError', error => this.#failed(error, session))
       pipeline([wire, session, wire], error => {
@@ -119,9 +119,9 @@ function address(bytes: Duplex & { remoteAddress?: string; remotePort?: number }
   return bytes.remoteAddress === undefined ? '' : `${bytes.remoteAddress}:${bytes.remotePort}`
 }
 
-/** By which scheme of the family a session came: over a tunnel or not, and in TLS or not. */
-function scheme(bytes: Duplex & { encrypted?: boolean }): string {
-  return `rtmp${bytes instanceof TunnelSession ? 't' : ''}${bytes.encrypted ? 's' : ''}`
+/** By which scheme of the family a session came. */
+function scheme(bytes: Duplex & { encrypted?: boolean }, { encryption }: MessageWire): string {
+  return `rtmp${bytes instanceof TunnelSession ? 't' : ''}${encryption ? 'e' : ''}${bytes.encrypted ? 's' : ''}`
 }
 
 /** `createServer(session => ...)`, `createServer(options, session => ...)`: see Server. */

@@ -19,14 +19,20 @@ interface Door {
   readonly port: number
   readonly secure?: boolean
   readonly tunnel?: boolean
+  readonly encrypted?: boolean
 }
 
 const doors: Readonly<Record<string, Door>> = {
   rtmp: { port: 1935 },
+  rtmpe: { port: 1935, encrypted: true },
   rtmps: { port: 443, secure: true },
   rtmpt: { port: 80, tunnel: true },
+  rtmpte: { port: 80, tunnel: true, encrypted: true },
   rtmpts: { port: 443, tunnel: true, secure: true }
 }
+
+/** The version of RTMPE that clients ask for; a server of Adobe's kind may choose another. */
+const ENCRYPTION = 6
 
 /**
  * The way to where a URL points, by its scheme: a wire of Messages, to plug a session into, or a proxy's far side. It is given before
@@ -43,7 +49,7 @@ export function dial(
   if (door === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(doors).join(', ')}`)
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
-  return over(bytes, options)
+  return over(bytes, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
 }
 
 /** How bytes get there. */
