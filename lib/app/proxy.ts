@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { commandRewriter, dial, messageWire, proxy, readRtmpUrl } from '../index.ts'
+import { commandRewriter, type DialOptions, dial, messageWire, proxy, readRtmpUrl } from '../index.ts'
 import { listening } from './listening.ts'
 import type { Log } from './log.ts'
 
@@ -10,6 +10,8 @@ export interface ProxyServerOptions {
   origin: string
   /** A stream name that clients use, and the one that the origin is to hear in its place. */
   rewriteKey?: { from: string; to: string } | undefined
+  /** How to go to the origin. */
+  dial?: Pick<DialOptions, 'tls'>
 }
 
 export interface ServingProxy {
@@ -34,7 +36,7 @@ export async function serveProxy(options: ProxyServerOptions, log: Log): Promise
     near.once('handshake', () => {
       near.off('error', failed)
       log('connect', { peer })
-      const far = dial(origin, { chunkSize: 4096 })
+      const far = dial(origin, { ...options.dial, chunkSize: 4096 })
       const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
         passing.delete(closed)
         log('closed', { peer, message: reason?.message })

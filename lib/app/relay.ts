@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream'
-import { type Gap, LiveStream, pull, push, type Relay, type Retry } from '../index.ts'
+import { type DialOptions, type Gap, LiveStream, pull, push, type Relay, type Retry } from '../index.ts'
 import type { Log } from './log.ts'
 import { Progress } from './progress.ts'
 
@@ -8,6 +8,8 @@ export interface RelayOptions {
   signal: AbortSignal
   /** Where a line of progress goes, if anywhere. */
   write?: ((text: string) => void) | undefined
+  /** How to go to the servers. */
+  dial?: Pick<DialOptions, 'tls'>
 }
 
 /** Plays one stream and publishes it at each of the others, until it is over; whoever fails is tried again. */
@@ -15,18 +17,18 @@ export async function relay(
   from: string,
   to: readonly string[],
   log: Log,
-  { signal, write }: RelayOptions
+  { signal, write, dial }: RelayOptions
 ): Promise<void> {
   const live = new LiveStream()
   const progress = new Progress({ write })
   pipeline(live.subscribe(), progress, () => {})
   progress.resume()
   const pushes = to.map((url, i) => {
-    const each = push(live, url)
+    const each = push(live, url, dial)
     each.on('gap', ({ messages }: Gap) => progress.countDropped(messages))
     return told(each, `to ${i + 1}`, log)
   })
-  const source = pull(from, live)
+  const source = pull(from, live, dial)
   const pulling = told(source, 'from', log)
   signal.addEventListener('abort', () => source.close(), { once: true })
   await pulling

@@ -9,6 +9,7 @@ import {
   type RtmpError,
   type ServerSession
 } from '../index.ts'
+import { type CertificateFiles, readCertificate, selfSigned } from './certificate.ts'
 import { clip, loop } from './demo.ts'
 import { listening } from './listening.ts'
 import { Lives } from './lives.ts'
@@ -25,10 +26,14 @@ export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'> {
   refuseMissing?: boolean
   /** Publish a clip as `live/demo`. */
   demo?: boolean
+  /** Speak TLS too: with the certificate in these files, or `'self-signed'` with one made up on the spot. */
+  tls?: CertificateFiles | 'self-signed' | undefined
 }
 
 export interface Serving {
   readonly url: string
+  /** Reads the certificate's files again, for whoever comes from now on. */
+  reload(): void
   /** Ends sessions, streams and recordings, and settles when all is on the disk. */
   stop(): Promise<void>
 }
@@ -43,8 +48,10 @@ const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_ST
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { host, port, record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
   const lives = new Lives({ record, mergeMs }, log)
+  const certificate =
+    options.tls === 'self-signed' ? await selfSigned(host) : options.tls && readCertificate(options.tls)
 
-  const server = createServer(session => {
+  const server = createServer({ tunnel: true, ...(certificate && { tls: certificate }) }, session => {
     session.on('publish', publish => hearPublish(publish, session))
     session.on('play', play => hearPlay(play, session))
   })
@@ -79,11 +86,21 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     pipeline(player, play.accept(), () => log('stop', { path, for: peer }))
   }
 
-  const url = `rtmp://${await listening(server, host, port)}`
-  log('listening', { url })
+  const at = await listening(server, host, port)
+  const url = `rtmp://${at}`
+  for (const scheme of schemes(certificate !== undefined)) log('listening', { url: `${scheme}://${at}` })
   if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
   return {
     url,
+    reload() {
+      if (typeof options.tls !== 'object') return
+      try {
+        server.setSecureContext(readCertificate(options.tls))
+        log('certificate', { message: 'read again' })
+      } catch (error) {
+        log('certificate', { message: `stays: ${(error as Error).message}` })
+      }
+    },
     async stop() {
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close()
@@ -91,6 +108,8 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     }
   }
 }
+
+const schemes = (hasTls: boolean) => ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(hasTls ? ['rtmps', 'rtmpts'] : [])]
 
 /** Compares in a time that tells nothing, of lengths neither. */
 function isSame(one: string, other: string): boolean {

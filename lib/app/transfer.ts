@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { connect, flvDecoder, flvEncoder, type Message, pace, splitStreamUrl } from '../index.ts'
+import { connect, type DialOptions, flvDecoder, flvEncoder, type Message, pace, splitStreamUrl } from '../index.ts'
 import { looped } from './looped.ts'
 import { Progress } from './progress.ts'
 
@@ -12,6 +12,8 @@ export interface TransferOptions {
   write?: ((text: string) => void) | undefined
   /** What is to be done with each message that is played nowhere. */
   each?: (message: Message) => void
+  /** How to go to the server. */
+  dial?: Pick<DialOptions, 'tls'>
 }
 
 /** Plays a stream into a file, to standard output (`-`), or nowhere. */
@@ -43,10 +45,10 @@ export async function publish(
 /** Does something with a session, which says goodbye behind it or when it is told to end; an end that was asked for is no failure. */
 async function withSession(
   app: string,
-  { signal }: TransferOptions,
+  { signal, dial }: TransferOptions,
   use: (session: Awaited<ReturnType<typeof connect>>) => Promise<void>
 ): Promise<void> {
-  const session = await connect(app)
+  const session = await connect(app, dial)
   const close = () => void session.close()
   signal.addEventListener('abort', close, { once: true })
   try {

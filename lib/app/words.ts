@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { readRtmpUrl, splitStreamUrl } from '../index.ts'
+import { type DialOptions, readRtmpUrl, splitStreamUrl } from '../index.ts'
 
 /** What is wrong with the words of a call: one line, exit code 2. */
 export class UsageError extends Error {}
@@ -34,6 +34,13 @@ function parsed<Known extends Options>(args: readonly string[], options: Known):
     throw new UsageError((error as Error).message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
   }
 }
+
+/** Words that say how to go to a URL. */
+export const dialWords = { insecure: { type: 'boolean', short: 'k' } } as const
+
+/** What they say: a server's certificate is looked at, unless told otherwise. */
+export const dialOptions = ({ insecure = false }: { insecure?: boolean | undefined }): Pick<DialOptions, 'tls'> =>
+  insecure ? { tls: { rejectUnauthorized: false } } : {}
 
 export function wholeNumber(name: string, text: string, most: number): number {
   const number = Number(text)

@@ -5,23 +5,25 @@ import { jsonLine } from '../ledger-json.ts'
 import { textLine } from '../ledger-text.ts'
 import { endingSignal, say } from '../terminal.ts'
 import { play } from '../transfer.ts'
-import { readWords, streamUrl } from '../words.ts'
+import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
 export const help = `rtmpipe inspect FILE|URL      tell what a capture (pcap, pcapng), an FLV file or a stream holds
   --chunks                    of captures, each chunk too
   --json                      an object a line`
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readWords(args, { json: { type: 'boolean' }, chunks: { type: 'boolean' } }, [
-    'FILE or URL'
-  ])
+  const { values, positionals } = readWords(
+    args,
+    { json: { type: 'boolean' }, chunks: { type: 'boolean' }, ...dialWords },
+    ['FILE or URL']
+  )
   const [what] = positionals as [string]
   const { chunks = false, json = false } = values
   const line = json ? jsonLine : textLine
   if (/^[a-z]+:\/\//i.test(what)) {
     const begun = performance.now()
     const print = (message: Message) => say(line(messageEntry(message, { time: (performance.now() - begun) / 1000 })))
-    await play(streamUrl(what), undefined, { signal: endingSignal(), each: print })
+    await play(streamUrl(what), undefined, { signal: endingSignal(), each: print, dial: dialOptions(values) })
   } else {
     for (const entry of await inspectFile(what, { chunks })) say(line(entry))
   }

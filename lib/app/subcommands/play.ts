@@ -1,11 +1,16 @@
 import { endingSignal, progressWriter } from '../terminal.ts'
 import { play } from '../transfer.ts'
-import { readWords, streamUrl } from '../words.ts'
+import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
 export const help = `rtmpipe play URL              play rtmp://HOST/APP/NAME
-  -o FILE                     into an FLV file, or - for standard output`
+  -o FILE                     into an FLV file, or - for standard output
+  -k, --insecure              trust any certificate; relay and proxy, publish and inspect know it too`
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readWords(args, { output: { type: 'string', short: 'o' } }, ['URL'])
-  await play(streamUrl(positionals[0]!), values.output, { signal: endingSignal(), write: progressWriter() })
+  const { values, positionals } = readWords(args, { output: { type: 'string', short: 'o' }, ...dialWords }, ['URL'])
+  await play(streamUrl(positionals[0]!), values.output, {
+    signal: endingSignal(),
+    write: progressWriter(),
+    dial: dialOptions(values)
+  })
 }

@@ -2,7 +2,7 @@ import { readRtmpUrl } from '../../index.ts'
 import { textLog } from '../log.ts'
 import { serveProxy } from '../proxy.ts'
 import { ending, say } from '../terminal.ts'
-import { checked, readWords, UsageError, wholeNumber } from '../words.ts'
+import { checked, dialOptions, dialWords, readWords, UsageError, wholeNumber } from '../words.ts'
 
 export const help = `rtmpipe proxy --origin URL    lead whoever comes to another server
   --listen PORT, --host HOST  where to listen (1935 of 127.0.0.1)
@@ -13,14 +13,16 @@ export async function run(args: readonly string[]): Promise<void> {
     host: { type: 'string', default: '127.0.0.1' },
     listen: { type: 'string', default: '1935' },
     origin: { type: 'string' },
-    'rewrite-key': { type: 'string' }
+    'rewrite-key': { type: 'string' },
+    ...dialWords
   })
   const { host, listen, origin, 'rewrite-key': key } = values
   if (origin === undefined) throw new UsageError('--origin is missing: the URL of the server it leads to')
   checked(() => readRtmpUrl(origin))
   const rewriteKey = key === undefined ? undefined : readRewrite(key)
   const log = textLog(say)
-  const serving = await serveProxy({ host, port: wholeNumber('--listen', listen, 65535), origin, rewriteKey }, log)
+  const where = { host, port: wholeNumber('--listen', listen, 65535) }
+  const serving = await serveProxy({ ...where, origin, rewriteKey, dial: dialOptions(values) }, log)
   await ending()
   log('closing')
   await serving.stop()

@@ -1,18 +1,25 @@
 import { endingSignal, progressWriter } from '../terminal.ts'
 import { publish } from '../transfer.ts'
-import { readWords, streamUrl, UsageError } from '../words.ts'
+import { dialOptions, dialWords, readWords, streamUrl, UsageError } from '../words.ts'
 
 export const help = `rtmpipe publish FILE URL      publish an FLV file, or - for standard input, in real time
   --loop                      over and over
   --fast                      as fast as the server takes it`
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readWords(args, { loop: { type: 'boolean' }, fast: { type: 'boolean' } }, [
-    'FILE',
-    'URL'
-  ])
+  const { values, positionals } = readWords(
+    args,
+    { loop: { type: 'boolean' }, fast: { type: 'boolean' }, ...dialWords },
+    ['FILE', 'URL']
+  )
   const [file, url] = positionals as [string, string]
   const { loop = false, fast = false } = values
   if (file === '-' && loop) throw new UsageError('--loop wants a file, not standard input')
-  await publish(file, streamUrl(url), { signal: endingSignal(), write: progressWriter(), loop, fast })
+  await publish(file, streamUrl(url), {
+    signal: endingSignal(),
+    write: progressWriter(),
+    dial: dialOptions(values),
+    loop,
+    fast
+  })
 }

@@ -3,9 +3,11 @@ import { type ServeOptions, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
 import { readWords, UsageError, wholeNumber } from '../words.ts'
 
-export const help = `rtmpipe serve [options]       serve live streams: who publishes is played
+export const help = `rtmpipe serve [options]       serve live streams: who publishes is played; rtmp, rtmpe, rtmpt and rtmpte at one port
   --host HOST                 the address to listen on (127.0.0.1)
   --port PORT                 the port, 0 for any that is free (1935)
+  --tls-cert FILE, --tls-key FILE  rtmps and rtmpts too; SIGHUP has the files read again
+  --tls                       the same with a certificate that is made up, to try it
   --record DIR                record every stream below this folder, as FLV
   --publish-key KEY           let only those publish who bring ?key=KEY behind the stream name
   --refuse-missing            refuse to play what nobody publishes, instead of waiting for it
@@ -17,6 +19,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { log, ...options } = readServe(args)
   const serving = await serve(options, log)
   if (options.demo) hint(serving.url)
+  process.on('SIGHUP', () => serving.reload())
   await ending()
   log('closing')
   await serving.stop()
@@ -26,6 +29,9 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   const { values } = readWords(args, {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
+    tls: { type: 'boolean', default: false },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
     record: { type: 'string' },
     'publish-key': { type: 'string' },
     'refuse-missing': { type: 'boolean', default: false },
@@ -41,6 +47,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   return {
     host,
     port: wholeNumber('--port', port, 65535),
+    tls: readTls(values['tls-cert'], values['tls-key'], values.tls),
     record,
     publishKey,
     refuseMissing: values['refuse-missing'],
@@ -48,6 +55,12 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
+}
+
+function readTls(cert: string | undefined, key: string | undefined, wanted: boolean): ServeOptions['tls'] {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key want each other')
+  return wanted ? 'self-signed' : undefined
 }
 
 function hint(url: string): void {

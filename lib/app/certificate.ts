@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+
+export interface Certificate {
+  readonly key: string
+  readonly cert: string
+}
+
+/** Where a certificate and its key lie, in PEM. */
+export interface CertificateFiles {
+  readonly key: string
+  readonly cert: string
+}
+
+export const readCertificate = ({ key, cert }: CertificateFiles): Certificate => ({
+  key: readFileSync(key, 'utf8'),
+  cert: readFileSync(cert, 'utf8')
+})
+
+/** A certificate that nobody vouches for, good for trying things out on this machine. */
+export async function selfSigned(host: string): Promise<Certificate> {
+  const { generate } = await import('selfsigned').catch(() => {
+    throw new Error('--tls without files needs the package selfsigned: npm install selfsigned')
+  })
+  const names = [...new Set([host, '127.0.0.1', 'localhost'])]
+  const altNames = names.map(name => (isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name }))
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames }]
+  })
+  return { key, cert }
+}
