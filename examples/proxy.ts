@@ -7,9 +7,9 @@
  *   npm run build && node dist/examples/proxy.js rtmp://origin/live [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key-of-ada      is published at the origin as ada
  */
-import net from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { commandRewriter, dial, messageWire, proxy, Refused, readRtmpUrl } from 'rtmpipe'
+import { commandRewriter, createWireServer, dial, proxy, Refused, readRtmpUrl } from 'rtmpipe'
 
 const [origin, port = '1935'] = process.argv.slice(2)
 if (origin === undefined) {
@@ -30,12 +30,11 @@ const rewriter = () =>
     }
   })
 
-const server = net.createServer({ allowHalfOpen: true, noDelay: true }, async socket => {
-  const far = dial(origin)
-  const reason = await proxy(messageWire(socket), far, rewriter())
+const server = createWireServer(async near => {
+  const reason = await proxy(near, dial(origin), rewriter())
   console.log(`closed ${reason?.message ?? ''}`)
 })
 
 server.listen(Number(port), '127.0.0.1', () => {
-  console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
+  console.log(`listening rtmp://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })

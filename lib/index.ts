@@ -138,7 +138,7 @@ export {
   type RelayState,
   type Retry
 } from './relay.ts'
-export { type CloseOptions, createServer, Server, type ServerOptions } from './server.ts'
+export { createServer, Server, type ServerOptions } from './server.ts'
 // sessions
 export { type AdobeProof, adobeResponse } from './session/auth-adobe.ts'
 export { type LlnwProof, llnwResponse } from './session/auth-llnw.ts'
@@ -178,3 +178,10 @@ export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
 export { TunnelClient, type TunnelClientOptions, type TunnelPlace, tunnelClient } from './transport/tunnel-client.ts'
 export { type TunnelHandler, TunnelSession, tunnelServer } from './transport/tunnel-server.ts'
 export type { TunnelOptions } from './transport/tunnel-stream.ts'
+export {
+  type CloseOptions,
+  createWireServer,
+  WireServer,
+  type WireServerOptions,
+  type WireSource
+} from './transport/wire-server.ts'

@@ -1,5 +1,4 @@
-import net from 'node:net'
-import { commandRewriter, type DialOptions, dial, messageWire, proxy, readRtmpUrl } from '../index.ts'
+import { commandRewriter, createWireServer, type DialOptions, dial, proxy, readRtmpUrl } from '../index.ts'
 import { listening } from './listening.ts'
 import type { Log } from './log.ts'
 
@@ -20,39 +19,29 @@ export interface ServingProxy {
   stop(): Promise<void>
 }
 
-const MAX_CONNECTIONS = 10_000
-
-/** A server in front of another: whoever comes is led there, and called as he should be called there. */
+/** A server in front of another: whoever comes, by whatever door, is led there, and called as he should be called there. */
 export async function serveProxy(options: ProxyServerOptions, log: Log): Promise<ServingProxy> {
-  const { host, port, origin } = options
+  const { host, port, origin, dial: how } = options
   const stopping = new AbortController()
   const passing = new Set<Promise<unknown>>()
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`
-    const near = messageWire(socket)
-    const failed = (error: Error) => log('error', { peer, message: error.message })
-    near.once('error', failed)
-    // only now: who does not shake hands opens no connection to the origin
-    near.once('handshake', () => {
-      near.off('error', failed)
-      log('connect', { peer })
-      const far = dial(origin, { ...options.dial, chunkSize: 4096 })
-      const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
-        passing.delete(closed)
-        log('closed', { peer, message: reason?.message })
-      })
-      passing.add(closed)
+  // who does not shake hands opens no connection to the origin
+  const server = createWireServer({ tunnel: true }, (near, { peer }) => {
+    log('connect', { peer })
+    const far = dial(origin, { ...how, chunkSize: 4096 })
+    const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
+      passing.delete(closed)
+      log('closed', { peer, message: reason?.message })
     })
+    passing.add(closed)
   })
-  server.maxConnections = MAX_CONNECTIONS
+  server.on('wireError', error => log('error', { message: error.message }))
   const url = `rtmp://${await listening(server, host, port)}`
   log('listening', { url })
   return {
     url,
     async stop() {
-      server.close()
       stopping.abort()
-      await Promise.all(passing)
+      await Promise.all([new Promise(resolve => server.close(resolve)), ...passing])
     }
   }
 }

@@ -1,0 +1,144 @@
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import type tls from 'node:tls'
+import { Doors, type DoorsOptions } from './doors.ts'
+import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
+import { TunnelSession } from './tunnel-server.ts'
+
+export interface WireServerOptions
+  extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce'>,
+    Omit<DoorsOptions, 'limits' | 'clock'> {
+  /** Connections it holds at most: 10,000. More are closed at once, which net.Server's `'drop'` tells. */
+  maxConnections?: number
+  /** Closes the server when it is aborted. */
+  signal?: AbortSignal
+}
+
+export interface CloseOptions {
+  /** Milliseconds that its peers are given to end by themselves: 0. */
+  graceMs?: number
+}
+
+/** Whence a wire has come. */
+export interface WireSource {
+  /** Where the peer is, `127.0.0.1:50000`; empty where nobody knows. */
+  readonly peer: string
+  /** By which scheme of the family: `rtmps`. */
+  readonly scheme: string
+}
+
+const MAX_CONNECTIONS = 10_000
+
+/**
+ * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
+ * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. `'wire'` (wire, source) gives each MessageWire once its handshake
+ * is over, to plug a session into, or a proxy; `'wireError'` tells of who did not come so far. Connections from elsewhere, any Duplex
+ * of bytes, are handed in by `server.emit('connection', bytes)`.
+ */
+export class WireServer extends net.Server {
+  readonly #options: MessageWireOptions
+  readonly #doors: Doors
+  /** All that have come in, whatever has become of them. */
+  readonly #connections = new Set<Duplex>()
+  readonly #wires = new Set<MessageWire>()
+  #isOver = false
+
+  /** @throws RangeError for an option out of range, and what tls.createServer throws for a key that is none. */
+  constructor({ maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, ...options }: WireServerOptions = {}) {
+    // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
+    super({ allowHalfOpen: true, noDelay: true })
+    this.#options = options
+    this.maxConnections = maxConnections
+    this.#doors = new Doors(
+      { ...options, ...(secrets && { tls: secrets }), ...(tunnel && { tunnel }) },
+      { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
+    )
+    this.on('connection', (bytes: Duplex) => this.#enter(bytes))
+    signal?.addEventListener('abort', () => this.close(), { once: true })
+    if (signal?.aborted) queueMicrotask(() => this.close())
+  }
+
+  /** Stops accepting connections, and ends the wires there are once their grace is over; then `'close'` comes. */
+  override close(how?: CloseOptions | ((error?: Error) => void)): this {
+    super.close(typeof how === 'function' ? how : undefined)
+    const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0
+    const timer = setTimeout(() => {
+      this.#isOver = true
+      for (const wire of this.#wires) this.endWire(wire)
+      this.#leave()
+    }, graceMs)
+    this.once('close', () => clearTimeout(timer))
+    return this
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.listening && this.#wires.size === 0) return
+    await new Promise<void>(resolve => this.close(() => resolve()))
+  }
+
+  /** Gives a certificate that was renewed to whoever comes from now on; wires that are open keep theirs. */
+  setSecureContext(secrets: tls.SecureContextOptions): void {
+    this.#doors.setSecureContext(secrets)
+  }
+
+  /** Ends a wire whose grace is over. */
+  protected endWire(wire: MessageWire): void {
+    wire.end()
+  }
+
+  #enter(bytes: Duplex): void {
+    this.#connections.add(bytes)
+    bytes.once('close', () => this.#connections.delete(bytes))
+    void this.#doors.enter(bytes)
+  }
+
+  #shakeHands(bytes: Duplex): void {
+    const wire = messageWire(bytes, this.#options)
+    const failed = (error: Error) => this.#failed(error)
+    wire.once('error', failed)
+    wire.once('handshake', () => {
+      wire.off('error', failed)
+      this.#wires.add(wire)
+      wire.once('close', () => {
+        this.#wires.delete(wire)
+        this.#leave()
+      })
+      this.emit('wire', wire, { peer: peer(bytes), scheme: scheme(bytes, wire) } satisfies WireSource)
+    })
+  }
+
+  #failed(error: Error): void {
+    // what is ended here has not failed
+    if (!this.#isOver) this.emit('wireError', error)
+  }
+
+  /** Once it is over, connections that carry no wire have nothing to wait for. */
+  #leave(): void {
+    if (this.#isOver && this.#wires.size === 0) for (const bytes of this.#connections) bytes.destroy()
+  }
+}
+
+/** Where the peer is, if its Duplex tells as sockets do. */
+function peer(bytes: Duplex & { remoteAddress?: string; remotePort?: number }): string {
+  return bytes.remoteAddress === undefined ? '' : `${bytes.remoteAddress}:${bytes.remotePort}`
+}
+
+function scheme(bytes: Duplex & { encrypted?: boolean }, { encryption }: MessageWire): string {
+  return `rtmp${bytes instanceof TunnelSession ? 't' : ''}${encryption ? 'e' : ''}${bytes.encrypted ? 's' : ''}`
+}
+
+/** `createWireServer(wire => ...)`, `createWireServer(options, wire => ...)`: see WireServer. */
+export function createWireServer(onWire?: (wire: MessageWire, source: WireSource) => void): WireServer
+export function createWireServer(
+  options: WireServerOptions,
+  onWire?: (wire: MessageWire, source: WireSource) => void
+): WireServer
+export function createWireServer(
+  given: WireServerOptions | ((wire: MessageWire, source: WireSource) => void) = {},
+  onWire?: (wire: MessageWire, source: WireSource) => void
+): WireServer {
+  const [options, listener] = typeof given === 'function' ? [{}, given] : [given, onWire]
+  const server = new WireServer(options)
+  if (listener !== undefined) server.on('wire', listener)
+  return server
+}
