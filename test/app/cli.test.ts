@@ -41,6 +41,7 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['serve', '--port', '65536'], /not 65536$/],
     [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
     [['serve', '--log', 'xml'], /--log is text or json, not xml$/],
+    [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key want each other$/],
     [['serve', '--publish-key', ''], /--publish-key is empty$/],
     [['serve', 'extra'], /unexpected argument 'extra'$/]
   ]
@@ -82,7 +83,11 @@ t.test('it logs for programs too', { buffered }, async t => {
     .trim()
     .split('\n')
     .map(line => JSON.parse(line))
-  t.match(events, [{ event: 'listening', url: /^rtmp:\/\/127\.0\.0\.1:\d+$/ }, { event: 'closing' }])
+  const doors = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte'].map(scheme => ({
+    event: 'listening',
+    url: new RegExp(`^${scheme}://127\\.0\\.0\\.1:\\d+$`)
+  }))
+  t.match(events, [...doors, { event: 'closing' }])
   t.match(events[0].time, /^\d{4}-\d\d-\d\dT/)
 })
 
