@@ -4,7 +4,7 @@ import { DirectionLedger } from './direction-ledger.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
 import { isPcap, type Packet, readPackets } from './pcap.ts'
 import { protocolOf } from './protocol-of.ts'
-import { type TcpEvent, tcpEvents } from './tcp.ts'
+import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
 import { endpointName, isKnownLink } from './tcp-segment.ts'
 
 export interface InspectOptions {
@@ -40,19 +40,27 @@ export async function inspectFile(path: string, options?: InspectOptions): Promi
  * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
  */
 export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
-  const ledgers = new Map<unknown, ConnectionLedger>()
+  // weakly, for one pair of endpoints may have any number of connections, one behind the other
+  const ledgers = new WeakMap<TcpConnection, ConnectionLedger>()
+  let count = 0
   const strange = new Set<number>()
-  for (const event of tcpEvents(known(readPackets(bytes), strange))) {
-    let ledger = ledgers.get(event.connection)
-    if (ledger === undefined) {
-      if (event.piece.kind !== 'bytes') continue
-      ledger = new ConnectionLedger(ledgers.size + 1, options)
-      ledgers.set(event.connection, ledger)
+  let broken: { reason: unknown } | undefined
+  try {
+    for (const event of tcpEvents(known(readPackets(bytes), strange))) {
+      let ledger = ledgers.get(event.connection)
+      if (ledger === undefined) {
+        if (event.piece.kind !== 'bytes') continue
+        ledger = new ConnectionLedger(++count, options)
+        ledgers.set(event.connection, ledger)
+      }
+      yield* ledger.take(event)
     }
-    yield* ledger.take(event)
+  } catch (reason) {
+    broken = { reason }
   }
   for (const linkType of strange) yield { kind: 'note', text: `packets of link type ${linkType} were passed over` }
-  if (ledgers.size === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (count === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (broken !== undefined) throw broken.reason
 }
 
 /** The ledger of an FLV file: its header, its tags, and how it ends. */
