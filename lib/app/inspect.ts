@@ -50,8 +50,9 @@ export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Ge
       let ledger = ledgers.get(event.connection)
       if (ledger === undefined) {
         if (event.piece.kind !== 'bytes') continue
-        ledger = new ConnectionLedger(++count, options)
+        ledger = new ConnectionLedger(++count, protocolOf(event.piece.bytes), options)
         ledgers.set(event.connection, ledger)
+        yield ledger.entry(event.connection)
       }
       yield* ledger.take(event)
     }
@@ -100,39 +101,35 @@ function* known(packets: Iterable<Packet>, strange: Set<number>): Generator<Pack
 /** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */
 class ConnectionLedger {
   readonly #number: number
-  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger }
-  #protocol: string | undefined
+  readonly #protocol: string
+  /** Of plain RTMP alone. */
+  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger } | undefined
 
-  constructor(number: number, options: InspectOptions) {
+  constructor(number: number, protocol: string, options: InspectOptions) {
     this.#number = number
-    this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
+    this.#protocol = protocol
+    if (protocol === 'RTMP')
+      this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
   }
 
-  *take(event: TcpEvent): Generator<LedgerEntry, void> {
-    const { connection, from, piece, time } = event
-    if (this.#protocol === undefined) {
-      if (piece.kind !== 'bytes') return
-      this.#protocol = protocolOf(piece.bytes)
-      yield connectionEntry(event, this.#number, this.#protocol)
+  entry({ client, server, begin, whole }: TcpConnection): ConnectionEntry {
+    const began = new Date(begin / 1000)
+    return {
+      kind: 'connection',
+      connection: this.#number,
+      client: endpointName(client),
+      server: endpointName(server),
+      ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
+      protocol: this.#protocol,
+      whole
     }
-    if (this.#protocol !== 'RTMP') return
+  }
+
+  *take({ connection, from, piece, time }: TcpEvent): Generator<LedgerEntry, void> {
+    if (this.#sides === undefined) return
     const place = { time: (time - connection.begin) / 1e6, connection: this.#number, from }
     if (piece.kind === 'bytes') yield* this.#sides[from].take(piece.bytes, place)
     else if (piece.kind === 'end') yield* this.#sides[from].ends(piece.how, place)
     else yield { ...place, ...piece }
-  }
-}
-
-function connectionEntry({ connection }: TcpEvent, number: number, protocol: string): ConnectionEntry {
-  const { client, server, begin, whole } = connection
-  const began = new Date(begin / 1000)
-  return {
-    kind: 'connection',
-    connection: number,
-    client: endpointName(client),
-    server: endpointName(server),
-    ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
-    protocol,
-    whole
   }
 }

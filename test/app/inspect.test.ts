@@ -202,7 +202,7 @@ t.test('a capture that is cut tells all that is there, and that it is cut', asyn
     const pcap = captureFile(name)
     for (const [form, file] of Object.entries({ pcap, pcapng: pcapng(framesOf(pcap)) })) {
       const whole = ledger(file).map(jsonLine)
-      for (let length = 0; length < file.length; length += 997) {
+      for (let length = 0; length < file.length; length += 2991) {
         const { entries, error } = asFarAsItGoes(file.subarray(0, length))
         const told = entries.filter(({ kind }) => kind !== 'end' && kind !== 'note').map(jsonLine)
         if (told.some((line, i) => line !== whole[i])) t.fail(`${name}, ${form}, ${length} bytes, is told otherwise`)
@@ -236,7 +236,7 @@ t.test('a capture that lies is told somehow, or refused in a sentence', async t 
     return Math.floor((state / 2 ** 31) * below)
   }
   const file = pcapng(frames)
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 500; i++) {
     const lying = Buffer.from(file)
     for (let bytes = random(4); bytes >= 0; bytes--) lying[random(lying.length)] = random(256)
     const { entries, error } = asFarAsItGoes(lying)

@@ -247,6 +247,8 @@ t.test('segments out of order, twice, overlapping and empty', async t => {
   const ends = ['1> capture', '1< capture']
   t.same(sent(begin, client(104, 'def'), client(101, 'abc')), ['1> abc', '1> def', ...ends])
   t.same(sent(begin, client(107, 'g'), client(104, 'def'), client(101, 'abc')), ['1> abc', '1> def', '1> g', ...ends])
+  const shuffled = [...'gbfdaec'].map(letter => client(101 + 'abcdefg'.indexOf(letter), letter))
+  t.same(sent(begin, ...shuffled), [...[...'abcdefg'].map(letter => `1> ${letter}`), ...ends])
   t.same(sent(begin, client(101, 'abc'), client(101, 'abc'), client(104, 'd')), ['1> abc', '1> d', ...ends])
   t.same(sent(begin, client(101, 'abc'), client(102, 'bcd')), ['1> abc', '1> d', ...ends])
   t.same(sent(begin, client(101, 'abc'), client(101, 'ab'), client(104, 'd')), ['1> abc', '1> d', ...ends])
@@ -262,6 +264,8 @@ t.test('segments out of order, twice, overlapping and empty', async t => {
     ['1> ab', '1> c', ...ends],
     'a FIN of yore'
   )
+  const again = [server(900, '', 'SA'), server(901, 'hi'), server(700, '', 'SA'), server(903, '!')]
+  t.same(sent(begin, ...again).slice(0, 2), ['1< hi', '1< !'], 'a SYN that is late')
   t.same(sent(begin, begin, client(101, 'abc'), begin, client(104, 'd')), ['1> abc', '1> d', ...ends], 'a SYN, again')
 })
 
@@ -293,6 +297,7 @@ t.test('what was not captured', async t => {
 
 t.test('a capture that begins inside a connection', async t => {
   t.same(sent(client(7, 'abc'), server(5, 'x'), client(10, 'd')).slice(0, 3), ['1> abc', '1< x', '1> d'])
+  t.same(sent(server(5, 'x'), client(6), client(7, 'abc'))[1], '1< abc', 'a probe of keep-alive is no first byte')
   t.same(sent(client(7), client(7, '', 'FA'), client(8, '', 'R')), [], 'and behind all that was sent')
   t.same(sent(server(900, '', 'SA'), client(101, 'abc'))[0], '1> abc', 'who answers a SYN is the server')
   const lines = textLedger(pcap(eachMillisecond([client(7, 'GET / HTTP/1.1')])))
