@@ -264,6 +264,7 @@ t.test('segments out of order, twice, overlapping and empty', async t => {
     ['1> ab', '1> c', ...ends],
     'a FIN of yore'
   )
+  t.same(sent(begin, client(104, 'x'), client(101, 'abc', 'FA')), ['1> abc', '1> FIN', '1< capture'], 'behind a FIN')
   const again = [server(900, '', 'SA'), server(901, 'hi'), server(700, '', 'SA'), server(903, '!')]
   t.same(sent(begin, ...again).slice(0, 2), ['1< hi', '1< !'], 'a SYN that is late')
   t.same(sent(begin, begin, client(101, 'abc'), begin, client(104, 'd')), ['1> abc', '1> d', ...ends], 'a SYN, again')
