@@ -4,7 +4,7 @@ import { DirectionLedger } from './direction-ledger.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
 import { isPcap, type Packet, readPackets } from './pcap.ts'
 import { protocolOf } from './protocol-of.ts'
-import { type TcpEvent, tcpEvents } from './tcp.ts'
+import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
 import { endpointName, isKnownLink } from './tcp-segment.ts'
 
 export interface InspectOptions {
@@ -40,19 +40,28 @@ export async function inspectFile(path: string, options?: InspectOptions): Promi
  * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
  */
 export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
-  const ledgers = new Map<unknown, ConnectionLedger>()
+  // weakly, for one pair of endpoints may have any number of connections, one behind the other
+  const ledgers = new WeakMap<TcpConnection, ConnectionLedger>()
+  let count = 0
   const strange = new Set<number>()
-  for (const event of tcpEvents(known(readPackets(bytes), strange))) {
-    let ledger = ledgers.get(event.connection)
-    if (ledger === undefined) {
-      if (event.piece.kind !== 'bytes') continue
-      ledger = new ConnectionLedger(ledgers.size + 1, options)
-      ledgers.set(event.connection, ledger)
+  let broken: { reason: unknown } | undefined
+  try {
+    for (const event of tcpEvents(known(readPackets(bytes), strange))) {
+      let ledger = ledgers.get(event.connection)
+      if (ledger === undefined) {
+        if (event.piece.kind !== 'bytes') continue
+        ledger = new ConnectionLedger(++count, protocolOf(event.piece.bytes), options)
+        ledgers.set(event.connection, ledger)
+        yield ledger.entry(event.connection)
+      }
+      yield* ledger.take(event)
     }
-    yield* ledger.take(event)
+  } catch (reason) {
+    broken = { reason }
   }
   for (const linkType of strange) yield { kind: 'note', text: `packets of link type ${linkType} were passed over` }
-  if (ledgers.size === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (count === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (broken !== undefined) throw broken.reason
 }
 
 /** The ledger of an FLV file: its header, its tags, and how it ends. */
@@ -92,39 +101,35 @@ function* known(packets: Iterable<Packet>, strange: Set<number>): Generator<Pack
 /** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */
 class ConnectionLedger {
   readonly #number: number
-  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger }
-  #protocol: string | undefined
+  readonly #protocol: string
+  /** Of plain RTMP alone. */
+  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger } | undefined
 
-  constructor(number: number, options: InspectOptions) {
+  constructor(number: number, protocol: string, options: InspectOptions) {
     this.#number = number
-    this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
+    this.#protocol = protocol
+    if (protocol === 'RTMP')
+      this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
   }
 
-  *take(event: TcpEvent): Generator<LedgerEntry, void> {
-    const { connection, from, piece, time } = event
-    if (this.#protocol === undefined) {
-      if (piece.kind !== 'bytes') return
-      this.#protocol = protocolOf(piece.bytes)
-      yield connectionEntry(event, this.#number, this.#protocol)
+  entry({ client, server, begin, whole }: TcpConnection): ConnectionEntry {
+    const began = new Date(begin / 1000)
+    return {
+      kind: 'connection',
+      connection: this.#number,
+      client: endpointName(client),
+      server: endpointName(server),
+      ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
+      protocol: this.#protocol,
+      whole
     }
-    if (this.#protocol !== 'RTMP') return
+  }
+
+  *take({ connection, from, piece, time }: TcpEvent): Generator<LedgerEntry, void> {
+    if (this.#sides === undefined) return
     const place = { time: (time - connection.begin) / 1e6, connection: this.#number, from }
     if (piece.kind === 'bytes') yield* this.#sides[from].take(piece.bytes, place)
     else if (piece.kind === 'end') yield* this.#sides[from].ends(piece.how, place)
     else yield { ...place, ...piece }
-  }
-}
-
-function connectionEntry({ connection }: TcpEvent, number: number, protocol: string): ConnectionEntry {
-  const { client, server, begin, whole } = connection
-  const began = new Date(begin / 1000)
-  return {
-    kind: 'connection',
-    connection: number,
-    client: endpointName(client),
-    server: endpointName(server),
-    ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
-    protocol,
-    whole
   }
 }

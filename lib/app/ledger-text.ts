@@ -78,7 +78,7 @@ function* pieces(entry: LedgerEntry): Generator<string, void> {
   }
 }
 
-const ends = { FIN: 'FIN', RST: 'RST', capture: 'the capture ends', file: 'the file ends' } as const
+const ends = { FIN: 'FIN', RST: 'RST', capture: 'nothing more in the capture', file: 'the file ends' } as const
 
 const short = ({ layer, missing }: Truncated): string => `at least ${missing} bytes short (${layer} layer)`
 

@@ -16,7 +16,7 @@ export interface VideoSays {
 /** What the first bytes of an audio payload say, in the words of FLV 10.1 (E.4.2) and Enhanced RTMP v2. */
 export interface AudioSays {
   readonly kind: 'audio'
-  readonly codec?: string
+  readonly codec: string
   readonly packetType?: string
   readonly trackId?: number
 }
@@ -66,6 +66,7 @@ const AAC = 10
 const aacPackets = ['sequence header', 'raw']
 const enhancedAudioPackets = ['SequenceStart', 'CodedFrames', 'SequenceEnd', undefined, 'MultichannelConfig']
 
+const FOUR_CC = 4
 const MOD_EX = 7
 const VIDEO_MULTITRACK = 6
 const AUDIO_MULTITRACK = 5
@@ -85,8 +86,10 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
   const tag = readAudioTag(payload)
   if (tag === undefined) return undefined
   if (tag.enhanced) {
-    const { codec, ...track } = enhancedTrack(payload, tag, AUDIO_MULTITRACK)
-    return { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...track }
+    const track = enhancedTrack(payload, tag, AUDIO_MULTITRACK)
+    if (track === undefined) return undefined
+    const { codec, end: _, ...id } = track
+    return { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...id }
   }
   const codec = audioCodecs.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
   if (tag.soundFormat !== AAC) return { kind: 'audio', codec }
@@ -101,12 +104,14 @@ function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTag,
   return packetType === CODED_FRAMES ? { ...says, ...compositionTime(payload, 2) } : says
 }
 
-function enhancedVideo(payload: Buffer, tag: VideoTag, frameType: string): VideoSays {
+function enhancedVideo(payload: Buffer, tag: VideoTag, frameType: string): VideoSays | undefined {
   const packetType = named(enhancedVideoPackets, tag.packetType)
   // a command frame has no codec; the frame type of metadata means nothing, and ffmpeg sends it with that of a command
   if (tag.frameType === COMMAND_FRAME && tag.packetType !== METADATA) return { kind: 'video', frameType }
-  const { codec, end, ...track } = enhancedTrack(payload, tag, VIDEO_MULTITRACK)
-  const says = { kind: 'video', codec, frameType, packetType, ...track } as const
+  const track = enhancedTrack(payload, tag, VIDEO_MULTITRACK)
+  if (track === undefined) return undefined
+  const { codec, end, ...id } = track
+  const says = { kind: 'video', codec, frameType, packetType, ...id } as const
   const hasTime = tag.packetType === CODED_FRAMES && WITH_COMPOSITION_TIME.includes(codec)
   return hasTime && end !== undefined ? { ...says, ...compositionTime(payload, end) } : says
 }
@@ -119,13 +124,13 @@ function compositionTime(payload: Buffer, at: number): { compositionTime?: numbe
 
 /**
  * The FourCC of an Enhanced payload, which stands behind the packets of ModEx and the byte that announces several tracks;
- * where the packet goes on behind it, and with it the id of its track, if it has one.
+ * where the packet goes on behind it; of several tracks the id of the first instead. Undefined where the payload ends in it.
  */
 function enhancedTrack(
   payload: Buffer,
   { trackId }: VideoTag | AudioTag,
   multitrack: number
-): { codec: string; end?: number; trackId?: number } {
+): { codec: string; end?: number; trackId?: number } | undefined {
   let at = 1
   let type = payload[0]! & 0x0f
   while (type === MOD_EX) {
@@ -137,8 +142,9 @@ function enhancedTrack(
     type = payload[at + size]! & 0x0f
     at += size + 1
   }
-  if (type !== multitrack) return { codec: fourCc(payload, at), end: at + 4 }
-  return { codec: fourCc(payload, at + 1), trackId }
+  if (type === multitrack) at++
+  const end = at + FOUR_CC
+  if (end > payload.length) return undefined
+  const codec = payload.toString('latin1', at, end)
+  return type === multitrack ? { codec, trackId } : { codec, end }
 }
-
-const fourCc = (payload: Buffer, at: number): string => payload.toString('latin1', at, at + 4)

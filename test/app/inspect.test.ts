@@ -1,11 +1,13 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { FlvReader, FlvWriter, type Message } from 'rtmpipe'
 import t, { type Test } from 'tap'
 import { inspectCapture, inspectFile, inspectFlv } from '../../lib/app/inspect.ts'
 import type { LedgerEntry } from '../../lib/app/ledger.ts'
 import { jsonLine } from '../../lib/app/ledger-json.ts'
 import { textLine } from '../../lib/app/ledger-text.ts'
+import { writeLines } from '../../lib/app/write-lines.ts'
 import { type CapturedSide, captureNames, listed, readCapture } from '../support/captures.ts'
 import { folder } from '../support/films.ts'
 import { hex } from '../support/hex.ts'
@@ -115,7 +117,7 @@ t.test('a player, in words', async t => {
     '  11.996 1 -> csid  3 msid 0 ts       0     34 B in   1 fmt 1 CommandAmf0 #5 deleteStream(null, 1)',
     '  11.996 1 <- csid  2 msid 0 ts       0      6 B in   1 fmt 0 UserControl StreamEof messageStreamId 1',
     '  11.996 1 -> RST',
-    '  11.996 1 <- the capture ends'
+    '  11.996 1 <- nothing more in the capture'
   ])
 })
 
@@ -200,7 +202,7 @@ t.test('a capture that is cut tells all that is there, and that it is cut', asyn
     const pcap = captureFile(name)
     for (const [form, file] of Object.entries({ pcap, pcapng: pcapng(framesOf(pcap)) })) {
       const whole = ledger(file).map(jsonLine)
-      for (let length = 0; length < file.length; length += 997) {
+      for (let length = 0; length < file.length; length += 2991) {
         const { entries, error } = asFarAsItGoes(file.subarray(0, length))
         const told = entries.filter(({ kind }) => kind !== 'end' && kind !== 'note').map(jsonLine)
         if (told.some((line, i) => line !== whole[i])) t.fail(`${name}, ${form}, ${length} bytes, is told otherwise`)
@@ -234,7 +236,7 @@ t.test('a capture that lies is told somehow, or refused in a sentence', async t 
     return Math.floor((state / 2 ** 31) * below)
   }
   const file = pcapng(frames)
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 500; i++) {
     const lying = Buffer.from(file)
     for (let bytes = random(4); bytes >= 0; bytes--) lying[random(lying.length)] = random(256)
     const { entries, error } = asFarAsItGoes(lying)
@@ -353,4 +355,32 @@ t.test('a file is known by its first bytes', async t => {
   const huge = written('huge', pcap)
   truncateSync(huge, 2 ** 30 + 1)
   await t.rejects(inspectFile(huge), { message: `${huge} is over 1 GiB, which is more than is read` })
+})
+
+t.test('lines are made as they are taken, and all are out at the end', async t => {
+  let made = 0
+  function* lines() {
+    while (made < 100) yield `${++made}`
+    throw new Error('the capture is cut')
+  }
+  let taken = ''
+  const ahead: number[] = []
+  const slow = () =>
+    new Writable({
+      highWaterMark: 8,
+      write(bytes, _, done) {
+        taken += bytes
+        ahead.push(made - taken.split('\n').length)
+        setImmediate(done)
+      }
+    })
+  await t.rejects(writeLines(lines(), slow()), { message: 'the capture is cut' })
+  t.equal(taken, Array.from({ length: 100 }, (_, i) => `${i + 1}\n`).join(''))
+  t.ok(Math.max(...ahead) < 8, 'no more than a buffer full is made ahead')
+
+  made = 0
+  const gone = slow()
+  gone._write = (_bytes, _encoding, done) => setImmediate(done, new Error('nobody reads'))
+  await t.rejects(writeLines(lines(), gone), { message: 'nobody reads' })
+  t.ok(made < 8, 'and none for nobody')
 })
