@@ -66,7 +66,8 @@ export class Doors {
 
   /** What it cannot lead on is led through: its handshake says that it is no RTMP. */
   #way(spoken: Spoken, bytes: Duplex): void {
-    if (spoken === 'tls' && this.#tls !== undefined) this.#tls.emit('connection', bytes)
+    const isSecure = 'encrypted' in bytes
+    if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#tls.emit('connection', bytes)
     else if (spoken === 'http' && this.#http !== undefined) this.#http(bytes)
     else this.#lead.through(bytes)
   }

@@ -1,11 +1,12 @@
 import type { Message } from '../../index.ts'
 import { inspectFile } from '../inspect.ts'
-import { messageEntry } from '../ledger.ts'
+import { type LedgerEntry, messageEntry } from '../ledger.ts'
 import { jsonLine } from '../ledger-json.ts'
 import { textLine } from '../ledger-text.ts'
 import { endingSignal, say } from '../terminal.ts'
 import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
+import { writeLines } from '../write-lines.ts'
 
 export const help = `rtmpipe inspect FILE|URL      tell what a capture (pcap, pcapng), an FLV file or a stream holds
   --chunks                    of captures, each chunk too
@@ -25,6 +26,10 @@ export async function run(args: readonly string[]): Promise<void> {
     const print = (message: Message) => say(line(messageEntry(message, { time: (performance.now() - begun) / 1000 })))
     await play(streamUrl(what), undefined, { signal: endingSignal(), each: print, dial: dialOptions(values) })
   } else {
-    for (const entry of await inspectFile(what, { chunks })) say(line(entry))
+    await writeLines(lines(await inspectFile(what, { chunks }), line), process.stdout)
   }
+}
+
+function* lines(entries: Iterable<LedgerEntry>, line: (entry: LedgerEntry) => string): Generator<string> {
+  for (const entry of entries) yield line(entry)
 }
