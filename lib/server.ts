@@ -3,7 +3,10 @@ import { pipeline } from 'node:stream'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 
-export interface ServerOptions extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce'> {
+export interface ServerOptions
+  extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce' | 'encryption'> {
+  /** Clients that ask for RTMPE get it, unless this is false. */
+  encryption?: false
   /** Connections it holds at most: 10,000. More are closed at once, which net.Server's `'drop'` tells. */
   maxConnections?: number
   /** Closes the server when it is aborted. */

@@ -169,7 +169,7 @@ t.test('however the bytes are cut, wires hear the same', async t => {
       async (encryption, places, lengths) => {
         const [near, far] = pair()
         const handshake = new ClientHandshake({ encryption })
-        const server = messageWire(near)
+        const server = messageWire(near, { clock: new TestClock() })
         const heard = collect<Message>(server)
         far.write(handshake.hello())
         const answer: Buffer[] = []
@@ -179,7 +179,7 @@ t.test('however the bytes are cut, wires hear the same', async t => {
         const [left, right] = pair()
         // a clear wire makes the chunks, which are enciphered here
         const chunks = collect<Buffer>(right)
-        const cutter = messageWire(left, { role: 'client' })
+        const cutter = messageWire(left, { role: 'client', clock: new TestClock() })
         cutter.on('error', () => {})
         right.write(Buffer.concat([Buffer.of(3), Buffer.alloc(3072)]))
         for (const length of lengths) cutter.write(message({ payload: Buffer.alloc(length, 1) }))
