@@ -75,6 +75,7 @@ export { Handshake, type HandshakeOptions, type HandshakeStep } from './handshak
 export { HandshakeStream, type HandshakeStreamOptions, handshakeStream } from './handshake/handshake-stream.ts'
 export type { DigestScheme } from './handshake/packets.ts'
 export { ServerHandshake, type ServerHandshakeOptions } from './handshake/server-handshake.ts'
+export { type SwfHash, swfHash } from './handshake/swf.ts'
 export { defaultLimits, type Limits } from './limits.ts'
 export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
 export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'

@@ -30,7 +30,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   bytes: [/^node:(buffer|crypto)$/],
   crypto: [/^node:(buffer|crypto)$/, /^bytes\//],
   amf: [/^bytes\//],
-  handshake: [/^node:crypto$/, /^bytes\//, /^crypto\//],
+  handshake: [/^node:(crypto|zlib)$/, /^bytes\//, /^crypto\//],
   chunk: [/^bytes\//, /^message\/message\.ts$/],
   message: [/^bytes\//, /^amf\//],
   // message-batch makes the bytes of live media

@@ -11,12 +11,14 @@ import {
   windowAcknowledgementSize
 } from '../chunk/protocol-control.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { RtmpError } from '../errors.ts'
+import { ProtocolError, RtmpError } from '../errors.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
+import { assertSwfHash, type SwfHash, swfSignature } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { type AddressedBatch, isAddressedBatch } from '../media/message-batch.ts'
-import { MEDIA_CHUNK_STREAM_IDS, type Message } from '../message/message.ts'
+import { MEDIA_CHUNK_STREAM_IDS, type Message, MessageTypeId } from '../message/message.ts'
+import { readUserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 
 export interface MessageWireOptions
   extends HandshakeStreamOptions,
@@ -27,6 +29,12 @@ export interface MessageWireOptions
    * of what it sends, ahead of its first message.
    */
   windowSize?: number
+  /**
+   * SWF verification: what a client says it is when the server asks; what a server asks for behind the first message, one of several.
+   * A client that has told none of them within `limits.handshakeMs` is ended with `ERR_RTMP_SWF`. It keeps out who does not know the
+   * SWF; whoever has the file can tell its hash.
+   */
+  swf?: SwfHash | readonly SwfHash[]
 }
 
 /** Nearly every video frame in one chunk, and every audio frame. FFmpeg's publisher takes over the size its server has. */
@@ -57,6 +65,11 @@ export class MessageWire extends HandshakeStream<Message> {
   #fullSince: number | undefined
   #stopStall: (() => void) | undefined
   #stopLinger: (() => void) | undefined
+  /** What we are, as a client; what we ask for, as a server. */
+  readonly #swfs: readonly SwfHash[]
+  readonly #isServer: boolean
+  /** Ends the wait for the answer; undefined until we have asked. */
+  #stopSwf: (() => void) | undefined
 
   /** Whoever writes may give it batches of live media whole (see LiveStream.player). */
   readonly takesBatches = true
@@ -66,6 +79,9 @@ export class MessageWire extends HandshakeStream<Message> {
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
     // ahead of super, which listens to the lower: an option that is wrong must leave nothing half-built there
     const bounds = limitsWith(limits)
+    const swfs = [options.swf ?? []].flat()
+    for (const swf of swfs) assertSwfHash(swf)
+    if (role === 'client' && swfs.length > 1) throw new TypeError('a client is one SWF')
     const chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
     const messageReader = new MessageReader({ ...(limits && { limits }) })
     const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
@@ -77,6 +93,8 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#window = window
     this.#clock = clock
     this.#limits = bounds
+    this.#swfs = swfs
+    this.#isServer = role !== 'client'
   }
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
@@ -90,8 +108,36 @@ export class MessageWire extends HandshakeStream<Message> {
         this.#say(this.#window.heed(reader.control))
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
-      if (message !== undefined && !isProtocolControlType(message.type)) yield message
+      if (message === undefined || isProtocolControlType(message.type)) continue
+      if (this.#swfs.length === 0 || !this.#verifies(message)) yield message
     }
+  }
+
+  /** Has its part in SWF verification; true for a message that is of it. */
+  #verifies({ type, payload }: Message): boolean {
+    if (this.#isServer && this.#stopSwf === undefined) this.#askForSwf()
+    if (type !== MessageTypeId.UserControl) return false
+    const event = readUserControlEvent(payload)
+    if (event.kind === 'SwfVerificationRequest' && !this.#isServer) {
+      const signature = swfSignature(this.#swfs[0]!, this.swfKey!)
+      // who asks and asks but takes no answers gets none
+      if (!this.lower.writableNeedDrain) this.#say(userControlMessage({ kind: 'SwfVerificationResponse', signature }))
+      return true
+    }
+    if (event.kind !== 'SwfVerificationResponse' || !this.#isServer) return false
+    const isAllowed = this.#swfs.some(swf => swfSignature(swf, this.swfKey!).equals(event.signature))
+    if (!isAllowed) throw this.#unverified('another one')
+    this.#stopSwf?.()
+    return true
+  }
+
+  #askForSwf(): void {
+    this.#stopSwf = this.#clock.after(this.#limits.handshakeMs, () => this.destroy(this.#unverified('none in time')))
+    this.#say(userControlMessage({ kind: 'SwfVerificationRequest' }))
+  }
+
+  #unverified(detail: string): ProtocolError {
+    return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', offset: this.#chunkReader.offset, detail })
   }
 
   protected override outbound(item: Message | AddressedBatch): boolean {
@@ -141,6 +187,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
+    this.#stopSwf?.()
     this.#stopStall?.()
     super._destroy(error, done)
   }

@@ -1,13 +1,15 @@
 import net from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import type tls from 'node:tls'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { TunnelSession } from './tunnel-server.ts'
 
 export interface WireServerOptions
-  extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce'>,
+  extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce' | 'encryption'>,
     Omit<DoorsOptions, 'limits' | 'clock'> {
+  /** Clients that ask for RTMPE get it, unless this is false. */
+  encryption?: false
   /** Connections it holds at most: 10,000. More are closed at once, which net.Server's `'drop'` tells. */
   maxConnections?: number
   /** Closes the server when it is aborted. */
@@ -43,10 +45,16 @@ export class WireServer extends net.Server {
   readonly #wires = new Set<MessageWire>()
   #isOver = false
 
-  /** @throws RangeError for an option out of range, and what tls.createServer throws for a key that is none. */
+  /**
+   * @throws RangeError for an option out of range, TypeError for a limit that is none, and what tls.createServer throws for a key
+   *   that is none.
+   */
   constructor({ maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, ...options }: WireServerOptions = {}) {
     // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
     super({ allowHalfOpen: true, noDelay: true })
+    if (!(maxConnections > 0)) throw new RangeError(`maxConnections must be a positive number, not ${maxConnections}`)
+    // what is wrong with the rest is told now, and not by the first connection
+    messageWire(new PassThrough(), options).destroy()
     this.#options = options
     this.maxConnections = maxConnections
     this.#doors = new Doors(

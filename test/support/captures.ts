@@ -68,7 +68,7 @@ interface Direction {
 }
 
 /** The two directions of the one TCP connection of a pcap, the side that connected first. */
-function readPcap(file: Buffer): [Buffer, Buffer] {
+export function readPcap(file: Buffer): [Buffer, Buffer] {
   const directions: Direction[] = []
   for (let at = PCAP_HEADER; at < file.length; ) {
     const length = file.readUInt32LE(at + 8)

@@ -150,7 +150,7 @@ t.test('who speaks none of them is answered or hung up on, at once', { buffered 
   const get = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
   t.match(await hears(port, get), /^HTTP\/1\.1 404 /)
   t.match(await hears(port, 'OOPS!\r\n\r\n'), /^HTTP\/1\.1 400 /)
-  t.match(await hears(port, Buffer.from('160301000501000001ff', 'hex')), /^\x15/, 'a TLS alert')
+  t.equal((await hears(port, Buffer.from('160301000501000001ff', 'hex')))[0], '\x15', 'a TLS alert')
   t.equal(await hears(port, 'hello'), '')
   t.equal(await hears(port, Buffer.from('fffefdfc', 'hex')), '')
   const secret = tls.connect({ port, host: '127.0.0.1', ca: ours.cert })
