@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { pipeline } from 'node:stream'
+import { PassThrough, pipeline } from 'node:stream'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import { type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 
@@ -26,10 +26,14 @@ export class Server extends net.Server {
   readonly #options: ServerOptions
   readonly #sessions = new Set<ServerSession>()
 
+  /** @throws RangeError for an option out of range, TypeError for a limit that is none. */
   constructor(options: ServerOptions = {}) {
     // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
     super({ allowHalfOpen: true, noDelay: true })
     const { maxConnections = MAX_CONNECTIONS, signal, ...rest } = options
+    if (!(maxConnections > 0)) throw new RangeError(`maxConnections must be a positive number, not ${maxConnections}`)
+    // what is wrong with the rest is told now, and not by the first connection
+    messageWire(new PassThrough(), rest).destroy()
     this.#options = rest
     this.maxConnections = maxConnections
     this.on('connection', socket => this.#serve(socket))
