@@ -253,7 +253,7 @@ export class ClientSession extends NetConnection {
 
   #hearError({ transactionId, args }: Command): void {
     const reason = refusal(args)
-    if (this.#answers.refuse(transactionId, reason)) return
+    this.#answers.refuse(transactionId, reason)
     for (const stream of this.#streams.values()) {
       if (stream.transactionId === transactionId) stream.refuse(reason)
     }

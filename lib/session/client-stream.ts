@@ -61,10 +61,10 @@ export class ClientStream extends NetStream<Publishing, Playing> {
     if (this.#answers.size > 0) this.#answers.settle('play', {})
   }
 
-  /** The peer says something of this stream; whether somebody waited for it. */
-  hear(code: string, information: AmfObject): boolean {
+  /** The peer says something of this stream. */
+  hear(code: string, information: AmfObject): void {
     const asked = answeredBy[code]
-    return asked !== undefined && this.#answers.settle(asked, information)
+    if (asked !== undefined) this.#answers.settle(asked, information)
   }
 
   /** The peer refuses what was asked last; whether anything was. */

@@ -160,8 +160,12 @@ t.test('what a player asks for while it plays', async t => {
   t.same(await peer.hears(), ['#1 pause 0 null false 1500'])
   await peer.says('NetStream.Unpause.Notify')
   await resumed
+  film.setPaused(false).catch(() => {})
+  t.same(await peer.hears(), ['#1 pause 0 null false 0'])
+  const anew = outcome(film.seek(50_000))
   const sought = film.seek(60_000)
-  t.same(await peer.hears(), ['#1 seek 0 null 60000'])
+  t.same(await peer.hears(), ['#1 seek 0 null 50000', '#1 seek 0 null 60000'])
+  t.match(anew.error, { code: 'ERR_RTMP_ANSWER_TIMEOUT', message: /asked again/ }, 'only the last one is waited for')
   await peer.says('NetStream.Seek.Notify')
   await sought
   const beyond = outcome(film.seek(1e9))
@@ -186,6 +190,23 @@ t.test('a play that is destroyed is deleted at the peer', async t => {
   await peer.sends({ ...video.keyframe(0), messageStreamId: 1 })
   t.equal(peer.ended, undefined, 'what is on its way yet is passed over')
 })
+
+t.test(
+  'a publish hears what the peer says of it; destroyed, it is deleted there without a word of its end',
+  async t => {
+    const peer = await new ServerPeer().begins()
+    const published = peer.session.publish('film')
+    await peer.hears()
+    await peer.answers(4, null, 1)
+    await peer.says('NetStream.Publish.Start')
+    const film = await published
+    const status = once(film, 'status')
+    await peer.says('NetStream.Publish.Idle')
+    t.match(await status, [{ code: 'NetStream.Publish.Idle' }])
+    film.destroy()
+    t.same(await peer.hears(), ['deleteStream 6 null 1'])
+  }
+)
 
 t.test('refusals carry the status and the words of the peer', async t => {
   const peer = new ServerPeer()
@@ -254,6 +275,14 @@ t.test('a publish that the peer ends fails with what it said', async t => {
   t.same(await peer.says('NetStream.Publish.Denied', 1, 'error', 'your time is over'), ['deleteStream 6 null 1'])
   const [error] = await failed
   t.match(error, { status: 'NetStream.Publish.Denied', description: 'your time is over' })
+})
+
+t.test('a peer that leaves where nothing is left to be read: it fails at once, though nobody reads', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const failed = once(film, 'error')
+  peer.wire.end()
+  t.match(await failed, [{ code: 'ERR_RTMP_PREMATURE_CLOSE' }])
 })
 
 t.test('a peer that leaves: what waits fails, and what was played is read to the last, then fails', async t => {
@@ -342,6 +371,10 @@ t.test('what a caller does in the wrong order is a TypeError at once', async t =
   const peer = new ServerPeer()
   await t.rejects(peer.session.publish('film'), TypeError)
   await t.rejects(peer.session.call('x'), TypeError)
+  const early = new ServerPeer()
+  early.session.connect({}).catch(() => {})
+  await t.rejects(early.session.connect({}), TypeError, 'it connects already')
+  await t.rejects(early.session.call('x'), TypeError, 'it is not connected yet')
   t.same(await peer.hears(), [], 'and nothing is sent')
   await peer.begins()
   await t.rejects(peer.session.connect({}), TypeError)
