@@ -167,12 +167,8 @@ export class ClientSession extends NetConnection {
   protected override userControl(): void {}
 
   protected override over(reason?: Error): void {
-    const abandoned = reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here')
-    this.#answers.abandon(abandoned)
-    for (const stream of this.#streams.values()) {
-      stream.refuse(abandoned)
-      this.#drop(stream, reason)
-    }
+    this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here'))
+    for (const stream of this.#streams.values()) this.#drop(stream, reason)
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {

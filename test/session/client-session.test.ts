@@ -329,12 +329,27 @@ t.test('a session that is closed here ends what it plays, and lets go of what it
   const peer = await new ServerPeer().begins()
   const { playing: film } = await playing(peer)
   const messages = collect(film)
-  const closed = peer.session.close()
+  const closed = outcome(peer.session.close())
+  const disposed = outcome((peer.session as AsyncDisposable)[Symbol.asyncDispose]() as Promise<void>)
   t.same(await peer.hears(), ['deleteStream 4 null 1', 'end'])
   t.same(await messages, [], 'a clean end')
+  t.notOk(closed.isDone || disposed.isDone, 'which takes the peer to leave')
   peer.wire.end()
-  await closed
+  await peer.hears()
+  t.ok(closed.isDone && disposed.isDone)
+  await peer.session.close()
   await t.rejects(peer.session.call('x'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+})
+
+t.test('a session that is closed here while something is asked: it is not answered any more', async t => {
+  const peer = await new ServerPeer().begins()
+  const played = outcome(peer.session.play('film'))
+  await peer.hears()
+  await peer.answers(2, null, 1)
+  const called = outcome(peer.session.call('add'))
+  void peer.session.close()
+  t.same(await peer.hears(), ['add 4 null', 'deleteStream 5 null 1', 'end'])
+  for (const { error } of [played, called]) t.match(error, { code: 'ERR_RTMP_PREMATURE_CLOSE' })
 })
 
 t.test('what is slow to be read holds the peer back', async t => {
