@@ -88,11 +88,14 @@ export class Refused extends RtmpError {
   override readonly name = 'Refused'
   readonly status: string
   readonly description: string
+  /** All that the peer said; where it sends us elsewhere, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty where we refuse. */
+  readonly information: Readonly<Record<string, unknown>>
 
-  constructor(status: string, description = '') {
+  constructor(status: string, description = '', information: Readonly<Record<string, unknown>> = {}) {
     super('ERR_RTMP_REFUSED', description === '' ? status : `${status}, ${description}`)
     this.status = status
     this.description = description
+    this.information = information
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { setImmediate as turnOfTheLoop, setTimeout as wait } from 'node:timers/promises'
 import {
+  type Command,
   command,
   commandMessage,
   commandRewriter,
@@ -11,6 +12,7 @@ import {
   Refused,
   RtmpError,
   setChunkSize,
+  stage,
   userControlMessage,
   windowAcknowledgementSize
 } from 'rtmpipe'
@@ -164,6 +166,25 @@ t.test('a client that breaks off: what it had sent reaches the origin', async t 
   t.match(between.reason, { code: 'ERR_RTMP_STALLED' })
 })
 
+t.test('a client that breaks off while the origin is slow: what had come in reaches it', async t => {
+  let passed = 0
+  const counting = stage<Message | Command, Message | Command>((item, push) => {
+    passed++
+    push(item)
+  })()
+  const between = await new Between(counting).publishing()
+  between.origin.pause()
+  for (let i = 0; i < 200; i++) between.client.write(video.keyframe(i * 40, 50_000))
+  await between.settle()
+  const reached = passed - 2
+  t.ok(reached < 200, `${reached} have come in`)
+  between.near.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  await between.settle()
+  between.origin.resume()
+  await between.settle()
+  t.ok(between.atOrigin.length >= reached, `${between.atOrigin.length} have come out`)
+})
+
 t.test('an origin that says goodbye: its last words arrive', async t => {
   const between = await new Between().publishing()
   between.origin.end(commandMessage(command('onStatus', 0, [null, { code: 'x' }], { messageStreamId: 1 })))
@@ -182,13 +203,16 @@ t.test('an origin that nobody reaches, or that breaks off: the client hears why,
   t.same(early.said(), ['_error 1 null NetConnection.Connect.Closed'])
   early.clock.pass(2000)
   t.match((await early.settle()).reason, { message: 'connect ECONNREFUSED' })
+  t.equal(early.clock.timers, 0)
 
   const late = await new Between().publishing()
+  await late.asks('play', 6, [null, 'other'], 2)
   late.far.destroy(new RtmpError('ERR_RTMP_STALLED'))
   await late.settle()
   t.same(late.said(), [
     'onStatus 0 null NetConnection.Connect.Closed',
-    '#1 onStatus 0 null NetConnection.Connect.Closed'
+    '#1 onStatus 0 null NetConnection.Connect.Closed',
+    '#2 onStatus 0 null NetConnection.Connect.Closed'
   ])
   t.ok(late.client.readableEnded)
   for (let i = 0; i < 100; i++) late.client.write(video.keyframe(i, 10_000))
@@ -197,6 +221,44 @@ t.test('an origin that nobody reaches, or that breaks off: the client hears why,
   late.clock.pass(1)
   t.match((await late.settle()).reason, { code: 'ERR_RTMP_STALLED' })
   t.equal(late.clock.timers, 0)
+})
+
+t.test('an origin that is lost without a reason, or in the middle of a goodbye', async t => {
+  const lost = await new Between().publishing()
+  lost.far.destroy()
+  await lost.settle()
+  t.equal(lost.said().length, 2, 'the client is told')
+  lost.clock.pass(2000)
+  t.match((await lost.settle()).reason, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+
+  const left = await new Between().publishing()
+  left.client.end()
+  await left.settle()
+  left.far.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  left.clock.pass(2000)
+  t.match(
+    (await left.settle()).reason,
+    { code: 'ERR_RTMP_STALLED' },
+    'which counts, though the client has ended before'
+  )
+})
+
+t.test('what answers connect, and what does not', async t => {
+  const asked = await new Between().asks('connect', 1, [info])
+  await asked.answers('onBWDone', 0)
+  await asked.answers('close', 1)
+  await asked.answers('_result', 2)
+  asked.said()
+  asked.far.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  await asked.settle()
+  t.same(asked.said(), ['_error 1 null NetConnection.Connect.Closed'])
+
+  const refused = await new Between().asks('connect', 1, [info])
+  await refused.answers('_error', 1, [null, { code: 'NetConnection.Connect.Rejected' }])
+  refused.said()
+  refused.far.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  await refused.settle()
+  t.same(refused.said(), ['onStatus 0 null NetConnection.Connect.Closed'], 'it is not answered twice')
 })
 
 t.test('an origin that answers nothing', async t => {
@@ -249,6 +311,8 @@ t.test('a transform that refuses: the client hears its words', async t => {
   await between.asks('publish', 5, [null, 'film'], 1)
   t.same(between.said(), ['onStatus 0 null NetStream.Publish.Denied', '#1 onStatus 0 null NetStream.Publish.Denied'])
   t.same(between.atOrigin.map(line), ['connect 1 {}'])
+  await between.answers('_result', 5, [null])
+  t.notOk(between.near.errored, 'what the origin says yet goes nowhere')
   between.clock.pass(2000)
   t.match((await between.settle()).reason, { status: 'NetStream.Publish.Denied' })
 })

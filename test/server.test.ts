@@ -11,6 +11,7 @@ import {
   type ServerSession
 } from 'rtmpipe'
 import t from 'tap'
+import { TestClock } from './support/clock.ts'
 import { alive } from './support/memory.ts'
 
 const listen = async (server: Server): Promise<number> => {
@@ -170,4 +171,20 @@ t.test('it may be disposed of at any time, more than once', async t => {
   await Promise.all([server[Symbol.asyncDispose](), server[Symbol.asyncDispose]()])
   await server[Symbol.asyncDispose]()
   t.equal(server.listening, false)
+})
+
+t.test('an option that is wrong is told at once, and not by the first connection', async t => {
+  const wrong = [
+    { chunkSize: 1 },
+    { windowSize: -1 },
+    { windowSize: Number.NaN },
+    { maxConnections: 0 },
+    { limits: { messageStreams: -1 } },
+    { limits: { decisionMs: Number.NaN } }
+  ]
+  for (const options of wrong) t.throws(() => createServer(options), RangeError, JSON.stringify(options))
+  t.throws(() => createServer({ limits: { streams: 1 } as object }), TypeError)
+  const clock = new TestClock()
+  createServer({ clock, chunkSize: 128, windowSize: 4096, maxConnections: Infinity, limits: { messageStreams: 1 } })
+  t.equal(clock.timers, 0, 'and nothing is left behind by one that is right')
 })

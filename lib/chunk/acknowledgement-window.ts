@@ -27,7 +27,9 @@ export class AcknowledgementWindow {
   /** The window of our own that we last told the peer. */
   #told: number | undefined
 
+  /** @throws RangeError for a window of nothing. */
   constructor({ received = 0, windowSize = DEFAULT_WINDOW }: AcknowledgementWindowOptions = {}) {
+    if (!(windowSize > 0)) throw new RangeError(`windowSize must be a positive number, not ${windowSize}`)
     this.#received = received >>> 0
     this.#acknowledged = this.#received
     this.#windowSize = Math.max(windowSize, LEAST_WINDOW)

@@ -43,17 +43,13 @@ export class Answers<Key, Answer> {
     })
   }
 
-  /** The answer has come; whether somebody waited for it. */
-  settle(key: Key, answer: Answer): boolean {
-    const waiting = this.#take(key)
-    waiting?.resolve(answer)
-    return waiting !== undefined
+  /** The answer has come. */
+  settle(key: Key, answer: Answer): void {
+    this.#take(key)?.resolve(answer)
   }
 
-  refuse(key: Key, reason: Error): boolean {
-    const waiting = this.#take(key)
-    waiting?.reject(reason)
-    return waiting !== undefined
+  refuse(key: Key, reason: Error): void {
+    this.#take(key)?.reject(reason)
   }
 
   /** None will come any more. */

@@ -62,12 +62,15 @@ export class ClientSession extends NetConnection {
    * Connects to an app (RTMP 1.0, 7.2.1.1), by a command object and what is to stand behind it; the information object of the answer.
    * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is connected already.
    */
-  async connect(info: AmfObject, ...args: readonly AmfValue[]): Promise<AmfObject> {
-    const answer = this.#ask('connect', [info, ...args])
+  async connect(info: AmfObject, ...rest: readonly AmfValue[]): Promise<AmfObject> {
+    const answer = this.#ask('connect', [info, ...rest])
     this.#state = 'connecting'
-    const [, information] = await answer
+    const args = await answer
+    const information = propertiesOf(args[1]) ?? {}
+    // the name of an answer says no more than that there is one
+    if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
-    return propertiesOf(information) ?? {}
+    return information
   }
 
   /**
@@ -82,8 +85,9 @@ export class ClientSession extends NetConnection {
   /** Creates a message stream (RTMP 1.0, 7.2.1.3), for whoever sends commands of his own; publish and play make theirs. @throws as call. */
   async createStream(): Promise<MessageStreamId> {
     const id = await this.call('createStream')
-    if (typeof id === 'number') return id
-    throw new Refused('NetConnection.Call.Failed', `createStream was answered with ${typeof id}`)
+    if (typeof id === 'number' && id >>> 0 === id) return id
+    const said = typeof id === 'number' ? id : typeof id
+    throw new Refused('NetConnection.Call.Failed', `createStream was answered with ${said}`)
   }
 
   /**
@@ -141,15 +145,17 @@ export class ClientSession extends NetConnection {
   protected override command(heard: Command): void {
     const { name, transactionId, args } = heard
     if (name === '_result') this.#answers.settle(transactionId, args)
-    else if (name === '_error') this.#answers.refuse(transactionId, refusal(args))
+    else if (name === '_error') this.#hearError(heard)
     else if (name === 'onStatus') this.#hearStatus(heard)
+    // upon which librtmp leaves too
+    else if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
     // servers of Adobe's kind measure the line by it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
     else if (!this.emit('command', heard)) this.unknown(heard)
   }
 
   protected override media(message: Message): void | Promise<void> {
-    const stream = this.#streams.get(message.messageStreamId)
+    const stream = this.#stream(message.messageStreamId)
     if (stream === undefined) return
     if (isDataNamed(message, 'onPlayStatus')) this.#hearPlayStatus(message, stream)
     else {
@@ -161,12 +167,8 @@ export class ClientSession extends NetConnection {
   protected override userControl(): void {}
 
   protected override over(reason?: Error): void {
-    const abandoned = reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here')
-    this.#answers.abandon(abandoned)
-    for (const stream of this.#streams.values()) {
-      stream.refuse(abandoned)
-      this.#drop(stream, reason)
-    }
+    this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here'))
+    for (const stream of this.#streams.values()) this.#drop(stream, reason)
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
@@ -189,6 +191,8 @@ export class ClientSession extends NetConnection {
 
   async #newStream(): Promise<ClientStream> {
     const id = await this.createStream()
+    // SRS gives 1 every time
+    if (this.#streams.has(id)) throw new Refused('NetConnection.Call.Failed', `message stream ${id} is in use`)
     const stream = new ClientStream(
       id,
       {
@@ -232,11 +236,29 @@ export class ClientSession extends NetConnection {
     if (!this.isOver) this.#tell('deleteStream', stream.id)
     stream.end(reason)
     stream.state = 'deleted'
+    stream.refuse(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the message stream is over'))
+  }
+
+  /** FFmpeg's server sends media on message stream 0, and some of ZLMediaKit statuses (issue 4002): there is but one they can be of. */
+  #stream(id: MessageStreamId): ClientStream | undefined {
+    const named = this.#streams.get(id)
+    if (named !== undefined || id !== 0 || this.#streams.size > 1) return named
+    const [only] = this.#streams.values()
+    return only
+  }
+
+  #hearError({ transactionId, args }: Command): void {
+    const reason = refusal(args)
+    this.#answers.refuse(transactionId, reason)
+    for (const stream of this.#streams.values()) {
+      if (stream.transactionId === transactionId) stream.refuse(reason)
+    }
   }
 
   #hearStatus({ args, messageStreamId }: Command): void {
-    const information = propertiesOf(args[1]) ?? {}
-    const stream = this.#streams.get(messageStreamId)
+    const information = informationOf(args)
+    const isOfStream = messageStreamId !== 0 || textOf(information.code).startsWith('NetStream.')
+    const stream = isOfStream ? this.#stream(messageStreamId) : undefined
     if (stream !== undefined) this.#hearStreamStatus(information, args, stream)
     // what comes late for a message stream that was deleted is no news
     else if (messageStreamId === 0) this.#hearOwnStatus(information, args)
@@ -257,11 +279,17 @@ export class ClientSession extends NetConnection {
     const code = textOf(information.code)
     stream.hear(code, information)
     at?.emit('status', information)
-    if (ENDS.includes(code)) this.#drop(stream)
+    if (ENDS.includes(code)) this.#finish(stream)
+  }
+
+  /** What is over has begun, said or not. */
+  #finish(stream: ClientStream): void {
+    stream.begun()
+    this.#drop(stream)
   }
 
   #hearPlayStatus(message: Message, stream: ClientStream): void {
-    if (ENDS.includes(this.#statusOf(message))) this.#drop(stream)
+    if (ENDS.includes(this.#statusOf(message))) this.#finish(stream)
   }
 
   #statusOf(message: Message): string {
@@ -276,10 +304,14 @@ export class ClientSession extends NetConnection {
 const unheard = () => {}
 const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 
-/** What an `_error` or an onStatus of level error says: servers put its information first or second. */
+/** Behind the command object, or in its place. */
+const informationOf = (args: readonly AmfValue[]): AmfObject => propertiesOf(args[1]) ?? propertiesOf(args[0]) ?? {}
+
+/** What an `_error` or an onStatus of level error says. */
 function refusal(args: readonly AmfValue[]): Refused {
-  const { code, description } = propertiesOf(args[1]) ?? propertiesOf(args[0]) ?? {}
-  return new Refused(textOf(code) || 'NetConnection.Call.Failed', textOf(description))
+  const information = informationOf(args)
+  const { code, description } = information
+  return new Refused(textOf(code) || 'NetConnection.Call.Failed', textOf(description), information)
 }
 
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

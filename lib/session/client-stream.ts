@@ -23,6 +23,8 @@ const answeredBy: Readonly<Record<string, Asked>> = {
 export class ClientStream extends NetStream<Publishing, Playing> {
   readonly #answers: Answers<Asked, AmfObject>
   readonly #transaction: () => number
+  /** Of the publish or play that was sent last. */
+  transactionId = 0
 
   constructor(
     id: number,
@@ -37,7 +39,9 @@ export class ClientStream extends NetStream<Publishing, Playing> {
   /** Sends a command that is not answered. @throws TypeError where it has no place, by the table that servers ask too. */
   tell(name: string, ...args: readonly AmfValue[]): void {
     if (!isLegalOnStream(name, this.state)) throw new TypeError(`${name}, where the message stream is ${this.state}`)
-    const transactionId = name === 'publish' || name === 'play' ? this.#transaction() : 0
+    const isRequest = name === 'publish' || name === 'play'
+    if (isRequest) this.transactionId = this.#transaction()
+    const transactionId = isRequest ? this.transactionId : 0
     this.say(command(name, transactionId, [null, ...args], { messageStreamId: this.id }))
   }
 
@@ -57,10 +61,10 @@ export class ClientStream extends NetStream<Publishing, Playing> {
     if (this.#answers.size > 0) this.#answers.settle('play', {})
   }
 
-  /** The peer says something of this stream; whether somebody waited for it. */
-  hear(code: string, information: AmfObject): boolean {
+  /** The peer says something of this stream. */
+  hear(code: string, information: AmfObject): void {
     const asked = answeredBy[code]
-    return asked !== undefined && this.#answers.settle(asked, information)
+    if (asked !== undefined) this.#answers.settle(asked, information)
   }
 
   /** The peer refuses what was asked last; whether anything was. */

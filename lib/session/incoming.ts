@@ -43,7 +43,7 @@ export class Incoming extends Readable {
   }
 
   override _read(): void {
-    this.#makeRoom()
+    this.#room?.()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -60,15 +60,9 @@ export class Incoming extends Readable {
 
   /** Whether it was not over yet. */
   #finish(): boolean {
-    this.#makeRoom()
+    this.#room?.()
     const wasOver = this.#over
     this.#over = true
     return !wasOver
-  }
-
-  #makeRoom(): void {
-    const room = this.#room
-    this.#room = undefined
-    room?.()
   }
 }

@@ -97,6 +97,7 @@ t.test('the peer says the window; below 4096 it is 4096', async t => {
   window.heed({ kind: 'WindowAcknowledgementSize', windowSize: 1 })
   t.equal(received(window, 4_095), undefined)
   t.ok(received(window, 1))
+  for (const windowSize of [0, -1, Number.NaN]) t.throws(() => new AcknowledgementWindow({ windowSize }), RangeError)
 })
 
 t.test('the sequence number goes past 2^32', async t => {

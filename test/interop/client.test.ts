@@ -4,6 +4,7 @@ import type net from 'node:net'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import {
+  type ClientSession,
   connect,
   createServer,
   flvDecoder,
@@ -17,7 +18,7 @@ import {
 } from 'rtmpipe'
 import t from 'tap'
 import { collect } from '../support/collect.ts'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packets, packetsOf } from '../support/films.ts'
 import { freePort, nginx, played } from '../support/nginx.ts'
 import { players } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -37,6 +38,17 @@ async function play(url: string, name: string, file: string, options = {}): Prom
   await using session = await connect(url)
   await pipeline(await session.play(name, options), flvEncoder(), createWriteStream(file))
   return packets(file)
+}
+
+/** A session with a program that may not listen yet. */
+async function reached(url: string): Promise<ClientSession> {
+  for (;;) {
+    try {
+      return await connect(url)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
+    }
+  }
 }
 
 for (const audio of ['aac', 'libmp3lame']) {
@@ -61,14 +73,9 @@ t.test('published to ffmpeg -listen', options, async t => {
   const url = `rtmp://127.0.0.1:${port}/live`
   const framemd5 = ['-map', '0:v?', '-map', '0:a?', '-c', 'copy', '-f', 'framemd5', '-']
   const ffmpeg = new Program(t, 'ffmpeg', ['-v', 'error', '-copyts', '-listen', '1', '-i', `${url}/film`, ...framemd5])
-  for (;;) {
-    try {
-      await publish(source, url, 'film')
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
-    }
-  }
+  await using session = await reached(url)
+  await pipeline(createReadStream(source), flvDecoder(), pace(), await session.publish('film'))
+  await session.close()
   const { out } = await ffmpeg.ends()
   const got = out
     .toString()
@@ -76,6 +83,33 @@ t.test('published to ffmpeg -listen', options, async t => {
     .filter(line => line !== '' && !line.startsWith('#'))
     .map(line => line.replace(/\s/g, ''))
   t.same(got, packets(source))
+})
+
+t.test('played from ffmpeg -listen: media on message stream 0, and no word at the end', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const url = `rtmp://127.0.0.1:${await freePort()}/live`
+  new Program(t, 'ffmpeg', [
+    '-v',
+    'error',
+    '-re',
+    '-i',
+    source,
+    '-c',
+    'copy',
+    '-f',
+    'flv',
+    '-listen',
+    '1',
+    `${url}/film`
+  ])
+  await using session = await reached(url)
+  const messages: Message[] = []
+  const read = async () => {
+    for await (const message of await session.play('film')) messages.push(message)
+  }
+  await t.rejects(read(), { code: /ERR_RTMP_PREMATURE_CLOSE|EPIPE|ECONNRESET/ })
+  t.same(packetsOf(messages, home), packets(source))
 })
 
 t.test('a recording on nginx-rtmp, whole and from a time', options, async t => {

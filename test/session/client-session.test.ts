@@ -160,8 +160,12 @@ t.test('what a player asks for while it plays', async t => {
   t.same(await peer.hears(), ['#1 pause 0 null false 1500'])
   await peer.says('NetStream.Unpause.Notify')
   await resumed
+  film.setPaused(false).catch(() => {})
+  t.same(await peer.hears(), ['#1 pause 0 null false 0'])
+  const anew = outcome(film.seek(50_000))
   const sought = film.seek(60_000)
-  t.same(await peer.hears(), ['#1 seek 0 null 60000'])
+  t.same(await peer.hears(), ['#1 seek 0 null 50000', '#1 seek 0 null 60000'])
+  t.match(anew.error, { code: 'ERR_RTMP_ANSWER_TIMEOUT', message: /asked again/ }, 'only the last one is waited for')
   await peer.says('NetStream.Seek.Notify')
   await sought
   const beyond = outcome(film.seek(1e9))
@@ -186,6 +190,23 @@ t.test('a play that is destroyed is deleted at the peer', async t => {
   await peer.sends({ ...video.keyframe(0), messageStreamId: 1 })
   t.equal(peer.ended, undefined, 'what is on its way yet is passed over')
 })
+
+t.test(
+  'a publish hears what the peer says of it; destroyed, it is deleted there without a word of its end',
+  async t => {
+    const peer = await new ServerPeer().begins()
+    const published = peer.session.publish('film')
+    await peer.hears()
+    await peer.answers(4, null, 1)
+    await peer.says('NetStream.Publish.Start')
+    const film = await published
+    const status = once(film, 'status')
+    await peer.says('NetStream.Publish.Idle')
+    t.match(await status, [{ code: 'NetStream.Publish.Idle' }])
+    film.destroy()
+    t.same(await peer.hears(), ['deleteStream 6 null 1'])
+  }
+)
 
 t.test('refusals carry the status and the words of the peer', async t => {
   const peer = new ServerPeer()
@@ -256,6 +277,14 @@ t.test('a publish that the peer ends fails with what it said', async t => {
   t.match(error, { status: 'NetStream.Publish.Denied', description: 'your time is over' })
 })
 
+t.test('a peer that leaves where nothing is left to be read: it fails at once, though nobody reads', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  const failed = once(film, 'error')
+  peer.wire.end()
+  t.match(await failed, [{ code: 'ERR_RTMP_PREMATURE_CLOSE' }])
+})
+
 t.test('a peer that leaves: what waits fails, and what was played is read to the last, then fails', async t => {
   const peer = await new ServerPeer().begins()
   const { playing: film } = await playing(peer)
@@ -300,12 +329,27 @@ t.test('a session that is closed here ends what it plays, and lets go of what it
   const peer = await new ServerPeer().begins()
   const { playing: film } = await playing(peer)
   const messages = collect(film)
-  const closed = peer.session.close()
+  const closed = outcome(peer.session.close())
+  const disposed = outcome((peer.session as AsyncDisposable)[Symbol.asyncDispose]() as Promise<void>)
   t.same(await peer.hears(), ['deleteStream 4 null 1', 'end'])
   t.same(await messages, [], 'a clean end')
+  t.notOk(closed.isDone || disposed.isDone, 'which takes the peer to leave')
   peer.wire.end()
-  await closed
+  await peer.hears()
+  t.ok(closed.isDone && disposed.isDone)
+  await peer.session.close()
   await t.rejects(peer.session.call('x'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+})
+
+t.test('a session that is closed here while something is asked: it is not answered any more', async t => {
+  const peer = await new ServerPeer().begins()
+  const played = outcome(peer.session.play('film'))
+  await peer.hears()
+  await peer.answers(2, null, 1)
+  const called = outcome(peer.session.call('add'))
+  void peer.session.close()
+  t.same(await peer.hears(), ['add 4 null', 'deleteStream 5 null 1', 'end'])
+  for (const { error } of [played, called]) t.match(error, { code: 'ERR_RTMP_PREMATURE_CLOSE' })
 })
 
 t.test('what is slow to be read holds the peer back', async t => {
@@ -342,6 +386,10 @@ t.test('what a caller does in the wrong order is a TypeError at once', async t =
   const peer = new ServerPeer()
   await t.rejects(peer.session.publish('film'), TypeError)
   await t.rejects(peer.session.call('x'), TypeError)
+  const early = new ServerPeer()
+  early.session.connect({}).catch(() => {})
+  await t.rejects(early.session.connect({}), TypeError, 'it connects already')
+  await t.rejects(early.session.call('x'), TypeError, 'it is not connected yet')
   t.same(await peer.hears(), [], 'and nothing is sent')
   await peer.begins()
   await t.rejects(peer.session.connect({}), TypeError)
