@@ -72,15 +72,56 @@ t.test('a session by hand, from open to close', async t => {
 })
 
 t.test('the polling interval grows after each ten replies with nothing in them', async t => {
-  const host = await new TunnelHost(t).listen()
+  const clock = new TestClock()
+  const host = await new TunnelHost(t, () => {}, { clock }).listen()
   const id = await host.opens()
   const asked: number[] = []
-  for (let i = 0; i < 70; i++) asked.push((await host.posts(`/idle/${id}/${i}`)).body[0]!)
+  for (let i = 0; i < 70; i++) {
+    asked.push((await host.posts(`/idle/${id}/${i}`)).body[0]!)
+    clock.pass(500)
+  }
   const times = (count: number, interval: number) => new Array<number>(count).fill(interval)
   t.same(asked, [...times(9, 1), ...[3, 5, 9, 0x11].flatMap(each => times(10, each)), ...times(21, 0x21)])
   host.sessions[0]!.write('x')
   t.same((await host.posts(`/idle/${id}/70`)).body, Buffer.from('\x01x'))
+  clock.pass(16)
   t.same((await host.posts(`/idle/${id}/71`)).body, Buffer.of(1))
+})
+
+t.test('who polls sooner than asked waits: for the time, for something to say, for the next post', async t => {
+  const clock = new TestClock()
+  const host = await new TunnelHost(t, () => {}, { clock }).listen()
+  const id = await host.opens()
+  await host.posts(`/idle/${id}/0`)
+  let answered = 0
+  const early = async (n: number) => {
+    const posting = host.posts(`/idle/${id}/${n}`)
+    posting.finally(() => answered++)
+    while (clock.timers < 2) await turnOfTheLoop()
+    for (let i = 0; i < 10; i++) await turnOfTheLoop()
+    return { posting }
+  }
+  const first = await early(1)
+  clock.pass(15)
+  for (let i = 0; i < 10; i++) await turnOfTheLoop()
+  t.equal(answered, 0)
+  clock.pass(1)
+  t.same((await first.posting).body, Buffer.of(1))
+
+  const second = await early(2)
+  host.sessions[0]!.write('some')
+  host.sessions[0]!.write('thing')
+  t.same((await second.posting).body, Buffer.from('\x01something'))
+
+  const third = await early(3)
+  const sending = host.posts(`/send/${id}/4`)
+  t.same((await third.posting).body, Buffer.of(1))
+  t.equal((await sending).status, 200)
+
+  const last = await early(5)
+  host.sessions[0]!.destroy()
+  t.equal((await last.posting).status, 404)
+  t.equal(clock.timers, 0)
 })
 
 t.test('a post that is repeated is answered as it was', async t => {
