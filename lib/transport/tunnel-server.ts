@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ProtocolError, type RtmpErrorCode } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
-import { PollingInterval } from './polling-interval.ts'
+import { PollingInterval, pollingMs } from './polling-interval.ts'
 import { PostOrder } from './post-order.ts'
 import { type TunnelOptions, TunnelStream } from './tunnel-stream.ts'
 
@@ -34,6 +34,9 @@ export class TunnelSession extends TunnelStream {
   #handed = 0
   /** The last reply, in case it did not arrive. */
   #reply: Buffer = NOTHING
+  /** When the client was asked to poll again, and a poll that came sooner. */
+  #pollAt = 0
+  #early: { post: Post; stop: () => void } | undefined
 
   constructor({ socket }: IncomingMessage, options: TunnelOptions) {
     super(options)
@@ -54,6 +57,7 @@ export class TunnelSession extends TunnelStream {
     else if (place === 'off') this.#refuse(post, 400, 'ERR_RTMP_TUNNEL_SEQUENCE', `${sequence}`)
     else {
       post.response.once('close', () => this.#order.drop(post))
+      this.#hasten()
       this.#advance()
     }
   }
@@ -68,7 +72,7 @@ export class TunnelSession extends TunnelStream {
     post.request
       .on('data', (bytes: Buffer) => this.#receive(post, bytes))
       // a turn later, so that an answer to what it brought goes with its own reply
-      .once('end', () => setImmediate(() => this.#answer(post)))
+      .once('end', () => setImmediate(() => this.#arrived(post)))
       .once('close', () => this.#brokeOff(post))
   }
 
@@ -97,6 +101,25 @@ export class TunnelSession extends TunnelStream {
     this.#advance()
   }
 
+  /** librtmp polls as fast as it is answered, whatever it is asked: until there is something to say it waits here. */
+  #arrived(post: Post): void {
+    const ms = this.#pollAt - this.clock.now()
+    const isEarly = post.verb === 'idle' && ms > 0 && this.writableLength === 0 && !this.writableFinished
+    if (isEarly && !this.destroyed) this.#early = { post, stop: this.clock.after(ms, () => this.#hasten()) }
+    else this.#answer(post)
+  }
+
+  #hasten(): void {
+    const early = this.#early
+    this.#early = undefined
+    early?.stop()
+    if (early !== undefined) this.#answer(early.post)
+  }
+
+  protected override filled(): void {
+    if (this.#early !== undefined) setImmediate(() => this.#hasten())
+  }
+
   #answer(post: Post): void {
     if (this.destroyed) return
     this.#current = undefined
@@ -115,7 +138,9 @@ export class TunnelSession extends TunnelStream {
 
   #next(): Buffer {
     const bytes = this.draw(this.limits.tunnelReplyBytes)
-    return Buffer.concat([Buffer.of(this.#interval.next(bytes.length === 0)), bytes])
+    const interval = this.#interval.next(bytes.length === 0)
+    this.#pollAt = this.clock.now() + pollingMs(interval)
+    return Buffer.concat([Buffer.of(interval), bytes])
   }
 
   #refuse({ response }: Post, status: number, code: RtmpErrorCode, detail?: string): void {
@@ -126,6 +151,7 @@ export class TunnelSession extends TunnelStream {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#early?.stop()
     if (this.#current !== undefined) refuse(this.#current.response, 404)
     for (const { response } of this.#order.clear()) refuse(response, 404)
     super._destroy(error, done)

@@ -34,7 +34,7 @@ export const captureNames: readonly string[] = readdirSync(folder)
 export function readCapture(name: string): Capture {
   const { connections } = JSON.parse(readFileSync(new URL(`${name}.expected.json`, folder), 'utf8'))
   const [{ c1, s1, client, server }] = connections
-  const [fromClient, fromServer] = readPcap(readFileSync(new URL(`${name}.pcap`, folder)))
+  const [fromClient, fromServer] = readConnection(name)
   const side = (bytes: Buffer, { messages, truncatedTail }: never, digests: never): CapturedSide => ({
     bytes,
     expected: messages,
@@ -47,6 +47,10 @@ export function readCapture(name: string): Capture {
     server: side(fromServer, server as never, s1.serverDigest as never)
   }
 }
+
+/** The bytes that each side of the one TCP connection of a pcap sent, the side that connected first. */
+export const readConnection = (name: string): [Buffer, Buffer] =>
+  readPcap(readFileSync(new URL(`${name}.pcap`, folder)))
 
 /** What the oracle lists of a message; the format is that of its first chunk. */
 export function listed(message: Message, format: number): ExpectedMessage {

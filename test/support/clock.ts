@@ -24,11 +24,11 @@ export class TestClock implements Clock {
   pass(ms: number): void {
     const until = this.#now + ms
     for (;;) {
-      const [next] = [...this.#due].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)
-      if (next === undefined) break
-      this.#now = next.at
-      this.#due.delete(next)
-      next.run()
+      let at = Number.POSITIVE_INFINITY
+      for (const entry of this.#due) at = Math.min(at, entry.at)
+      if (at > until) break
+      this.#now = at
+      for (const entry of [...this.#due]) if (entry.at === at && this.#due.delete(entry)) entry.run()
     }
     this.#now = until
   }
