@@ -4,7 +4,7 @@ import type net from 'node:net'
 import { join } from 'node:path'
 import { type TunnelOptions, tunnelServer } from 'rtmpipe'
 import t from 'tap'
-import { selfSigned } from '../support/certificate.ts'
+import { certificate } from '../support/certificates.ts'
 import { film, folder, packets, packetsOf } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { players, publishers } from '../support/players.ts'
@@ -16,7 +16,7 @@ import { example, without } from '../support/programs.ts'
  */
 const FORGOTTEN = 10
 t.jobs = 3
-const skip = without('ffmpeg', 'rtmpdump', 'openssl')
+const skip = without('ffmpeg', 'rtmpdump')
 const options = { skip, buffered: true }
 
 /** A live server behind a tunnel, gone with the test: where it is, and the requests it got. */
@@ -33,8 +33,8 @@ async function tunnelled(
     tunnel(request, response)
   }
   // librtmp, with GnuTLS, takes the tickets that come with TLS 1.3 for a read of -28 bytes
-  const tls = () => ({ ...selfSigned(t), maxVersion: 'TLSv1.2' as const })
-  const host = secure ? https.createServer(tls(), listener) : http.createServer(listener)
+  const tls = { ...(await certificate()), maxVersion: 'TLSv1.2' as const }
+  const host = secure ? https.createServer(tls, listener) : http.createServer(listener)
   await new Promise<void>(resolve => host.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     host.close()

@@ -22,6 +22,9 @@ const toFile = (program: Program, file: string): Player => ({
 
 const framemd5 = ['-map', '0:v?', '-map', '0:a?', '-c', 'copy', '-f', 'framemd5', '-']
 
+/** It would trust no certificate of a test. */
+const rtmp2src = (url: string) => ['rtmp2src', `location=${url}`, 'tls-validation-flags=no-flags']
+
 /** Each plays a URL; the folder is for its files. */
 export const players = {
   ffmpeg(t: Scope, url: string, _folder = '', ...more: string[]): Player {
@@ -36,10 +39,7 @@ export const players = {
   },
   gstreamer(t: Scope, url: string, folder: string): Player {
     const file = join(folder, 'gst.flv')
-    return toFile(
-      new Program(t, 'gst-launch-1.0', ['-q', 'rtmp2src', `location=${url}`, '!', 'filesink', `location=${file}`]),
-      file
-    )
+    return toFile(new Program(t, 'gst-launch-1.0', ['-q', ...rtmp2src(url), '!', 'filesink', `location=${file}`]), file)
   },
   /** What VLC's access gets; its own muxers would write other timestamps. It does not run as root. */
   vlc(t: Scope, url: string, folder: string): Player {

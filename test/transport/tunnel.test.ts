@@ -19,7 +19,7 @@ import {
 } from 'rtmpipe'
 import t from 'tap'
 import { readConnection } from '../support/captures.ts'
-import { selfSigned } from '../support/certificate.ts'
+import { certificate } from '../support/certificates.ts'
 import { cut } from '../support/chop.ts'
 import { TestClock } from '../support/clock.ts'
 import { alive } from '../support/memory.ts'
@@ -501,7 +501,7 @@ async function slowly(stream: Duplex, length: number): Promise<{ bytes: Buffer; 
 for (const scheme of ['http', 'https'] as const) {
   const skip = scheme === 'https' && without('openssl')
   t.test(`our client on our server over ${scheme}: large both ways, and slow readers`, { skip }, async t => {
-    const tls = scheme === 'https' ? selfSigned(t) : undefined
+    const tls = scheme === 'https' ? await certificate() : undefined
     const host = await new TunnelHost(t, () => {}, { ...(tls && { tls }) }).listen()
     const [up, down] = [randomBytes(6_000_000), randomBytes(7_000_000)]
     const client = tunnelClient({ ...host.place, ...(tls && { tls: { ca: tls.cert } }) })
@@ -530,7 +530,7 @@ for (const scheme of ['http', 'https'] as const) {
 }
 
 t.test('a certificate that nobody vouches for is refused', { skip: without('openssl') }, async t => {
-  const tls = selfSigned(t)
+  const tls = await certificate()
   const host = await new TunnelHost(t, () => {}, { tls }).listen()
   const [error] = await once(tunnelClient(host.place), 'error')
   t.match(error, { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'the error of TLS as it is')
