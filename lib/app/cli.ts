@@ -30,6 +30,11 @@ function help(): string {
   return [...all, 'rtmpipe --help, rtmpipe --version'].join('\n\n')
 }
 
+/** What went wrong, and what to do about it where that is known. */
+function said({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `${message}; -k trusts it` : message
+}
+
 // whoever reads us may have seen enough
 process.stdout.on('error', () => process.exit(0))
 
@@ -37,6 +42,6 @@ try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  process.stderr.write(`rtmpipe: ${(error as Error).message}\n`)
+  process.stderr.write(`rtmpipe: ${said(error as NodeJS.ErrnoException)}\n`)
   process.exit(error instanceof UsageError ? 2 : 1)
 }

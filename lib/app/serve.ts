@@ -89,6 +89,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const at = await listening(server, host, port)
   const url = `rtmp://${at}`
   for (const scheme of schemes(certificate !== undefined)) log('listening', { url: `${scheme}://${at}` })
+  if (options.tls === 'self-signed') log('certificate', { message: 'made up, and vouched for by nobody' })
   if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
   return {
     url,

@@ -1,6 +1,7 @@
 import { createReadStream, createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
 import { connect, flvDecoder, flvEncoder, pace } from 'rtmpipe'
 import t from 'tap'
 import { certificate } from '../support/certificates.ts'
@@ -8,13 +9,14 @@ import { film, folder, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { freePort, listening, nginx, played } from '../support/nginx.ts'
 import { type Player, players, publishers } from '../support/players.ts'
-import { Program, without } from '../support/programs.ts'
+import { example, Program, without } from '../support/programs.ts'
 
 /** Real programs at one port, each by every scheme it speaks: what is played is what was published, packet for packet. */
 t.jobs = 2
 const skip = without('ffmpeg', 'rtmpdump', 'gst-launch-1.0', 'nginx')
 const options = { skip, buffered: true }
 
+const cli = fileURLToPath(new URL('../../lib/app/cli.js', import.meta.url))
 const SCHEMES = ['rtmp', 'rtmpe', 'rtmps', 'rtmpt', 'rtmpte', 'rtmpts']
 /** Debian's FFmpeg speaks no RTMPE, for it has GnuTLS. */
 const speaks: Record<string, readonly string[]> = {
@@ -100,6 +102,81 @@ t.test('rtmps: we publish to nginx-rtmp and play from it, behind the TLS of ngin
   await session.close()
   for (const player of playing) t.same(await player.packets(), packets(source))
 })
+
+/** The certificate in files. */
+function files(home: string): [cert: string, key: string] {
+  const [cert, key] = [join(home, 'cert.pem'), join(home, 'key.pem')]
+  writeFileSync(cert, ours.cert)
+  writeFileSync(key, ours.key)
+  return [cert, key]
+}
+
+t.test('the example rtmps', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const program = example(t, 'rtmps', ...files(home), '0')
+  const [, url] = await program.says(/listening (rtmps:\/\/\S+)/)
+  await program.says(/connected, and verified/)
+  program.kill('SIGHUP')
+  await program.says(/renewed/)
+  t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
+  await program.says(/keyframe at 1000 ms/)
+  const clear = publishers.ffmpeg(t, source, `${url!.replace('rtmps', 'rtmp')}/live/film`)
+  t.not((await clear.ends()).code, 0)
+  t.match(clear.said, /keys do not go in the clear/)
+})
+
+t.test('the example one-port', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 3 })
+  const program = example(t, 'one-port', ...files(home), '0')
+  const [, url] = await program.says(/listening (rtmp:\/\/\S+)/)
+  t.equal(await (await fetch(by('http', url!))).text(), 'Hello.\n')
+  const publisher = publishers.ffmpeg(t, source, `${by('rtmps', url!)}/live/film`)
+  const player = players.rtmpdump(t, `${by('rtmpte', url!)}/live/film`, home)
+  await publisher.ends()
+  const got = await player.packets()
+  t.ok(got.length > 50)
+  t.same(got, packets(source).slice(-got.length))
+})
+
+t.test('serve --tls-cert: every door is told, and at SIGHUP the certificate is read again', options, async t => {
+  const home = folder(t)
+  const [cert, key] = files(home)
+  const program = new Program(t, process.execPath, [cli, 'serve', '--port', '0', '--tls-cert', cert, '--tls-key', key])
+  for (const scheme of SCHEMES) await program.says(new RegExp(`listening ${scheme}://127.0.0.1:\\d+`))
+  const [, url] = await program.says(/listening (rtmps:\S+)/)
+  await using _ = await connect(`${url}/live`, trusting)
+  const renewed = await certificate()
+  writeFileSync(cert, renewed.cert)
+  program.kill('SIGHUP')
+  await program.says(/certificate stays: /)
+  writeFileSync(key, renewed.key)
+  program.kill('SIGHUP')
+  await program.says(/certificate read again/)
+  await t.rejects(connect(`${url}/live`, trusting), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+  await using __ = await connect(`${url}/live`, { tls: { ca: renewed.cert } })
+})
+
+t.test(
+  'serve --tls: with a certificate made up, which says so, and players that must be told to trust it',
+  options,
+  async t => {
+    const program = new Program(t, process.execPath, [cli, 'serve', '--port', '0', '--tls', '--demo'])
+    const [, url] = await program.says(/listening (rtmpts:\S+)/)
+    await program.says(/certificate made up/)
+    const home = folder(t)
+    const player = (...more: string[]) =>
+      new Program(t, process.execPath, [cli, 'play', `${url}/live/demo`, '-o', join(home, 'demo.flv'), ...more])
+    const wary = player()
+    t.equal((await wary.ends()).code, 1)
+    t.match(wary.said, /^rtmpipe: self-signed certificate; -k trusts it$/m)
+    const trustful = player('-k')
+    await program.says(/play live\/demo/)
+    trustful.kill('SIGINT')
+    t.equal((await trustful.ends()).code, 0)
+  }
+)
 
 /** nginx as platforms have it in front of their servers: it ends TLS and passes the rest on. Its port. */
 async function terminator(t: { teardown(end: () => unknown): unknown }, home: string, to: string): Promise<number> {

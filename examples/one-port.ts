@@ -1,0 +1,66 @@
+/**
+ * One port for all, by hand: `createServer({ tls, tunnel: true })` does the same by itself. This example shows how to:
+ *  1. see by its first byte what a peer speaks, RTMP, TLS or HTTP, and hand it on untouched;
+ *  2. let Node's own servers, which never listen here, do their part: TLS is taken off, posts of a tunnel become one Duplex;
+ *  3. come to the same `serve` from every side, for all that is needed is a Duplex of bytes.
+ *
+ *   openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem
+ *   npm run build && node dist/examples/one-port.js cert.pem key.pem [PORT]
+ *   ffmpeg -re -i film.flv -c copy -f flv rtmps://127.0.0.1:1935/live/film
+ *   rtmpdump --live -r rtmpte://127.0.0.1:1935/live/film -o film-copy.flv
+ *   curl http://127.0.0.1:1935/
+ */
+import { readFileSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { type Duplex, pipeline } from 'node:stream'
+import tls from 'node:tls'
+import { LiveStream, messageWire, serverSession, sniff, tunnelServer } from 'rtmpipe'
+
+const [cert, key, port = '1935'] = process.argv.slice(2)
+if (cert === undefined || key === undefined) {
+  console.error('usage: one-port CERT.pem KEY.pem [PORT]')
+  process.exit(2)
+}
+
+const lives = new Map<string, LiveStream>()
+
+function live(path: string): LiveStream {
+  const found = lives.get(path) ?? new LiveStream().once('idle', () => lives.delete(path))
+  lives.set(path, found)
+  return found
+}
+
+const report = (error?: Error | null) => error && console.log(error.message)
+
+function serve(bytes: Duplex): void {
+  const wire = messageWire(bytes)
+  const session = serverSession()
+  session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
+  session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+  pipeline([wire, session, wire], report)
+}
+
+const tunnel = tunnelServer(serve)
+const web = http.createServer((request, response) => tunnel(request, response, () => response.end('Hello.\n')))
+// rtmpdump, where it is built with GnuTLS, stumbles over TLS 1.3
+const secure = tls.createServer({ cert: readFileSync(cert), key: readFileSync(key), maxVersion: 'TLSv1.2' }, enter)
+secure.on('tlsClientError', report)
+
+async function enter(bytes: Duplex): Promise<void> {
+  try {
+    const spoken = await sniff(bytes)
+    if (spoken === undefined) bytes.destroy()
+    else if (spoken === 'tls') secure.emit('connection', bytes)
+    else if (spoken === 'http') web.emit('connection', bytes)
+    else serve(bytes)
+  } catch (error) {
+    bytes.destroy()
+    report(error as Error)
+  }
+}
+
+const server = net.createServer({ allowHalfOpen: true, noDelay: true }, enter)
+server.listen(Number(port), '127.0.0.1', () => {
+  console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
+})
