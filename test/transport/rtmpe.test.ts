@@ -250,6 +250,22 @@ t.test('SWF verification: a client that is another one, or none, or says so too 
   t.equal(clock.timers, 0)
 })
 
+t.test('SWF verification: a server that asks and asks but reads no answer gets no more of them', async t => {
+  const [near, far] = pair()
+  const server = messageWire(near, { clock: new TestClock() })
+  const client = messageWire(far, { role: 'client', swf: film, clock: new TestClock() }).resume()
+  await turns()
+  const request = userControlMessage({ kind: 'SwfVerificationRequest' })
+  for (let i = 0; i < 5000; i++) {
+    if (!server.write(request)) await new Promise(resolve => server.once('drain', resolve))
+  }
+  await turns()
+  t.equal(far.writableNeedDrain, true, 'answers wait')
+  t.ok(far.writableLength <= far.writableHighWaterMark + 64, `${far.writableLength} bytes wait`)
+  server.destroy()
+  client.destroy()
+})
+
 t.test('SWF verification: what is no hash is the caller’s mistake', async t => {
   const wire = (swf: unknown, role: 'server' | 'client' = 'server') =>
     messageWire(pair()[0], { role, swf: swf as SwfHash })
