@@ -13,7 +13,7 @@ export interface Limits {
   readonly amfDepth: number
   /** How many AMF values one message may carry, those inside others included. */
   readonly amfNodes: number
-  /** Milliseconds from the first moment until the handshake is over, however its bytes drip in. */
+  /** Milliseconds from the first moment until the handshake is over, however its bytes drip in; and until an SWF has answered. */
   readonly handshakeMs: number
   /** Milliseconds from the handshake until the peer has said whether it publishes or plays. */
   readonly connectMs: number

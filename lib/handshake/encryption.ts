@@ -5,8 +5,8 @@ import { xtea } from '../crypto/xtea.ts'
 import { PACKET_LENGTH } from './packets.ts'
 
 /**
- * The versions of RTMPE: the bytes behind the handshake are enciphered, and differ in how they sign. It hides what is said from who merely
- * looks on, and protects nothing: the keys that sign are known to everyone, so whoever sits in between can read and change all.
+ * The versions of RTMPE: what is behind the handshake is enciphered, and each signs in its own way. It hides what is said from who
+ * merely looks on, and protects nothing: what signs is known to everyone, so whoever sits in between can read and change it all.
  */
 export type Encryption = 6 | 8 | 9
 

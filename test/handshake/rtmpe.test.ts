@@ -1,11 +1,16 @@
+import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { ClientHandshake, type Encryption, type Handshake, ServerHandshake } from 'rtmpipe'
 import t from 'tap'
+import { Blowfish } from '../../lib/crypto/blowfish.ts'
+import { DiffieHellman } from '../../lib/crypto/diffie-hellman.ts'
+import { Rc4 } from '../../lib/crypto/rc4.ts'
 import { ciphersOf, encipheredSignature } from '../../lib/handshake/encryption.ts'
 import { findDigest, type Role, readKey, signatureOf, writeDigest } from '../../lib/handshake/packets.ts'
 import { readPcap } from '../support/captures.ts'
 import { cutAt } from '../support/chop.ts'
+import { hex } from '../support/hex.ts'
 import { buffers, holds } from '../support/property.ts'
 
 const versions: readonly Encryption[] = [6, 8, 9]
@@ -40,6 +45,28 @@ t.test('rtmpdump and rtmpsrv, as they were captured: they signed and enciphered 
   const { incoming, outgoing } = ciphersOf(said('Secret key: '), { ours: ours.key, theirs: theirs.key })
   t.same(outgoing.turn(client.subarray(3073)), captured('client.decrypted.bin'))
   t.same(incoming.turn(server.subarray(3073)), captured('server.decrypted.bin'))
+})
+
+t.test('version 9 enciphers a signature by Blowfish, in blocks of two little-endian words', async t => {
+  const key = Buffer.alloc(32)
+  // the first byte of each block says which of fifteen keys: 0, 14, 0 and 2
+  for (const [at, byte] of [0, 29, 45, 2].entries()) key[8 * at] = byte
+  const keys = [
+    hex`7934774c67d1383adfb356be8b7bd02438e0735841 5d6967`,
+    hex`2b97118bd94ed9df20e39c10e6a1352111f9130d0b2465b2`,
+    hex`7934774c67d1383adfb356be8b7bd02438e0735841 5d6967`,
+    hex`1ae7e2f3f9147994c0d39743087bb384432f9d843f21019b`
+  ]
+  const signature = Buffer.from(Array.from({ length: 32 }, (_, i) => i))
+  const expected = Buffer.concat(
+    keys.map((each, i) => {
+      const [left, right] = [signature.readUInt32LE(8 * i), signature.readUInt32LE(8 * i + 4)]
+      return Buffer.from(Uint32Array.from(new Blowfish(each).encipher([left, right])).buffer)
+    })
+  )
+  t.same(encipheredSignature(signature, key, 9), expected)
+  t.same(encipheredSignature(signature, key, 6), signature)
+  t.notSame(encipheredSignature(signature, key, 8), expected)
 })
 
 t.test('our machines take the first packets of both, and nothing that answers somebody else', async t => {
@@ -85,6 +112,30 @@ t.test('each version, by each scheme, leads both to the same ciphers', async t =
     }
   }
   t.equal(new ClientHandshake({ encryption: 6 }).hello().readUInt32BE(5), 0x80000302, 'C1 tells 128.0.3.2')
+})
+
+t.test('keys lie where Adobe has them, and each side sends by the key of the other', async t => {
+  const places = { 0: { sumAt: 768, base: 8 }, 1: { sumAt: 1532, base: 772 } }
+  for (const digest of [0, 1] as const) {
+    const keyIn = (packet: Buffer) => {
+      const { sumAt, base } = places[digest]
+      const sum = packet.subarray(sumAt, sumAt + 4).reduce((all, byte) => all + byte)
+      return packet.subarray((sum % 632) + base, (sum % 632) + base + 128)
+    }
+    const client = new ClientHandshake({ encryption: 6, digest })
+    const reply = new ServerHandshake().feed(client.hello()).reply!
+    const byHand = new DiffieHellman()
+    const s0s1 = withKey(reply.subarray(0, 1537), byHand.publicKey, 'server')
+    t.same(keyIn(s0s1.subarray(1)), byHand.publicKey)
+    client.feed(s0s1)
+    const ours = keyIn(client.hello().subarray(1))
+    const secret = byHand.secret(ours)!
+    const cipher = (publicKey: Buffer) =>
+      new Rc4(createHmac('sha256', secret).update(publicKey).digest().subarray(0, 16), 1536)
+    const words = Buffer.from('what is said')
+    t.same(sent(client, words), cipher(byHand.publicKey).turn(words))
+    t.same(heard(client, words), cipher(ours).turn(words))
+  }
 })
 
 t.test('a client may be answered by another version than it asked for', async t => {

@@ -238,14 +238,32 @@ t.test('SWF verification: a client that is another one, or none, or says so too 
   await turns()
   t.match(heard.client, [userControlMessage({ kind: 'SwfVerificationRequest' })], 'whoever has no SWF sees the request')
   client.write(userControlMessage({ kind: 'PingResponse', timestamp: 1 }))
+  client.write(userControlMessage({ kind: 'SwfVerificationRequest' }))
   await turns()
-  t.equal(heard.server.length, 2, 'other events pass')
+  t.equal(heard.server.length, 3, 'other events pass')
+  t.equal(heard.client.length, 1, 'and a server is no SWF')
   clock.pass(4999)
   t.equal(server.destroyed, false)
   const late = errorOf(server)
   clock.pass(1)
   t.match(await late, { ...wrong, message: /none in time/ })
   t.equal(clock.timers, 0)
+})
+
+t.test('SWF verification: a server that asks and asks but reads no answer gets no more of them', async t => {
+  const [near, far] = pair()
+  const server = messageWire(near, { clock: new TestClock() })
+  const client = messageWire(far, { role: 'client', swf: film, clock: new TestClock() }).resume()
+  await turns()
+  const request = userControlMessage({ kind: 'SwfVerificationRequest' })
+  for (let i = 0; i < 5000; i++) {
+    if (!server.write(request)) await new Promise(resolve => server.once('drain', resolve))
+  }
+  await turns()
+  t.equal(far.writableNeedDrain, true, 'answers wait')
+  t.ok(far.writableLength <= far.writableHighWaterMark + 64, `${far.writableLength} bytes wait`)
+  server.destroy()
+  client.destroy()
 })
 
 t.test('SWF verification: what is no hash is the caller’s mistake', async t => {
