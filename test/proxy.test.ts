@@ -11,6 +11,7 @@ import {
   proxy,
   Refused,
   RtmpError,
+  readCommand,
   setChunkSize,
   stage,
   userControlMessage,
@@ -200,6 +201,7 @@ t.test('an origin that nobody reaches, or that breaks off: the client hears why,
   await early.asks('connect', 1, [info])
   early.far.destroy(new Error('connect ECONNREFUSED'))
   await early.settle()
+  t.match(readCommand(early.atClient[0]!).args, [null, { level: 'error', description: 'connect ECONNREFUSED' }])
   t.same(early.said(), ['_error 1 null NetConnection.Connect.Closed'])
   early.clock.pass(2000)
   t.match((await early.settle()).reason, { message: 'connect ECONNREFUSED' })
@@ -227,9 +229,12 @@ t.test('an origin that is lost without a reason, or in the middle of a goodbye',
   const lost = await new Between().publishing()
   lost.far.destroy()
   await lost.settle()
-  t.equal(lost.said().length, 2, 'the client is told')
-  lost.clock.pass(2000)
-  t.match((await lost.settle()).reason, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+  const levels = lost.atClient.map(message => (readCommand(message).args[1] as { level: string }).level)
+  t.same(levels, ['error', 'error'], 'the client is told')
+  for (let i = 0; i < 100; i++) lost.client.write(video.keyframe(i, 10_000))
+  lost.client.end()
+  t.match((await lost.settle()).reason, { code: 'ERR_STREAM_PREMATURE_CLOSE' }, 'over as soon as it has left')
+  t.equal(lost.clock.timers, 0)
 
   const left = await new Between().publishing()
   left.client.end()

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import net from 'node:net'
 import { pipeline } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -13,10 +14,12 @@ import {
   push,
   Refused,
   type Relay,
+  type Retry,
   type Server,
   type ServerOptions
 } from 'rtmpipe'
 import t from 'tap'
+import { TestClock } from './support/clock.ts'
 import { audio, metadata, video, word } from './support/media.ts'
 
 t.jobs = 4
@@ -177,6 +180,40 @@ t.test('a destination that goes away and comes back; one of two does not hear of
   t.equal(seen[0]!.filter(state => state === 'live').length, 2)
   t.same(seen[1], ['connecting', 'live', 'ended'])
   t.equal(other.publishes[0]!.filter(message => !isMetadata(message) && !isSequenceHeader(message)).length, 32)
+})
+
+t.test('each wait is twice the last, until it was live for longer than it would wait', { buffered }, async t => {
+  const clock = new TestClock()
+  const { signal } = new AbortController()
+  const to = await new Destination(t).listen()
+  to.decide = () => {
+    if (waits.length < 3) throw new Refused('NetStream.Publish.Denied')
+  }
+  const source = new Source()
+  const relay = push(source.live, to.url, { retryMs: 100, jitter: () => 1, clock, signal })
+  const waits: number[] = []
+  for (const state of ['refused', 'retrying']) relay.on(state, ({ ms }: Retry) => waits.push(ms))
+  source.frames(1)
+  for (const ms of [100, 200, 400]) {
+    await until(() => waits.at(-1) === ms)
+    await until(() => clock.timers === 1)
+    clock.pass(ms)
+  }
+  for (const [liveMs, ms] of [
+    [800, 800],
+    [1601, 100]
+  ] as const) {
+    await until(() => relay.state === 'live')
+    clock.pass(liveMs)
+    for (const session of to.server.sessions) session.destroy()
+    await until(() => waits.at(-1) === ms)
+    await until(() => clock.timers === 1)
+    clock.pass(ms)
+  }
+  t.same(waits, [100, 200, 400, 800, 100])
+  relay[Symbol.dispose]()
+  await until(() => relay.state === 'ended')
+  t.same(getEventListeners(signal, 'abort'), [], 'nothing of it is left on the signal')
 })
 
 t.test('removed while live: it unpublishes, and nothing is left of it', { buffered }, async t => {

@@ -226,9 +226,7 @@ export class ClientSession extends NetConnection {
   }
 
   #unpublish(stream: ClientStream, name: string): void {
-    if (!this.#streams.has(stream.id)) return
-    this.#tell('FCUnpublish', name)
-    this.#drop(stream)
+    if (this.#streams.has(stream.id)) this.#tell('FCUnpublish', name)
   }
 
   #drop(stream: ClientStream, reason?: Error): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { finished } from 'node:stream'
 import {
   type AmfObject,
+  clientSession,
   type Message,
   MessageBatch,
   Refused,
@@ -200,6 +201,7 @@ t.test(
     await peer.answers(4, null, 1)
     await peer.says('NetStream.Publish.Start')
     const film = await published
+    t.equal(film.listenerCount('error'), 0, 'from now on its errors are for whoever has it')
     const status = once(film, 'status')
     await peer.says('NetStream.Publish.Idle')
     t.match(await status, [{ code: 'NetStream.Publish.Idle' }])
@@ -334,11 +336,52 @@ t.test('a session that is closed here ends what it plays, and lets go of what it
   t.same(await peer.hears(), ['deleteStream 4 null 1', 'end'])
   t.same(await messages, [], 'a clean end')
   t.notOk(closed.isDone || disposed.isDone, 'which takes the peer to leave')
+  await t.rejects(peer.session.call('x'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
   peer.wire.end()
   await peer.hears()
   t.ok(closed.isDone && disposed.isDone)
   await peer.session.close()
   await t.rejects(peer.session.call('x'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+})
+
+t.test('one of two publishes is destroyed while both wait for the wire: the other goes on', async t => {
+  const peer = await new ServerPeer().begins()
+  const films = []
+  for (const [id, createStream] of [
+    [1, 4],
+    [2, 8]
+  ] as const) {
+    const published = peer.session.publish(`film ${id}`)
+    await peer.hears()
+    await peer.answers(createStream, null, id)
+    await peer.says('NetStream.Publish.Start', id)
+    films.push(await published)
+  }
+  const [one, two] = films
+  peer.wire.pause()
+  for (let at = 0; at < 50; at++) one!.write(video.keyframe(at, 50_000))
+  await peer.hears()
+  for (let at = 0; at < 5; at++) two!.write(video.keyframe(at))
+  one!.destroy()
+  peer.wire.resume()
+  const heard = await peer.hears()
+  t.same(
+    heard.filter(line => line.startsWith('#2')),
+    [0, 1, 2, 3, 4].map(at => `#2 v key@${at}`)
+  )
+  t.ok(heard.length < 50, `${heard.length} were heard`)
+})
+
+t.test('answers that the peer has taken do not count any more', async t => {
+  const session = clientSession({ limits: { replyBytes: 60 } })
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < 10; i++) session.write(userControlMessage({ kind: 'PingRequest', timestamp: i }))
+    for (let taken = 0; taken < 10; taken++) t.ok(session.read())
+    t.equal(session.read(), null)
+  }
+  t.notOk(session.destroyed)
+  for (let i = 0; i < 30; i++) session.write(userControlMessage({ kind: 'PingRequest', timestamp: i }))
+  t.match(await once(session, 'error'), [{ code: 'ERR_RTMP_REPLIES' }], 'those it leaves do')
 })
 
 t.test('a session that is closed here while something is asked: it is not answered any more', async t => {
