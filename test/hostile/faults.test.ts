@@ -97,6 +97,8 @@ class Tape extends Writable {
 }
 
 const FRAMES = 4
+/** Else a peer that stands still, and is not spoken to, stays. */
+const limits = { idleMs: 60_000 }
 
 /** One session from its beginning to its end; what was wrong, and how many steps there were. */
 async function played(
@@ -105,17 +107,17 @@ async function played(
   at: number,
   fault: Fault
 ): Promise<{ steps: number; wrong: string[] }> {
-  const clock = new TestClock()
+  const [clock, liveClock] = [new TestClock(), new TestClock()]
   const ends = new Map<string, [number, number]>()
-  const live = new LiveStream({ clock })
+  const live = new LiveStream({ clock: liveClock })
   const tape = new Tape()
   const [one, other] = duplexPair() as [Duplex, Duplex]
   const faulty = new Faulty(side === 'server' ? one : other, at, fault)
   const near = side === 'server' ? faulty : one
   const far = side === 'client' ? faulty : other
   const wires = [
-    watched(messageWire(near, { clock }), 'server wire', ends),
-    watched(messageWire(far, { clock, role: 'client' }), 'client wire', ends)
+    watched(messageWire(near, { clock, limits }), 'server wire', ends),
+    watched(messageWire(far, { clock, limits, role: 'client' }), 'client wire', ends)
   ] as const
   const server = watched(serverSession({ clock }), 'server session', ends)
   const client = watched(clientSession({ clock }), 'client session', ends)
@@ -150,17 +152,21 @@ async function played(
     isDone = true
     client.close()
   })
-  const isOver = () =>
-    isDone && [server, client, ...wires].every(({ closed }) => closed) && clock.timers === 0 && live.readers === 0
+  const isOver = () => isDone && [server, client, ...wires].every(({ closed }) => closed)
   for (let turn = 0; turn < 600 && !isOver(); turn++) {
     await turnOfTheLoop()
     if (turn > 60) clock.pass(1000)
   }
+  for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
+  const { timers } = clock
+  // the publisher has its time to come back, and then all is over
+  liveClock.pass(10_000)
+  for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
   const wrong = [...ends]
     .filter(([, [errors, closes]]) => errors > 1 || closes !== 1)
     .map(([name, [errors, closes]]) => `${name}: ${errors} errors, ${closes} closes`)
   if (!isDone) wrong.push('a promise is not settled')
-  if (clock.timers > 0) wrong.push(`${clock.timers} timers are left`)
+  if (timers + liveClock.timers > 0) wrong.push(`${timers} and ${liveClock.timers} timers are left`)
   if (live.isPublished || live.readers > 0) wrong.push(`the stream has ${live.readers} readers`)
   if (tape.wrong !== undefined) wrong.push(tape.wrong)
   return { steps: faulty.steps, wrong }
