@@ -10,7 +10,8 @@ export const errorCodes = {
   ERR_RTMP_HANDSHAKE_TIMEOUT: 'the handshake was not over in time',
   ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM: 'a chunk of format 1, 2 or 3 opens a chunk stream that has no header yet',
   ERR_RTMP_CHUNK_UNFINISHED_MESSAGE: 'a new message header interrupts an unfinished message of its chunk stream',
-  ERR_RTMP_CHUNK_TOO_MANY_STREAMS: 'more chunk streams hold an unfinished message than limits.chunkStreams',
+  ERR_RTMP_CHUNK_TOO_MANY_STREAMS:
+    'more chunk streams than limits.chunkStreams hold an unfinished message, or more than limits.chunkStreamHeaders are used',
   ERR_RTMP_CHUNK_SIZE: 'Set Chunk Size asks for 0 bytes',
   ERR_RTMP_SWF: 'the peer was asked which SWF it is, and did not tell one that is allowed',
   ERR_RTMP_CONTROL_LENGTH: 'a protocol control message is too short for its fields',
@@ -21,6 +22,8 @@ export const errorCodes = {
   ERR_RTMP_SEQUENCE: 'a command that has no place in the state of its connection',
   ERR_RTMP_ANSWER_TIMEOUT: 'the peer did not answer in time',
   ERR_RTMP_CONNECT_TIMEOUT: 'the peer did not say in time what it came for',
+  ERR_RTMP_COMMANDS: 'the peer sends more commands in a second than limits.commandsPerSecond',
+  ERR_RTMP_IDLE: 'the peer sent nothing for limits.idleMs',
   ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
   ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',
   ERR_RTMP_COMMAND: 'a command message that names no command or no transaction',

@@ -7,6 +7,8 @@ export interface Limits {
   readonly messageBytes: number
   /** Chunk streams of one connection that hold an unfinished message at the same time. */
   readonly chunkStreams: number
+  /** Chunk streams of one connection that have been used at all: the last header of each is remembered. */
+  readonly chunkStreamHeaders: number
   /** Bytes that the unfinished messages of one connection hold together. */
   readonly bufferedBytes: number
   /** How deep AMF values may be nested. */
@@ -21,6 +23,12 @@ export interface Limits {
   readonly decisionMs: number
   /** Message streams one connection may create. */
   readonly messageStreams: number
+  /** Commands that a peer may send within a second. */
+  readonly commandsPerSecond: number
+  /** Milliseconds that a peer may be silent before a server asks whether it is there, by a ping. No answer is no offence. */
+  readonly pingMs: number
+  /** Milliseconds that a peer may send no byte at all, not even the answer to a ping, before it is ended. */
+  readonly idleMs: number
   /** Bytes of answers that may wait for a peer that takes none. */
   readonly replyBytes: number
   /** Milliseconds that a peer may take no byte of what waits for it. */
@@ -40,6 +48,7 @@ export interface Limits {
 export const defaultLimits: Limits = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
   chunkStreams: 64,
+  chunkStreamHeaders: 1024,
   bufferedBytes: 16 * 1024 * 1024,
   amfDepth: 64,
   amfNodes: 100_000,
@@ -47,6 +56,9 @@ export const defaultLimits: Limits = Object.freeze({
   connectMs: 10_000,
   decisionMs: 10_000,
   messageStreams: 32,
+  commandsPerSecond: 1000,
+  pingMs: 30_000,
+  idleMs: Number.POSITIVE_INFINITY,
   replyBytes: 64 * 1024,
   stallMs: 30_000,
   lingerMs: 2_000,

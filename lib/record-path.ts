@@ -16,7 +16,7 @@ const MAX_NAME_LENGTH = 255
  * folders on the way are made. Stream names are a stranger's words, so this is the one door from names to paths: it refuses
  * whatever could lead out of `root` or means something to a file system.
  * @throws RangeError for a name with `..` or `.` as a part, an absolute one, one with NUL or another control character, a
- *   backslash or a drive letter, an empty one, one over 255 bytes; and where a symbolic link on the way leads out of `root`.
+ *   backslash or a drive letter, a folder's that ends in a dot or a blank, an empty one, one over 255 bytes; and where a symbolic link on the way leads out of `root`.
  */
 export function safeRecordPath(
   root: string,
@@ -27,6 +27,7 @@ export function safeRecordPath(
   const stamp = at.toISOString().replace(/[-:]/g, '')
   const last = `${parts.pop()}-${stamp}${extension}`
   for (const part of [...path.split('/'), last]) checkPart(part)
+  for (const part of parts) if (/[. ]$/.test(part)) throw refused('ends in a dot or a blank, which Windows leaves out,')
   if (Buffer.byteLength(path) > MAX_NAME_LENGTH) throw refused('is too long')
   const folder = join(root, ...parts)
   makeBelow(resolve(root), resolve(folder))

@@ -227,6 +227,8 @@ export class ChunkReader {
     if (known !== undefined) return known
     if (format !== 0 && this.#strict)
       this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format} on ${chunkStreamId}`)
+    if (this.#streams.size >= this.#limits.chunkStreamHeaders)
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `${chunkStreamId} is one too many to remember`)
     const header = { format: 0 as const, chunkStreamId, timestamp: 0, length: 0, type: 0, messageStreamId: 0 }
     const stream = { header, delta: 0, extended: undefined, repeats: undefined, left: 0, control: undefined }
     this.#streams.set(chunkStreamId, stream)

@@ -14,6 +14,8 @@ export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
  */
 export class WindowAcknowledger extends Layer<Chunk> {
   readonly #window: AcknowledgementWindow
+  /** The answer to the last Set Peer Bandwidth, while the lower is full. */
+  #owed: Message | undefined
 
   constructor(lower: Duplex, options?: WindowAcknowledgerOptions) {
     super(lower)
@@ -23,13 +25,20 @@ export class WindowAcknowledger extends Layer<Chunk> {
   protected override inbound(chunk: Chunk): void {
     const { control } = chunk
     this.#window.receive(chunk.byteLength)
-    if (!this.lower.writableNeedDrain) this.drained()
-    if (control !== undefined) this.#say(this.#window.heed(control))
+    if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
+    if (control !== undefined) this.#owed = this.#window.heed(control) ?? this.#owed
+    if (!this.lower.writableNeedDrain) this.#sayOwed()
     if (!isOfTheHop(chunk)) this.up(chunk)
   }
 
-  /** While the lower is full an Acknowledgement waits; there is never more than the one. */
+  #sayOwed(): void {
+    this.#say(this.#owed)
+    this.#owed = undefined
+  }
+
+  /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
+    this.#sayOwed()
     this.#say(this.#window.acknowledge())
   }
 

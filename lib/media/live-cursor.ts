@@ -17,7 +17,7 @@ export abstract class LiveCursor extends Readable {
   /** Where it ends. */
   #end = Number.POSITIVE_INFINITY
   /** The state it has been told. */
-  #told: Message[] = []
+  readonly #told = new WeakSet<Message>()
   #lastTimestamp: number | undefined
   #missed = 0
   #asked = false
@@ -100,10 +100,10 @@ export abstract class LiveCursor extends Readable {
     if (entry === undefined) return undefined
     const { batch, state, tells } = entry
     this.#tellGap(batch)
-    const news = state?.filter(message => !this.#told.includes(message)) ?? []
-    if (state !== undefined) this.#told = [...state]
+    const news = state?.filter(message => !this.#told.has(message)) ?? []
+    for (const message of news) this.#told.add(message)
     if (news.length > 0) return new MessageBatch(news.map(message => ({ ...message, timestamp: batch.timestamp })))
-    if (tells !== undefined) this.#told.push(...tells)
+    for (const message of tells ?? []) this.#told.add(message)
     this.#next = this.#next! + 1
     return batch
   }
@@ -146,21 +146,19 @@ export class BatchCursor extends LiveCursor {
 
 /** Gives the messages of batches, one by one. */
 export class MessageCursor extends LiveCursor {
-  #left: readonly Message[] = []
+  #messages: readonly Message[] = []
+  #given = 0
 
   protected override give(batch: MessageBatch): boolean {
-    this.#left = batch.messages
+    this.#messages = batch.messages
+    this.#given = 0
     return this.giveRest()
   }
 
   protected override giveRest(): boolean {
-    const left = this.#left
-    for (let i = 0; i < left.length; i++) {
-      if (this.push(left[i])) continue
-      this.#left = left.slice(i + 1)
-      return false
-    }
-    this.#left = []
+    while (this.#given < this.#messages.length) if (!this.push(this.#messages[this.#given++])) return false
+    this.#messages = []
+    this.#given = 0
     return true
   }
 }

@@ -59,6 +59,8 @@ export class LiveStream extends EventEmitter {
   readonly #cursors = new Set<LiveCursor>()
   /** Those of them that the publisher waits for. */
   readonly #strict = new Set<LiveCursor>()
+  /** Those that came while nobody published, and wait for somebody. */
+  readonly #waiting = new WeakSet<LiveCursor>()
   #input: Input | undefined
   #timeline = new Timeline()
   #heardAt = 0
@@ -148,6 +150,7 @@ export class LiveStream extends EventEmitter {
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
     this.#cursors.add(cursor)
+    if (!this.isPublished) this.#waiting.add(cursor)
     return cursor
   }
 
@@ -165,7 +168,7 @@ export class LiveStream extends EventEmitter {
     this.#timeline.interrupt()
     this.#stopHold = this.#clock.after(this.#holdMs, () => {
       this.#stopHold = undefined
-      for (const cursor of this.#cursors) if (cursor.hasBegun) cursor.finish()
+      for (const cursor of this.#cursors) if (cursor.hasBegun || !this.#waiting.has(cursor)) cursor.finish()
       this.emit('over')
       this.#rest()
     })

@@ -2,7 +2,7 @@ import type { Message } from '../message/message.ts'
 import type { MessageBatch } from './message-batch.ts'
 
 export interface MessageRingOptions {
-  /** Bytes of payload it holds at most: 16 MiB. */
+  /** Bytes it holds at most, 256 for each message included: 16 MiB. */
   maxBytes?: number
   /** Milliseconds, by timestamps, it holds at most: 20,000. */
   maxMs?: number
@@ -16,6 +16,11 @@ export interface RingEntry {
   /** Which of its own messages are such state. */
   readonly tells?: readonly Message[]
 }
+
+/** What a message takes besides its payload, about: so a flood of empty ones has its bound too. */
+const MESSAGE_COST = 256
+/** Batches it holds at most. In 20 s of 60 frames a second there are 1200. */
+const MAX_BATCHES = 4096
 
 /** A reader that is no more than this many batches behind is level with the others. */
 const LEVEL = 4
@@ -31,6 +36,8 @@ export class MessageRing {
   #first = 0
   #entrance: number | undefined
   #bytes = 0
+  /** Bytes it takes, the objects that hold them included. */
+  #cost = 0
 
   constructor({ maxBytes = 16 * 1024 * 1024, maxMs = 20_000 }: MessageRingOptions = {}) {
     this.#maxBytes = maxBytes
@@ -65,20 +72,22 @@ export class MessageRing {
   push(entry: RingEntry): void {
     const { batch } = entry
     if (entry.state !== undefined) {
-      // from now on nobody begins before this one, so no bytes are made again and again for what lies there
-      for (const { batch: older } of this.#entries) older.forget()
+      // from now on nobody begins before this one, so no bytes are made again and again for what lies there; what lies before the
+      // last place to begin was told so then, and without video every message is one
+      for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.at(at)?.batch.forget()
       this.#entrance = this.next
     }
     this.#entries.push(entry)
     // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
     this.at(this.next - LEVEL)?.batch.forget()
     this.#bytes += batch.byteLength
+    this.#cost += cost(batch)
     let beyond = 0
-    let bytes = this.#bytes
+    let left = this.#cost
     for (const { batch: oldest } of this.#entries) {
       const ms = (batch.timestamp - oldest.timestamp) | 0
-      if (bytes <= this.#maxBytes && ms <= this.#maxMs) break
-      bytes -= oldest.byteLength
+      if (left <= this.#maxBytes && ms <= this.#maxMs && this.#entries.length - beyond <= MAX_BATCHES) break
+      left -= cost(oldest)
       beyond++
     }
     this.#drop(Math.min(beyond, this.#entries.length - 1))
@@ -96,8 +105,13 @@ export class MessageRing {
 
   #drop(count: number): void {
     if (count === 0) return
-    for (const { batch } of this.#entries.splice(0, count)) this.#bytes -= batch.byteLength
+    for (const { batch } of this.#entries.splice(0, count)) {
+      this.#bytes -= batch.byteLength
+      this.#cost -= cost(batch)
+    }
     this.#first += count
     if (this.#entrance !== undefined && this.#entrance < this.#first) this.#entrance = undefined
   }
 }
+
+const cost = ({ byteLength, messages }: MessageBatch): number => byteLength + MESSAGE_COST * messages.length

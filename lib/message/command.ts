@@ -115,9 +115,12 @@ function fail(detail: string): never {
   throw new ProtocolError('ERR_RTMP_COMMAND', { layer: 'message', offset: 0, detail })
 }
 
+/** Not by recursion: by references a peer can make a chain of objects far deeper than they are nested. */
 function deepFreeze<Value>(value: Value): Value {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const inner of Object.values(value)) deepFreeze(inner)
+  const met: unknown[] = [value]
+  for (let each = met.pop(); each !== undefined || met.length > 0; each = met.pop()) {
+    if (typeof each !== 'object' || each === null || Object.isFrozen(each)) continue
+    for (const inner of Object.values(Object.freeze(each))) met.push(inner)
+  }
   return value
 }

@@ -18,9 +18,14 @@ export class Incoming extends Readable {
   /** Takes a message, or what an Aggregate holds; a promise, while there is no room for more. */
   deliver(message: Message): Promise<void> | undefined {
     if (message.type !== MessageTypeId.Aggregate) return this.#take(message)
-    let room: Promise<void> | undefined
-    for (const part of readAggregate(message)) room = this.#take(part)
-    return room
+    return this.#takeAll(readAggregate(message))
+  }
+
+  async #takeAll(parts: Iterable<Message>): Promise<void> {
+    for (const part of parts) {
+      const room = this.#take(part)
+      if (room !== undefined) await room
+    }
   }
 
   /** It is over: what came so far is still there to be read. */

@@ -39,6 +39,12 @@ export abstract class NetConnection extends Duplex {
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
+  /** Whether the peer has said anything since we last looked. */
+  #isAlive = false
+  #stopPing: (() => void) | undefined
+  /** The commands of the second that began then. */
+  #second = Number.NEGATIVE_INFINITY
+  #commands = 0
 
   constructor({ limits, clock = systemClock }: NetConnectionOptions = {}) {
     super({ ...sides({}), readableHighWaterMark: BATCHES })
@@ -87,10 +93,19 @@ export abstract class NetConnection extends Duplex {
     if (at >= 0) this.#waiting.splice(at, 1)
   }
 
+  /** From now on pings a peer that has said nothing for `limits.pingMs`. OBS answers none while it sends: that is as good. */
+  protected askAfterPeer(): void {
+    this.#stopPing = this.clock.after(this.limits.pingMs, () => {
+      if (!this.#isAlive) this.say(userControlMessage({ kind: 'PingRequest', timestamp: this.clock.now() >>> 0 }))
+      this.#isAlive = false
+      if (!this.isOver) this.askAfterPeer()
+    })
+  }
+
   /** Answers a command that nobody here knows, if it wants an answer. */
   protected unknown(asked: Command): void {
     if (asked.transactionId <= 0) return
-    const description = `nobody here knows ${asked.name}`
+    const description = `nobody here knows ${asked.name.slice(0, 64)}`
     this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
@@ -103,6 +118,7 @@ export abstract class NetConnection extends Duplex {
     if (this.isOver) return
     this.over(reason)
     this.#closed = true
+    this.#stopPing?.()
     this.#stopLinger = this.clock.after(this.limits.lingerMs, () => this.destroy())
     this.push(null)
   }
@@ -115,6 +131,7 @@ export abstract class NetConnection extends Duplex {
 
   override _write(item: Message | Command, _encoding: string, done: (error?: Error | null) => void): void {
     let heard: void | Promise<void>
+    this.#isAlive = true
     try {
       heard = this.#hear(item)
     } catch (error) {
@@ -138,16 +155,27 @@ export abstract class NetConnection extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
+    this.#stopPing?.()
     this.over(error ?? gone())
     this.#waiting.length = 0
     done(error)
   }
 
   #hear(item: Message | Command): void | Promise<void> {
-    if (isCommand(item)) return this.command(item)
-    if (isCommandType(item.type)) return this.command(readCommand(item, { limits: this.limits }))
+    if (isCommand(item)) return this.#hearCommand(item)
+    if (isCommandType(item.type)) return this.#hearCommand(readCommand(item, { limits: this.limits }))
     if (isMedia(item) || item.type === MessageTypeId.Aggregate) return this.media(item)
     if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
+  }
+
+  #hearCommand(command: Command): void | Promise<void> {
+    const now = this.clock.now()
+    if (now - this.#second >= 1000) {
+      this.#second = now
+      this.#commands = 0
+    }
+    if (++this.#commands > this.limits.commandsPerSecond) throw new RtmpError('ERR_RTMP_COMMANDS')
+    return this.command(command)
   }
 
   #hearEvent(event: UserControlEvent): void {

@@ -40,7 +40,7 @@ export class Publish extends Request implements StreamPath {
 
   /** Whether the peer calls it so, whatever it is called here; a query is not part of the name. */
   wasNamed(name: string): boolean {
-    return name.split('?')[0] === this.#asked
+    return name.replace(/\?.*/s, '') === this.#asked
   }
 
   /** Gives it another name, so that a key it was published by stays hidden. */

@@ -62,7 +62,7 @@ export class ServerSession extends NetConnection {
 
   protected override command(asked: Command): void | Promise<void> {
     if (!isLegal(asked.name, this.#state)) {
-      const detail = `${asked.name}, where the connection is ${this.#state}`
+      const detail = `${asked.name.slice(0, 64)}, where the connection is ${this.#state}`
       throw new ProtocolError('ERR_RTMP_SEQUENCE', { layer: 'session', offset: 0, detail })
     }
     if (asked.name === 'connect') return this.#hearConnect(asked)
@@ -98,6 +98,7 @@ export class ServerSession extends NetConnection {
       return
     }
     this.#state = 'connected'
+    this.askAfterPeer()
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 
@@ -108,23 +109,23 @@ export class ServerSession extends NetConnection {
         this.#createStream(asked)
         break
       case 'deleteStream':
-        this.#deleteStream(Number(value))
+        if (typeof value === 'number') this.#deleteStream(value)
         break
       case 'releaseStream':
         this.#answer(asked, undefined)
         break
       case 'FCPublish':
         this.#answer(asked, undefined)
-        this.#tell('onFCPublish', 'NetStream.Publish.Start', value)
+        this.#tell('onFCPublish', 'NetStream.Publish.Start', text(value))
         break
       case 'FCUnpublish':
         this.#unpublish(value)
         this.#answer(asked, undefined)
-        this.#tell('onFCUnpublish', 'NetStream.Unpublish.Success', value)
+        this.#tell('onFCUnpublish', 'NetStream.Unpublish.Success', text(value))
         break
       case 'FCSubscribe':
         this.#answer(asked, undefined)
-        this.#tell('onFCSubscribe', 'NetStream.Play.Start', value)
+        this.#tell('onFCSubscribe', 'NetStream.Play.Start', text(value))
         break
       case 'getStreamLength':
       case '_checkbw':
@@ -255,11 +256,13 @@ export class ServerSession extends NetConnection {
     if (asked.transactionId > 0) this.say(result(asked, null, value))
   }
 
-  #tell(name: string, code: string, description: AmfValue): void {
-    this.say(command(name, 0, [null, { level: 'status', code, description }]))
+  #tell(name: string, code: string, description: string): void {
+    this.say(command(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }
 
+/** Characters of what a peer said that are said back. */
+const MAX_TOLD = 1024
 const text = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 const milliseconds = (value: AmfValue, usual: number): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : usual

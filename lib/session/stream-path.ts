@@ -34,17 +34,21 @@ const merged = (...queries: readonly URLSearchParams[]): URLSearchParams =>
 
 const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 
-/** Characters of a query that are looked at: as many as an AMF0 string has bytes, for a long string may have any number. */
-const MAX_QUERY = 65_535
+/** Characters that are looked at, of a name and of a query: as many as an AMF0 string has bytes, for a long string may have any number. */
+const MAX_TEXT = 65_535
 
 /** What stands behind the `?` of an app, a tcUrl or a name; FFmpeg puts `?authmod=` behind a query too. */
 export function queryOf(text: string): string {
   const at = text.indexOf('?')
-  return at < 0 ? '' : text.slice(at + 1, at + 1 + MAX_QUERY).replaceAll('?authmod=', '&authmod=')
+  return at < 0 ? '' : partOf(text, at + 1).replaceAll('?authmod=', '&authmod=')
 }
 
+/** What is looked at from `start` on. Of a long string it is a copy: a slice would keep all of it for as long as a name lives. */
+const partOf = (text: string, start: number): string =>
+  text.length <= MAX_TEXT ? text.slice(start) : Buffer.from(text.slice(start, start + MAX_TEXT)).toString()
+
 const split = (text: string): { bare: string; query: URLSearchParams } => ({
-  bare: text.replace(/\?.*/s, ''),
+  bare: partOf(text, 0).replace(/\?.*/s, ''),
   query: new URLSearchParams(queryOf(text))
 })
 

@@ -70,6 +70,11 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #isServer: boolean
   /** Ends the wait for the answer; undefined until we have asked. */
   #stopSwf: (() => void) | undefined
+  /** When the last byte came, and the timer that looks. */
+  #heardAt = 0
+  #stopIdle: (() => void) | undefined
+  /** The answer to the last Set Peer Bandwidth, while the lower is full. */
+  #owed: Message | undefined
 
   /** Whoever writes may give it batches of live media whole (see LiveStream.player). */
   readonly takesBatches = true
@@ -99,13 +104,15 @@ export class MessageWire extends HandshakeStream<Message> {
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
+    this.#heardAt = this.#clock.now()
     reader.feed(bytes)
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
       if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
-        this.#say(this.#window.heed(reader.control))
+        this.#owed = this.#window.heed(reader.control) ?? this.#owed
+        if (!this.lower.writableNeedDrain) this.#sayOwed()
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
       if (message === undefined || isProtocolControlType(message.type)) continue
@@ -173,9 +180,31 @@ export class MessageWire extends HandshakeStream<Message> {
     else this.#stopStall = this.#clock.after(left, () => this.#lookAgain())
   }
 
-  /** While the lower is full an Acknowledgement waits; there is never more than the one. */
+  /** The peer that has shaken hands may be silent for `limits.idleMs`, unless it is we who do not read. */
+  protected override open(): void {
+    this.#heardAt = this.#clock.now()
+    if (Number.isFinite(this.#limits.idleMs)) this.#watchIdle(this.#limits.idleMs)
+    super.open()
+  }
+
+  #watchIdle(ms: number): void {
+    this.#stopIdle = this.#clock.after(ms, () => {
+      if (this.lower.isPaused()) this.#heardAt = this.#clock.now()
+      const left = this.#heardAt + this.#limits.idleMs - this.#clock.now()
+      if (left <= 0) this.destroy(new RtmpError('ERR_RTMP_IDLE'))
+      else this.#watchIdle(left)
+    })
+  }
+
+  #sayOwed(): void {
+    this.#say(this.#owed)
+    this.#owed = undefined
+  }
+
+  /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
     this.#fullSince = undefined
+    this.#sayOwed()
     this.#say(this.#window.acknowledge())
   }
 
@@ -189,6 +218,7 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#stopLinger?.()
     this.#stopSwf?.()
     this.#stopStall?.()
+    this.#stopIdle?.()
     super._destroy(error, done)
   }
 

@@ -313,7 +313,7 @@ t.test('what is announced is bounded', async t => {
 })
 
 t.test('every chunk stream id there is', async t => {
-  const reader = new ChunkReader()
+  const reader = new ChunkReader({ limits: { chunkStreamHeaders: 65_598 } })
   const wrong: number[] = []
   for (let id = 2; id <= 65599; id++) {
     const header =

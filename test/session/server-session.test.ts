@@ -585,7 +585,7 @@ t.test('a session always reads: a player that takes nothing can still say that i
 })
 
 t.test('a peer that asks and takes no answers is ended', async t => {
-  const peer = await new Peer({ limits: { replyBytes: 10_000 } }).begins()
+  const peer = await new Peer({ limits: { replyBytes: 10_000, commandsPerSecond: 100_000 } }).begins()
   peer.wire.pause()
   // streams between us hold up to 64 KiB each before anything waits
   for (let i = 0; i < 10_000 && peer.ended === undefined; i++) {

@@ -1,0 +1,83 @@
+/**
+ * The hostile peer: the threats of this field one by one, each as its bytes over a socket to a live server as the README wires
+ * it. The session that is guilty ends with its code, or is answered and goes on; a publisher and a player beside it lose nothing.
+ * A table at the end says what was sent and what became of it. RTMPIPE_ROWS names the rows to run, all unless told: `C1,A4`.
+ *
+ * Waiting for their features: A1 to A7 in AMF3, F3 multitrack and ModEx, T1 and T2 (RTMPT), M1 and M2 (RTMFP), E1 and E2 (RTMPE),
+ * L1 and L2 (RTMPS). Each is one more entry in cases.ts.
+ */
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { folder } from '../support/films.ts'
+import { connected, Guest, Stage } from '../support/hostile.ts'
+import { alive } from '../support/memory.ts'
+import { type Case, ofAmf, ofChunks, ofFiles, ofSessions } from './cases.ts'
+
+const rows = process.env.RTMPIPE_ROWS?.split(',')
+const cases = [...ofChunks, ...ofAmf, ...ofSessions, ...ofFiles].filter(({ row }) => rows?.includes(row) ?? true)
+const table: string[] = []
+
+/** What a case hangs for at most, before it is told that it does. */
+const HANG_MS = 10_000
+
+async function play(stage: Stage, given: Case, sends: Buffer): Promise<string[]> {
+  const guest = new Guest(stage, given.reads === undefined ? {} : { reads: given.reads })
+  let timer: NodeJS.Timeout | undefined
+  const hangs = new Promise<string[]>(resolve => {
+    timer = setTimeout(() => resolve([`it hangs; heard ${guest.heard.slice(-5)}`]), HANG_MS)
+  })
+  const wrong = await Promise.race([hangs, judged(stage, given, sends, guest)])
+  clearTimeout(timer)
+  await guest.leaves()
+  return wrong
+}
+
+async function judged(stage: Stage, given: Case, sends: Buffer, guest: Guest): Promise<string[]> {
+  const { behind = connected, ends = 'goes on', hears, asks = {}, reads, meanwhile, shows, holds } = given
+  const wrong: string[] = []
+  stage.forget()
+  await stage.witness()
+  const before = holds === undefined ? 0 : alive()
+  await guest.writes([behind, sends])
+  await meanwhile?.(stage, guest)
+  if (holds !== undefined) {
+    await guest.settles()
+    const held = alive() - before
+    if (held > holds) wrong.push(`it holds ${held} bytes more`)
+  }
+  if (reads === false) guest.reads()
+  if (asks !== 'nothing') await guest.asks(asks)
+  const outcome = await guest.outcome()
+  if (outcome !== ends) wrong.push(`${outcome}, and not ${ends}`)
+  if (hears !== undefined && !guest.heard.some(line => hears.test(line))) wrong.push(`heard ${guest.heard.slice(-5)}`)
+  if (wrong.length === 0 && shows !== undefined) {
+    const [found, wanted] = shows(stage, guest).map(each => JSON.stringify(each))
+    if (found !== wanted) wrong.push(`${found}, and not ${wanted}`)
+  }
+  await stage.witness()
+  return wrong
+}
+
+t.test('the hostile peer', async t => {
+  process.on('unhandledRejection', thrown => t.fail('an unhandled rejection', { thrown }))
+  const home = folder(t)
+  mkdirSync(join(home, 'rec', 'live'), { recursive: true })
+  mkdirSync(join(home, 'elsewhere'))
+  symlinkSync(join(home, 'elsewhere'), join(home, 'rec', 'live', 'out'))
+  const stage = await new Stage(join(home, 'rec')).open(t)
+  for (const given of cases) {
+    const { row, what, sends, ends = 'goes on' } = given
+    const wrong: string[] = []
+    for (const each of Buffer.isBuffer(sends) ? [sends] : sends) wrong.push(...(await play(stage, given, each)))
+    t.same(wrong, [], `${row} ${what}`)
+    table.push(`${row.padEnd(4)} ${what.padEnd(64)} ${ends.padEnd(34)} ${wrong.length === 0 ? 'so it was' : wrong[0]}`)
+  }
+  t.same(stage.lost, [], 'the witnesses have lost nothing')
+  t.same(readdirSync(join(home, 'elsewhere')), [], 'nothing was written elsewhere')
+  t.same(readdirSync(home).sort(), ['elsewhere', 'rec'])
+})
+
+t.teardown(() => {
+  for (const line of table) t.comment(line)
+})
