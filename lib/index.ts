@@ -177,7 +177,7 @@ export { MessageWire, type MessageWireOptions, messageWire } from './transport/m
 export { type RtmpUrl, readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
 export { TunnelClient, type TunnelClientOptions, type TunnelPlace, tunnelClient } from './transport/tunnel-client.ts'
-export { type TunnelHandler, TunnelSession, tunnelServer } from './transport/tunnel-server.ts'
+export { type TunnelHandler, type TunnelSession, tunnelServer } from './transport/tunnel-server.ts'
 export type { TunnelOptions } from './transport/tunnel-stream.ts'
 export {
   type CloseOptions,

@@ -213,6 +213,30 @@ t.test('a connection that is lost within a post: the post may be made again', as
   t.equal(String(session.read()), '56789', 'what was had is not had twice')
 })
 
+for (const [how, finish] of [
+  ['and is whole in the end', (socket: net.Socket) => void socket.write('56789')],
+  ['and is lost', (socket: net.Socket) => void socket.destroy()]
+] as const) {
+  t.test(`a post is repeated while the first is on its way, ${how}`, async t => {
+    const host = await new TunnelHost(t).listen()
+    const id = await host.opens()
+    const session = host.sessions[0]!
+    const socket = net.connect(host.port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    socket.write(`POST /send/${id}/0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`)
+    await once(session, 'readable')
+    const again = host.posts(`/send/${id}/0`, Buffer.from('0123456789'))
+    const next = host.posts(`/send/${id}/1`, Buffer.from('next'))
+    await host.until(() => host.requests.length === 4)
+    for (let i = 0; i < 10; i++) await turnOfTheLoop()
+    t.equal(String(session.read()), '01234', 'they do not mix')
+    finish(socket)
+    t.equal((await again).status, 200)
+    t.equal((await next).status, 200)
+    t.equal(String(session.read()), '56789next')
+  })
+}
+
 t.test('while the reader is full, a body is not read on and its reply waits', async t => {
   const host = await new TunnelHost(t).listen()
   const id = await host.opens()
