@@ -54,6 +54,7 @@ export interface Case {
 const MiB = 1024 * 1024
 const many = (count: number, make: (i: number) => Buffer): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, i) => make(i)))
+const again = (count: number, bytes: Buffer): Buffer => Buffer.alloc(count * bytes.length, bytes)
 const joined = (...parts: Buffer[]): Buffer => Buffer.concat(parts)
 const zeros = (length: number): Buffer => Buffer.alloc(length)
 const hex = (text: string): Buffer => Buffer.from(text, 'hex')
@@ -242,8 +243,7 @@ export const ofChunks: readonly Case[] = [
       setChunkSizeTo(0xffffff),
       chunks(22, Buffer.alloc(200_000 * 15, part(8, zeros(0))), { messageStreamId: 1, chunkSize: 0xffffff })
     ),
-    asks: { chunkSize: 0xffffff },
-    holds: 32 * MiB
+    asks: { chunkSize: 0xffffff }
   },
   {
     row: 'C11',
@@ -274,7 +274,7 @@ export const ofChunks: readonly Case[] = [
       chunks(8, zeros(0), { id: 4, messageStreamId: 1 }),
       Buffer.alloc(200_000, basicHeader(3, 4))
     ),
-    holds: 32 * MiB
+    holds: 24 * MiB
   }
 ]
 
@@ -601,7 +601,7 @@ export const ofSessions: readonly Case[] = [
   {
     row: 'S3',
     what: '200,000 bandwidths, of which no answer is read',
-    sends: many(200_000, i => control(6, joined(u32(i + 1), Buffer.of(0)))),
+    sends: again(100_000, joined(control(6, hex('0000100000')), control(6, hex('0000200000')))),
     reads: false,
     holds: 4 * MiB
   },
@@ -614,11 +614,11 @@ export const ofSessions: readonly Case[] = [
     reads: false,
     meanwhile: async (stage, guest) => {
       await guest.hasSession()
-      for (let i = 0; i < 80; i++) await stage.witness(MiB)
+      for (let i = 0; i < 160; i++) await stage.witness(MiB)
       stage.clock.pass(30_000)
     },
     ends: 'ERR_RTMP_STALLED',
-    holds: 56 * MiB
+    holds: 88 * MiB
   },
   {
     row: 'S5',
@@ -630,7 +630,7 @@ export const ofSessions: readonly Case[] = [
   {
     row: 'S5',
     what: '800,000 questions, of which no answer is read',
-    sends: many(800_000, i => control(4, joined(hex('0006'), u32(i)))),
+    sends: again(800_000, control(4, hex('000600000000'))),
     asks: 'nothing',
     reads: false,
     ends: 'ERR_RTMP_REPLIES',
@@ -758,7 +758,7 @@ export const ofSessions: readonly Case[] = [
   },
   {
     row: 'S9',
-    what: 'a name of 8 MiB of slashes, and of question marks',
+    what: 'names of 8 MiB of slashes, and of question marks',
     sends: ['/', '?'].map(fill =>
       joined(
         setChunkSizeTo(0xffffff),
@@ -767,8 +767,27 @@ export const ofSessions: readonly Case[] = [
         said('FCUnpublish', 4, [null, fill.repeat(8 * MiB)], { chunkSize: 0xffffff })
       )
     ),
+    asks: { chunkSize: 0xffffff }
+  },
+  {
+    row: 'S9',
+    what: 'twelve plays of names of 6 MiB, and as much behind a question mark',
+    sends: ['x', '?'].map(second =>
+      joined(
+        setChunkSizeTo(0xffffff),
+        ...Array.from({ length: 12 }, (_, i) =>
+          joined(
+            said('createStream', 2, [null], { chunkSize: 0xffffff }),
+            said('play', 0, [null, `${i}name${second}k=${'x'.repeat(6 * MiB)}`], {
+              messageStreamId: i + 1,
+              chunkSize: 0xffffff
+            })
+          )
+        )
+      )
+    ),
     asks: { chunkSize: 0xffffff },
-    holds: 20 * MiB
+    holds: 56 * MiB
   },
   {
     row: 'S10',

@@ -417,6 +417,22 @@ t.test('aggregates are taken apart', async t => {
   t.same((await messages).map(word), ['a@100', 'a@100'])
 })
 
+t.test('an aggregate of many parts waits for its reader too', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  const reader = publishes[0]!.accept()
+  await peer.hears()
+  const part = Buffer.from('0800000200000a00000000af010000000d', 'hex')
+  const payload = Buffer.alloc(1000 * part.length, part)
+  await peer.sends({ type: 22, messageStreamId: 1, chunkStreamId: 4, timestamp: 100, payload })
+  t.ok(reader.readableLength <= 17, `${reader.readableLength} wait`)
+  const messages = collect(reader)
+  await peer.hears()
+  peer.wire.end()
+  t.equal((await messages).length, 1000)
+})
+
 t.test('a reader that is slow holds the publisher back', async t => {
   const { peer, publishes } = undecided()
   await peer.begins()
@@ -615,6 +631,39 @@ t.test('who says nothing is not waited for', async t => {
   clock.pass(100_000)
   await busy.peer.hears()
   t.equal(busy.peer.ended, undefined)
+})
+
+t.test(
+  'a peer that is silent is asked whether it is there, and need not answer; one that sends is not asked',
+  async t => {
+    const clock = new TestClock()
+    const { peer, publishes } = undecided({ clock, limits: { pingMs: 30_000 } })
+    await peer.begins()
+    await peer.asks('publish', 3, [null, 'film'], 1)
+    publishes[0]!.accept().resume()
+    await peer.hears()
+    for (let i = 1; i < 5; i++) {
+      clock.pass(20_000)
+      t.same(await peer.sends(video.frame(i)), [], 'OBS answers none, and sends')
+    }
+    clock.pass(60_000)
+    t.same(await peer.hears(), ['PingRequest 120000'])
+    clock.pass(600_000)
+    await peer.hears()
+    t.equal(peer.ended, undefined)
+  }
+)
+
+t.test('so many commands a second, and as many in the next', async t => {
+  const clock = new TestClock()
+  const peer = await new Peer({ clock, limits: { commandsPerSecond: 10 } }).begins()
+  for (let second = 0; second < 3; second++) {
+    clock.pass(1000)
+    for (let i = 0; i < 10; i++) await peer.asks('later', 0, [null])
+  }
+  t.equal(peer.ended, undefined)
+  await peer.asks('later', 0, [null])
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_COMMANDS' })
 })
 
 t.test('a session that is closed says its last words, and lingers no longer than it may', async t => {

@@ -334,6 +334,28 @@ t.test('a peer that takes no byte for stallMs is ended; one that takes some is n
   t.equal(own.timers, 0)
 })
 
+t.test('a peer that sends no byte for idleMs is ended, unless it is we who read none', async t => {
+  const own = new TestClock()
+  const { server, far } = await listener({ clock: own, limits: { idleMs: 30_000 } })
+  const error = errorOf(server)
+  // it fills what waits between us, and stands still since
+  const frame = hex`04 000000 000001 09 01000000 aa`
+  far.write(Buffer.alloc(100 * frame.length, frame))
+  await sleep(5)
+  own.pass(100_000)
+  t.equal(server.destroyed, false, 'nobody reads it')
+  server.resume()
+  await sleep(5)
+  own.pass(29_999)
+  far.write(frame)
+  await sleep(5)
+  own.pass(29_999)
+  t.equal(server.destroyed, false, 'it said something meanwhile')
+  own.pass(1)
+  t.match(await error, { code: 'ERR_RTMP_IDLE' })
+  t.equal(own.timers, 0)
+})
+
 t.test('a batch goes out as its own bytes, and what follows on its chunk streams takes the whole header', async t => {
   const { server, heard, raw } = await listener({ chunkSize: 128 })
   const batch = new MessageBatch([
