@@ -1,3 +1,4 @@
+import { getDiffieHellman } from 'node:crypto'
 import {
   AmfDate,
   type AmfValue,
@@ -8,6 +9,7 @@ import {
   writeAmf0,
   XmlDocument
 } from 'rtmpipe'
+import { writeDigest, writeKey } from '../../lib/handshake/packets.ts'
 import {
   basicHeader,
   type Chunked,
@@ -28,7 +30,7 @@ import {
 
 /** One threat: what a guest sends, and what has to become of it. */
 export interface Case {
-  /** Its row in the table of threats: C of chunks, A of AMF, S of sessions, F of files. */
+  /** Its row in the table of threats: C of chunks, A of AMF, S of sessions, F of files, E of RTMPE. */
   readonly row: string
   readonly what: string
   /** What is sent, each by a session of its own; a question that is always answered comes behind it. */
@@ -52,6 +54,18 @@ export interface Case {
 }
 
 const MiB = 1024 * 1024
+const PRIME = getDiffieHellman('modp2').getPrime()
+const lessOne = (odd: Buffer): Buffer => Buffer.concat([odd.subarray(0, -1), Buffer.of(odd.at(-1)! - 1)])
+
+/** C0 and C1 of RTMPE with this public key in it. */
+function rtmpeHello(key: Buffer): Buffer {
+  const c1 = Buffer.alloc(1536, 0x55)
+  c1.writeUInt32BE(0x80_00_03_02, 4)
+  writeKey(c1, 0, key)
+  writeDigest(c1, 0, 'client')
+  return Buffer.concat([Buffer.of(6), c1])
+}
+
 const many = (count: number, make: (i: number) => Buffer): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, i) => make(i)))
 const again = (count: number, bytes: Buffer): Buffer => Buffer.alloc(count * bytes.length, bytes)
@@ -544,15 +558,31 @@ export const ofSessions: readonly Case[] = [
   },
   {
     row: 'S2',
-    what: 'HTTP, TLS, RTMPE and what is no protocol',
+    what: 'HTTP, TLS and what is no protocol',
     behind: zeros(0),
     sends: [
       Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
       hex('16030102000100'),
-      ...[6, 8, 9, 22, 32, 0xff].map(version => shaken(version))
+      ...[22, 32, 0xff].map(version => shaken(version))
     ],
     asks: 'nothing',
     ends: 'ERR_RTMP_HANDSHAKE_VERSION'
+  },
+  {
+    row: 'E1',
+    what: 'RTMPE without a digest',
+    behind: zeros(0),
+    sends: [6, 8, 9].map(version => shaken(version)),
+    asks: 'nothing',
+    ends: 'ERR_RTMP_HANDSHAKE_DIGEST'
+  },
+  {
+    row: 'E1',
+    what: 'RTMPE with a key that gives the secret away: 0, 1, p - 1, p',
+    behind: zeros(0),
+    sends: [zeros(128), joined(zeros(127), hex('01')), lessOne(PRIME), PRIME].map(rtmpeHello),
+    asks: 'nothing',
+    ends: 'ERR_RTMP_HANDSHAKE_KEY'
   },
   {
     row: 'S2',
