@@ -44,6 +44,12 @@ export class Progress extends Stage<Message, Message> {
     this.#show(true)
   }
 
+  /** What comes behind it, an error as a rule, has a line of its own. */
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (this.#shownAt > 0 && !this.readableEnded) this.#write?.('\n')
+    super._destroy(error, done)
+  }
+
   #show(isLast: boolean): void {
     if (this.#write === undefined) return
     const now = this.#now()

@@ -41,7 +41,7 @@ function told(each: Relay, name: string, log: Log): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
   each.on('gap', ({ ms }: Gap) => log(name, { message: 'lags, and leaves out', ms }))
   for (const state of ['retrying', 'refused'] as const) {
-    each.on(state, ({ error, ms }: Retry) => log(name, { message: `${state}: ${error?.message}; again in`, ms }))
+    each.on(state, ({ error, ms }: Retry) => log(name, { message: `${state}: ${error?.message}; again in ${ms} ms` }))
   }
   return new Promise(resolve =>
     each.once('ended', () => {

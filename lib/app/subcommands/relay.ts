@@ -5,8 +5,16 @@ import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
 export const help = 'rtmpipe relay FROM TO...      play one stream, and publish it at all the others'
 
+/** The line of progress makes room, and is written anew below. */
+const CLEAR_LINE = '\r\u001b[K'
+
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = readWords(args, dialWords, ['FROM', 'TO...'])
   const [from, ...to] = positionals.map(streamUrl) as [string, ...string[]]
-  await relay(from, to, textLog(say), { signal: endingSignal(), write: progressWriter(), dial: dialOptions(values) })
+  const write = progressWriter()
+  const log = textLog(line => {
+    write?.(CLEAR_LINE)
+    say(line)
+  })
+  await relay(from, to, log, { signal: endingSignal(), write, dial: dialOptions(values) })
 }

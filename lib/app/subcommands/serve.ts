@@ -19,7 +19,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const { log, ...options } = readServe(args)
   const serving = await serve(options, log)
   if (options.demo) hint(serving.url)
-  process.on('SIGHUP', () => serving.reload())
+  if (typeof options.tls === 'object') process.on('SIGHUP', () => serving.reload())
   await ending()
   log('closing')
   await serving.stop()
