@@ -600,8 +600,8 @@ export const ofSessions: readonly Case[] = [
   },
   {
     row: 'S3',
-    what: '200,000 bandwidths, of which no answer is read',
-    sends: again(100_000, joined(control(6, hex('0000100000')), control(6, hex('0000200000')))),
+    what: '1,000,000 bandwidths, of which no answer is read',
+    sends: again(500_000, joined(control(6, hex('0000100000')), control(6, hex('0000200000')))),
     reads: false,
     holds: 4 * MiB
   },
