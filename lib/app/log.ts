@@ -1,14 +1,16 @@
+import { escaped } from './escaped.ts'
+
 /** What an event has to tell, in the order it is told. Never a query, nor a key. */
 export type LogFields = Readonly<Record<string, string | number | undefined>>
 
 /** Writes one line an event. */
 export type Log = (event: string, fields?: LogFields) => void
 
-/** For people: `12:00:00 publish live/film from 127.0.0.1:50000`. */
+/** For people, what strangers have said escaped: `12:00:00 publish live/film from 127.0.0.1:50000`. */
 export function textLog(write: (line: string) => void): Log {
   return (event, fields = {}) => {
     const told = Object.entries(fields).flatMap(([name, value]) =>
-      value === undefined ? [] : [wordFor(name), `${value}`]
+      value === undefined ? [] : [wordFor(name), escaped(`${value}`)]
     )
     write([new Date().toISOString().slice(11, 19), event, ...told].filter(Boolean).join(' '))
   }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { FlvReader, isKeyframe, isVideo } from 'rtmpipe'
 import t from 'tap'
+import { textLog } from '../../lib/app/log.ts'
 import { film, folder, packets } from '../support/films.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -91,6 +92,12 @@ t.test('it logs for programs too', { buffered }, async t => {
   }))
   t.match(events, [...doors, { event: 'closing' }])
   t.match(events[0].time, /^\d{4}-\d\d-\d\dT/)
+})
+
+t.test('a name that is no name to print is one line of its log', async t => {
+  const lines: string[] = []
+  textLog(line => lines.push(line))('publish', { path: 'live/a\n12:00:00 closing\u001b[2J', from: '127.0.0.1:1' })
+  t.match(lines, [/^\d\d:\d\d:\d\d publish live\/a\\u000a12:00:00 closing\\u001b\[2J from 127\.0\.0\.1:1$/])
 })
 
 t.test('who reads its log may leave', { buffered }, async t => {

@@ -403,4 +403,13 @@ t.test('any way to cut any bytes gives the same chunks, or the same error', asyn
     }),
     { numRuns: 1500 }
   )
+  holds(
+    t,
+    'what came first stays as it was, whatever comes behind it',
+    fc.property(wire, fc.nat(1500), (bytes, length) => {
+      const first = outcome([bytes.subarray(0, length)]).slice(0, -1)
+      return JSON.stringify(outcome([bytes]).slice(0, first.length)) === JSON.stringify(first)
+    }),
+    { numRuns: 1000 }
+  )
 })

@@ -630,8 +630,8 @@ export const ofSessions: readonly Case[] = [
   },
   {
     row: 'S3',
-    what: '200,000 bandwidths, of which no answer is read',
-    sends: again(100_000, joined(control(6, hex('0000100000')), control(6, hex('0000200000')))),
+    what: '1,000,000 bandwidths, of which no answer is read',
+    sends: again(500_000, joined(control(6, hex('0000100000')), control(6, hex('0000200000')))),
     reads: false,
     holds: 4 * MiB
   },
@@ -906,4 +906,25 @@ export const ofFiles: readonly Case[] = [
       ...['9f', '90', '95', '9178787878'].map(bytes => chunks(8, hex(bytes), { id: 4, ...onOne }))
     )
   }
+]
+
+const flv = (...parts: string[]): Buffer => hex(['464c5601050000000900000000', ...parts].join(''))
+const tag = '0900000100000000000000170000000c'
+
+/** Files, each as it is read by flvDecoder(): its code, or how many messages come out of it. */
+export const files: readonly { what: string; bytes: Buffer; ends: RtmpErrorCode | number }[] = [
+  { what: 'a tag', bytes: flv(tag), ends: 1 },
+  { what: 'nothing', bytes: zeros(0), ends: 0 },
+  { what: 'a file that is none', bytes: hex('000000206674797069736f6d'), ends: 'ERR_RTMP_FLV_HEADER' },
+  { what: 'a header of 4 GiB', bytes: hex('464c560105ffffffff00000000'), ends: 'ERR_RTMP_FLV_HEADER' },
+  { what: 'a header shorter than itself', bytes: hex('464c5601050000000800000000'), ends: 'ERR_RTMP_FLV_HEADER' },
+  { what: 'a tag of 16 MiB', bytes: flv('09ffffff0000000000000017'), ends: 'ERR_RTMP_MESSAGE_TOO_LONG' },
+  { what: 'a tag that reaches beyond the file', bytes: flv(tag, '0900ffff0000000000000017'), ends: 1 },
+  { what: 'a tag of no kind', bytes: flv('07000001000000000000001700'), ends: 'ERR_RTMP_FLV_TAG' },
+  {
+    what: 'sizes of previous tags that lie',
+    bytes: flv(tag.slice(0, -8), 'ffffffff', tag.slice(0, -8), '00000000', tag),
+    ends: 3
+  },
+  { what: 'metadata that is no AMF', bytes: flv('120000040000000000000002ffff61ffffffff', tag), ends: 2 }
 ]

@@ -7,12 +7,15 @@
  * L1 and L2 (RTMPS). Each is one more entry in cases.ts.
  */
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { createServer, flvDecoder } from 'rtmpipe'
 import t from 'tap'
 import { folder } from '../support/films.ts'
 import { connected, Guest, Stage } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
-import { type Case, ofAmf, ofChunks, ofFiles, ofSessions } from './cases.ts'
+import { type Case, files, ofAmf, ofChunks, ofFiles, ofSessions } from './cases.ts'
 
 const rows = process.env.RTMPIPE_ROWS?.split(',')
 const cases = [...ofChunks, ...ofAmf, ...ofSessions, ...ofFiles].filter(({ row }) => rows?.includes(row) ?? true)
@@ -76,6 +79,41 @@ t.test('the hostile peer', async t => {
   t.same(stage.lost, [], 'the witnesses have lost nothing')
   t.same(readdirSync(join(home, 'elsewhere')), [], 'nothing was written elsewhere')
   t.same(readdirSync(home).sort(), ['elsewhere', 'rec'])
+})
+
+t.test('files', async t => {
+  for (const { what, bytes, ends } of files) {
+    let outcome: string | number
+    try {
+      outcome = (await Readable.from([bytes], { objectMode: false }).pipe(flvDecoder()).toArray()).length
+    } catch (error) {
+      outcome = (error as NodeJS.ErrnoException).code ?? 'no code'
+    }
+    t.equal(outcome, ends, `F2 ${what}`)
+    table.push(`F2   ${what.padEnd(64)} ${String(ends).padEnd(34)} ${outcome === ends ? 'so it was' : outcome}`)
+  }
+})
+
+t.test('S11 an application hangs up before anything is made of a connection', async t => {
+  const server = createServer(() => t.fail('a session'))
+  server.on('sessionError', () => {})
+  const seen: (string | undefined)[] = []
+  server.prependListener('connection', (socket: net.Socket) => {
+    seen.push(socket.remoteAddress)
+    socket.destroy()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+      socket.write(connected)
+      await new Promise(resolve => socket.resume().once('close', resolve))
+    })
+  )
+  t.equal(seen.length, 50)
+  t.equal(server.sessions.size, 0)
+  await server[Symbol.asyncDispose]()
 })
 
 t.teardown(() => {

@@ -290,6 +290,25 @@ t.test('a second publisher is refused, unless it takes over or the first is sile
   t.equal(live.isPublished, false)
 })
 
+t.test(
+  'who came while somebody published ends with that, be there frames or none; who waits goes on waiting',
+  async t => {
+    const clock = new TestClock()
+    const live = liveStream({ holdMs: 1000, clock })
+    const waiting = live.subscribe()
+    const input = live.input()
+    const recorder = live.subscribe()
+    input.end()
+    const ended = recorder.toArray()
+    await new Promise(resolve => setImmediate(resolve))
+    clock.pass(1000)
+    t.same(await ended, [])
+    await new Promise(resolve => setImmediate(resolve))
+    t.equal(live.readers, 1)
+    t.equal(waiting.destroyed, false)
+  }
+)
+
 t.test('publishers that come one after another are one timeline', async t => {
   const clock = new TestClock()
   const live = liveStream({ holdMs: 1000, clock })

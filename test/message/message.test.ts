@@ -262,3 +262,59 @@ t.test('any body of a command is a command or a ProtocolError, and goes out agai
     { numRuns: 3000 }
   )
 })
+
+t.test('any body of a user control event is one, and what is known of it goes out again', async t => {
+  holds(
+    t,
+    'events',
+    fc.property(
+      fc.oneof(fc.constantFrom(0, 1, 2, 3, 4, 6, 7, 26, 27, 31, 32), fc.nat(0xffff)),
+      buffers(50),
+      (type, rest) => {
+        const read = readUserControlEvent(Buffer.concat([Buffer.of(type >> 8, type & 255), rest]))
+        const written = userControlMessage(read).payload
+        t.same(readUserControlEvent(written), read)
+        return written.equals(Buffer.concat([Buffer.of(type >> 8, type & 255), rest]).subarray(0, written.length))
+      }
+    ),
+    { numRuns: 300 }
+  )
+})
+
+t.test(
+  'any body of an aggregate is messages within it, or a ProtocolError; a shorter one holds the first of them',
+  async t => {
+    const parts = (payload: Buffer): string[] => {
+      const found: string[] = []
+      try {
+        for (const { type, timestamp, payload: part } of readAggregate(message(22, payload)))
+          found.push(`${type}@${timestamp} ${part.toString('hex')}`)
+      } catch (thrown) {
+        if ((thrown as Error).name !== 'ProtocolError') throw thrown
+      }
+      return found
+    }
+    const part = fc
+      .tuple(fc.nat(255), buffers(20), fc.nat(30))
+      .map(([type, body, length]) =>
+        Buffer.concat([
+          Buffer.of(type, 0, 0, length > 20 ? length : body.length, 0, 0, 0, 0, 0, 0, 0),
+          body,
+          Buffer.alloc(4)
+        ])
+      )
+    const aggregate = fc
+      .array(fc.oneof({ weight: 5, arbitrary: part }, buffers(15)), { maxLength: 6 })
+      .map(all => Buffer.concat(all))
+    holds(
+      t,
+      'bodies',
+      fc.property(aggregate, fc.nat(200), (body, length) => {
+        const all = parts(body)
+        const first = parts(body.subarray(0, length))
+        return first.every((each, i) => each === all[i])
+      }),
+      { numRuns: 1000 }
+    )
+  }
+)

@@ -1,5 +1,9 @@
 import fc from 'fast-check'
 
+/** Seconds that every property is given, where it is to be more than its usual number of runs: RTMPIPE_FUZZ_SECONDS. */
+const seconds = Number(process.env.RTMPIPE_FUZZ_SECONDS ?? 0)
+const longer = seconds > 0 ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 } : {}
+
 /** Runs a property as one assertion of `t`; what breaks it is shown, shrunk, with the seed that finds it again. */
 export function holds<Values>(
   t: { pass(name: string): unknown; fail(name: string): unknown },
@@ -7,7 +11,7 @@ export function holds<Values>(
   property: fc.IProperty<Values>,
   parameters: fc.Parameters<Values> = {}
 ): void {
-  const details = fc.check(property, { includeErrorInReport: true, ...parameters })
+  const details = fc.check(property, { includeErrorInReport: true, ...parameters, ...longer })
   if (details.failed) t.fail(`${name}\n${fc.defaultReportMessage(details)}`)
   else t.pass(name)
 }
@@ -19,7 +23,7 @@ export async function holdsLater<Values>(
   property: fc.IAsyncProperty<Values>,
   parameters: fc.Parameters<Values> = {}
 ): Promise<void> {
-  const details = await fc.check(property, { includeErrorInReport: true, ...parameters })
+  const details = await fc.check(property, { includeErrorInReport: true, ...parameters, ...longer })
   if (details.failed) t.fail(`${name}\n${await fc.asyncDefaultReportMessage(details)}`)
   else t.pass(name)
 }
