@@ -12,6 +12,9 @@ export interface KeyframeGateOptions {
   maxMs?: number
 }
 
+/** Messages it holds at most, however small: five seconds hold a few hundred. */
+const MAX_MESSAGES = 8192
+
 /** What a gate left out: so many messages, and the time from the last one before them to the first behind them. */
 export interface Gap {
   readonly messages: number
@@ -115,6 +118,7 @@ export class KeyframeGate extends Duplex {
     const first = this.#queue[0]
     if (first === undefined) return false
     const ms = (message.timestamp - first.timestamp) | 0
+    if (this.#queue.length >= MAX_MESSAGES) return true
     return this.#held + message.payload.length > this.#maxBytes || ms > this.#maxMs
   }
 

@@ -134,6 +134,11 @@ t.test('a reader at its own pace gets all, in order', async t => {
 })
 
 t.test('bounds that cannot be', async t => {
+  const flooded = keyframeGate()
+  flooded.write(audio.frame(0))
+  for (let i = 0; i < 20_000; i++) flooded.write({ ...audio.frame(0), payload: Buffer.alloc(0) })
+  flooded.end()
+  t.equal((await flooded.toArray()).length <= 8192 + 16, true, 'empty messages have their bound too')
   t.throws(() => keyframeGate({ maxBytes: 0 }), RangeError)
   t.throws(() => keyframeGate({ maxMs: Number.NaN }), RangeError)
 })
