@@ -5,6 +5,7 @@ import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
+import { informationOf, refusal, textOf } from './information.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { Playing } from './playing.ts'
 import { Publishing } from './publishing.ts'
@@ -300,16 +301,4 @@ export class ClientSession extends NetConnection {
 }
 
 const unheard = () => {}
-const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
-
-/** Behind the command object, or in its place. */
-const informationOf = (args: readonly AmfValue[]): AmfObject => propertiesOf(args[1]) ?? propertiesOf(args[0]) ?? {}
-
-/** What an `_error` or an onStatus of level error says. */
-function refusal(args: readonly AmfValue[]): Refused {
-  const information = informationOf(args)
-  const { code, description } = information
-  return new Refused(textOf(code) || 'NetConnection.Call.Failed', textOf(description), information)
-}
-
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

@@ -1,9 +1,9 @@
 import { AmfDate, type AmfValue, EcmaArray, TypedObject, unsupported, writeAmf0, XmlDocument } from 'rtmpipe'
 import t from 'tap'
-import { AmfText } from '../../lib/app/amf-text.ts'
-import { errorEntry, type LedgerEntry, messageEntry } from '../../lib/app/ledger.ts'
-import { jsonLine } from '../../lib/app/ledger-json.ts'
-import { textLine } from '../../lib/app/ledger-text.ts'
+import { AmfText } from '../../lib/app/inspect/amf-text.ts'
+import { errorEntry, type LedgerEntry, messageEntry } from '../../lib/app/inspect/ledger.ts'
+import { jsonLine } from '../../lib/app/inspect/ledger-json.ts'
+import { textLine } from '../../lib/app/inspect/ledger-text.ts'
 import { hex } from '../support/hex.ts'
 
 const entry = (type: number, payload: Buffer) =>

@@ -1,4 +1,4 @@
-import { type Packet, readPackets } from '../../lib/app/pcap.ts'
+import { type Packet, readPackets } from '../../lib/app/inspect/pcap.ts'
 
 /** A packet, with its time in nanoseconds since 1970. */
 export interface TimedPacket {

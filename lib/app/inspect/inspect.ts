@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { FlvReader } from '../index.ts'
+import { FlvReader } from '../../index.ts'
 import { DirectionLedger } from './direction-ledger.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
 import { isPcap, type Packet, readPackets } from './pcap.ts'

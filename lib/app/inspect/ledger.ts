@@ -22,7 +22,7 @@ import {
   type TransactionId,
   type Truncated,
   type UserControlEvent
-} from '../index.ts'
+} from '../../index.ts'
 import { type AudioSays, audioSays, type VideoSays, videoSays } from './media-says.ts'
 import type { Sender } from './tcp.ts'
 import type { DirectionEnd } from './tcp-direction.ts'

@@ -1,4 +1,12 @@
-import { AmfDate, type AmfObject, type AmfValue, EcmaArray, TypedObject, unsupported, XmlDocument } from '../index.ts'
+import {
+  AmfDate,
+  type AmfObject,
+  type AmfValue,
+  EcmaArray,
+  TypedObject,
+  unsupported,
+  XmlDocument
+} from '../../index.ts'
 
 /** Of a string so many characters are shown, of a buffer so many bytes. */
 const SHOWN_TEXT = 64

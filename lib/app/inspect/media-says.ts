@@ -1,4 +1,4 @@
-import { type AudioTag, readAudioTag, readVideoTag, type VideoTag } from '../index.ts'
+import { type AudioTag, readAudioTag, readVideoTag, type VideoTag } from '../../index.ts'
 
 /** What the first bytes of a video payload say, in the words of FLV 10.1 (E.4.3) and Enhanced RTMP v2. */
 export interface VideoSays {

@@ -1,6 +1,6 @@
-import { AmfDate, EcmaArray, TypedObject, XmlDocument } from '../index.ts'
+import { AmfDate, EcmaArray, TypedObject, XmlDocument } from '../../index.ts'
+import { escaped } from '../escaped.ts'
 import { numeral } from './amf-text.ts'
-import { escaped } from './escaped.ts'
 import type { LedgerEntry } from './ledger.ts'
 
 /** Of bytes so many are shown. */

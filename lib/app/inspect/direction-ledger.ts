@@ -6,7 +6,7 @@ import {
   MessageReader,
   ServerHandshake,
   type Truncated
-} from '../index.ts'
+} from '../../index.ts'
 import { chunkEntry, errorEntry, type LedgerEntry, messageEntry, type Place } from './ledger.ts'
 import type { Sender } from './tcp.ts'
 import type { DirectionEnd } from './tcp-direction.ts'

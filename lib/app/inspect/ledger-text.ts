@@ -1,6 +1,6 @@
-import type { AmfValue, ProtocolControl, Truncated, UserControlEvent } from '../index.ts'
+import type { AmfValue, ProtocolControl, Truncated, UserControlEvent } from '../../index.ts'
+import { escaped } from '../escaped.ts'
 import { AmfText, hexText, numeral, word } from './amf-text.ts'
-import { escaped } from './escaped.ts'
 import type { ChunkEntry, Fault, LedgerEntry, MessageEntry, Place, TagEntry } from './ledger.ts'
 import type { VideoSays } from './media-says.ts'
 
