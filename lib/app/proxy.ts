@@ -1,10 +1,8 @@
 import { commandRewriter, createWireServer, type DialOptions, dial, proxy, readRtmpUrl } from '../index.ts'
-import { listening } from './listening.ts'
+import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
 import type { Log } from './log.ts'
 
-export interface ProxyServerOptions {
-  host: string
-  port: number
+export interface ProxyServerOptions extends DoorOptions {
   /** Where it leads: the URL of a server, with an app or without. */
   origin: string
   /** A stream name that clients use, and the one that the origin is to hear in its place. */
@@ -13,19 +11,18 @@ export interface ProxyServerOptions {
   dial?: Pick<DialOptions, 'tls'>
 }
 
-export interface ServingProxy {
-  readonly url: string
+export interface ServingProxy extends OpenDoors {
   /** Ends what passes through it, and settles when all is over. */
   stop(): Promise<void>
 }
 
 /** A server in front of another: whoever comes, by whatever door, is led there, and called as he should be called there. */
 export async function serveProxy(options: ProxyServerOptions, log: Log): Promise<ServingProxy> {
-  const { host, port, origin, dial: how } = options
+  const { origin, dial: how } = options
   const stopping = new AbortController()
   const passing = new Set<Promise<unknown>>()
   // who does not shake hands opens no connection to the origin
-  const server = createWireServer({ tunnel: true }, (near, { peer }) => {
+  const server = createWireServer(await doorsWith(options), (near, { peer }) => {
     log('connect', { peer })
     const far = dial(origin, { ...how, chunkSize: 4096 })
     const closed = proxy(near, far, rewriter(options), { signal: stopping.signal }).then(reason => {
@@ -35,10 +32,9 @@ export async function serveProxy(options: ProxyServerOptions, log: Log): Promise
     passing.add(closed)
   })
   server.on('wireError', error => log('error', { message: error.message }))
-  const url = `rtmp://${await listening(server, host, port)}`
-  log('listening', { url })
+  const doors = await openDoors(server, options, log)
   return {
-    url,
+    ...doors,
     async stop() {
       stopping.abort()
       await Promise.all([new Promise(resolve => server.close(resolve)), ...passing])

@@ -9,15 +9,12 @@ import {
   type RtmpError,
   type ServerSession
 } from '../index.ts'
-import { type CertificateFiles, readCertificate, selfSigned } from './certificate.ts'
 import { clip, loop } from './demo.ts'
-import { listening } from './listening.ts'
+import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
 import { Lives } from './lives.ts'
 import type { Log } from './log.ts'
 
-export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'> {
-  host: string
-  port: number
+export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, DoorOptions {
   /** Records every stream below this folder. */
   record?: string | undefined
   /** What a publisher must bring as `?key=` behind its stream name. */
@@ -26,14 +23,9 @@ export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'> {
   refuseMissing?: boolean
   /** Publish a clip as `live/demo`. */
   demo?: boolean
-  /** Speak TLS too: with the certificate in these files, or `'self-signed'` with one made up on the spot. */
-  tls?: CertificateFiles | 'self-signed' | undefined
 }
 
-export interface Serving {
-  readonly url: string
-  /** Reads the certificate's files again, for whoever comes from now on. */
-  reload(): void
+export interface Serving extends OpenDoors {
   /** Ends sessions, streams and recordings, and settles when all is on the disk. */
   stop(): Promise<void>
 }
@@ -46,12 +38,10 @@ const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_ST
 
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { host, port, record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
+  const { record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
   const lives = new Lives({ record, mergeMs }, log)
-  const certificate =
-    options.tls === 'self-signed' ? await selfSigned(host) : options.tls && readCertificate(options.tls)
 
-  const server = createServer({ tunnel: true, ...(certificate && { tls: certificate }) }, session => {
+  const server = createServer(await doorsWith(options), session => {
     session.on('publish', publish => hearPublish(publish, session))
     session.on('play', play => hearPlay(play, session))
   })
@@ -86,22 +76,10 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     pipeline(player, play.accept(), () => log('stop', { path, for: peer }))
   }
 
-  const at = await listening(server, host, port)
-  const url = `rtmp://${at}`
-  for (const scheme of schemes(certificate !== undefined)) log('listening', { url: `${scheme}://${at}` })
-  if (options.tls === 'self-signed') log('certificate', { message: 'made up, and vouched for by nobody' })
+  const doors = await openDoors(server, options, log)
   if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
   return {
-    url,
-    reload() {
-      if (typeof options.tls !== 'object') return
-      try {
-        server.setSecureContext(readCertificate(options.tls))
-        log('certificate', { message: 'read again' })
-      } catch (error) {
-        log('certificate', { message: `stays: ${(error as Error).message}` })
-      }
-    },
+    ...doors,
     async stop() {
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close()
@@ -109,8 +87,6 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     }
   }
 }
-
-const schemes = (hasTls: boolean) => ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(hasTls ? ['rtmps', 'rtmpts'] : [])]
 
 /** Compares in a time that tells nothing, of lengths neither. */
 function isSame(one: string, other: string): boolean {

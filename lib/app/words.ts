@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type DialOptions, readRtmpUrl, splitStreamUrl } from '../index.ts'
+import type { DoorOptions } from './doors.ts'
 
 /** What is wrong with the words of a call: one line, exit code 2. */
 export class UsageError extends Error {}
@@ -41,6 +42,25 @@ export const dialWords = { insecure: { type: 'boolean', short: 'k' } } as const
 /** What they say: a server's certificate is looked at, unless told otherwise. */
 export const dialOptions = ({ insecure = false }: { insecure?: boolean | undefined }): Pick<DialOptions, 'tls'> =>
   insecure ? { tls: { rejectUnauthorized: false } } : {}
+
+/** Words that say what a server speaks. */
+export const tlsWords = {
+  tls: { type: 'boolean' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' }
+} as const
+
+interface TlsWords {
+  tls?: boolean | undefined
+  'tls-cert'?: string | undefined
+  'tls-key'?: string | undefined
+}
+
+export function tlsOption({ tls, 'tls-cert': cert, 'tls-key': key }: TlsWords): DoorOptions['tls'] {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key want each other')
+  return tls ? 'self-signed' : undefined
+}
 
 export function wholeNumber(name: string, text: string, most: number): number {
   const number = Number(text)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { connect, flvDecoder, flvEncoder, pace } from 'rtmpipe'
 import t from 'tap'
 import { certificate } from '../support/certificates.ts'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packets, packetsOf } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { freePort, listening, nginx, played } from '../support/nginx.ts'
 import { type Player, players, publishers } from '../support/players.ts'
@@ -177,6 +177,18 @@ t.test(
     t.equal((await trustful.ends()).code, 0)
   }
 )
+
+t.test('proxy: rtmps in, rtmpe out', options, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const origin = new LiveServer(t, { live: { holdMs: 100 } })
+  const leads = ['--listen', '0', '--tls', '--origin', by('rtmpe', await origin.listen())]
+  const program = new Program(t, process.execPath, [cli, 'proxy', ...leads])
+  const [, near] = await program.says(/listening (rtmps:\S+)/)
+  const received = origin.received('live/film')
+  t.equal((await publishers.ffmpeg(t, source, `${near}/live/film`).ends()).code, 0)
+  t.same(packetsOf(await received, home), packets(source))
+})
 
 /** nginx as platforms have it in front of their servers: it ends TLS and passes the rest on. Its port. */
 async function terminator(t: { teardown(end: () => unknown): unknown }, home: string, to: string): Promise<number> {

@@ -2,10 +2,11 @@ import { readRtmpUrl } from '../../index.ts'
 import { textLog } from '../log.ts'
 import { serveProxy } from '../proxy.ts'
 import { ending, say } from '../terminal.ts'
-import { checked, dialOptions, dialWords, readWords, UsageError, wholeNumber } from '../words.ts'
+import { checked, dialOptions, dialWords, readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
 
 export const help = `rtmpipe proxy --origin URL    lead whoever comes to another server
   --listen PORT, --host HOST  where to listen (1935 of 127.0.0.1)
+  --tls-cert, --tls-key, --tls  as serve knows them
   --rewrite-key OLD=NEW       call the stream OLD by the name NEW there`
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -14,6 +15,7 @@ export async function run(args: readonly string[]): Promise<void> {
     listen: { type: 'string', default: '1935' },
     origin: { type: 'string' },
     'rewrite-key': { type: 'string' },
+    ...tlsWords,
     ...dialWords
   })
   const { host, listen, origin, 'rewrite-key': key } = values
@@ -21,8 +23,9 @@ export async function run(args: readonly string[]): Promise<void> {
   checked(() => readRtmpUrl(origin))
   const rewriteKey = key === undefined ? undefined : readRewrite(key)
   const log = textLog(say)
-  const where = { host, port: wholeNumber('--listen', listen, 65535) }
-  const serving = await serveProxy({ ...where, origin, rewriteKey, dial: dialOptions(values) }, log)
+  const doors = { host, port: wholeNumber('--listen', listen, 65535), tls: tlsOption(values) }
+  const serving = await serveProxy({ ...doors, origin, rewriteKey, dial: dialOptions(values) }, log)
+  if (typeof doors.tls === 'object') process.on('SIGHUP', () => serving.reload())
   await ending()
   log('closing')
   await serving.stop()

@@ -1,7 +1,7 @@
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
-import { readWords, UsageError, wholeNumber } from '../words.ts'
+import { readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
 
 export const help = `rtmpipe serve [options]       serve live streams: who publishes is played; rtmp, rtmpe, rtmpt and rtmpte at one port
   --host HOST                 the address to listen on (127.0.0.1)
@@ -29,9 +29,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   const { values } = readWords(args, {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
-    tls: { type: 'boolean', default: false },
-    'tls-cert': { type: 'string' },
-    'tls-key': { type: 'string' },
+    ...tlsWords,
     record: { type: 'string' },
     'publish-key': { type: 'string' },
     'refuse-missing': { type: 'boolean', default: false },
@@ -47,7 +45,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   return {
     host,
     port: wholeNumber('--port', port, 65535),
-    tls: readTls(values['tls-cert'], values['tls-key'], values.tls),
+    tls: tlsOption(values),
     record,
     publishKey,
     refuseMissing: values['refuse-missing'],
@@ -55,12 +53,6 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
-}
-
-function readTls(cert: string | undefined, key: string | undefined, wanted: boolean): ServeOptions['tls'] {
-  if (cert !== undefined && key !== undefined) return { cert, key }
-  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key want each other')
-  return wanted ? 'self-signed' : undefined
 }
 
 function hint(url: string): void {
