@@ -33,7 +33,7 @@ const encoders: [name: string, Publishes, AuthSchemeName, says: RegExp][] = [
 ]
 
 for (const [name, publishes, scheme, says] of encoders) {
-  t.test(`${name}, authmod=${scheme}`, options, async t => {
+  t.test(`${name}, authmod=${scheme}`, { ...options }, async t => {
     const home = folder(t)
     const source = film(join(home, 'film.flv'), { seconds: 2 })
     const sessions: ServerSession[] = []
@@ -72,7 +72,7 @@ for (const [name, publishes, scheme, says] of encoders) {
 const frames = (lines: readonly string[]): string[] =>
   lines.map(line => [line.split(',')[0], ...line.split(',').slice(4, 6)].join(' ')).sort()
 
-t.test('a player proves it too', options, async t => {
+t.test('a player proves it too', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
   const listener = authenticate({ password: () => 'pw' })
   const server = new LiveServer(t, { live: { holdMs: 100 }, prepare: session => session.on('connect', listener) })

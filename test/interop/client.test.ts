@@ -52,7 +52,7 @@ async function reached(url: string): Promise<ClientSession> {
 }
 
 for (const audio of ['aac', 'libmp3lame']) {
-  t.test(`published to nginx-rtmp with ${audio}, and played there by ffmpeg and by us`, options, async t => {
+  t.test(`published to nginx-rtmp with ${audio}, and played there by ffmpeg and by us`, { ...options }, async t => {
     const home = folder(t)
     const source = film(join(home, 'film.flv'), { audio })
     const url = `${await nginx(t, home)}/live`
@@ -66,7 +66,7 @@ for (const audio of ['aac', 'libmp3lame']) {
   })
 }
 
-t.test('published to ffmpeg -listen', options, async t => {
+t.test('published to ffmpeg -listen', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'))
   const port = await freePort()
@@ -85,7 +85,7 @@ t.test('published to ffmpeg -listen', options, async t => {
   t.same(got, packets(source))
 })
 
-t.test('played from ffmpeg -listen: media on message stream 0, and no word at the end', options, async t => {
+t.test('played from ffmpeg -listen: media on message stream 0, and no word at the end', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const url = `rtmp://127.0.0.1:${await freePort()}/live`
@@ -112,7 +112,7 @@ t.test('played from ffmpeg -listen: media on message stream 0, and no word at th
   t.same(packetsOf(messages, home), packets(source))
 })
 
-t.test('a recording on nginx-rtmp, whole and from a time', options, async t => {
+t.test('a recording on nginx-rtmp, whole and from a time', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 6 })
   const url = `${await nginx(t, home)}/vod`
@@ -143,7 +143,7 @@ const urls: [url: string, rtmpdump?: string][] = [
   ['rtmp://H/live/instance/mp4:film']
 ]
 
-t.test('a stream URL is split as ffmpeg splits it, and mostly rtmpdump', options, async t => {
+t.test('a stream URL is split as ffmpeg splits it, and mostly rtmpdump', { ...options }, async t => {
   const asked: string[] = []
   const server = createServer(session => {
     session.on('play', play => {

@@ -43,32 +43,36 @@ function us(app: string, home: string): Player {
   return { program, packets: () => playing.then(() => packets(file)) }
 }
 
-t.test('one port: ffmpeg publishes over TLS, and everybody plays by all the schemes they speak', options, async t => {
-  const home = folder(t)
-  const source = film(join(home, 'film.flv'))
-  const server = new LiveServer(t, { tls, tunnel: true, live: { holdMs: 100 } })
-  const base = await server.listen()
-  const all: [string, Player][] = []
-  const own = (name: string) => {
-    mkdirSync(join(home, name))
-    return join(home, name)
-  }
-  for (const [name, schemes] of Object.entries(speaks)) {
-    for (const scheme of schemes) {
-      const play = players[name as keyof typeof players]
-      all.push([`${name} by ${scheme}`, play(t, `${by(scheme, base)}/live/film`, own(`${name}-${scheme}`))])
+t.test(
+  'one port: ffmpeg publishes over TLS, and everybody plays by all the schemes they speak',
+  { ...options },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'))
+    const server = new LiveServer(t, { tls, tunnel: true, live: { holdMs: 100 } })
+    const base = await server.listen()
+    const all: [string, Player][] = []
+    const own = (name: string) => {
+      mkdirSync(join(home, name))
+      return join(home, name)
     }
+    for (const [name, schemes] of Object.entries(speaks)) {
+      for (const scheme of schemes) {
+        const play = players[name as keyof typeof players]
+        all.push([`${name} by ${scheme}`, play(t, `${by(scheme, base)}/live/film`, own(`${name}-${scheme}`))])
+      }
+    }
+    for (const scheme of SCHEMES) all.push([`we by ${scheme}`, us(`${by(scheme, base)}/live`, own(`us-${scheme}`))])
+    await server.happens('play live/film', all.length)
+    const publisher = publishers.ffmpeg(t, source, `${by('rtmps', base)}/live/film`)
+    t.equal((await publisher.ends()).code, 0)
+    const sent = packets(source)
+    t.ok(sent.length > 150, `${sent.length} packets`)
+    for (const [who, player] of all) t.same(await player.packets(), sent, who)
   }
-  for (const scheme of SCHEMES) all.push([`we by ${scheme}`, us(`${by(scheme, base)}/live`, own(`us-${scheme}`))])
-  await server.happens('play live/film', all.length)
-  const publisher = publishers.ffmpeg(t, source, `${by('rtmps', base)}/live/film`)
-  t.equal((await publisher.ends()).code, 0)
-  const sent = packets(source)
-  t.ok(sent.length > 150, `${sent.length} packets`)
-  for (const [who, player] of all) t.same(await player.packets(), sent, who)
-})
+)
 
-t.test('one port: we publish by every scheme, and so does GStreamer over TLS', options, async t => {
+t.test('one port: we publish by every scheme, and so does GStreamer over TLS', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const sent = packets(source)
@@ -89,7 +93,7 @@ t.test('one port: we publish by every scheme, and so does GStreamer over TLS', o
   t.ok((await received).length > 100)
 })
 
-t.test('rtmps: we publish to nginx-rtmp and play from it, behind the TLS of nginx', options, async t => {
+t.test('rtmps: we publish to nginx-rtmp and play from it, behind the TLS of nginx', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const plain = await nginx(t, home)
@@ -111,7 +115,7 @@ function files(home: string): [cert: string, key: string] {
   return [cert, key]
 }
 
-t.test('the example rtmps', options, async t => {
+t.test('the example rtmps', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const program = example(t, 'rtmps', ...files(home), '0')
@@ -126,7 +130,7 @@ t.test('the example rtmps', options, async t => {
   t.match(clear.said, /keys do not go in the clear/)
 })
 
-t.test('the example one-port', options, async t => {
+t.test('the example one-port', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 3 })
   const program = example(t, 'one-port', ...files(home), '0')
@@ -140,7 +144,7 @@ t.test('the example one-port', options, async t => {
   t.same(got, packets(source).slice(-got.length))
 })
 
-t.test('serve --tls-cert: every door is told, and at SIGHUP the certificate is read again', options, async t => {
+t.test('serve --tls-cert: every door is told, and at SIGHUP the certificate is read again', { ...options }, async t => {
   const home = folder(t)
   const [cert, key] = files(home)
   const program = new Program(t, process.execPath, [cli, 'serve', '--port', '0', '--tls-cert', cert, '--tls-key', key])
@@ -160,7 +164,7 @@ t.test('serve --tls-cert: every door is told, and at SIGHUP the certificate is r
 
 t.test(
   'serve --tls: with a certificate made up, which says so, and players that must be told to trust it',
-  options,
+  { ...options },
   async t => {
     const program = new Program(t, process.execPath, [cli, 'serve', '--port', '0', '--tls', '--demo'])
     const [, url] = await program.says(/listening (rtmpts:\S+)/)
@@ -178,7 +182,7 @@ t.test(
   }
 )
 
-t.test('proxy: rtmps in, rtmpe out', options, async t => {
+t.test('proxy: rtmps in, rtmpe out', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const origin = new LiveServer(t, { live: { holdMs: 100 } })

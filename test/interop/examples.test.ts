@@ -10,7 +10,7 @@ t.jobs = 4
 const options = { skip: without('ffmpeg', 'rtmpdump'), buffered: true }
 const urlOf = async (program: Program) => (await program.says(/listening (rtmp:\/\/\S+)/))[1]!
 
-t.test('server', options, async t => {
+t.test('server', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const program = example(t, 'server', '0')
@@ -23,7 +23,7 @@ t.test('server', options, async t => {
   t.same(got, packets(source).slice(-got.length))
 })
 
-t.test('record', options, async t => {
+t.test('record', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const program = example(t, 'record', join(home, 'rec'), '0')
@@ -35,7 +35,7 @@ t.test('record', options, async t => {
   t.equal(readdirSync(join(home, 'rec')).length, 1, 'a name that leads elsewhere is refused')
 })
 
-t.test('file-server: whole, from a time, and sought in', options, async t => {
+t.test('file-server: whole, from a time, and sought in', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 6 })
   const program = example(t, 'file-server', home, '0')
@@ -68,7 +68,7 @@ t.test('file-server: whole, from a time, and sought in', options, async t => {
   t.not((await evil.program.ends()).code, 0)
 })
 
-t.test('auth: a look-up before anything is answered, and a name instead of the key', options, async t => {
+t.test('auth: a look-up before anything is answered, and a name instead of the key', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
   const program = example(t, 'auth', '0')
   const url = await urlOf(program)
@@ -84,7 +84,7 @@ t.test('auth: a look-up before anything is answered, and a name instead of the k
   t.ok((await player.packets()).length > 10)
 })
 
-t.test('publish and play, on the server', options, async t => {
+t.test('publish and play, on the server', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const url = `${await urlOf(example(t, 'server', '0'))}/live`
@@ -100,7 +100,7 @@ t.test('publish and play, on the server', options, async t => {
   t.match(refused.said, /not published: ECONNREFUSED/)
 })
 
-t.test('restream: one in, three out', options, async t => {
+t.test('restream: one in, three out', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const to = await urlOf(example(t, 'server', '0'))
@@ -113,7 +113,7 @@ t.test('restream: one in, three out', options, async t => {
   await program.says(/\d ended/, 3)
 })
 
-t.test('proxy: a key becomes a name, or is refused', options, async t => {
+t.test('proxy: a key becomes a name, or is refused', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
   const origin = await urlOf(example(t, 'server', '0'))
   const url = `${await urlOf(example(t, 'proxy', `${origin}/live`, '0'))}/live`
@@ -126,7 +126,7 @@ t.test('proxy: a key becomes a name, or is refused', options, async t => {
   t.match(denied.said, /nobody has this key/)
 })
 
-t.test('route-by-key: each key has its origin', options, async t => {
+t.test('route-by-key: each key has its origin', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
   const [one, two] = [await urlOf(example(t, 'server', '0')), await urlOf(example(t, 'server', '0'))]
   const routes = [`a=${one}/live/film`, `b=${two}/live/film`]
@@ -140,7 +140,7 @@ t.test('route-by-key: each key has its origin', options, async t => {
   t.match(denied.said, /nobody has this key/)
 })
 
-t.test('relay-on-demand: fetched for the first player, let go behind the last', options, async t => {
+t.test('relay-on-demand: fetched for the first player, let go behind the last', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
   const origin = await urlOf(example(t, 'server', '0'))
   const edge = example(t, 'relay-on-demand', origin, '0')

@@ -33,60 +33,68 @@ function rtmpdump(t: Parameters<typeof folder>[0], url: string, home: string, na
   return program.ends().then(() => packets(file))
 }
 
-t.test('rtmpdump and we play over RTMPE what ffmpeg publishes in the clear, packet for packet', options, async t => {
-  const home = folder(t)
-  const source = film(join(home, 'film.flv'))
-  const server = new LiveServer(t, { live: { holdMs: 100 } })
-  const url = `${await server.listen()}/live`
-  const playing = [
-    rtmpdump(t, `${url.replace('rtmp', 'rtmpe')}/film`, home, 'encrypted'),
-    rtmpdump(t, `${url}/film`, home, 'clear'),
-    ...([6, 8, 9] as const).map(encryption => play(url, join(home, `${encryption}.flv`), { encryption }))
-  ]
-  await server.happens('play live/film', playing.length)
-  t.equal((await publishers.ffmpeg(t, source, `${url}/film`).ends()).code, 0)
-  const sent = packets(source)
-  t.ok(sent.length > 150, `${sent.length} packets`)
-  for (const [i, got] of (await Promise.all(playing)).entries()) t.same(got, sent, `player ${i}`)
-})
+t.test(
+  'rtmpdump and we play over RTMPE what ffmpeg publishes in the clear, packet for packet',
+  { ...options },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'))
+    const server = new LiveServer(t, { live: { holdMs: 100 } })
+    const url = `${await server.listen()}/live`
+    const playing = [
+      rtmpdump(t, `${url.replace('rtmp', 'rtmpe')}/film`, home, 'encrypted'),
+      rtmpdump(t, `${url}/film`, home, 'clear'),
+      ...([6, 8, 9] as const).map(encryption => play(url, join(home, `${encryption}.flv`), { encryption }))
+    ]
+    await server.happens('play live/film', playing.length)
+    t.equal((await publishers.ffmpeg(t, source, `${url}/film`).ends()).code, 0)
+    const sent = packets(source)
+    t.ok(sent.length > 150, `${sent.length} packets`)
+    for (const [i, got] of (await Promise.all(playing)).entries()) t.same(got, sent, `player ${i}`)
+  }
+)
 
-t.test('rtmpdump tells which SWF it is, over RTMPE and in the clear, and another is sent away', options, async t => {
-  const home = folder(t)
-  const source = film(join(home, 'film.flv'))
-  const body = Buffer.alloc(3000, 'a player ')
-  const header = Buffer.from('CWS\x0a\0\0\0\0', 'latin1')
-  header.writeUInt32LE(header.length + body.length, 4)
-  const swf = Buffer.concat([header, deflateSync(body)])
-  const { hash, size } = swfHash(swf)
-  const server = new LiveServer(t, { swf: { hash, size }, limits: { handshakeMs: 2000 }, live: { holdMs: 100 } })
-  const clear = `${await server.listen()}/live/film`
-  const encrypted = clear.replace('rtmp', 'rtmpe')
-  const telling = ['-w', hash.toString('hex'), '-x', `${size}`]
-  const playing = [
-    rtmpdump(t, clear, home, 'told', ...telling),
-    rtmpdump(t, encrypted, home, 'told-encrypted', ...telling),
-    rtmpdump(t, encrypted, home, 'reckoned', '-W', await served(t, swf))
-  ]
-  await server.happens('play live/film', playing.length)
-  const ours = [{ swf: { hash, size } }, { swf: { hash, size }, encryption: 6 as const }]
-  for (const [i, how] of ours.entries()) playing.push(play(clear.replace('/film', ''), join(home, `us${i}.flv`), how))
-  await server.happens('play live/film', playing.length)
-  const another = ['-w', hash.toString('hex'), '-x', `${size + 1}`]
-  await t.rejects(rtmpdump(t, encrypted, home, 'another', ...another))
-  t.same(
-    server.events.filter(event => event.startsWith('error')),
-    ['error ERR_RTMP_SWF']
-  )
-  await t.rejects(rtmpdump(t, clear, home, 'silent'))
-  t.same(
-    server.events.filter(event => event.startsWith('error')),
-    ['error ERR_RTMP_SWF', 'error ERR_RTMP_SWF']
-  )
-  await using session = await connect(clear.replace('/film', ''), { swf: { hash, size }, encryption: 8 })
-  await pipeline(createReadStream(source), flvDecoder(), pace(), await session.publish('film'))
-  const sent = packets(source)
-  for (const [i, got] of (await Promise.all(playing)).entries()) t.same(got, sent, `player ${i}`)
-})
+t.test(
+  'rtmpdump tells which SWF it is, over RTMPE and in the clear, and another is sent away',
+  { ...options },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'))
+    const body = Buffer.alloc(3000, 'a player ')
+    const header = Buffer.from('CWS\x0a\0\0\0\0', 'latin1')
+    header.writeUInt32LE(header.length + body.length, 4)
+    const swf = Buffer.concat([header, deflateSync(body)])
+    const { hash, size } = swfHash(swf)
+    const server = new LiveServer(t, { swf: { hash, size }, limits: { handshakeMs: 2000 }, live: { holdMs: 100 } })
+    const clear = `${await server.listen()}/live/film`
+    const encrypted = clear.replace('rtmp', 'rtmpe')
+    const telling = ['-w', hash.toString('hex'), '-x', `${size}`]
+    const playing = [
+      rtmpdump(t, clear, home, 'told', ...telling),
+      rtmpdump(t, encrypted, home, 'told-encrypted', ...telling),
+      rtmpdump(t, encrypted, home, 'reckoned', '-W', await served(t, swf))
+    ]
+    await server.happens('play live/film', playing.length)
+    const ours = [{ swf: { hash, size } }, { swf: { hash, size }, encryption: 6 as const }]
+    for (const [i, how] of ours.entries()) playing.push(play(clear.replace('/film', ''), join(home, `us${i}.flv`), how))
+    await server.happens('play live/film', playing.length)
+    const another = ['-w', hash.toString('hex'), '-x', `${size + 1}`]
+    await t.rejects(rtmpdump(t, encrypted, home, 'another', ...another))
+    t.same(
+      server.events.filter(event => event.startsWith('error')),
+      ['error ERR_RTMP_SWF']
+    )
+    await t.rejects(rtmpdump(t, clear, home, 'silent'))
+    t.same(
+      server.events.filter(event => event.startsWith('error')),
+      ['error ERR_RTMP_SWF', 'error ERR_RTMP_SWF']
+    )
+    await using session = await connect(clear.replace('/film', ''), { swf: { hash, size }, encryption: 8 })
+    await pipeline(createReadStream(source), flvDecoder(), pace(), await session.publish('film'))
+    const sent = packets(source)
+    for (const [i, got] of (await Promise.all(playing)).entries()) t.same(got, sent, `player ${i}`)
+  }
+)
 
 /** An SWF on the web: rtmpdump fetches it and reckons its hash by itself. */
 async function served(t: Parameters<typeof folder>[0], swf: Buffer): Promise<string> {
@@ -103,7 +111,7 @@ const isFree = await new Promise<boolean>(resolve => {
 })
 const rtmpsrv = { ...options, skip: without('rtmpsrv') || (!isFree && 'port 1935 is taken') }
 
-t.test('rtmpsrv takes our handshake for that of a Flash Player, and answers what we say', rtmpsrv, async t => {
+t.test('rtmpsrv takes our handshake for that of a Flash Player, and answers what we say', { ...rtmpsrv }, async t => {
   // it reads commands from its standard input, and spins when that ends
   const server = new Program(t, 'rtmpsrv', ['-z'])
   await server.says(/RTMP Server/)

@@ -35,7 +35,7 @@ const cases: [name: string, { audio: string; chunkSize: number; path: string; qu
 ]
 
 for (const [name, { audio, chunkSize, path, query = '' }] of cases) {
-  t.test(`ffmpeg publishes H.264 and ${name}`, options, async t => {
+  t.test(`ffmpeg publishes H.264 and ${name}`, { ...options }, async t => {
     const home = folder(t)
     const source = film(join(home, 'film.flv'), { audio })
     const server = new LiveServer(t, { chunkSize, live: { holdMs: 100 } })
@@ -51,7 +51,7 @@ for (const [name, { audio, chunkSize, path, query = '' }] of cases) {
 }
 
 for (const sink of ['rtmp2sink', 'rtmpsink'] as const) {
-  t.test(`GStreamer's ${sink} publishes`, options, async t => {
+  t.test(`GStreamer's ${sink} publishes`, { ...options }, async t => {
     const home = folder(t)
     const source = film(join(home, 'film.flv'))
     const server = new LiveServer(t, { live: { holdMs: 100 } })
@@ -96,7 +96,7 @@ t.test('OBS publishes, as it was captured', { buffered: true }, async t => {
   )
 })
 
-t.test('who joins at any moment gets a keyframe first', options, async t => {
+t.test('who joins at any moment gets a keyframe first', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 8 })
   const server = new LiveServer(t)
   const url = `${await server.listen()}/live/film`
@@ -123,7 +123,7 @@ t.test('who joins at any moment gets a keyframe first', options, async t => {
   for (const [i, flags] of (await Promise.all(probes)).entries()) t.match(flags, /^K/, `player ${i + 1}: ${flags}`)
 })
 
-t.test('a publisher that is killed and comes back leaves its players playing', options, async t => {
+t.test('a publisher that is killed and comes back leaves its players playing', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 6 })
   const server = new LiveServer(t, { live: { holdMs: 3000 } })
@@ -178,7 +178,7 @@ const decisions: [string, (publish: Publish) => unknown, { granted: boolean; say
 ]
 
 for (const [how, decide, { granted, says }] of decisions) {
-  t.test(`a publish that is ${how}`, options, async t => {
+  t.test(`a publish that is ${how}`, { ...options }, async t => {
     const source = film(join(folder(t), 'film.flv'), { seconds: 1 })
     const asked: { publish: Publish; received: number }[] = []
     const server = createServer({ limits: { decisionMs: 1000 } }, session => {
@@ -203,7 +203,7 @@ for (const [how, decide, { granted, says }] of decisions) {
   })
 }
 
-t.test('kill -9 while recording leaves every packet but those of the last second', options, async t => {
+t.test('kill -9 while recording leaves every packet but those of the last second', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 8 })
   const cli = new URL('../../lib/app/cli.js', import.meta.url).pathname

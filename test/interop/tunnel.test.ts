@@ -45,7 +45,7 @@ async function tunnelled(
 }
 
 for (const secure of [false, true]) {
-  t.test(`FFmpeg publishes, FFmpeg and rtmpdump play, over ${secure ? 'https' : 'http'}`, options, async t => {
+  t.test(`FFmpeg publishes, FFmpeg and rtmpdump play, over ${secure ? 'https' : 'http'}`, { ...options }, async t => {
     const home = folder(t)
     const source = film(join(home, 'film.flv'))
     const server = new LiveServer(t, { live: { holdMs: 100 } })
@@ -73,7 +73,7 @@ for (const secure of [false, true]) {
   })
 }
 
-t.test('the example', options, async t => {
+t.test('the example', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   const program = example(t, 'rtmpt-in-your-http-server', '0')

@@ -19,11 +19,14 @@ export function without(...programs: string[]): false | string {
 export class Program {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #out: Promise<Buffer>
+  /** It has ended, and all it said has been read. */
+  readonly #closed: Promise<unknown>
   #said = ''
 
   constructor(t: { teardown(end: () => unknown): unknown }, command: string, args: readonly string[]) {
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#out = buffer(this.#child.stdout)
+    this.#closed = once(this.#child, 'close')
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', bytes => {
         this.#said += bytes
@@ -53,7 +56,7 @@ export class Program {
 
   /** Waits for its end: its exit code, and what it wrote to its standard output. */
   async ends(): Promise<{ code: number | null; out: Buffer }> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
+    await this.#closed
     return { code: this.#child.exitCode, out: await this.#out }
   }
 
