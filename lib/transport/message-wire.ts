@@ -211,7 +211,7 @@ export class MessageWire extends HandshakeStream<Message> {
   protected override ended(): void {
     this.tell(this.#chunkReader.cut())
     super.ended()
-    this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
+    if (!this.destroyed) this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
