@@ -19,6 +19,9 @@ const listen = async (server: Server): Promise<number> => {
   return (server.address() as net.AddressInfo).port
 }
 
+/** once() would take an error for it. */
+const isClosed = (socket: net.Socket) => new Promise(resolve => socket.once('close', resolve))
+
 const connect = (port: number) => {
   const wire = messageWire(net.connect(port, '127.0.0.1'), { role: 'client' })
   wire.on('error', () => {})
@@ -77,7 +80,7 @@ t.test('what goes wrong in a session never leaves it', async t => {
     socket.on('error', () => {})
     socket.write(bytes)
     socket.resume()
-    await once(socket, 'close')
+    await isClosed(socket)
   }
   t.same(errors, [
     ['ERR_RTMP_HANDSHAKE_VERSION', false],
@@ -95,7 +98,7 @@ t.test('nobody need listen to the errors', async t => {
   socket.on('error', () => {})
   socket.end('nonsense')
   socket.resume()
-  await once(socket, 'close')
+  await isClosed(socket)
   t.equal(server.listening, true)
   await server[Symbol.asyncDispose]()
 })
@@ -116,7 +119,7 @@ t.test('half-open connections are closed on time, and cost little until then', a
   await sleep(150)
   const each = (alive() - before) / sockets.length
   t.ok(each < 30_000, `${Math.round(each)} bytes each, both ends`)
-  await Promise.all(sockets.map(socket => once(socket, 'close')))
+  await Promise.all(sockets.map(isClosed))
   t.equal(errors.length, 500)
   t.same([...new Set(errors)], ['ERR_RTMP_HANDSHAKE_TIMEOUT'])
   t.equal(server.sessions.size, 0)
@@ -133,7 +136,7 @@ t.test('a server has room for so many, and says so', async t => {
   const third = net.connect(port, '127.0.0.1')
   third.on('error', () => {})
   third.resume()
-  await once(third, 'close')
+  await isClosed(third)
   t.equal(dropped, 1)
   t.same(
     held.map(({ destroyed }) => destroyed),

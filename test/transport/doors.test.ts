@@ -32,6 +32,9 @@ async function listen(t: Scope, server: WireServer): Promise<number> {
   return (server.address() as net.AddressInfo).port
 }
 
+/** once() would take an error for it. */
+const isClosed = (socket: net.Socket) => new Promise(resolve => socket.once('close', resolve))
+
 const connections = (server: net.Server) =>
   new Promise<number>(resolve => server.getConnections((_, count) => resolve(count)))
 
@@ -141,7 +144,7 @@ async function hears(port: number, bytes: Buffer | string): Promise<string> {
     heard += data.toString('latin1')
   })
   socket.on('error', () => {})
-  await once(socket, 'close')
+  await isClosed(socket)
   return heard
 }
 
@@ -157,7 +160,7 @@ t.test('who speaks none of them is answered or hung up on, at once', { buffered 
   secret.on('error', () => {})
   secret.write('\x16\x03\x01')
   secret.resume()
-  await once(secret, 'close')
+  await isClosed(secret)
   t.same(errors.slice(1), Array(3).fill('ERR_RTMP_HANDSHAKE_VERSION'), 'TLS within TLS too')
   t.match(errors[0], /^ERR_SSL_/)
 })
@@ -167,7 +170,7 @@ t.test('who says nothing, or goes on saying nothing, is hung up on in time', { b
   const drip = async (text: string | Buffer) => {
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
     socket.resume()
-    const closed = once(socket, 'close')
+    const closed = isClosed(socket)
     const timer = setInterval(() => socket.write('x'), 20)
     socket.write(text)
     await closed
