@@ -1,6 +1,8 @@
+import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { httpDoor } from './http-door.ts'
 import { type Spoken, sniff } from './sniff.ts'
@@ -33,15 +35,19 @@ export class Doors {
   /** It never listens: connections are handed to it. */
   readonly #tls: tls.Server | undefined
   readonly #http: ((bytes: Duplex) => void) | undefined
+  /** Of those whose TLS is not settled yet, what stops their timers. */
+  readonly #settling = new Map<string, () => void>()
 
   /** @throws what tls.createServer throws for a key or certificate that is none. */
   constructor({ tls: secrets, tunnel = false, ...options }: DoorsOptions, lead: DoorsLead) {
     this.#lead = lead
     this.#options = options
-    const { handshakeMs } = limitsWith(options.limits)
     if (secrets !== undefined) {
-      this.#tls = tls.createServer({ handshakeTimeout: handshakeMs, ...secrets })
-      this.#tls.on('secureConnection', bytes => this.enter(bytes.setNoDelay(true)))
+      this.#tls = tls.createServer(secrets)
+      this.#tls.on('secureConnection', bytes => {
+        this.#settling.get(ends(bytes))?.()
+        void this.enter(bytes.setNoDelay(true))
+      })
       this.#tls.on('tlsClientError', error => lead.failed(error))
     }
     if (tunnel)
@@ -67,9 +73,30 @@ export class Doors {
   /** What it cannot lead on is led through: its handshake says that it is no RTMP. */
   #way(spoken: Spoken, bytes: Duplex): void {
     const isSecure = 'encrypted' in bytes
-    if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#tls.emit('connection', bytes)
+    if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#settle(bytes as net.Socket, this.#tls)
     else if (spoken === 'http' && this.#http !== undefined) this.#http(bytes)
     else this.#lead.through(bytes)
+  }
+
+  /** Node's own time for TLS, `handshakeTimeout`, begins anew with each byte: this does not. */
+  #settle(bytes: net.Socket, server: tls.Server): void {
+    const key = ends(bytes)
+    const { clock = systemClock, limits } = this.#options
+    const stop = () => {
+      stopTimer()
+      if (this.#settling.get(key) === stop) this.#settling.delete(key)
+    }
+    const stopTimer = clock.after(limitsWith(limits).handshakeMs, () => {
+      stop()
+      if (bytes.destroyed) return
+      bytes.destroy()
+      this.#lead.failed(new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: 0 }))
+    })
+    this.#settling.set(key, stop)
+    bytes.once('close', stop)
+    // or TLS would wait for more from a client that has left because it does not trust us
+    bytes.allowHalfOpen = false
+    server.emit('connection', bytes)
   }
 
   /** Has TLS go on with another certificate; connections that are open keep theirs. */
@@ -78,3 +105,7 @@ export class Doors {
     this.#tls.setSecureContext(secrets)
   }
 }
+
+/** Both ends of a connection, which TLS does not change. */
+const ends = ({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`

@@ -83,13 +83,14 @@ t.test('rtmps: whom nobody vouches for is refused, each with its own code', { bu
     ['expired', 'CERT_HAS_EXPIRED', await certificate(undefined, { ca, days: 0.5 }), { tls: { ca: ca.cert } }]
   ]
   for (const [what, code, secrets, options] of cases) {
-    const { port, schemes } = await everyDoor(t, { tls: secrets })
+    const { port, schemes, server } = await everyDoor(t, { tls: secrets, limits: { handshakeMs: 60_000 } })
     for (const scheme of ['rtmps', 'rtmpts']) {
       await t.rejects(connect(`${scheme}://127.0.0.1:${port}/live`, options), { code }, `${scheme}: ${what}`)
     }
     const anyway = await connect(`rtmps://127.0.0.1:${port}/live`, { tls: { rejectUnauthorized: false } })
     await anyway.close()
     t.same(schemes, ['rtmps'], 'unless it is told to trust it')
+    while ((await connections(server)) > 0) await sleep(5)
   }
 })
 
@@ -183,7 +184,7 @@ t.test('who says nothing, or goes on saying nothing, is hung up on in time', { b
   await hears(port, '')
   t.same(
     errors.filter(code => code.includes('TIMEOUT')),
-    ['ERR_TLS_HANDSHAKE_TIMEOUT', 'ERR_RTMP_HANDSHAKE_TIMEOUT', 'ERR_RTMP_HANDSHAKE_TIMEOUT']
+    Array(3).fill('ERR_RTMP_HANDSHAKE_TIMEOUT')
   )
   t.equal(await connections(server), 0)
 })
