@@ -1,6 +1,6 @@
 import { type Encryption, isEncryption } from './encryption.ts'
 import { Handshake, type HandshakeOptions } from './handshake.ts'
-import { type DigestScheme, SIGNATURE_START, VERSION } from './packets.ts'
+import { type DigestScheme, VERSION } from './packets.ts'
 
 export interface ClientHandshakeOptions extends HandshakeOptions {
   /**
@@ -50,7 +50,7 @@ export class ClientHandshake extends Handshake {
 
   protected override answer(version: number, s1: Buffer): Buffer {
     const digest = this.findDigest(s1)
-    this.swfKey = Buffer.from(s1.subarray(SIGNATURE_START))
+    this.keepSwfKey(s1)
     if (isEncryption(version)) this.agree(version, s1)
     return digest === undefined ? s1 : this.secondPacket(digest)
   }

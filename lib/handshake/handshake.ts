@@ -119,6 +119,13 @@ export abstract class Handshake {
     return packet
   }
 
+  /** Copies it out of S1: it lives as long as the connection, and 32 bytes must not pin the block they lie in. */
+  protected keepSwfKey(s1: Buffer): void {
+    const key = Buffer.allocUnsafeSlow(PACKET_LENGTH - SIGNATURE_START)
+    s1.copy(key, 0, SIGNATURE_START)
+    this.swfKey = key
+  }
+
   /** The digest of the peer's first packet; undefined for a simple one. */
   protected findDigest(packet: Buffer): Buffer | undefined {
     const found = findDigest(packet, this.#peer)

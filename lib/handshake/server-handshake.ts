@@ -1,6 +1,6 @@
 import { isEncryption } from './encryption.ts'
 import { Handshake, type HandshakeOptions } from './handshake.ts'
-import { SIGNATURE_START, VERSION } from './packets.ts'
+import { VERSION } from './packets.ts'
 
 export interface ServerHandshakeOptions extends HandshakeOptions {
   /** Whether a client that asks for RTMPE gets it, as it does unless this is false. */
@@ -38,7 +38,7 @@ export class ServerHandshake extends Handshake {
   protected override answer(version: number, c1: Buffer): Buffer {
     const digest = this.findDigest(c1)
     const s1 = this.firstPacket(digest === undefined ? 0 : SERVER_VERSION, this.scheme, isEncryption(version))
-    this.swfKey = s1.subarray(SIGNATURE_START)
+    this.keepSwfKey(s1)
     if (isEncryption(version)) this.agree(version, c1)
     const s0 = Buffer.of(this.encryption ?? VERSION)
     return Buffer.concat([s0, s1, digest === undefined ? c1 : this.secondPacket(digest)])
