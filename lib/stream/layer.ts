@@ -117,6 +117,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
 
   #receive(item: Lower): void {
     if (this.#receiving) {
+      this.#source.pause()
       this.#late.push(item)
       return
     }
@@ -126,21 +127,21 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
       this.#received()
       return
     }
-    this.#source.pause()
+    let isDrawn = false
     this.#outlet.draw(made, error => {
-      if (error !== undefined) {
-        this.destroy(error as Error)
-        return
-      }
-      this.#received()
-      if (!this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
+      isDrawn = true
+      if (error === undefined) this.#received()
+      else this.destroy(error as Error)
     })
+    // a pause is a turn of the source's own: it is spared where the reader took all at once, which is the rule
+    if (!isDrawn) this.#source.pause()
   }
 
   #received(): void {
     this.#receiving = false
     const next = this.#late.shift()
     if (next !== undefined) this.#receive(next)
+    else if (this.#source.isPaused() && !this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
   }
 
   #deliver(item: Upper): boolean {
