@@ -1,0 +1,92 @@
+/** What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five. `npm run bench:stages` */
+import { type Duplex, Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  ChunkReader,
+  ChunkWriter,
+  chunkDecoder,
+  chunkEncoder,
+  FlvReader,
+  FlvWriter,
+  flvDecoder,
+  flvEncoder,
+  keyframeGate,
+  type Message,
+  MessageBatch,
+  MessageReader,
+  MessageWriter,
+  messageAssembler,
+  messageChunker,
+  timestampRepair
+} from 'rtmpipe'
+
+const COUNT = 5000
+const payload = Buffer.concat([Buffer.from([0x17, 1, 0, 0, 0]), Buffer.alloc(9995, 0x61)])
+const messages: Message[] = Array.from({ length: COUNT }, (_, i) => ({
+  type: 9,
+  messageStreamId: 1,
+  chunkStreamId: 6,
+  timestamp: i * 40,
+  payload
+}))
+
+function reads(bytes: Buffer): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, i) =>
+    bytes.subarray(i * 65_536, (i + 1) * 65_536)
+  )
+}
+
+function written(chunkSize: number): Buffer[] {
+  const cutter = new MessageWriter({ chunkSize })
+  const writer = new ChunkWriter()
+  return messages.map(message => cutter.bytes(message, writer))
+}
+
+function readAll(pieces: readonly Buffer[]): void {
+  const chunks = new ChunkReader()
+  const reader = new MessageReader()
+  for (const piece of pieces) {
+    chunks.feed(piece)
+    while (chunks.next()) reader.add(chunks.header, chunks.source, chunks.start, chunks.end, chunks.last)
+  }
+}
+
+const nothing = () => new Writable({ objectMode: true, write: (_item, _encoding, done) => done() })
+const through = (items: readonly unknown[], ...stages: Duplex[]) =>
+  pipeline([Readable.from(items), ...stages, nothing()])
+
+async function tell(name: string, work: () => unknown): Promise<void> {
+  const times: number[] = []
+  for (let round = 0; round < 6; round++) {
+    const begun = process.cpuUsage()
+    await work()
+    const { user, system } = process.cpuUsage(begun)
+    if (round > 0) times.push(((user + system) * 1000) / COUNT)
+  }
+  const ns = times.sort((a, b) => a - b)[2]!
+  console.log(`| ${name} | ${ns.toFixed(0)} | ${((payload.length * 1000) / ns).toFixed(0)} |`)
+}
+
+console.log('| what | ns a message | MB/s |\n| --- | --- | --- |')
+for (const chunkSize of [128, 4096, 65_536]) {
+  const pieces = reads(Buffer.concat(written(chunkSize)))
+  await tell(`ChunkReader, MessageReader, ${chunkSize}`, () => readAll(pieces))
+  await tell(`MessageWriter, ChunkWriter, ${chunkSize}`, () => written(chunkSize))
+  await tell(`chunkDecoder, messageAssembler, ${chunkSize}`, () => through(pieces, chunkDecoder(), messageAssembler()))
+  await tell(`messageChunker, chunkEncoder, ${chunkSize}`, () =>
+    through(messages, messageChunker({ chunkSize }), chunkEncoder())
+  )
+}
+await tell('MessageBatch.bytes', () => messages.map(message => new MessageBatch([message]).bytes(65_536, 1)))
+const writer = new FlvWriter()
+const file = reads(Buffer.concat([...writer.begin(messages[0]), ...messages.flatMap(message => writer.write(message))]))
+await tell('FlvWriter', () => messages.map(message => writer.write(message)))
+await tell('FlvReader', () => {
+  const reader = new FlvReader()
+  for (const piece of file) for (const _ of reader.messages(piece));
+})
+await tell('flvEncoder', () => through(messages, flvEncoder()))
+await tell('flvDecoder', () => through(file, flvDecoder()))
+await tell('no stage at all', () => through(messages))
+await tell('keyframeGate', () => through(messages, keyframeGate()))
+await tell('timestampRepair', () => through(messages, timestampRepair()))
