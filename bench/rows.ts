@@ -103,7 +103,7 @@ function ingest(command: readonly string[], publishers: number, ...more: (string
   }
 }
 
-/** Compares what a GB takes. */
+/** Compares what a GB takes; a peer that fails costs its own line and no other. */
 async function* compare(
   course: Course,
   what: string,
@@ -112,9 +112,13 @@ async function* compare(
   other: Run,
   target: number
 ): AsyncIterable<Result> {
-  const [mine, theirs] = (await inTurn(course, run, other)).map(each => median(each.map(perGb))) as [number, number]
-  const told = { ours: seconds(mine), against, theirs: seconds(theirs), ratio: (mine / theirs).toFixed(2) }
-  yield { what, ...told, target: `<= ${target.toFixed(2)}` }
+  try {
+    const [mine, theirs] = (await inTurn(course, run, other)).map(each => median(each.map(perGb))) as [number, number]
+    const told = { ours: seconds(mine), against, theirs: seconds(theirs), ratio: (mine / theirs).toFixed(2) }
+    yield { what, ...told, target: `<= ${target.toFixed(2)}` }
+  } catch (error) {
+    yield { what, ours: `failed: ${(error as Error).message}`, against }
+  }
 }
 
 async function* fanOuts(course: Course): AsyncIterable<Result> {
