@@ -25,6 +25,7 @@ const WARM = 8 * MIB
 // each has a server of its own; alone they tell best how late its loop was
 t.jobs = isLong ? 1 : 3
 const buffered = !isLong
+t.setTimeout(300_000)
 
 type Scope = { teardown(end: () => unknown): unknown; comment(text: string): void }
 
