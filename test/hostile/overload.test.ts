@@ -67,6 +67,16 @@ class Overloaded {
     }
   }
 
+  /** Looks again and again for so long: the look that found most. */
+  async watch(ms: number): Promise<Look> {
+    let most = await this.look()
+    for (const until = performance.now() + ms; performance.now() < until; await sleep(250)) {
+      const look = await this.look()
+      if (look.alive > most.alive) most = look
+    }
+    return most
+  }
+
   /** A socket to it, on which so much is said at once. */
   opens(bytes: Buffer): net.Socket {
     const socket = net.connect({ port: this.port, host: '127.0.0.1', noDelay: true })
@@ -139,11 +149,10 @@ t.test(`one player that reads nothing and ${GOOD} that do, at 20 Mbit/s`, { buff
   await sleep(1000)
   const before = await server.look()
   server.opens(playing('witness')).pause()
-  await sleep((seconds + 2) * 1000)
-  const after = await server.look()
+  const after = await server.watch((seconds + 6) * 1000)
   tell(t, after, before)
   t.ok(after.alive - before.alive < STALLED_LIMIT, 'under 24 MiB for a stalled player')
-  t.equal(after.sessions, before.sessions + 1, 'it is still there')
+  t.equal((await server.look()).sessions, before.sessions + 1, 'it is still there')
   t.same(await witnesses.end(), [], 'the witnesses have lost nothing')
 })
 
@@ -240,10 +249,9 @@ t.test('a budget bounds what stalled players hold together', { buffered }, async
     server.opens(playing('witness')).pause()
     await sleep((seconds * 1000) / 20)
   }
-  await sleep(3000)
-  const after = await server.look()
+  const after = await server.watch(3000)
   tell(t, after, before)
-  t.ok((after.errors.ERR_RTMP_BUDGET ?? 0) > 0, `${after.errors.ERR_RTMP_BUDGET} were ended`)
+  t.ok(((await server.look()).errors.ERR_RTMP_BUDGET ?? 0) > 0, 'some were ended')
   t.ok(after.alive - before.alive < budget + WARM)
   t.same(await witnesses.end(), [], 'the witnesses have lost nothing')
 })
