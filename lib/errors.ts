@@ -26,6 +26,7 @@ export const errorCodes = {
   ERR_RTMP_IDLE: 'the peer sent nothing for limits.idleMs',
   ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
   ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',
+  ERR_RTMP_BUDGET: 'the servers of this process hold more bytes than their budget, and the newest have to go',
   ERR_RTMP_COMMAND: 'a command message that names no command or no transaction',
   ERR_RTMP_AMF_MARKER: 'a byte that is no AMF0 type marker',
   ERR_RTMP_AMF_REFERENCE: 'an AMF0 reference to an object that was not sent',

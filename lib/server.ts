@@ -1,9 +1,13 @@
 import { pipeline } from 'node:stream'
+import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import type { MessageWire } from './transport/message-wire.ts'
 import { WireServer, type WireServerOptions, type WireSource } from './transport/wire-server.ts'
 
-export type ServerOptions = WireServerOptions
+export interface ServerOptions extends WireServerOptions {
+  /** Bytes that this server may hold together with whatever else has the same budget. */
+  budget?: MemoryBudget
+}
 
 /**
  * A server of RTMP sessions: a WireServer whose every wire has a session in it. `'session'` gives each ServerSession once its
@@ -11,13 +15,15 @@ export type ServerOptions = WireServerOptions
  * it was not begun.
  */
 export class Server extends WireServer {
-  readonly #options: ServerOptions
+  readonly #options: WireServerOptions
+  readonly #budget: MemoryBudget | undefined
   readonly #sessions = new Set<ServerSession>()
   readonly #sessionOf = new WeakMap<MessageWire, ServerSession>()
 
-  constructor(options: ServerOptions = {}) {
+  constructor({ budget, ...options }: ServerOptions = {}) {
     super(options)
     this.#options = options
+    this.#budget = budget
     this.on('wireError', error => this.emit('sessionError', error, undefined))
     this.on('wire', (wire, source) => this.#serve(wire, source))
   }
@@ -35,14 +41,28 @@ export class Server extends WireServer {
     const session = serverSession({ ...this.#options, ...source })
     this.#sessions.add(session)
     this.#sessionOf.set(wire, session)
+    const holder = held(wire, session)
+    this.#budget?.add(holder)
     session.on('handlerError', error => this.emit('sessionError', error, session))
     pipeline([wire, session, wire], error => {
       this.#sessions.delete(session)
+      this.#budget?.remove(holder)
       if (error) this.emit('sessionError', error, session)
     })
     this.emit('session', session)
   }
 }
+
+/** What a budget sees of a session. */
+const held = (wire: MessageWire, session: ServerSession): BudgetHolder => ({
+  get heldBytes() {
+    return wire.heldBytes(session.waiting)
+  },
+  get isViewer() {
+    return session.isPlaying
+  },
+  shed: error => session.destroy(error)
+})
 
 /** `createServer(session => ...)`, `createServer(options, session => ...)`: see Server. */
 export function createServer(onSession?: (session: ServerSession) => void): Server

@@ -157,6 +157,23 @@ t.test('close ends what is open, at once or after a grace', async t => {
   t.equal(server.sessions.size, 0)
 })
 
+t.test('within the grace new peers are refused, and who is there goes on', async t => {
+  const server = createServer({ limits: { lingerMs: 50 } })
+  const port = await listen(server)
+  const wire = connect(port)
+  await once(server, 'session')
+  const closed = once(server, 'close')
+  server.close({ graceMs: 60_000 })
+  const [refused] = await once(net.connect(port, '127.0.0.1'), 'error')
+  t.equal(refused.code, 'ECONNREFUSED')
+  wire.write(commandMessage(command('createStream', 7, [null])))
+  while (!(await once(wire, 'data'))[0].payload.includes('_result')) {}
+  t.equal(server.sessions.size, 1)
+  wire.destroy()
+  await closed
+  t.pass('and once all have left by themselves it is over, long before the grace is')
+})
+
 t.test('a signal closes it', async t => {
   const aborts = new AbortController()
   const server = createServer({ signal: aborts.signal })

@@ -26,13 +26,15 @@ export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, DoorOp
 }
 
 export interface Serving extends OpenDoors {
-  /** Ends sessions, streams and recordings, and settles when all is on the disk. */
+  /** Ends streams and recordings, gives players a moment to hear it, and settles when all have gone and all is on the disk. */
   stop(): Promise<void>
 }
 
 /** Players that may wait for somebody to publish; a stranger's guesses cost no more than these. */
 const MAX_WAITING = 1000
 const DEMO = 'live/demo'
+/** So long may players take for the last frames and words when the server ends. */
+const GRACE_MS = 2000
 /** How a peer leaves that is in a hurry. */
 const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
 
@@ -41,9 +43,11 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
   const lives = new Lives({ record, mergeMs }, log)
 
+  let isEnding = false
+
   const server = createServer(await doorsWith(options), session => {
-    session.on('publish', publish => hearPublish(publish, session))
-    session.on('play', play => hearPlay(play, session))
+    session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
+    session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
   })
   server.on('sessionError', (error: RtmpError, session?: ServerSession) => {
     if (!LEAVING.includes(error.code)) log('error', { peer: session?.peer, message: error.message })
@@ -81,9 +85,12 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   return {
     ...doors,
     async stop() {
+      isEnding = true
       const closed = new Promise(resolve => server.once('close', resolve))
-      server.close()
-      await Promise.all([closed, lives.end()])
+      server.close({ graceMs: GRACE_MS })
+      const recorded = lives.end()
+      for (const session of server.sessions) if (!session.isPlaying) session.close()
+      await Promise.all([closed, recorded])
     }
   }
 }

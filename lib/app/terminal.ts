@@ -10,7 +10,12 @@ export const progressWriter = (): ((text: string) => void) | undefined =>
 /** Settles at the first Ctrl-C or SIGTERM; the next one no longer waits for anything. */
 export function ending(): Promise<void> {
   return new Promise(resolve => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve())
+    const names = ['SIGINT', 'SIGTERM'] as const
+    const heard = () => {
+      for (const name of names) process.off(name, heard)
+      resolve()
+    }
+    for (const name of names) process.on(name, heard)
   })
 }
 

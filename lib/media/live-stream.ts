@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { type Readable, Writable } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { Refused } from '../errors.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { isAudio } from './audio-tag.ts'
@@ -21,6 +22,8 @@ export interface LiveStreamOptions extends MessageRingOptions {
   /** Milliseconds that players are kept when the publisher has gone, for it to come back: 5000. */
   holdMs?: number
   clock?: Clock
+  /** Bytes that its ring may hold together with whatever else has the same budget. */
+  budget?: MemoryBudget
 }
 
 export interface InputOptions {
@@ -54,6 +57,7 @@ const SILENT_MS = 10_000
 export class LiveStream extends EventEmitter {
   readonly #ring: MessageRing
   readonly #clock: Clock
+  readonly #budget: MemoryBudget | undefined
   readonly #mergeMs: 'frame' | number
   readonly #holdMs: number
   readonly #cursors = new Set<LiveCursor>()
@@ -74,7 +78,7 @@ export class LiveStream extends EventEmitter {
   #stopTimer: (() => void) | undefined
 
   /** @throws RangeError for a time below 0. */
-  constructor({ mergeMs = 'frame', holdMs = 5000, clock = systemClock, ...ring }: LiveStreamOptions = {}) {
+  constructor({ mergeMs = 'frame', holdMs = 5000, clock = systemClock, budget, ...ring }: LiveStreamOptions = {}) {
     super()
     if (mergeMs !== 'frame' && !(mergeMs >= 0)) {
       throw new RangeError(`mergeMs must be 'frame' or a number from 0, not ${mergeMs}`)
@@ -82,6 +86,7 @@ export class LiveStream extends EventEmitter {
     if (!(holdMs >= 0)) throw new RangeError(`holdMs must be a number from 0, not ${holdMs}`)
     this.#ring = new MessageRing(ring)
     this.#clock = clock
+    this.#budget = budget
     this.#mergeMs = mergeMs
     this.#holdMs = holdMs
   }
@@ -101,6 +106,11 @@ export class LiveStream extends EventEmitter {
     return this.#ring.byteLength
   }
 
+  /** Bytes it takes: 256 for each message besides. */
+  get heldBytes(): number {
+    return this.#ring.heldBytes
+  }
+
   /**
    * A Writable of Messages for one publisher.
    * @throws Refused `NetStream.Publish.BadName` while there is another.
@@ -117,6 +127,7 @@ export class LiveStream extends EventEmitter {
       () => this.#leave(input)
     )
     this.#send()
+    this.#budget?.add(this)
     this.#input = input
     previous?.destroy()
     this.#stopHold?.()
@@ -150,6 +161,7 @@ export class LiveStream extends EventEmitter {
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
     this.#cursors.add(cursor)
+    this.#budget?.add(this)
     if (!this.isPublished) this.#waiting.add(cursor)
     return cursor
   }
@@ -175,7 +187,9 @@ export class LiveStream extends EventEmitter {
   }
 
   #rest(): void {
-    if (this.#input === undefined && this.#stopHold === undefined && this.#cursors.size === 0) this.emit('idle')
+    if (this.#input !== undefined || this.#stopHold !== undefined || this.#cursors.size > 0) return
+    this.#budget?.remove(this)
+    this.emit('idle')
   }
 
   /** Whether the publisher has to wait: for a reader that must miss nothing, and has not read what there is. */

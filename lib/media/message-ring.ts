@@ -36,7 +36,6 @@ export class MessageRing {
   #first = 0
   #entrance: number | undefined
   #bytes = 0
-  /** Bytes it takes, the objects that hold them included. */
   #cost = 0
 
   constructor({ maxBytes = 16 * 1024 * 1024, maxMs = 20_000 }: MessageRingOptions = {}) {
@@ -62,6 +61,11 @@ export class MessageRing {
   /** Bytes of payload it holds. */
   get byteLength(): number {
     return this.#bytes
+  }
+
+  /** Bytes it takes, the objects that hold them included. */
+  get heldBytes(): number {
+    return this.#cost
   }
 
   at(number: number): RingEntry | undefined {

@@ -69,6 +69,11 @@ export abstract class NetConnection extends Duplex {
     return this.destroyed || this.#closed
   }
 
+  /** Items on their way to the wire, that it has not taken yet. */
+  get waiting(): number {
+    return this.readableLength + this.#waiting.length
+  }
+
   /** Says something to the peer. It does not wait: see `limits.replyBytes`. */
   protected say(...items: readonly (Message | Command)[]): void {
     if (this.isOver) return

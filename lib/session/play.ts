@@ -58,6 +58,11 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.reset = reset
   }
 
+  /** Items that were written to it, and wait. */
+  get waiting(): number {
+    return this.#out?.writableLength ?? 0
+  }
+
   /**
    * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
    * peer; it is destroyed when the peer stops, and in the next turn where that was before now, or where the time to decide

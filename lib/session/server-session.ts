@@ -60,6 +60,19 @@ export class ServerSession extends NetConnection {
     return this.#state === 'connected' ? this.#connect : undefined
   }
 
+  /** Whether it plays anything. */
+  get isPlaying(): boolean {
+    for (const { play } of this.#streams.values()) if (play !== undefined) return true
+    return false
+  }
+
+  /** Items on their way to the wire, that it has not taken yet. */
+  override get waiting(): number {
+    let waiting = super.waiting
+    for (const { play } of this.#streams.values()) waiting += play?.waiting ?? 0
+    return waiting
+  }
+
   protected override command(asked: Command): void | Promise<void> {
     if (!isLegal(asked.name, this.#state)) {
       const detail = `${asked.name.slice(0, 64)}, where the connection is ${this.#state}`

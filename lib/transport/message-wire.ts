@@ -102,6 +102,16 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#isServer = role !== 'client'
   }
 
+  /**
+   * Bytes it holds: of messages that are not whole yet, and about as many as wait for a peer that is slow, the `behind` items that have
+   * not reached it yet included. What is in the lower is about one item, and those behind it are taken to be as long. That one
+   * is not counted: every player's is on its way at some time, and of live media it is one and the same.
+   */
+  heldBytes(behind = 0): number {
+    const items = Math.max(0, this.writableLength - 1) + behind
+    return this.#messageReader.held + items * this.lower.writableLength
+  }
+
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
     this.#heardAt = this.#clock.now()

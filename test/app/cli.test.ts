@@ -5,10 +5,12 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { FlvReader, isKeyframe, isVideo } from 'rtmpipe'
+import { command, commandMessage, connect, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
 import t from 'tap'
 import { textLog } from '../../lib/app/log.ts'
 import { film, folder, packets } from '../support/films.ts'
+import { video } from '../support/media.ts'
+import { line } from '../support/peer.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
 
@@ -74,6 +76,71 @@ t.test('Ctrl-C and SIGTERM end it', { buffered }, async t => {
     program.kill(signal)
     t.equal((await program.ends()).code, 0)
     t.match(program.said, /closing/)
+  }
+})
+
+/** A player by hand, which hears everything and never leaves by itself. */
+function stays(t: Scope, url: string, name: string) {
+  const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  const wire = messageWire(socket, { role: 'client' })
+  const heard: string[] = []
+  wire.on('error', () => {}).on('data', message => heard.push(line(message)))
+  wire.on('close', () => heard.push('closed'))
+  wire.write(commandMessage(command('connect', 1, [{ app: 'live' }])))
+  wire.write(commandMessage(command('createStream', 2, [null])))
+  wire.write(commandMessage(command('play', 3, [null, name], { messageStreamId: 1 })))
+  const hears = async (word: RegExp, times = 1) => {
+    while (heard.filter(each => word.test(each)).length < times) await sleep(10)
+  }
+  return { wire, heard, hears }
+}
+
+t.test(
+  'a player hears the last frame and the last words, though it is slow, and if it stays it is left',
+  { buffered },
+  async t => {
+    const { program, url } = await serve(t)
+    const [slow, quick] = [stays(t, url, 'film'), stays(t, url, 'film')]
+    await Promise.all([slow, quick].map(each => each.hears(/Play\.Start/)))
+    slow.wire.pause()
+    const session = await connect(`${url}/live`)
+    const publishing = await session.publish('film')
+    session.on('error', () => {})
+    publishing.on('error', () => {})
+    for (let at = 0; at < 240; at++) {
+      const frame = at === 0 ? video.keyframe(at, 60_000) : video.frame(at, 60_000)
+      if (!publishing.write(frame)) await once(publishing, 'drain')
+    }
+    await quick.hears(/ v/, 240)
+    program.kill('SIGTERM')
+    await program.says(/closing/)
+    slow.wire.resume()
+    t.equal((await program.ends()).code, 0)
+    await slow.hears(/closed/)
+    const last = slow.heard.findLastIndex(each => each.startsWith('#1 v'))
+    t.equal(slow.heard[last], '#1 v@239')
+    t.match(slow.heard.slice(last + 1), [
+      /onPlayStatus NetStream\.Play\.Complete/,
+      'StreamEof 1',
+      /NetStream\.Play\.UnpublishNotify/,
+      'closed'
+    ])
+  }
+)
+
+t.test('the second signal waits for nothing, whichever it is', { buffered }, async t => {
+  for (const [first, second] of [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+    ['SIGTERM', 'SIGINT']
+  ] as const) {
+    const { program, url } = await serve(t, '--demo')
+    await stays(t, url, 'demo').hears(/v key@/)
+    program.kill(first)
+    await program.says(/closing/)
+    program.kill(second)
+    t.equal((await program.ends()).code, null, `${first}, ${second}`)
   }
 })
 
