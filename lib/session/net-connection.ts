@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { Duplex } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { RtmpError } from '../errors.ts'
@@ -35,7 +36,8 @@ export abstract class NetConnection extends Duplex {
   readonly #waiting: Waiting[] = []
   #wanted = false
   #replyBytes = 0
-  #takesBatches = false
+  /** The wire that it is piped into, if that takes batches whole: media goes to it without a turn through our own half. */
+  #wire: Writable | undefined
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
@@ -88,6 +90,11 @@ export abstract class NetConnection extends Duplex {
 
   /** Sends media on a message stream, when there is room, and then calls `done`. */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
+    // behind what was said, and what waits
+    if (this.#wire !== undefined && !this.#closed && this.readableLength === 0 && this.#waiting.length === 0) {
+      this.#wire.write(item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId }, done)
+      return
+    }
     this.#waiting.push({ items: this.#addressed(item, messageStreamId), done })
     this.#drain()
   }
@@ -130,8 +137,13 @@ export abstract class NetConnection extends Duplex {
 
   /** A wire that takes batches of live media whole says so; any other is given their messages. */
   override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-    this.#takesBatches = (to as { takesBatches?: boolean }).takesBatches === true
+    if ((to as { takesBatches?: boolean }).takesBatches) this.#wire = to as unknown as Writable
     return super.pipe(to as never, options) as unknown as To
+  }
+
+  override unpipe(from?: NodeJS.WritableStream): this {
+    this.#wire = undefined
+    return super.unpipe(from as never)
   }
 
   override _write(item: Message | Command, _encoding: string, done: (error?: Error | null) => void): void {
@@ -190,7 +202,7 @@ export abstract class NetConnection extends Duplex {
 
   #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {
     if (!(item instanceof MessageBatch)) return [{ ...item, messageStreamId }]
-    if (this.#takesBatches) return [{ batch: item, messageStreamId }]
+    if (this.#wire !== undefined) return [{ batch: item, messageStreamId }]
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 

@@ -14,7 +14,13 @@ export abstract class Outgoing extends Writable {
   readonly #sink: MediaSink
   /** What waits to be let through. */
   #held: (() => void) | undefined
-  #sent: (() => void) | undefined
+  /** The callback of what has been handed on, and not sent yet. */
+  #done: ((error?: Error | null) => void) | undefined
+  readonly #sent = (): void => {
+    const done = this.#done
+    this.#done = undefined
+    done?.()
+  }
 
   constructor(sink: MediaSink) {
     super({ objectMode: true, highWaterMark: 4 })
@@ -38,25 +44,22 @@ export abstract class Outgoing extends Writable {
   }
 
   override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#whenOpen(() => this.#send(item, done))
+    if (this.isOpen) this.#send(item, done)
+    else this.#held = () => this.#send(item, done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#whenOpen(() => {
+    this.#held = () => {
       this.bye()
       done()
-    })
+    }
+    this.release()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#held = undefined
-    if (this.#sent !== undefined) this.#sink.unsend(this.#sent)
+    if (this.#done !== undefined) this.#sink.unsend(this.#sent)
     done(error)
-  }
-
-  #whenOpen(go: () => void): void {
-    this.#held = go
-    this.release()
   }
 
   #send(item: Message | MessageBatch, done: (error?: Error | null) => void): void {
@@ -65,10 +68,7 @@ export abstract class Outgoing extends Writable {
       done()
       return
     }
-    this.#sent = () => {
-      this.#sent = undefined
-      done()
-    }
+    this.#done = done
     this.#sink.send(wanted, this.#sent)
   }
 }

@@ -159,14 +159,14 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
 
   override _write(item: Upper, _encoding: string, done: (error?: Error | null) => void): void {
     this.#writing = done
-    this.#whenOpen(() => {
-      if (this.#attempt(() => this.outbound(item))) this.#written()
-      else if (!this.destroyed) this.#held = () => this.#written()
-    })
+    if (this.#open) this.#send(item)
+    else this.#held = () => this.#send(item)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#whenOpen(() => this.lower.end(() => done()))
+    const end = () => this.lower.end(() => done())
+    if (this.#open) end()
+    else this.#held = end
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -193,9 +193,14 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     })
   }
 
-  #whenOpen(go: () => void): void {
-    if (this.#open) go()
-    else this.#held = go
+  #send(item: Upper): void {
+    if (this.destroyed) return
+    try {
+      if (this.outbound(item)) this.#written()
+      else if (!this.destroyed) this.#held = this.#written
+    } catch (error) {
+      this.destroy(error as Error)
+    }
   }
 
   #release(): void {
@@ -205,7 +210,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     go?.()
   }
 
-  #written(): void {
+  readonly #written = (): void => {
     const done = this.#writing
     this.#writing = undefined
     done?.()
