@@ -105,7 +105,8 @@ function house(bytes: number) {
     return server
   })
   const enter = (server: number, bytes?: Buffer): Duplex => {
-    const [near, far] = duplexPair() as [Duplex, Duplex]
+    // the same on every Node
+    const [near, far] = duplexPair({ highWaterMark: 16 * KIB }) as [Duplex, Duplex]
     servers[server]!.emit('connection', near)
     if (bytes !== undefined) far.write(bytes)
     return far.on('error', () => {})

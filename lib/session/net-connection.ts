@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import { Duplex } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { RtmpError } from '../errors.ts'
@@ -17,6 +16,11 @@ export interface NetConnectionOptions {
 
 /** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
 const BATCHES = 4
+
+/** A wire that takes batches of live media whole: see MessageWire. */
+interface BatchWire {
+  send(item: Message | AddressedBatch, done: () => void): void
+}
 
 /** Media on its way out, that waits for room. */
 interface Waiting {
@@ -37,7 +41,7 @@ export abstract class NetConnection extends Duplex {
   #wanted = false
   #replyBytes = 0
   /** The wire that it is piped into, if that takes batches whole: media goes to it without a turn through our own half. */
-  #wire: Writable | undefined
+  #wire: BatchWire | undefined
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
@@ -92,7 +96,10 @@ export abstract class NetConnection extends Duplex {
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
     // behind what was said, and what waits
     if (this.#wire !== undefined && !this.#closed && this.readableLength === 0 && this.#waiting.length === 0) {
-      this.#wire.write(item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId }, done)
+      this.#wire.send(
+        item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId },
+        done
+      )
       return
     }
     this.#waiting.push({ items: this.#addressed(item, messageStreamId), done })
@@ -137,7 +144,7 @@ export abstract class NetConnection extends Duplex {
 
   /** A wire that takes batches of live media whole says so; any other is given their messages. */
   override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-    if ((to as { takesBatches?: boolean }).takesBatches) this.#wire = to as unknown as Writable
+    if ('takesBatches' in to) this.#wire = to as unknown as BatchWire
     return super.pipe(to as never, options) as unknown as To
   }
 

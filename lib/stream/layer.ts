@@ -98,6 +98,13 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
     this.destroy(error)
   }
 
+  /** Whether what is written now would go down within the call: nothing waits ahead of it, and the lower has room. */
+  protected get isClear(): boolean {
+    return (
+      this.#open && this.writableLength === 0 && !this.lower.writableNeedDrain && !this.writableEnded && !this.destroyed
+    )
+  }
+
   /** Hands one item to the reader above. */
   protected up(item: Upper): void {
     this.#deliver(item)
@@ -159,7 +166,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
 
   override _write(item: Upper, _encoding: string, done: (error?: Error | null) => void): void {
     this.#writing = done
-    if (this.#open) this.#send(item)
+    if (this.#open && !this.lower.writableNeedDrain) this.#send(item)
     else this.#held = () => this.#send(item)
   }
 

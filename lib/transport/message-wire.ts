@@ -157,6 +157,23 @@ export class MessageWire extends HandshakeStream<Message> {
     return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', offset: this.#chunkReader.offset, detail })
   }
 
+  /**
+   * As `write(item, done)`, at less cost where nothing waits: then it goes down, and `done` is called, within the call. For live media,
+   * which goes to thousands.
+   */
+  send(item: Message | AddressedBatch, done: () => void): void {
+    if (!this.isClear) {
+      this.write(item, done)
+      return
+    }
+    try {
+      this.outbound(item)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
+    done()
+  }
+
   protected override outbound(item: Message | AddressedBatch): boolean {
     const isTaken = this.down(isAddressedBatch(item) ? this.#batch(item) : this.#message(item))
     if (!isTaken && this.#fullSince === undefined) this.#watch()
