@@ -48,6 +48,7 @@ export abstract class LiveCursor extends Readable {
   /** The oldest batch it will still read, as far as can be told. */
   get wanted(): number {
     const { entrance, next } = this.#ring
+    if (this.#next === next) return next
     if (this.#next === undefined || this.#lags(this.#next)) return entrance ?? next
     return this.#next
   }
@@ -100,10 +101,12 @@ export abstract class LiveCursor extends Readable {
     if (entry === undefined) return undefined
     const { batch, state, tells } = entry
     this.#tellGap(batch)
-    const news = state?.filter(message => !this.#told.has(message)) ?? []
-    for (const message of news) this.#told.add(message)
-    if (news.length > 0) return new MessageBatch(news.map(message => ({ ...message, timestamp: batch.timestamp })))
-    for (const message of tells ?? []) this.#told.add(message)
+    if (state !== undefined) {
+      const news = state.filter(message => !this.#told.has(message))
+      for (const message of news) this.#told.add(message)
+      if (news.length > 0) return new MessageBatch(news.map(message => ({ ...message, timestamp: batch.timestamp })))
+    }
+    if (tells !== undefined) for (const message of tells) this.#told.add(message)
     this.#next = this.#next! + 1
     return batch
   }
@@ -137,10 +140,28 @@ export abstract class LiveCursor extends Readable {
   }
 }
 
-/** Gives batches whole. */
+/** What may take a batch within the call, at less cost than a write: it says whether it has. */
+interface Taker {
+  takeNow(batch: MessageBatch): boolean
+}
+
+/** Gives batches whole. Where it is piped to a Taker, and nothing waits between them, it hands them over in person. */
 export class BatchCursor extends LiveCursor {
+  #taker: Taker | undefined
+
+  override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
+    if ('takeNow' in to) this.#taker = to as unknown as Taker
+    return super.pipe(to as never, options) as unknown as To
+  }
+
+  override unpipe(from?: NodeJS.WritableStream): this {
+    this.#taker = undefined
+    return super.unpipe(from as never)
+  }
+
   protected override give(batch: MessageBatch): boolean {
-    return this.push(batch)
+    const isFirst = this.readableFlowing === true && this.readableLength === 0
+    return (isFirst && this.#taker?.takeNow(batch)) || this.push(batch)
   }
 }
 

@@ -19,7 +19,8 @@ const BATCHES = 4
 
 /** A wire that takes batches of live media whole: see MessageWire. */
 interface BatchWire {
-  send(item: Message | AddressedBatch, done: () => void): void
+  write(item: Message | AddressedBatch, done: () => void): unknown
+  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
 }
 
 /** Media on its way out, that waits for room. */
@@ -94,16 +95,24 @@ export abstract class NetConnection extends Duplex {
 
   /** Sends media on a message stream, when there is room, and then calls `done`. */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
-    // behind what was said, and what waits
-    if (this.#wire !== undefined && !this.#closed && this.readableLength === 0 && this.#waiting.length === 0) {
-      this.#wire.send(
-        item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId },
-        done
-      )
+    if (this.#wire !== undefined && this.#isClear) {
+      const addressed = item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId }
+      if (this.#wire.takeNow(item, messageStreamId)) done()
+      else this.#wire.write(addressed, done)
       return
     }
     this.#waiting.push({ items: this.#addressed(item, messageStreamId), done })
     this.#drain()
+  }
+
+  /** Sends media within the call, if nothing waits between here and the peer; false if something does. */
+  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
+    return this.#wire !== undefined && this.#isClear && this.#wire.takeNow(item, messageStreamId)
+  }
+
+  /** Whether nothing that was said, and no media, waits here. */
+  get #isClear(): boolean {
+    return !this.#closed && this.#waiting.length === 0 && this.readableLength === 0
   }
 
   /** Takes back what waits to be sent for this `done`. */

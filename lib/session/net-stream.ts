@@ -10,6 +10,7 @@ import type { StreamState } from './session-states.ts'
 export interface StreamConnection {
   say(item: Message | Command): void
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void
+  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
   unsend(done: () => void): void
   /** The application has destroyed what it was given of a message stream. */
   letGo(messageStreamId: MessageStreamId): void
@@ -80,6 +81,10 @@ export class NetStream<Publishes extends Engaged, Plays extends Engaged> impleme
 
   send(item: Message | MessageBatch, done: () => void): void {
     this.#connection.send(item, this.id, done)
+  }
+
+  takeNow(item: Message | MessageBatch): boolean {
+    return this.#connection.takeNow(item, this.id)
   }
 
   unsend(done: () => void): void {

@@ -5,6 +5,8 @@ import type { Message } from '../message/message.ts'
 /** Where it goes: media waits there for room, and then `done` is called. */
 export interface MediaSink {
   send(item: Message | MessageBatch, done: () => void): void
+  /** Sends it within the call, if nothing waits; false if something does. */
+  takeNow(item: Message | MessageBatch): boolean
   /** Takes back what waits for this `done`. */
   unsend(done: () => void): void
 }
@@ -41,6 +43,14 @@ export abstract class Outgoing extends Writable {
     const go = this.#held
     this.#held = undefined
     go?.()
+  }
+
+  /** As `write`, within the call, where nothing waits between here and the peer; false where it has to be written. */
+  takeNow(item: Message | MessageBatch): boolean {
+    if (!this.isOpen || this.#done !== undefined || this.writableLength > 0) return false
+    if (this.writableEnded || this.destroyed) return false
+    const wanted = this.wanted(item)
+    return wanted === undefined || this.#sink.takeNow(wanted)
   }
 
   override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {

@@ -240,6 +240,7 @@ export class ServerSession extends NetConnection {
       new NetStream(id, {
         say: item => this.say(item),
         send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
+        takeNow: (item, messageStreamId) => this.takeNow(item, messageStreamId),
         unsend: done => this.unsend(done),
         letGo: () => this.#evict(id)
       })

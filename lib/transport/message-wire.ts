@@ -16,8 +16,8 @@ import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/hands
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
 import { assertSwfHash, type SwfHash, swfSignature } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import { type AddressedBatch, isAddressedBatch } from '../media/message-batch.ts'
-import { MEDIA_CHUNK_STREAM_IDS, type Message, MessageTypeId } from '../message/message.ts'
+import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../media/message-batch.ts'
+import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 
 export interface MessageWireOptions
@@ -158,24 +158,26 @@ export class MessageWire extends HandshakeStream<Message> {
   }
 
   /**
-   * As `write(item, done)`, at less cost where nothing waits: then it goes down, and `done` is called, within the call. For live media,
-   * which goes to thousands.
+   * Sends live media within the call, if nothing waits ahead of it and the lower has room; false if not, and then it is to be written.
+   * It is a write at less cost, for what goes to thousands.
    */
-  send(item: Message | AddressedBatch, done: () => void): void {
-    if (!this.isClear) {
-      this.write(item, done)
-      return
-    }
+  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
+    if (!this.isClear) return false
     try {
-      this.outbound(item)
+      if (item instanceof MessageBatch) this.#put(this.#batch(item, messageStreamId))
+      else this.#put(this.#message({ ...item, messageStreamId }))
     } catch (error) {
       this.destroy(error as Error)
     }
-    done()
+    return true
   }
 
   protected override outbound(item: Message | AddressedBatch): boolean {
-    const isTaken = this.down(isAddressedBatch(item) ? this.#batch(item) : this.#message(item))
+    return this.#put(isAddressedBatch(item) ? this.#batch(item.batch, item.messageStreamId) : this.#message(item))
+  }
+
+  #put(bytes: Buffer): boolean {
+    const isTaken = this.down(bytes)
     if (!isTaken && this.#fullSince === undefined) this.#watch()
     return isTaken
   }
@@ -186,7 +188,7 @@ export class MessageWire extends HandshakeStream<Message> {
     return this.#messageWriter.bytes(message, this.#chunkWriter)
   }
 
-  #batch({ batch, messageStreamId }: AddressedBatch): Buffer {
+  #batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
     this.#batched = true
     const opening = this.#messageWriter.opening(this.#chunkWriter)
     const bytes = batch.bytes(this.#messageWriter.chunkSize, messageStreamId)
