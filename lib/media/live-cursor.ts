@@ -160,8 +160,12 @@ export class BatchCursor extends LiveCursor {
   }
 
   protected override give(batch: MessageBatch): boolean {
-    const isFirst = this.readableFlowing === true && this.readableLength === 0
-    return (isFirst && this.#taker?.takeNow(batch)) || this.push(batch)
+    return (this.#taker !== undefined && this.#isClear && this.#taker.takeNow(batch)) || this.push(batch)
+  }
+
+  /** Nothing waits here, and nobody reads along who would miss what is not pushed. */
+  get #isClear(): boolean {
+    return this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') === 1
   }
 }
 

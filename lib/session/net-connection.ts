@@ -110,9 +110,9 @@ export abstract class NetConnection extends Duplex {
     return this.#wire !== undefined && this.#isClear && this.#wire.takeNow(item, messageStreamId)
   }
 
-  /** Whether nothing that was said, and no media, waits here. */
+  /** Whether nothing that was said, and no media, waits here, and nobody reads along who would miss what is not pushed. */
   get #isClear(): boolean {
-    return !this.#closed && this.#waiting.length === 0 && this.readableLength === 0
+    return !this.#closed && this.#waiting.length === 0 && this.readableLength === 0 && this.listenerCount('data') === 1
   }
 
   /** Takes back what waits to be sent for this `done`. */

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type Gap, LiveStream, type LiveStreamOptions, type Message, MessageBatch, MessageRing } from 'rtmpipe'
@@ -137,6 +137,62 @@ t.test('a batch is made once, and its bytes too, for all that are level', async 
   const batch = one.read() as MessageBatch
   t.equal(other.read(), batch)
   t.equal(batch.bytes(4096, 1), batch.bytes(4096, 1))
+})
+
+/** A place to pipe to that takes batches in person when it is willing, and writes down how each came. */
+class Taker extends Writable {
+  readonly heard: string[] = []
+  isWilling = true
+
+  constructor() {
+    super({ objectMode: true })
+  }
+
+  takeNow(batch: MessageBatch): boolean {
+    if (this.isWilling) this.heard.push(`taken ${batch.timestamp}`)
+    return this.isWilling
+  }
+
+  override _write(batch: MessageBatch, _encoding: string, done: () => void): void {
+    this.heard.push(`written ${batch.timestamp}`)
+    done()
+  }
+}
+
+t.test('a batch is handed over in person where nothing waits, and written where something does', async t => {
+  const live = liveStream({ mergeMs: 0 })
+  const taker = new Taker()
+  const player = live.player()
+  const input = publish(live, video.keyframe(0))
+  player.pipe(taker)
+  const frame = async (at: number) => {
+    input.write(video.frame(at))
+    await turnOfTheLoop()
+  }
+  await turnOfTheLoop()
+  await frame(40)
+  taker.isWilling = false
+  await frame(80)
+  taker.isWilling = true
+  await frame(120)
+  t.same(taker.heard.slice(-3), ['taken 40', 'written 80', 'taken 120'])
+  const alongside: number[] = []
+  const readAlong = ({ timestamp }: MessageBatch) => alongside.push(timestamp)
+  player.on('data', readAlong)
+  await frame(160)
+  t.same(alongside, [160], 'who reads along misses nothing')
+  player.off('data', readAlong)
+  player.pause()
+  await frame(200)
+  t.equal(taker.heard.at(-1), 'written 160', 'nor is it given anything while it is paused')
+  player.resume()
+  await turnOfTheLoop()
+  await frame(240)
+  t.same(taker.heard.slice(-2), ['written 200', 'taken 240'])
+  player.unpipe(taker as never)
+  player.resume()
+  await frame(280)
+  t.equal(taker.heard.at(-1), 'taken 240')
 })
 
 t.test('one that lags too far goes on at the newest keyframe, and is told what it missed', async t => {

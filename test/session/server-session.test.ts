@@ -727,6 +727,24 @@ t.test('a live stream from one session to another', async t => {
   for (const peer of [player, encoder, second]) peer.session.destroy()
 })
 
+t.test('who reads along with the wire misses no media', async t => {
+  const live = new LiveStream({ clock: new TestClock(), mergeMs: 0 })
+  const input = live.input()
+  input.write(video.keyframe(0))
+  const serve = (session: ServerSession) => session.on('play', play => void live.player().pipe(play.accept()))
+  const player = await new Peer({}, serve).begins()
+  const said: string[] = []
+  player.session.on('data', item =>
+    said.push(item instanceof Object && 'batch' in item ? word(item.batch.messages[0]) : '')
+  )
+  await player.asks('play', 3, [null, 'film'], 1)
+  input.write(video.frame(40))
+  t.equal((await player.hears()).at(-1), '#1 v@40')
+  t.same(said.filter(Boolean), ['v key@0', 'v@40'])
+  live.end()
+  player.session.destroy()
+})
+
 t.test('commands may come in place of their messages', async t => {
   const session = serverSession()
   const said: Message[] = []
