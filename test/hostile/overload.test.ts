@@ -240,7 +240,7 @@ t.test(`publishers that come and go, ${COMING} a second`, { buffered }, async t 
 })
 
 t.test('a budget bounds what stalled players hold together', { buffered }, async t => {
-  const budget = 24 * MIB
+  const budget = 12 * MIB
   const server = await Overloaded.start(t, 10_000, 60_000, budget)
   const witnesses = await new Witnesses(server.port, { mbit: 20 }).begin()
   await sleep(500)
