@@ -88,13 +88,17 @@ class Joint {
     const limits = { limits: this.#limits }
     const hearNear = stage<Message | Command, Message | Command>((item, push) => {
       if (isCommand(item)) this.#asked(item)
+      else if (isCommandType(item.type)) this.#asked(readCommand(item, limits))
       push(item)
     })
     const hearFar = stage<Message, Message>((message, push) => {
       if (this.#connect !== undefined && isCommandType(message.type)) this.#answered(readCommand(message, limits))
       push(message)
     })
-    const there = [amfCommandParser(limits), hearNear(), ...(transform ? [transform] : []), amfCommandSerializer()]
+    // who transforms nothing needs no Commands
+    const there = transform
+      ? [amfCommandParser(limits), hearNear(), transform, amfCommandSerializer()]
+      : [hearNear()]
     this.#ways = [
       { from: this.#near, stages: there, to: this.#far },
       { from: this.#far, stages: [hearFar(), ...(back ? [back] : [])], to: this.#near }
