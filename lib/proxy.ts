@@ -96,9 +96,7 @@ class Joint {
       push(message)
     })
     // who transforms nothing needs no Commands
-    const there = transform
-      ? [amfCommandParser(limits), hearNear(), transform, amfCommandSerializer()]
-      : [hearNear()]
+    const there = transform ? [amfCommandParser(limits), hearNear(), transform, amfCommandSerializer()] : [hearNear()]
     this.#ways = [
       { from: this.#near, stages: there, to: this.#far },
       { from: this.#far, stages: [hearFar(), ...(back ? [back] : [])], to: this.#near }
