@@ -95,14 +95,17 @@ export abstract class NetConnection extends Duplex {
 
   /** Sends media on a message stream, when there is room, and then calls `done`. */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
-    if (this.#wire !== undefined && this.#isClear) {
-      const addressed = item instanceof MessageBatch ? { batch: item, messageStreamId } : { ...item, messageStreamId }
-      if (this.#wire.takeNow(item, messageStreamId)) done()
-      else this.#wire.write(addressed, done)
+    if (this.takeNow(item, messageStreamId)) {
+      done()
       return
     }
-    this.#waiting.push({ items: this.#addressed(item, messageStreamId), done })
-    this.#drain()
+    const items = this.#addressed(item, messageStreamId)
+    // a wire that takes batches is given one item, and may hold it as well as we
+    if (this.#wire !== undefined && this.#isClear) this.#wire.write(items[0]!, done)
+    else {
+      this.#waiting.push({ items, done })
+      this.#drain()
+    }
   }
 
   /** Sends media within the call, if nothing waits between here and the peer; false if something does. */
@@ -153,7 +156,7 @@ export abstract class NetConnection extends Duplex {
 
   /** A wire that takes batches of live media whole says so; any other is given their messages. */
   override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-    if ('takesBatches' in to) this.#wire = to as unknown as BatchWire
+    if ('takeNow' in to) this.#wire = to as unknown as BatchWire
     return super.pipe(to as never, options) as unknown as To
   }
 

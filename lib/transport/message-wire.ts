@@ -76,9 +76,6 @@ export class MessageWire extends HandshakeStream<Message> {
   /** The answer to the last Set Peer Bandwidth, while the lower is full. */
   #owed: Message | undefined
 
-  /** Whoever writes may give it batches of live media whole (see LiveStream.player). */
-  readonly takesBatches = true
-
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
     const { limits, role, strict, chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
@@ -158,8 +155,9 @@ export class MessageWire extends HandshakeStream<Message> {
   }
 
   /**
-   * Sends live media within the call, if nothing waits ahead of it and the lower has room; false if not, and then it is to be written.
-   * It is a write at less cost, for what goes to thousands.
+   * Sends live media within the call, on a message stream of 32 bits, if nothing waits ahead of it and the lower has room; false if
+   * not, and then it is to be written. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see
+   * LiveStream.player). What is wrong with an item destroys the wire, as in a write. That it has this says that it takes batches whole.
    */
   takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
     if (!this.isClear) return false
