@@ -33,6 +33,7 @@ const quietClock: Clock = {
  * with `ERR_RTMP_BUDGET`, until the rest fits; who holds nothing is spared, for its end would free nothing.
  */
 export class MemoryBudget {
+  /** Bytes that all may hold together. */
   readonly bytes: number
   readonly #lookMs: number
   readonly #clock: Clock
@@ -56,11 +57,13 @@ export class MemoryBudget {
     return held
   }
 
+  /** Counts it from now on, as the newest; once it is in, again makes no difference. */
   add(holder: BudgetHolder): void {
     this.#holders.add(holder)
     this.#stop ??= this.#clock.after(this.#lookMs, () => this.#look())
   }
 
+  /** Counts it no more. */
   remove(holder: BudgetHolder): void {
     this.#holders.delete(holder)
     if (this.#holders.size > 0) return

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -6,6 +6,7 @@ import {
   command,
   commandMessage,
   createServer,
+  createWireServer,
   messageWire,
   type Server,
   type ServerSession
@@ -182,6 +183,26 @@ t.test('a signal closes it', async t => {
   aborts.abort()
   await Promise.all([once(wire, 'close'), once(server, 'close')])
   t.equal(server.listening, false)
+})
+
+t.test('a signal that lives on keeps no server that is closed', async t => {
+  const { signal } = new AbortController()
+  const server = createServer({ signal })
+  await listen(server)
+  t.equal(getEventListeners(signal, 'abort').length, 1)
+  await server[Symbol.asyncDispose]()
+  t.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
+t.test('a wire that nobody asked for is ended, and its bytes end nothing else', async t => {
+  const server = createWireServer()
+  const port = await listen(server as Server)
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+  const closed = isClosed(socket.resume())
+  socket.write(Buffer.concat([new ClientHandshake().hello(), Buffer.alloc(1536), Buffer.alloc(64, 0xff)]))
+  await closed
+  t.equal(server.listening, true)
+  await server[Symbol.asyncDispose]()
 })
 
 t.test('it may be disposed of at any time, more than once', async t => {

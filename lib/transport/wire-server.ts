@@ -34,7 +34,7 @@ const MAX_CONNECTIONS = 10_000
 /**
  * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
  * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. `'wire'` (wire, source) gives each MessageWire once its handshake
- * is over, to plug a session into, or a proxy; `'wireError'` tells of who did not come so far. Connections from elsewhere, any Duplex
+ * is over, to plug a session into, or a proxy, and is ended if nobody listens; `'wireError'` tells of who did not come so far. Connections from elsewhere, any Duplex
  * of bytes, are handed in by `server.emit('connection', bytes)`.
  */
 export class WireServer extends net.Server {
@@ -62,8 +62,10 @@ export class WireServer extends net.Server {
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.on('connection', (bytes: Duplex) => this.#enter(bytes))
-    signal?.addEventListener('abort', () => this.close(), { once: true })
-    if (signal?.aborted) queueMicrotask(() => this.close())
+    const close = () => this.close()
+    signal?.addEventListener('abort', close, { once: true })
+    this.once('close', () => signal?.removeEventListener('abort', close))
+    if (signal?.aborted) queueMicrotask(close)
   }
 
   /** Stops accepting connections, and ends the wires there are once their grace is over; then `'close'` comes. */
@@ -111,7 +113,9 @@ export class WireServer extends net.Server {
         this.#wires.delete(wire)
         this.#leave()
       })
-      this.emit('wire', wire, { peer: peer(bytes), scheme: scheme(bytes, wire) } satisfies WireSource)
+      const source: WireSource = { peer: peer(bytes), scheme: scheme(bytes, wire) }
+      // nobody would hear its errors
+      if (!this.emit('wire', wire, source)) wire.destroy()
     })
   }
 
