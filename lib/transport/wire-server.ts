@@ -86,7 +86,10 @@ export class WireServer extends net.Server {
     await new Promise<void>(resolve => this.close(() => resolve()))
   }
 
-  /** Gives a certificate that was renewed to whoever comes from now on; wires that are open keep theirs. */
+  /**
+   * Gives a certificate that was renewed to whoever comes from now on; wires that are open keep theirs.
+   * @throws TypeError where `tls` was not given.
+   */
   setSecureContext(secrets: tls.SecureContextOptions): void {
     this.#doors.setSecureContext(secrets)
   }
