@@ -10,7 +10,7 @@ import {
   setPeerBandwidth,
   windowAcknowledgementSize
 } from '../chunk/protocol-control.ts'
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, Countdown, systemClock } from '../clock.ts'
 import { ProtocolError, RtmpError } from '../errors.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
@@ -61,18 +61,16 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #limits: Limits
   /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
   #batched = false
-  /** Since when the lower takes nothing, and whether a timer is set for it. */
-  #fullSince: number | undefined
-  #stopStall: (() => void) | undefined
+  /** Runs while the lower takes nothing. */
+  #stall: Countdown | undefined
   #stopLinger: (() => void) | undefined
   /** What we are, as a client; what we ask for, as a server. */
   readonly #swfs: readonly SwfHash[]
   readonly #isServer: boolean
   /** Ends the wait for the answer; undefined until we have asked. */
   #stopSwf: (() => void) | undefined
-  /** When the last byte came, and the timer that looks. */
-  #heardAt = 0
-  #stopIdle: (() => void) | undefined
+  /** Begins anew with every byte that comes; only where `limits.idleMs` wants it. */
+  #idle: Countdown | undefined
   /** The answer to the last Set Peer Bandwidth, while the lower is full. */
   #owed: Message | undefined
 
@@ -111,7 +109,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
-    this.#heardAt = this.#clock.now()
+    this.#idle?.begin()
     reader.feed(bytes)
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
@@ -176,7 +174,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   #put(bytes: Buffer): boolean {
     const isTaken = this.down(bytes)
-    if (!isTaken && this.#fullSince === undefined) this.#watch()
+    if (!isTaken && !this.#stall?.isRunning) this.#stalled().begin()
     return isTaken
   }
 
@@ -193,34 +191,21 @@ export class MessageWire extends HandshakeStream<Message> {
     return opening === undefined ? bytes : Buffer.concat([opening, bytes])
   }
 
-  /** The lower is full. One timer serves however often it is: what has drained meanwhile is only seen when the timer is due. */
-  #watch(): void {
-    this.#fullSince = this.#clock.now()
-    this.#stopStall ??= this.#clock.after(this.#limits.stallMs, () => this.#lookAgain())
-  }
-
-  #lookAgain(): void {
-    this.#stopStall = undefined
-    if (this.#fullSince === undefined) return
-    const left = this.#fullSince + this.#limits.stallMs - this.#clock.now()
-    if (left <= 0) this.destroy(new RtmpError('ERR_RTMP_STALLED'))
-    else this.#stopStall = this.#clock.after(left, () => this.#lookAgain())
+  #stalled(): Countdown {
+    const expired = () => this.destroy(new RtmpError('ERR_RTMP_STALLED'))
+    this.#stall ??= new Countdown(this.#clock, this.#limits.stallMs, { expired })
+    return this.#stall
   }
 
   /** The peer that has shaken hands may be silent for `limits.idleMs`, unless it is we who do not read. */
   protected override open(): void {
-    this.#heardAt = this.#clock.now()
-    if (Number.isFinite(this.#limits.idleMs)) this.#watchIdle(this.#limits.idleMs)
+    const { idleMs } = this.#limits
+    if (Number.isFinite(idleMs)) {
+      const expired = () => this.destroy(new RtmpError('ERR_RTMP_IDLE'))
+      this.#idle = new Countdown(this.#clock, idleMs, { expired, isExcused: () => this.lower.isPaused() })
+      this.#idle.begin()
+    }
     super.open()
-  }
-
-  #watchIdle(ms: number): void {
-    this.#stopIdle = this.#clock.after(ms, () => {
-      if (this.lower.isPaused()) this.#heardAt = this.#clock.now()
-      const left = this.#heardAt + this.#limits.idleMs - this.#clock.now()
-      if (left <= 0) this.destroy(new RtmpError('ERR_RTMP_IDLE'))
-      else this.#watchIdle(left)
-    })
   }
 
   #sayOwed(): void {
@@ -230,7 +215,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
-    this.#fullSince = undefined
+    this.#stall?.pause()
     this.#sayOwed()
     this.#say(this.#window.acknowledge())
   }
@@ -244,8 +229,8 @@ export class MessageWire extends HandshakeStream<Message> {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
     this.#stopSwf?.()
-    this.#stopStall?.()
-    this.#stopIdle?.()
+    this.#stall?.stop()
+    this.#idle?.stop()
     super._destroy(error, done)
   }
 

@@ -1,6 +1,6 @@
 import { Duplex } from 'readable-stream'
 import { ByteQueue } from '../bytes/byte-queue.ts'
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, Countdown, systemClock } from '../clock.ts'
 import { RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { sides } from '../stream/sides.ts'
@@ -26,15 +26,16 @@ export abstract class TunnelStream extends Duplex {
   #isOver = false
   /** What becomes of what is written when it is over. */
   #lost: Error | undefined
-  #heardAt: number
-  #stopWatch: () => void
+  /** Begins anew with every sign of life. */
+  readonly #idle: Countdown
 
   constructor({ limits, clock = systemClock }: TunnelOptions = {}) {
     super(sides({ from: 'bytes', to: 'bytes' }))
     this.limits = limitsWith(limits)
     this.clock = clock
-    this.#heardAt = clock.now()
-    this.#stopWatch = clock.after(this.limits.tunnelIdleMs, () => this.#look())
+    const expired = () => this.destroy(new RtmpError('ERR_RTMP_TUNNEL_IDLE'))
+    this.#idle = new Countdown(clock, this.limits.tunnelIdleMs, { expired, isExcused: () => this.#isFull })
+    this.#idle.begin()
   }
 
   /** Bytes that came through the tunnel. */
@@ -60,7 +61,7 @@ export abstract class TunnelStream extends Duplex {
 
   /** The peer has given a sign of life. */
   protected heard(): void {
-    this.#heardAt = this.clock.now()
+    if (this.#idle.isRunning) this.#idle.begin()
   }
 
   /** Hands what came to the reader; false if it is full now. */
@@ -76,7 +77,7 @@ export abstract class TunnelStream extends Duplex {
    * it is said to be one.
    */
   protected over(lost?: Error): void {
-    this.#stopWatch()
+    this.#idle.stop()
     this.#isOver = true
     this.#lost = lost
     this.#waiting.rest()
@@ -113,7 +114,7 @@ export abstract class TunnelStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#stopWatch()
+    this.#idle.stop()
     this.#waiting.rest()
     done(error)
     this.#taken(error ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
@@ -123,13 +124,5 @@ export abstract class TunnelStream extends Duplex {
     const written = this.#written
     this.#written = undefined
     written?.(error)
-  }
-
-  /** One timer serves however much is heard: what came meanwhile is only seen when the timer is due. */
-  #look(): void {
-    if (this.#isFull) this.heard()
-    const left = this.#heardAt + this.limits.tunnelIdleMs - this.clock.now()
-    if (left <= 0) this.destroy(new RtmpError('ERR_RTMP_TUNNEL_IDLE'))
-    else this.#stopWatch = this.clock.after(left, () => this.#look())
   }
 }
