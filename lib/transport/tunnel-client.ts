@@ -126,8 +126,8 @@ export class TunnelClient extends TunnelStream {
       this.heard()
       return response
     } catch (error) {
-      // a server may close a connection that it has kept just when we use it; what it has had already it will know by its number
-      if (isAgain || !request.reusedSocket || this.destroyed) throw error
+      // a server may close a connection just when we use it; a post that it has had already it knows by its number
+      if (isAgain || this.#id === undefined || this.destroyed) throw error
       return this.#post(verb, what, body, true)
     }
   }

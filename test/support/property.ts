@@ -16,14 +16,18 @@ export function holds<Values>(
   else t.pass(name)
 }
 
-/** The same for a property that waits. */
+/** The same for a property that waits. Its time is looked at between rounds: an interrupted run would go on behind the test. */
 export async function holdsLater<Values>(
   t: { pass(name: string): unknown; fail(name: string): unknown },
   name: string,
   property: fc.IAsyncProperty<Values>,
   parameters: fc.Parameters<Values> = {}
 ): Promise<void> {
-  const details = await fc.check(property, { includeErrorInReport: true, ...parameters, ...longer })
+  const until = Date.now() + seconds * 1000
+  let details: fc.RunDetails<Values>
+  do {
+    details = await fc.check(property, { includeErrorInReport: true, ...parameters })
+  } while (!details.failed && Date.now() < until)
   if (details.failed) t.fail(`${name}\n${await fc.asyncDefaultReportMessage(details)}`)
   else t.pass(name)
 }

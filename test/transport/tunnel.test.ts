@@ -612,27 +612,33 @@ t.test('a server that has ended is the end of the client too', async t => {
   t.match(error, { code: 'ERR_RTMP_TUNNEL_STATUS', layer: 'tunnel' })
 })
 
-t.test('a connection that the server closes between two posts', async t => {
-  const echo = tunnelServer(bytes => {
-    bytes.on('data', data => bytes.write(data))
-    bytes.once('end', () => bytes.end())
+for (const [which, connection] of [
+  ['that is kept', 'keep-alive'],
+  ['of one post', 'close']
+] as const) {
+  t.test(`a connection ${which}, lost ahead of its reply`, async t => {
+    const echo = tunnelServer(bytes => {
+      bytes.on('data', data => bytes.write(data))
+      bytes.once('end', () => bytes.end())
+    })
+    let posts = 0
+    const server = http.createServer((request, response) => {
+      response.setHeader('Connection', connection)
+      // each third is taken, and its reply lost; the client cannot know
+      if (++posts % 3 === 0) response.writeHead = () => response.destroy() as never
+      echo(request, response)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const client = tunnelClient({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port })
+    const bytes = randomBytes(300_000)
+    const written = pipeline(Readable.from(cut(bytes, 3, 30_000)), client, { end: false } as never)
+    t.ok((await slowly(client, bytes.length)).bytes.equals(bytes), 'each byte once')
+    await written
+    client.resume().end()
+    await once(client, 'close')
   })
-  let posts = 0
-  const server = http.createServer((request, response) => {
-    // each third is taken, and its reply lost; the client cannot know
-    if (++posts % 3 === 0) response.writeHead = () => response.destroy() as never
-    echo(request, response)
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  const client = tunnelClient({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port })
-  const bytes = randomBytes(300_000)
-  const written = pipeline(Readable.from(cut(bytes, 3, 30_000)), client, { end: false } as never)
-  t.ok((await slowly(client, bytes.length)).bytes.equals(bytes), 'each byte once')
-  await written
-  client.resume().end()
-  await once(client, 'close')
-})
+}
 
 t.test('servers that are none', async t => {
   const answers: [string, http.RequestListener, object][] = [
