@@ -31,7 +31,8 @@ export class ByteCollector {
 
   /** The bytes collected, whole or not. */
   taken(): Buffer {
-    return this.#bytes === undefined ? Buffer.alloc(0) : this.#bytes.subarray(0, this.filled)
+    if (this.#bytes?.length === this.filled) return this.#bytes
+    return this.#bytes?.subarray(0, this.filled) ?? Buffer.alloc(0)
   }
 
   #grow(needed: number, arrived: number): void {

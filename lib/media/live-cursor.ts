@@ -1,5 +1,5 @@
-import { Readable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
+import { DirectReadable } from '../stream/direct.ts'
 import type { Gap } from './keyframe-gate.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing } from './message-ring.ts'
@@ -8,7 +8,7 @@ import type { MessageRing } from './message-ring.ts'
  * One reader of a live stream: the number of the batch it wants next. It holds nothing of its own, and waits for nobody but its
  * reader.
  */
-export abstract class LiveCursor extends Readable {
+export abstract class LiveCursor extends DirectReadable {
   readonly #ring: MessageRing
   readonly #maxLagMs: number
   readonly #parted: (cursor: LiveCursor) => void
@@ -140,32 +140,10 @@ export abstract class LiveCursor extends Readable {
   }
 }
 
-/** What may take a batch within the call, at less cost than a write: it says whether it has. */
-interface Taker {
-  takeNow(batch: MessageBatch): boolean
-}
-
-/** Gives batches whole. Where it is piped to a Taker, and nothing waits between them, it hands them over in person. */
+/** Gives batches whole. */
 export class BatchCursor extends LiveCursor {
-  #taker: Taker | undefined
-
-  override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-    if ('takeNow' in to) this.#taker = to as unknown as Taker
-    return super.pipe(to as never, options) as unknown as To
-  }
-
-  override unpipe(from?: NodeJS.WritableStream): this {
-    this.#taker = undefined
-    return super.unpipe(from as never)
-  }
-
   protected override give(batch: MessageBatch): boolean {
-    return (this.#taker !== undefined && this.#isClear && this.#taker.takeNow(batch)) || this.push(batch)
-  }
-
-  /** Nothing waits here, and nobody reads along who would miss what is not pushed. */
-  get #isClear(): boolean {
-    return this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') === 1
+    return this.push(batch)
   }
 }
 

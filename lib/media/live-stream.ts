@@ -74,7 +74,7 @@ export class LiveStream extends EventEmitter {
   #hasVideo = false
   #begun = false
   /** The batch that is being gathered. */
-  #due: { messages: Message[]; tells: Message[]; state?: readonly Message[] } = { messages: [], tells: [] }
+  #due: { messages: Message[]; tells: Message[] | undefined; state: readonly Message[] | undefined } | undefined
   #stopTimer: (() => void) | undefined
 
   /** @throws RangeError for a time below 0. */
@@ -217,9 +217,9 @@ export class LiveStream extends EventEmitter {
   #gather(message: Message, isState: boolean, begins: boolean): void {
     this.#begun = true
     if (begins && this.#hasVideo) this.#send()
-    if (begins && this.#due.messages.length === 0) this.#due.state = this.#state.messages()
+    this.#due ??= { messages: [], tells: undefined, state: begins ? this.#state.messages() : undefined }
     const kept = isState ? this.#state.note(message) : undefined
-    if (kept !== undefined) this.#due.tells.push(kept)
+    if (kept !== undefined) this.#due.tells = [...(this.#due.tells ?? []), kept]
     this.#due.messages.push(message)
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
     const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#hasVideo)
@@ -231,10 +231,10 @@ export class LiveStream extends EventEmitter {
   #send(): void {
     this.#stopTimer?.()
     this.#stopTimer = undefined
-    const { messages, ...rest } = this.#due
-    if (messages.length === 0) return
-    this.#due = { messages: [], tells: [] }
-    this.#ring.push({ batch: new MessageBatch(messages), ...rest })
+    const due = this.#due
+    if (due === undefined) return
+    this.#due = undefined
+    this.#ring.push({ batch: new MessageBatch(due.messages), state: due.state, tells: due.tells })
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {
       cursor.advance()
@@ -256,6 +256,14 @@ class Input extends Writable {
     this.#take = take
     this.#mustWait = mustWait
     this.#leave = leave
+  }
+
+  /** As `write`, within the call, where nothing waits, and nobody is waited for. */
+  takeNow(message: Message): boolean {
+    if (this.#held !== undefined || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
+    if (this.#mustWait()) return false
+    this.#take(message)
+    return true
   }
 
   override _write(message: Message, _encoding: string, done: (error?: Error | null) => void): void {

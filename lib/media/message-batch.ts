@@ -11,11 +11,14 @@ export class MessageBatch {
   readonly messages: readonly Message[]
   /** Bytes of the payloads. */
   readonly byteLength: number
-  readonly #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] = []
+  /** Its bytes, by how they were asked for; a recorder alone asks for none. */
+  #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] | undefined
 
   constructor(messages: readonly Message[]) {
     this.messages = messages
-    this.byteLength = messages.reduce((sum, { payload }) => sum + payload.length, 0)
+    let length = 0
+    for (const { payload } of messages) length += payload.length
+    this.byteLength = length
   }
 
   /** Milliseconds, of its first message. */
@@ -25,6 +28,7 @@ export class MessageBatch {
 
   /** The chunks of all its messages in one buffer, the same buffer for the same question. */
   bytes(chunkSize: number, messageStreamId: number): Buffer {
+    this.#encoded ??= []
     for (const known of this.#encoded) {
       if (known.chunkSize === chunkSize && known.messageStreamId === messageStreamId) return known.bytes
     }
@@ -35,7 +39,7 @@ export class MessageBatch {
 
   /** Lets go of the bytes; they are made again if somebody asks. */
   forget(): void {
-    this.#encoded.length = 0
+    this.#encoded = undefined
   }
 }
 

@@ -12,9 +12,9 @@ export interface MessageRingOptions {
 export interface RingEntry {
   readonly batch: MessageBatch
   /** What a decoder needs ahead of it, if it is a place to begin: metadata and sequence headers. */
-  readonly state?: readonly Message[]
+  readonly state: readonly Message[] | undefined
   /** Which of its own messages are such state. */
-  readonly tells?: readonly Message[]
+  readonly tells: readonly Message[] | undefined
 }
 
 /** What a message takes besides its payload, about: so a flood of empty ones has its bound too. */

@@ -199,7 +199,7 @@ export class ClientSession extends NetConnection {
       {
         say: item => this.say(item),
         send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
-        takeNow: (item, messageStreamId) => this.takeNow(item, messageStreamId),
+        sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
         unsend: done => this.unsend(done),
         letGo: () => this.#drop(stream)
       },

@@ -1,9 +1,10 @@
-import { Readable } from 'readable-stream'
+import type { Readable } from 'readable-stream'
 import { readAggregate } from '../message/aggregate.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
+import { DirectReadable } from '../stream/direct.ts'
 
 /** What comes in on a message stream: a Readable of audio, video and data. Full, it holds the peer back. */
-export class Incoming extends Readable {
+export class Incoming extends DirectReadable {
   readonly #letGo: () => void
   #room: (() => void) | undefined
   #over = false

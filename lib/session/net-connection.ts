@@ -1,4 +1,3 @@
-import { Duplex } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
@@ -7,6 +6,7 @@ import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
 import { type Command, commandMessage, error, isCommand, isCommandType, readCommand } from '../message/command.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
+import { DirectDuplex, hasTaker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
 
 export interface NetConnectionOptions {
@@ -35,14 +35,15 @@ interface Waiting {
  * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
  * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here.
  */
-export abstract class NetConnection extends Duplex {
+export abstract class NetConnection extends DirectDuplex {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting: Waiting[] = []
   #wanted = false
   #replyBytes = 0
-  /** The wire that it is piped into, if that takes batches whole: media goes to it without a turn through our own half. */
-  #wire: BatchWire | undefined
+  /** Whether something is being heard, which may take its time, and what waits for its end. */
+  #isHearing = false
+  #next: (() => void) | undefined
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
@@ -95,13 +96,14 @@ export abstract class NetConnection extends Duplex {
 
   /** Sends media on a message stream, when there is room, and then calls `done`. */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
-    if (this.takeNow(item, messageStreamId)) {
+    if (this.sendNow(item, messageStreamId)) {
       done()
       return
     }
     const items = this.#addressed(item, messageStreamId)
     // a wire that takes batches is given one item, and may hold it as well as we
-    if (this.#wire !== undefined && this.#isClear) this.#wire.write(items[0]!, done)
+    const wire = this.#clearWire
+    if (wire !== undefined) wire.write(items[0]!, done)
     else {
       this.#waiting.push({ items, done })
       this.#drain()
@@ -109,13 +111,13 @@ export abstract class NetConnection extends Duplex {
   }
 
   /** Sends media within the call, if nothing waits between here and the peer; false if something does. */
-  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
-    return this.#wire !== undefined && this.#isClear && this.#wire.takeNow(item, messageStreamId)
+  sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
+    return this.#clearWire?.takeNow(item, messageStreamId) ?? false
   }
 
-  /** Whether nothing that was said, and no media, waits here, and nobody reads along who would miss what is not pushed. */
-  get #isClear(): boolean {
-    return !this.#closed && this.#waiting.length === 0 && this.readableLength === 0 && this.listenerCount('data') === 1
+  /** The wire it is piped into, if that takes batches whole and nothing waits here, neither what was said nor media. */
+  get #clearWire(): BatchWire | undefined {
+    return this.#closed || this.#waiting.length > 0 ? undefined : (takerOf(this) as BatchWire | undefined)
   }
 
   /** Takes back what waits to be sent for this `done`. */
@@ -154,28 +156,18 @@ export abstract class NetConnection extends Duplex {
     this.push(null)
   }
 
-  /** A wire that takes batches of live media whole says so; any other is given their messages. */
-  override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-    if ('takeNow' in to) this.#wire = to as unknown as BatchWire
-    return super.pipe(to as never, options) as unknown as To
-  }
-
-  override unpipe(from?: NodeJS.WritableStream): this {
-    this.#wire = undefined
-    return super.unpipe(from as never)
+  /** As `write`, within the call, where nothing waits; false where it has to be written. What is wrong with an item destroys us. */
+  takeNow(item: Message | Command): boolean {
+    if (this.#isHearing || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
+    this.#listen(item, error => {
+      if (error) this.destroy(error)
+    })
+    return true
   }
 
   override _write(item: Message | Command, _encoding: string, done: (error?: Error | null) => void): void {
-    let heard: void | Promise<void>
-    this.#isAlive = true
-    try {
-      heard = this.#hear(item)
-    } catch (error) {
-      done(error as Error)
-      return
-    }
-    if (heard === undefined) done()
-    else heard.then(() => done(), done)
+    if (this.#isHearing) this.#next = () => this.#listen(item, done)
+    else this.#listen(item, done)
   }
 
   override _read(): void {
@@ -185,8 +177,12 @@ export abstract class NetConnection extends Duplex {
   }
 
   override _final(done: () => void): void {
-    this.#leave(gone())
-    done()
+    const leave = () => {
+      this.#leave(gone())
+      done()
+    }
+    if (this.#isHearing) this.#next = leave
+    else leave()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -195,6 +191,26 @@ export abstract class NetConnection extends Duplex {
     this.over(error ?? gone())
     this.#waiting.length = 0
     done(error)
+  }
+
+  /** Hears one item, calls `done`, and goes on with what has waited for it. */
+  #listen(item: Message | Command, done: (error?: Error | null) => void): void {
+    const heard = (error?: Error) => {
+      const next = this.#next
+      this.#isHearing = false
+      this.#next = undefined
+      done(error)
+      if (!this.destroyed) next?.()
+    }
+    this.#isHearing = true
+    this.#isAlive = true
+    try {
+      const hearing = this.#hear(item)
+      if (hearing === undefined) heard()
+      else hearing.then(() => heard(), heard)
+    } catch (error) {
+      heard(error as Error)
+    }
   }
 
   #hear(item: Message | Command): void | Promise<void> {
@@ -221,7 +237,7 @@ export abstract class NetConnection extends Duplex {
 
   #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {
     if (!(item instanceof MessageBatch)) return [{ ...item, messageStreamId }]
-    if (this.#wire !== undefined) return [{ batch: item, messageStreamId }]
+    if (hasTaker(this)) return [{ batch: item, messageStreamId }]
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 

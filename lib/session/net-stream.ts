@@ -10,7 +10,7 @@ import type { StreamState } from './session-states.ts'
 export interface StreamConnection {
   say(item: Message | Command): void
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void
-  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
+  sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
   unsend(done: () => void): void
   /** The application has destroyed what it was given of a message stream. */
   letGo(messageStreamId: MessageStreamId): void
@@ -83,8 +83,8 @@ export class NetStream<Publishes extends Engaged, Plays extends Engaged> impleme
     this.#connection.send(item, this.id, done)
   }
 
-  takeNow(item: Message | MessageBatch): boolean {
-    return this.#connection.takeNow(item, this.id)
+  sendNow(item: Message | MessageBatch): boolean {
+    return this.#connection.sendNow(item, this.id)
   }
 
   unsend(done: () => void): void {

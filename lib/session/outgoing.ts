@@ -6,7 +6,7 @@ import type { Message } from '../message/message.ts'
 export interface MediaSink {
   send(item: Message | MessageBatch, done: () => void): void
   /** Sends it within the call, if nothing waits; false if something does. */
-  takeNow(item: Message | MessageBatch): boolean
+  sendNow(item: Message | MessageBatch): boolean
   /** Takes back what waits for this `done`. */
   unsend(done: () => void): void
 }
@@ -50,7 +50,7 @@ export abstract class Outgoing extends Writable {
     if (!this.isOpen || this.#done !== undefined || this.writableLength > 0) return false
     if (this.writableEnded || this.destroyed) return false
     const wanted = this.wanted(item)
-    return wanted === undefined || this.#sink.takeNow(wanted)
+    return wanted === undefined || this.#sink.sendNow(wanted)
   }
 
   override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {

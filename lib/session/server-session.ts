@@ -240,7 +240,7 @@ export class ServerSession extends NetConnection {
       new NetStream(id, {
         say: item => this.say(item),
         send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
-        takeNow: (item, messageStreamId) => this.takeNow(item, messageStreamId),
+        sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
         unsend: done => this.unsend(done),
         letGo: () => this.#evict(id)
       })

@@ -1,6 +1,6 @@
 import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
-import { Duplex } from 'readable-stream'
 import { RtmpError, type Truncated } from '../errors.ts'
+import { DirectDuplex } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -21,7 +21,7 @@ export interface LayerOptions extends SideOptions {
  * - A throw in `inbound` or `outbound` destroys the layer with that error, and the lower without one: an error is named once.
  * - The lower's error is the layer's. The lower's end is the layer's end; its other half stays open until it is ended.
  */
-export abstract class Layer<Lower = Buffer, Upper = Lower> extends Duplex {
+export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex {
   protected readonly lower: CoreDuplex
   /** Where it reads: the lower, but for a Duplex of two halves. */
   readonly #source: Readable

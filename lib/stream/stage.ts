@@ -1,7 +1,9 @@
-import { Transform } from 'readable-stream'
 import { inLayer, type Truncated } from '../errors.ts'
+import { DirectTransform } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
+
+type Done = (error?: Error | null) => void
 
 /**
  * The first of the two shapes: a Transform that turns one thing into another. A stage of one's own says what `turn` does with
@@ -12,10 +14,16 @@ import { type SideOptions, sides } from './sides.ts'
  * - A throw, or a rejection, destroys the stage with that error, named with the stage's layer. It goes nowhere else.
  * - Input that ends inside something is an event `'truncated'` (see Truncated) and then a clean end.
  */
-export abstract class Stage<In, Out> extends Transform {
+export abstract class Stage<In, Out> extends DirectTransform {
   /** The name its errors carry. */
   readonly layer: string
   readonly #outlet = new Outlet<Out>(item => this.push(item))
+  /** Whether an item is being turned, and what waits for its end. */
+  #isTurning = false
+  #next: (() => void) | undefined
+  readonly #taken: Done = error => {
+    if (error) this.destroy(error)
+  }
 
   constructor({ layer, ...options }: SideOptions & { layer?: string } = {}) {
     super(sides(options))
@@ -27,12 +35,20 @@ export abstract class Stage<In, Out> extends Transform {
   /** What is left to do when the input has ended. */
   protected last(): Turned<Out> {}
 
-  override _transform(item: In, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#settle(() => this.turn(item), done)
+  /** As `write`, within the call, where nothing waits; false where something does. */
+  takeNow(item: In): boolean {
+    if (this.#isTurning || this.writableLength > 0 || this.readableLength > 0) return false
+    if (this.writableEnded || this.destroyed) return false
+    this.#settle(() => this.turn(item), this.#taken)
+    return true
   }
 
-  override _flush(done: (error?: Error | null) => void): void {
-    this.#settle(() => this.last(), done)
+  override _transform(item: In, _encoding: string, done: Done): void {
+    this.#inTurn(() => this.turn(item), done)
+  }
+
+  override _flush(done: Done): void {
+    this.#inTurn(() => this.last(), done)
   }
 
   override _read(size: number): void {
@@ -43,6 +59,7 @@ export abstract class Stage<In, Out> extends Transform {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#outlet.close()
+    this.#next = undefined
     super._destroy(error, done)
   }
 
@@ -51,18 +68,36 @@ export abstract class Stage<In, Out> extends Transform {
     if (cut !== undefined) this.emit('truncated', cut)
   }
 
-  #settle(work: () => Turned<Out>, done: (error?: Error | null) => void): void {
-    const settled = (error?: unknown) => done(error === undefined ? null : inLayer(this.layer, error))
+  /** What has been written may have to wait for what was taken, and takes its time. */
+  #inTurn(work: () => Turned<Out>, done: Done): void {
+    if (this.#isTurning) this.#next = () => this.#settle(work, done)
+    else this.#settle(work, done)
+  }
+
+  #settle(work: () => Turned<Out>, done: Done): void {
     let turned: Turned<Out>
+    this.#isTurning = true
     try {
       turned = work()
     } catch (error) {
-      settled(error ?? new Error('undefined was thrown'))
+      this.#settled(done, error ?? new Error('undefined was thrown'))
       return
     }
-    if (typeof turned !== 'object') settled()
-    else if ('then' in turned) turned.then(() => settled(), settled)
-    else this.#outlet.draw(turned, settled)
+    if (typeof turned !== 'object') this.#settled(done)
+    else if ('then' in turned)
+      turned.then(
+        () => this.#settled(done),
+        error => this.#settled(done, error)
+      )
+    else this.#outlet.draw(turned, error => this.#settled(done, error))
+  }
+
+  #settled(done: Done, error?: unknown): void {
+    const next = this.#next
+    this.#next = undefined
+    this.#isTurning = false
+    done(error === undefined ? null : inLayer(this.layer, error))
+    if (!this.destroyed) next?.()
   }
 }
 

@@ -157,11 +157,11 @@ export class MessageWire extends HandshakeStream<Message> {
    * not, and then it is to be written. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see
    * LiveStream.player). What is wrong with an item destroys the wire, as in a write. That it has this says that it takes batches whole.
    */
-  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
+  takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
     if (!this.isClear) return false
     try {
-      if (item instanceof MessageBatch) this.#put(this.#batch(item, messageStreamId))
-      else this.#put(this.#message({ ...item, messageStreamId }))
+      if (item instanceof MessageBatch) this.#put(this.#batch(item, messageStreamId!))
+      else this.#put(this.#message(messageStreamId === undefined ? item : { ...item, messageStreamId }))
     } catch (error) {
       this.destroy(error as Error)
     }

@@ -450,7 +450,7 @@ t.test('the ring never holds more than it may, and numbers its batches without a
       return entries.every(({ ms, bytes, begins, wanted }, i) => {
         at += ms
         const batch = new MessageBatch([video.frame(at, bytes + 2)])
-        ring.push({ batch, ...(begins && { state: [] }) })
+        ring.push({ batch, state: begins ? [] : undefined, tells: undefined })
         ring.trim(Math.max(0, i + 1 - wanted))
         const { first, next, entrance } = ring
         const held = Array.from({ length: next - first }, (_, k) => ring.at(first + k)!.batch)

@@ -1,9 +1,11 @@
-import { PassThrough, pipeline, Readable, Transform } from 'node:stream'
+import { PassThrough, pipeline, Readable, Transform, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline as finishes } from 'node:stream/promises'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import fc from 'fast-check'
 import { Stage, stage } from 'rtmpipe'
 import t from 'tap'
+import { holdsLater } from '../support/property.ts'
 
 const number = stage<number, number>((item, push) => push(item))
 
@@ -186,4 +188,103 @@ t.test('an error in the middle of a pipeline reaches its end once', async t => {
   })
   await turnOfTheLoop()
   t.same(errors, ['no'])
+})
+
+const turns = {
+  push: (item: number, push: (item: number) => boolean) => push(item),
+  iterable: (item: number) => [item],
+  generator: function* (item: number) {
+    yield item
+  },
+  promise: async (item: number, push: (item: number) => boolean) => {
+    await turnOfTheLoop()
+    push(item)
+  },
+  'now and then a promise': (item: number, push: (item: number) => boolean) =>
+    item % 7 === 0 ? turnOfTheLoop().then(() => push(item)) : push(item)
+}
+const kinds = Object.keys(turns) as (keyof typeof turns)[]
+
+t.test('stages hand over in person or in turn, as it comes, and always in order', async t => {
+  const property = fc.asyncProperty(
+    fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 5 }),
+    fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }),
+    fc.array(fc.nat(4), { minLength: 1, maxLength: 20 }),
+    async (stages, restsOfSource, restsOfReader) => {
+      const rest = async (rests: readonly number[], i: number) => {
+        for (let turn = rests[i % rests.length]!; turn > 2; turn--) await turnOfTheLoop()
+      }
+      async function* source() {
+        for (let i = 0; i < 100; i++) {
+          await rest(restsOfSource, i)
+          yield i
+        }
+      }
+      const made = stages.map(kind => stage<number, number>(turns[kind])())
+      const read: number[] = []
+      const reader = new Writable({
+        objectMode: true,
+        highWaterMark: 3,
+        write(item: number, _encoding, done) {
+          read.push(item)
+          void rest(restsOfReader, item).then(() => done())
+        }
+      })
+      await finishes([Readable.from(source()), ...made, reader])
+      return read.length === 100 && read.every((item, i) => item === i)
+    }
+  )
+  await holdsLater(t, 'in order, each once', property, { numRuns: 50 })
+})
+
+t.test('an item that is taken in person and takes its time holds back what comes behind it, and the end', async t => {
+  const order: string[] = []
+  const slow = stage<number, number>(async (item, push) => {
+    order.push(`in ${item}`)
+    await turnOfTheLoop()
+    order.push(`out ${item}`)
+    push(item)
+  })()
+  const first = number()
+  first.pipe(slow)
+  const all = slow.toArray()
+  t.equal(slow.takeNow(1), true)
+  t.equal(slow.takeNow(2), false, 'it is at work')
+  first.write(2)
+  first.end(3)
+  t.same(await all, [1, 2, 3])
+  t.same(order, ['in 1', 'out 1', 'in 2', 'out 2', 'in 3', 'out 3'])
+})
+
+t.test('a throw in what was taken in person destroys the stage alone', async t => {
+  const failing = stage(function sieve() {
+    throw new Error('no')
+  })()
+  const first = number()
+  first.pipe(failing as never)
+  await turnOfTheLoop()
+  const failed = new Promise(resolve => failing.on('error', resolve))
+  t.doesNotThrow(() => first.write(1))
+  t.match(await failed, { message: 'no', layer: 'sieve' })
+  t.notOk(first.destroyed)
+  t.equal(failing.takeNow(2), false)
+})
+
+t.test('nobody reads: what is handed over in person is bounded as what is written', async t => {
+  const [first, second] = [number(), number()]
+  first.pipe(second)
+  await turnOfTheLoop()
+  let pushed = 0
+  const ones = new Readable({
+    objectMode: true,
+    read() {
+      this.push(pushed < 1000 ? pushed++ : null)
+    }
+  })
+  ones.pipe(first)
+  for (let i = 0; i < 200; i++) await turnOfTheLoop()
+  t.ok(pushed < 100, `${pushed} items wait`)
+  second.cork()
+  t.equal(second.takeNow(1), false)
+  ones.destroy()
 })

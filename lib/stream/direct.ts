@@ -1,0 +1,52 @@
+import { Duplex, Readable, Transform } from 'readable-stream'
+
+/**
+ * A Writable that can take an item within the call, where nothing waits in it, as `write` would and at less cost: false where
+ * something does, and then it is to be written.
+ */
+export interface Taker {
+  takeNow(item: unknown): boolean
+}
+
+const taker = Symbol('taker')
+
+/**
+ * A turn of the machinery of streams costs more than most that is done to a message. So a direct Readable that is piped into a
+ * Taker hands over in person what it pushes, while nothing waits between the two and nobody else reads along; else all is as ever.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a mixin's constructor is any
+function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base {
+  return class extends base {
+    [taker]: Taker | undefined
+
+    override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
+      this[taker] = 'takeNow' in to ? (to as unknown as Taker) : undefined
+      return super.pipe(to as never, options) as unknown as To
+    }
+
+    override unpipe(from?: NodeJS.WritableStream): this {
+      this[taker] = undefined
+      return super.unpipe(from as never)
+    }
+
+    override push(item: unknown, encoding?: BufferEncoding): boolean {
+      return (item !== null && takerOf(this)?.takeNow(item)) || super.push(item, encoding)
+    }
+  }
+}
+
+export const DirectReadable: typeof Readable = direct(Readable)
+export const DirectDuplex: typeof Duplex = direct(Duplex)
+export const DirectTransform: typeof Transform = direct(Transform)
+
+/** Whether it is piped into a Taker. */
+export const hasTaker = (from: Readable): boolean => (from as Direct)[taker] !== undefined
+
+/** The Taker it is piped into, while nothing waits on the way there, and the pipe is all that reads. It may have no room itself. */
+export function takerOf(from: Readable): Taker | undefined {
+  const to = (from as Direct)[taker]
+  if (to === undefined || from.readableLength > 0 || from.readableFlowing !== true) return undefined
+  return from.listenerCount('data') === 1 ? to : undefined
+}
+
+type Direct = Readable & { [taker]?: Taker | undefined }
