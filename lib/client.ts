@@ -1,8 +1,9 @@
-import { addAbortSignal, pipeline } from 'node:stream'
+import { addAbortSignal } from 'node:stream'
 import type { AmfObject, AmfValue } from './amf/amf-value.ts'
 import { Refused } from './errors.ts'
 import { type ClientSession, clientSession } from './session/client-session.ts'
 import { nextAuthQuery } from './session/next-auth-query.ts'
+import { loop } from './stream/loop.ts'
 import { type DialOptions, dial } from './transport/dial.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 
@@ -84,6 +85,6 @@ function open(
   const wire = dial(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })
   if (signal !== undefined) addAbortSignal(signal, session)
   // what ends it is told to whoever waits for an answer, publishes or plays
-  pipeline([wire, session, wire], () => {})
+  loop(wire, session, () => {})
   return session
 }

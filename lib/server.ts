@@ -1,6 +1,6 @@
-import { pipeline } from 'node:stream'
 import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
 import { type ServerSession, serverSession } from './session/server-session.ts'
+import { loop } from './stream/loop.ts'
 import type { MessageWire } from './transport/message-wire.ts'
 import { WireServer, type WireServerOptions, type WireSource } from './transport/wire-server.ts'
 
@@ -44,7 +44,7 @@ export class Server extends WireServer {
     const holder = this.#budget && held(wire, session)
     if (holder) this.#budget?.add(holder)
     session.on('handlerError', error => this.emit('sessionError', error, session))
-    pipeline([wire, session, wire], error => {
+    loop(wire, session, error => {
       this.#sessions.delete(session)
       if (holder) this.#budget?.remove(holder)
       if (error) this.emit('sessionError', error, session)

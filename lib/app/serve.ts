@@ -36,7 +36,7 @@ const DEMO = 'live/demo'
 /** So long may players take for the last frames and words when the server ends. */
 const GRACE_MS = 2000
 /** How a peer leaves that is in a hurry. */
-const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
+const LEAVING: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ERR_RTMP_PREMATURE_CLOSE']
 
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {

@@ -30,7 +30,7 @@ export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'di
  */
 export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   readonly #handshake: Handshake
-  readonly #stopTimer: () => void
+  #stopTimer: () => void
   #over = false
   #ciphers: Ciphers | undefined
   /** Whether the peer has ended. */
@@ -75,6 +75,7 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     this.#over = true
     this.#ciphers = this.#handshake.ciphers
     this.#stopTimer()
+    this.#stopTimer = () => {}
     this.open()
     this.emit('handshake')
     if (rest.length > 0) return this.#heard(rest)

@@ -29,7 +29,8 @@ export class Connect extends Request {
     this.app = app
     this.tcUrl = tcUrl
     this.query = query
-    this.#command = command
+    // what it was read from goes: it lies in a block of memory with others
+    this.#command = { ...command, args: [] }
     this.#answer = answer
   }
 

@@ -11,7 +11,8 @@ import { type Refused, RtmpError } from '../errors.ts'
 export abstract class Request extends EventEmitter {
   /** Settles when it is decided, either way. */
   readonly decided: Promise<void>
-  readonly #aborts = new AbortController()
+  #aborts: AbortController | undefined
+  #isAbandoned = false
   #state: 'open' | 'accepted' | 'granted' | 'refused' = 'open'
   #settle!: () => void
 
@@ -24,6 +25,8 @@ export abstract class Request extends EventEmitter {
 
   /** Aborted when the peer leaves before it is decided: hand it to what you wait for. */
   get signal(): AbortSignal {
+    this.#aborts ??= new AbortController()
+    if (this.#isAbandoned) this.#aborts.abort()
     return this.#aborts.signal
   }
 
@@ -44,7 +47,7 @@ export abstract class Request extends EventEmitter {
 
   /** @throws RtmpError when the peer has gone meanwhile, TypeError when it is decided already. */
   protected take(): void {
-    if (this.signal.aborted) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')
+    if (this.#isAbandoned) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')
     if (this.#state !== 'open') throw new TypeError(`this request is ${this.#state} already`)
     this.#state = 'accepted'
     setImmediate(() => {
@@ -68,7 +71,8 @@ export abstract class Request extends EventEmitter {
   abandon(): void {
     if (this.#state === 'granted' || this.#state === 'refused') return
     this.#state = 'refused'
-    this.#aborts.abort()
+    this.#isAbandoned = true
+    this.#aborts?.abort()
     this.#settle()
   }
 }

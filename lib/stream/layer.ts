@@ -60,8 +60,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     const fail = (error?: Error | null) => {
       if (error) this.failed(error)
     }
-    finished(source, { writable: false }, fail)
-    finished(lower, { readable: false }, fail)
+    if (source === lower) finished(lower, fail)
+    else {
+      finished(source, { writable: false }, fail)
+      finished(lower, { readable: false }, fail)
+    }
     lower.once('close', () => this.#abandoned())
     this.once('end', () => this.#abandoned())
     if (this.#open) source.pause()
