@@ -77,7 +77,15 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     const player = lives.at(path).player()
     player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
     log(lives.isPublished(path) ? 'play' : 'wait', { path, for: peer })
-    pipeline(player, play.accept(), () => log('stop', { path, for: peer }))
+    const out = play.accept()
+    // as a pipeline would, for a quarter of its memory: there may be thousands
+    player.pipe(out)
+    out
+      .on('error', () => {})
+      .once('close', () => {
+        player.destroy()
+        log('stop', { path, for: peer })
+      })
   }
 
   const doors = await openDoors(server, options, log)
