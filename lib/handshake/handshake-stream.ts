@@ -85,6 +85,15 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     return this.plain(this.#ciphers?.incoming.turn(bytes) ?? bytes)
   }
 
+  /** What is written in one turn goes down in one: a chunk may be 128 bytes, and a write costs as much as 10 KB of them. */
+  protected override outbound(bytes: Upper): boolean {
+    if (this.lower.writableCorked === 0) {
+      this.lower.cork()
+      process.nextTick(() => this.lower.uncork())
+    }
+    return this.down(bytes as Buffer)
+  }
+
   /** Enciphers into a buffer of its own: the bytes of a batch are in the hands of other players too. */
   protected override down(bytes: Buffer): boolean {
     return super.down(this.#ciphers?.outgoing.turn(bytes) ?? bytes)

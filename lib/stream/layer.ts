@@ -1,6 +1,6 @@
 import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
 import { RtmpError, type Truncated } from '../errors.ts'
-import { DirectDuplex } from './direct.ts'
+import { DirectDuplex, type Taker } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -23,6 +23,8 @@ export interface LayerOptions extends SideOptions {
  */
 export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex {
   protected readonly lower: CoreDuplex
+  /** The lower, if what goes down may be handed over in person. */
+  readonly #taker: Taker | undefined
   /** Where it reads: the lower, but for a Duplex of two halves. */
   readonly #source: Readable
   readonly #outlet = new Outlet<Upper>(item => this.#deliver(item))
@@ -48,6 +50,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
       ...(writableHighWaterMark !== undefined && { writableHighWaterMark })
     })
     this.lower = lower
+    this.#taker = 'takeNow' in lower ? (lower as unknown as Taker) : undefined
     this.#source = source
     this.#open = !opens
     source.on('data', item => this.#attempt(() => this.#receive(item)))
@@ -85,7 +88,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** Hands one item to the lower: all that a layer sends goes through here, in this order. */
   protected down(item: unknown): boolean {
-    return this.lower.write(item)
+    return this.#taker?.takeNow(item) ? !this.lower.writableNeedDrain : this.lower.write(item)
   }
 
   /** The lower has room again: a moment to send what an answer of ours has waited for, ahead of what is written above. */
@@ -106,6 +109,13 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     return (
       this.#open && this.writableLength === 0 && !this.lower.writableNeedDrain && !this.writableEnded && !this.destroyed
     )
+  }
+
+  /** As `write`, within the call, where nothing waits; false where something does. */
+  takeNow(item: Upper): boolean {
+    if (!this.isClear) return false
+    this.#attempt(() => this.outbound(item))
+    return true
   }
 
   /** Hands one item to the reader above. */

@@ -157,7 +157,7 @@ export class MessageWire extends HandshakeStream<Message> {
    * not, and then it is to be written. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see
    * LiveStream.player). What is wrong with an item destroys the wire, as in a write. That it has this says that it takes batches whole.
    */
-  takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
+  override takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
     if (!this.isClear) return false
     try {
       if (item instanceof MessageBatch) this.#put(this.#batch(item, messageStreamId!))

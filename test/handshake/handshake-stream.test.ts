@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { type Duplex, duplexPair } from 'node:stream'
+import { Duplex, duplexPair } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { ClientHandshake, handshakeStream, Layer } from 'rtmpipe'
 import t from 'tap'
@@ -47,6 +47,28 @@ t.test('what is written before the handshake is over goes out behind it', async 
   far.write(client.feed(Buffer.concat(sent)).reply!)
   while (Buffer.concat(sent).length < 3079) await turnOfTheLoop()
   t.equal(Buffer.concat(sent).subarray(3073).toString(), 'secret')
+})
+
+t.test('what is written in one turn goes down in one', async t => {
+  const writes: number[] = []
+  const lower = new Duplex({
+    read() {},
+    writev(pieces, done) {
+      writes.push(pieces.length)
+      done()
+    }
+  })
+  const server = handshakeStream(lower)
+  const peer = new ClientHandshake({ digest: 'simple' })
+  lower.push(peer.hello())
+  lower.push(Buffer.alloc(1536))
+  while (writes.length === 0) await turnOfTheLoop()
+  for (let i = 0; i < 79; i++) server.write(Buffer.alloc(128))
+  await turnOfTheLoop()
+  server.write('a turn later')
+  await turnOfTheLoop()
+  t.same(writes, [1, 79, 1], 'the answer, the chunks of one message, and what came later')
+  server.destroy()
 })
 
 t.test('it tells when it is over', async t => {

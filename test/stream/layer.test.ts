@@ -148,6 +148,26 @@ t.test('writing waits for the lower to drain', async t => {
   )
 })
 
+t.test('a layer takes in person what goes down within the call, and nothing while the lower is full', async t => {
+  const [near, far] = pair()
+  const layer = new Doubler(near)
+  let taken = 0
+  while (taken < 1000 && layer.takeNow(taken + 1)) taken++
+  t.ok(taken > 0 && taken < 100, `${taken} went down`)
+  layer.write(taken + 1)
+  const got: number[] = []
+  far.on('data', item => got.push(item))
+  while (got.length <= taken) await turnOfTheLoop()
+  t.same(
+    got,
+    Array.from({ length: taken + 1 }, (_, i) => -(i + 1))
+  )
+  const failed = errorOf(layer)
+  t.doesNotThrow(() => layer.takeNow('throw'))
+  t.match(await failed, { message: 'thrown inside' })
+  t.equal(layer.takeNow(1), false, 'nor when it is destroyed')
+})
+
 t.test('the lower’s end is the layer’s end, and the other half stays open', async t => {
   const [near, far] = pair()
   const layer = new Doubler(near)
