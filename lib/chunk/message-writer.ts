@@ -60,8 +60,8 @@ export class MessageWriter {
 
   /** The bytes of what goes out ahead of the first message, if that is still to come. */
   opening(writer: ChunkWriter): Buffer | undefined {
-    const ahead = this.#announced()
-    return ahead.length === 0 ? undefined : Buffer.concat(ahead.map(each => this.#bytes(each, writer)))
+    if (this.#announce.length === 0) return undefined
+    return Buffer.concat(this.#announced().map(each => this.#bytes(each, writer)))
   }
 
   #bytes(message: Message, writer: ChunkWriter): Buffer {

@@ -14,11 +14,11 @@ import { type Clock, Countdown, systemClock } from '../clock.ts'
 import { ProtocolError, RtmpError } from '../errors.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
-import { assertSwfHash, type SwfHash, swfSignature } from '../handshake/swf.ts'
+import type { SwfHash } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../media/message-batch.ts'
-import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
-import { readUserControlEvent, userControlMessage } from '../message/user-control-event.ts'
+import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId } from '../message/message.ts'
+import { SwfVerification } from './swf-verification.ts'
 
 export interface MessageWireOptions
   extends HandshakeStreamOptions,
@@ -64,10 +64,8 @@ export class MessageWire extends HandshakeStream<Message> {
   /** Runs while the lower takes nothing. */
   #stall: Countdown | undefined
   #stopLinger: (() => void) | undefined
-  /** What we are, as a client; what we ask for, as a server. */
-  readonly #swfs: readonly SwfHash[]
-  readonly #isServer: boolean
-  /** Ends the wait for the answer; undefined until we have asked. */
+  readonly #swf: SwfVerification | undefined
+  /** Ends the wait for the answer to what we have asked. */
   #stopSwf: (() => void) | undefined
   /** Begins anew with every byte that comes; only where `limits.idleMs` wants it. */
   #idle: Countdown | undefined
@@ -75,13 +73,19 @@ export class MessageWire extends HandshakeStream<Message> {
   #owed: Message | undefined
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
-    const { limits, role, strict, chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
+    const {
+      limits,
+      role = 'server',
+      strict,
+      chunkSize = CHUNK_SIZE,
+      windowSize = WINDOW_SIZE,
+      clock = systemClock
+    } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
     // ahead of super, which listens to the lower: an option that is wrong must leave nothing half-built there
     const bounds = limitsWith(limits)
     const swfs = [options.swf ?? []].flat()
-    for (const swf of swfs) assertSwfHash(swf)
-    if (role === 'client' && swfs.length > 1) throw new TypeError('a client is one SWF')
+    const swf = swfs.length > 0 ? new SwfVerification(role, swfs) : undefined
     const chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
     const messageReader = new MessageReader({ ...(limits && { limits }) })
     const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
@@ -93,8 +97,7 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#window = window
     this.#clock = clock
     this.#limits = bounds
-    this.#swfs = swfs
-    this.#isServer = role !== 'client'
+    this.#swf = swf
   }
 
   /**
@@ -121,31 +124,24 @@ export class MessageWire extends HandshakeStream<Message> {
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
       if (message === undefined || isProtocolControlType(message.type)) continue
-      if (this.#swfs.length === 0 || !this.#verifies(message)) yield message
+      if (this.#swf === undefined || !this.#verifies(message, this.#swf)) yield message
     }
   }
 
   /** Has its part in SWF verification; true for a message that is of it. */
-  #verifies({ type, payload }: Message): boolean {
-    if (this.#isServer && this.#stopSwf === undefined) this.#askForSwf()
-    if (type !== MessageTypeId.UserControl) return false
-    const event = readUserControlEvent(payload)
-    if (event.kind === 'SwfVerificationRequest' && !this.#isServer) {
-      const signature = swfSignature(this.#swfs[0]!, this.swfKey!)
-      // who asks and asks but takes no answers gets none
-      if (!this.lower.writableNeedDrain) this.#say(userControlMessage({ kind: 'SwfVerificationResponse', signature }))
-      return true
+  #verifies(message: Message, swf: SwfVerification): boolean {
+    const question = swf.question()
+    if (question !== undefined) {
+      const late = () => this.destroy(this.#unverified('none in time'))
+      this.#stopSwf = this.#clock.after(this.#limits.handshakeMs, late)
+      this.#say(question)
     }
-    if (event.kind !== 'SwfVerificationResponse' || !this.#isServer) return false
-    const isAllowed = this.#swfs.some(swf => swfSignature(swf, this.swfKey!).equals(event.signature))
-    if (!isAllowed) throw this.#unverified('another one')
-    this.#stopSwf?.()
-    return true
-  }
-
-  #askForSwf(): void {
-    this.#stopSwf = this.#clock.after(this.#limits.handshakeMs, () => this.destroy(this.#unverified('none in time')))
-    this.#say(userControlMessage({ kind: 'SwfVerificationRequest' }))
+    const heard = swf.hear(message, this.swfKey!)
+    if (heard === 'another one') throw this.#unverified(heard)
+    if (heard === 'one of them') this.#stopSwf?.()
+    // who asks and asks but takes no answers gets none
+    else if (!this.lower.writableNeedDrain) this.#say(heard)
+    return heard !== undefined
   }
 
   #unverified(detail: string): ProtocolError {
