@@ -6,7 +6,7 @@ import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
 import { type Command, commandMessage, error, isCommand, isCommandType, readCommand } from '../message/command.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
-import { DirectDuplex, hasTaker, takerOf } from '../stream/direct.ts'
+import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
 
 export interface NetConnectionOptions {
@@ -117,7 +117,7 @@ export abstract class NetConnection extends DirectDuplex {
 
   /** The wire it is piped into, if that takes batches whole and nothing waits here, neither what was said nor media. */
   get #clearWire(): BatchWire | undefined {
-    return this.#closed || this.#waiting.length > 0 ? undefined : (takerOf(this) as BatchWire | undefined)
+    return this.#closed || this.#waiting.length > 0 ? undefined : batchWire(clearTakerOf(this))
   }
 
   /** Takes back what waits to be sent for this `done`. */
@@ -237,7 +237,7 @@ export abstract class NetConnection extends DirectDuplex {
 
   #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {
     if (!(item instanceof MessageBatch)) return [{ ...item, messageStreamId }]
-    if (hasTaker(this)) return [{ batch: item, messageStreamId }]
+    if (batchWire(takerOf(this)) !== undefined) return [{ batch: item, messageStreamId }]
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 
@@ -252,5 +252,8 @@ export abstract class NetConnection extends DirectDuplex {
     }
   }
 }
+
+const batchWire = (to: Taker | undefined): BatchWire | undefined =>
+  to !== undefined && 'takesBatches' in to ? (to as unknown as BatchWire) : undefined
 
 const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')

@@ -30,7 +30,7 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
     }
 
     override push(item: unknown, encoding?: BufferEncoding): boolean {
-      return (item !== null && takerOf(this)?.takeNow(item)) || super.push(item, encoding)
+      return (item !== null && clearTakerOf(this)?.takeNow(item)) || super.push(item, encoding)
     }
   }
 }
@@ -39,12 +39,12 @@ export const DirectReadable: typeof Readable = direct(Readable)
 export const DirectDuplex: typeof Duplex = direct(Duplex)
 export const DirectTransform: typeof Transform = direct(Transform)
 
-/** Whether it is piped into a Taker. */
-export const hasTaker = (from: Readable): boolean => (from as Direct)[taker] !== undefined
+/** The Taker it is piped into, if it is piped into one. */
+export const takerOf = (from: Readable): Taker | undefined => (from as Direct)[taker]
 
-/** The Taker it is piped into, while nothing waits on the way there, and the pipe is all that reads. It may have no room itself. */
-export function takerOf(from: Readable): Taker | undefined {
-  const to = (from as Direct)[taker]
+/** The same, while nothing waits on the way there, and the pipe is all that reads. It may have no room itself. */
+export function clearTakerOf(from: Readable): Taker | undefined {
+  const to = takerOf(from)
   if (to === undefined || from.readableLength > 0 || from.readableFlowing !== true) return undefined
   return from.listenerCount('data') === 1 ? to : undefined
 }

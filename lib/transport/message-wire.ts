@@ -52,6 +52,8 @@ const WINDOW_SIZE = 2_500_000
  * destroyed: RTMP has no half-close.
  */
 export class MessageWire extends HandshakeStream<Message> {
+  /** Says to sessions that live media may come in batches; whatever else they are piped into is given single Messages. */
+  readonly takesBatches = true
   readonly #chunkReader: ChunkReader
   readonly #messageReader: MessageReader
   readonly #messageWriter: MessageWriter
@@ -151,7 +153,7 @@ export class MessageWire extends HandshakeStream<Message> {
   /**
    * Sends live media within the call, on a message stream of 32 bits, if nothing waits ahead of it and the lower has room; false if
    * not, and then it is to be written. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see
-   * LiveStream.player). What is wrong with an item destroys the wire, as in a write. That it has this says that it takes batches whole.
+   * LiveStream.player). What is wrong with an item destroys the wire, as in a write.
    */
   override takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
     if (!this.isClear) return false

@@ -13,6 +13,7 @@ import {
   Refused,
   type ServerSession,
   serverSession,
+  stage,
   userControlMessage
 } from 'rtmpipe'
 import t from 'tap'
@@ -743,6 +744,27 @@ t.test('who reads along with the wire misses no media', async t => {
   t.same(said.filter(Boolean), ['v key@0', 'v@40'])
   live.end()
   player.session.destroy()
+})
+
+t.test('a session that is piped into a stage gives it single messages, and no batches', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const input = live.input()
+  const session = serverSession()
+  const said: Message[] = []
+  const spy = stage<Message, Message>(message => void said.push(message))()
+  session.pipe(spy)
+  session.on('play', play => void live.player().pipe(play.accept()))
+  session.write(command('connect', 1, [info]))
+  session.write(command('createStream', 2, [null]))
+  session.write({ ...command('play', 3, [null, 'film']), messageStreamId: 1 })
+  for (let i = 0; i < 20; i++) await turnOfTheLoop()
+  input.write(video.keyframe(0))
+  input.write(audio.frame(3))
+  input.write(video.frame(40))
+  await turnOfTheLoop()
+  t.same(said.slice(-3).map(word), ['v key@0', 'a@3', 'v@40'])
+  live.end()
+  session.destroy()
 })
 
 t.test('commands may come in place of their messages', async t => {
