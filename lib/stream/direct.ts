@@ -1,4 +1,4 @@
-import { Duplex, Readable, Transform } from 'readable-stream'
+import { Duplex, Readable, Transform, type Writable } from 'readable-stream'
 
 /**
  * A Writable that can take an item within the call, where nothing waits in it, as `write` would and at less cost: false where
@@ -48,5 +48,9 @@ export function clearTakerOf(from: Readable): Taker | undefined {
   if (to === undefined || from.readableLength > 0 || from.readableFlowing !== true) return undefined
   return from.listenerCount('data') === 1 ? to : undefined
 }
+
+/** Whether a Writable can have an item as it is; of what goes into one of bytes `write` makes Buffers first, or refuses it. */
+export const isReadyFor = (to: Writable, item: unknown): boolean =>
+  to.writableObjectMode || (item instanceof Buffer && item.length > 0)
 
 type Direct = Readable & { [taker]?: Taker | undefined }

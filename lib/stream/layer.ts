@@ -1,6 +1,6 @@
 import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
 import { RtmpError, type Truncated } from '../errors.ts'
-import { DirectDuplex, type Taker } from './direct.ts'
+import { DirectDuplex, isReadyFor, type Taker } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -113,7 +113,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** As `write`, within the call, where nothing waits; false where something does. */
   takeNow(item: Upper): boolean {
-    if (!this.isClear) return false
+    if (!this.isClear || !isReadyFor(this, item)) return false
     this.#attempt(() => this.outbound(item))
     return true
   }

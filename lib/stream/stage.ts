@@ -1,5 +1,5 @@
 import { inLayer, type Truncated } from '../errors.ts'
-import { DirectTransform } from './direct.ts'
+import { DirectTransform, isReadyFor } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -38,7 +38,7 @@ export abstract class Stage<In, Out> extends DirectTransform {
   /** As `write`, within the call, where nothing waits; false where something does. */
   takeNow(item: In): boolean {
     if (this.#isTurning || this.writableLength > 0 || this.readableLength > 0) return false
-    if (this.writableEnded || this.destroyed) return false
+    if (this.writableEnded || this.destroyed || !isReadyFor(this, item)) return false
     this.#settle(() => this.turn(item), this.#taken)
     return true
   }

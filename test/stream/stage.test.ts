@@ -256,6 +256,29 @@ t.test('an item that is taken in person and takes its time holds back what comes
   t.same(order, ['in 1', 'out 1', 'in 2', 'out 2', 'in 3', 'out 3'])
 })
 
+t.test('what becomes bytes on its way is written, and not handed over in person', async t => {
+  const texts = stage<string | Uint8Array, string | Uint8Array>((item, push) => push(item), { to: 'bytes' })()
+  const heard: unknown[] = []
+  const bytes = stage<Buffer, number>(item => void heard.push(item), { from: 'bytes' })()
+  texts.pipe(bytes)
+  await turnOfTheLoop()
+  texts.write('žluť')
+  texts.write(Uint8Array.of(1))
+  texts.write('')
+  texts.write(Buffer.of(2))
+  texts.end()
+  await bytes.resume().toArray()
+  t.same(heard, [Buffer.from('žluť'), Buffer.of(1), Buffer.of(2)])
+  t.ok(heard.every(Buffer.isBuffer))
+
+  const objects = number()
+  objects.pipe(stage<Buffer, Buffer>((item, push) => push(item), { from: 'bytes', to: 'bytes' })() as never)
+  await turnOfTheLoop()
+  const failed = new Promise(resolve => objects.on('error', resolve))
+  objects.write(1)
+  t.match(await failed, { code: 'ERR_INVALID_ARG_TYPE' })
+})
+
 t.test('a throw in what was taken in person destroys the stage alone', async t => {
   const failing = stage(function sieve() {
     throw new Error('no')
