@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused, RtmpError } from '../errors.ts'
 import { type Command, command, result } from '../message/command.ts'
@@ -35,6 +36,7 @@ export interface PlayOptions {
 const TIMEOUT_MS = 10_000
 /** By which a server says that what it plays is over. */
 const ENDS: readonly string[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
+const ANSWERS: readonly string[] = ['_result', '_error', 'onStatus']
 const LIVE_ONLY = -1000
 
 /**
@@ -143,13 +145,19 @@ export class ClientSession extends NetConnection {
     })
   }
 
-  protected override command(heard: Command): void {
-    const { name, transactionId, args } = heard
-    if (name === '_result') this.#answers.settle(transactionId, args)
-    else if (name === '_error') this.#hearError(heard)
-    else if (name === 'onStatus') this.#hearStatus(heard)
+  /** Whoever has waited for an answer has his turn before what lies behind it in the same read is heard. */
+  protected override command(heard: Command): void | Promise<void> {
+    if (!ANSWERS.includes(heard.name)) return this.#hearOther(heard)
+    if (heard.name === '_result') this.#answers.settle(heard.transactionId, heard.args)
+    else if (heard.name === '_error') this.#hearError(heard)
+    else this.#hearStatus(heard)
+    return turnOfTheLoop()
+  }
+
+  #hearOther(heard: Command): void {
+    const { name } = heard
     // upon which librtmp leaves too
-    else if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
+    if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
     // servers of Adobe's kind measure the line by it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
     else if (!this.emit('command', heard)) this.unknown(heard)

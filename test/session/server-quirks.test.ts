@@ -402,9 +402,10 @@ t.test('publish', async t => {
     t.same(await peer.hears(), ['#1 v key@0'])
   })
 
-  for (const [what, then] of [
-    ['denied', 'NetStream.Publish.Denied'],
-    ['the end', undefined]
+  for (const [what, then, isOneRead] of [
+    ['denied', 'NetStream.Publish.Denied', false],
+    ['denied, in one read', 'NetStream.Publish.Denied', true],
+    ['the end', undefined, false]
   ] as const) {
     t.test(`started, and in the same breath ${what}`, async t => {
       const peer = await begun()
@@ -414,9 +415,11 @@ t.test('publish', async t => {
       await peer.answers(4, null, 1)
       const status = (code: string, level: string) =>
         commandMessage(command('onStatus', 0, [null, { level, code }], { messageStreamId: 1 }))
-      peer.wire.write(status('NetStream.Publish.Start', 'status'))
+      const said = [status('NetStream.Publish.Start', 'status'), ...(then ? [status(then, 'error')] : [])]
+      // as a wire hands over what one read has brought
+      if (isOneRead) for (const each of said) peer.session.takeNow(each) || peer.session.write(each)
+      else for (const each of said) peer.wire.write(each)
       if (then === undefined) peer.wire.end()
-      else peer.wire.write(status(then, 'error'))
       await t.rejects(published, { code: then === undefined ? 'ERR_RTMP_PREMATURE_CLOSE' : 'ERR_RTMP_REFUSED' })
     })
   }
