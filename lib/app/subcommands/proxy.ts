@@ -24,9 +24,10 @@ export async function run(args: readonly string[]): Promise<void> {
   const rewriteKey = key === undefined ? undefined : readRewrite(key)
   const log = textLog(say)
   const doors = { host, port: wholeNumber('--listen', listen, 65535), tls: tlsOption(values) }
+  const ended = ending()
   const serving = await serveProxy({ ...doors, origin, rewriteKey, dial: dialOptions(values) }, log)
   if (typeof doors.tls === 'object') process.on('SIGHUP', () => serving.reload())
-  await ending()
+  await ended
   log('closing')
   await serving.stop()
 }

@@ -17,10 +17,12 @@ export const help = `rtmpipe serve [options]       serve live streams: who publi
 
 export async function run(args: readonly string[]): Promise<void> {
   const { log, ...options } = readServe(args)
+  // ahead of the line that says it listens: whoever reads that may have it end at once
+  const ended = ending()
   const serving = await serve(options, log)
   if (options.demo) hint(serving.url)
   if (typeof options.tls === 'object') process.on('SIGHUP', () => serving.reload())
-  await ending()
+  await ended
   log('closing')
   await serving.stop()
 }
