@@ -2,13 +2,16 @@ import { Duplex, Readable, Transform, type Writable } from 'readable-stream'
 
 /**
  * A Writable that can take an item within the call, where nothing waits in it, as `write` would and at less cost: false where
- * something does, and then it is to be written.
+ * something does, and then it is to be written. It never throws for what is wrong with an item: that destroys it, as in a write.
  */
 export interface Taker {
   takeNow(item: unknown): boolean
 }
 
 const taker = Symbol('taker')
+
+/** What items go to, as a Taker, if it is one. */
+export const asTaker = (to: object): Taker | undefined => ('takeNow' in to ? (to as Taker) : undefined)
 
 /**
  * A turn of the machinery of streams costs more than most that is done to a message. So a direct Readable that is piped into a
@@ -20,7 +23,7 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
     [taker]: Taker | undefined
 
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-      this[taker] = 'takeNow' in to ? (to as unknown as Taker) : undefined
+      this[taker] = asTaker(to)
       return super.pipe(to as never, options) as unknown as To
     }
 

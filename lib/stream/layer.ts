@@ -1,6 +1,6 @@
 import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
 import { RtmpError, type Truncated } from '../errors.ts'
-import { DirectDuplex, isReadyFor, type Taker } from './direct.ts'
+import { asTaker, DirectDuplex, isReadyFor, type Taker } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -50,7 +50,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
       ...(writableHighWaterMark !== undefined && { writableHighWaterMark })
     })
     this.lower = lower
-    this.#taker = 'takeNow' in lower ? (lower as unknown as Taker) : undefined
+    this.#taker = asTaker(lower)
     this.#source = source
     this.#open = !opens
     source.on('data', item => this.#attempt(() => this.#receive(item)))
@@ -111,7 +111,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     )
   }
 
-  /** As `write`, within the call, where nothing waits; false where something does. */
+  /** As `write`, within the call, where nothing waits; false where something does. A throw in `outbound` destroys the layer. */
   takeNow(item: Upper): boolean {
     if (!this.isClear || !isReadyFor(this, item)) return false
     this.#attempt(() => this.outbound(item))

@@ -35,7 +35,7 @@ export abstract class Stage<In, Out> extends DirectTransform {
   /** What is left to do when the input has ended. */
   protected last(): Turned<Out> {}
 
-  /** As `write`, within the call, where nothing waits; false where something does. */
+  /** As `write`, within the call, where nothing waits; false where something does. A throw in `turn` destroys the stage. */
   takeNow(item: In): boolean {
     if (this.#isTurning || this.writableLength > 0 || this.readableLength > 0) return false
     if (this.writableEnded || this.destroyed || !isReadyFor(this, item)) return false
