@@ -23,6 +23,8 @@ interface BatchWire {
   takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
 }
 
+type Done = (error?: Error | null) => void
+
 /** Media on its way out, that waits for room. */
 interface Waiting {
   readonly items: (Message | AddressedBatch)[]
@@ -44,6 +46,9 @@ export abstract class NetConnection extends DirectDuplex {
   /** Whether something is being heard, which may take its time, and what waits for its end. */
   #isHearing = false
   #next: (() => void) | undefined
+  readonly #taken: Done = error => {
+    if (error) this.destroy(error)
+  }
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
@@ -159,13 +164,11 @@ export abstract class NetConnection extends DirectDuplex {
   /** As `write`, within the call, where nothing waits; false where it has to be written. What is wrong with an item destroys us. */
   takeNow(item: Message | Command): boolean {
     if (this.#isHearing || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    this.#listen(item, error => {
-      if (error) this.destroy(error)
-    })
+    this.#listen(item, this.#taken)
     return true
   }
 
-  override _write(item: Message | Command, _encoding: string, done: (error?: Error | null) => void): void {
+  override _write(item: Message | Command, _encoding: string, done: Done): void {
     if (this.#isHearing) this.#next = () => this.#listen(item, done)
     else this.#listen(item, done)
   }
@@ -194,23 +197,30 @@ export abstract class NetConnection extends DirectDuplex {
   }
 
   /** Hears one item, calls `done`, and goes on with what has waited for it. */
-  #listen(item: Message | Command, done: (error?: Error | null) => void): void {
-    const heard = (error?: Error) => {
-      const next = this.#next
-      this.#isHearing = false
-      this.#next = undefined
-      done(error)
-      if (!this.destroyed) next?.()
-    }
+  #listen(item: Message | Command, done: Done): void {
+    let hearing: void | Promise<void>
     this.#isHearing = true
     this.#isAlive = true
     try {
-      const hearing = this.#hear(item)
-      if (hearing === undefined) heard()
-      else hearing.then(() => heard(), heard)
+      hearing = this.#hear(item)
     } catch (error) {
-      heard(error as Error)
+      this.#heard(done, error as Error)
+      return
     }
+    if (hearing === undefined) this.#heard(done)
+    else
+      hearing.then(
+        () => this.#heard(done),
+        error => this.#heard(done, error)
+      )
+  }
+
+  #heard(done: Done, error?: Error): void {
+    const next = this.#next
+    this.#next = undefined
+    this.#isHearing = false
+    done(error)
+    if (!this.destroyed) next?.()
   }
 
   #hear(item: Message | Command): void | Promise<void> {
