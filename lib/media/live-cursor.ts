@@ -19,7 +19,8 @@ export abstract class LiveCursor extends DirectReadable {
   /** The state it has been told. */
   readonly #told = new WeakSet<Message>()
   #lastTimestamp: number | undefined
-  #missed = 0
+  /** How many messages of the stream it has come past. */
+  #past: number | undefined
   #asked = false
 
   constructor(ring: MessageRing, maxLagMs: number, parted: (cursor: LiveCursor) => void, moved?: () => void) {
@@ -96,11 +97,11 @@ export abstract class LiveCursor extends DirectReadable {
   }
 
   #step(): MessageBatch | undefined {
-    if (this.#next !== undefined && this.#lags(this.#next)) this.#jump(this.#next)
+    if (this.#next !== undefined && this.#lags(this.#next)) this.#next = this.#ring.entrance
     const entry = this.#next === undefined ? undefined : this.#ring.at(this.#next)
     if (entry === undefined) return undefined
-    const { batch, state, tells } = entry
-    this.#tellGap(batch)
+    const { batch, state, tells, before } = entry
+    this.#tellGap(batch, before)
     if (state !== undefined) {
       const news = state.filter(message => !this.#told.has(message))
       for (const message of news) this.#told.add(message)
@@ -108,6 +109,7 @@ export abstract class LiveCursor extends DirectReadable {
     }
     if (tells !== undefined) for (const message of tells) this.#told.add(message)
     this.#next = this.#next! + 1
+    this.#past = before + batch.messages.length
     return batch
   }
 
@@ -120,23 +122,13 @@ export abstract class LiveCursor extends DirectReadable {
     return ((newest - this.#ring.at(at)!.batch.timestamp) | 0) > this.#maxLagMs
   }
 
-  /** Goes to the newest place to begin, or else waits for one. */
-  #jump(from: number): void {
-    const { entrance, first, next } = this.#ring
-    // what has left the ring cannot be counted any more by its messages
-    this.#missed += Math.max(0, first - from)
-    for (let at = Math.max(from, first); at < (entrance ?? next); at++)
-      this.#missed += this.#ring.at(at)!.batch.messages.length
-    this.#next = entrance
-  }
-
-  /** Tells what was missed, once it goes on. */
-  #tellGap({ timestamp }: MessageBatch): void {
-    if (this.#missed > 0 && this.#lastTimestamp !== undefined) {
-      const gap: Gap = { messages: this.#missed, ms: (timestamp - this.#lastTimestamp) >>> 0 }
-      this.emit('gap', gap)
-    }
-    this.#missed = 0
+  /** Tells what lies between this batch and the last one it gave, if anything does. */
+  #tellGap({ timestamp }: MessageBatch, before: number): void {
+    const messages = before - (this.#past ?? before)
+    this.#past = before
+    if (messages === 0) return
+    const gap: Gap = { messages, ms: (timestamp - this.#lastTimestamp!) >>> 0 }
+    this.emit('gap', gap)
   }
 }
 

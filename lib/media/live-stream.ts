@@ -16,7 +16,8 @@ import { isKeyframe, isVideo } from './video-tag.ts'
 export interface LiveStreamOptions extends MessageRingOptions {
   /**
    * How long a message may wait for others to go out with: `'frame'` (the default) lets audio ride with the next video frame,
-   * 40 ms at most; a number of milliseconds gathers all that comes in so long; 0 sends every message by itself.
+   * 40 ms at most; a number of milliseconds gathers all that comes in so long; 0 waits for nothing. What comes in one turn of the event
+   * loop goes out together in any case: so a process that is behind, and reads several frames at once, writes them at once.
    */
   mergeMs?: 'frame' | number
   /** Milliseconds that players are kept when the publisher has gone, for it to come back: 5000. */
@@ -43,7 +44,17 @@ export interface SubscribeOptions extends CursorOptions {
 
 /** Audio waits for the next video frame so long at most. */
 const FRAME_MS = 40
+/** A batch that has come to so many bytes is sent, whatever it waits for. */
+const BATCH_BYTES = 1024 * 1024
 const SILENT_MS = 10_000
+
+/** A batch that is being gathered. */
+interface Due {
+  readonly messages: Message[]
+  byteLength: number
+  tells: Message[] | undefined
+  readonly state: readonly Message[] | undefined
+}
 
 /**
  * One live stream: a Writable for its publisher, and a reader for whoever wants it. It keeps one ring of batches, and every
@@ -74,7 +85,10 @@ export class LiveStream extends EventEmitter {
   #hasVideo = false
   #begun = false
   /** The batch that is being gathered. */
-  #due: { messages: Message[]; tells: Message[] | undefined; state: readonly Message[] | undefined } | undefined
+  #due: Due | undefined
+  /** Whether it is sent once this turn is over. */
+  #isComplete = false
+  readonly #sendNow = (): void => this.#send()
   #stopTimer: (() => void) | undefined
 
   /** @throws RangeError for a time below 0. */
@@ -160,6 +174,7 @@ export class LiveStream extends EventEmitter {
   }
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
+    if (this.#isComplete) this.#send()
     this.#cursors.add(cursor)
     this.#budget?.add(this)
     if (!this.isPublished) this.#waiting.add(cursor)
@@ -217,24 +232,36 @@ export class LiveStream extends EventEmitter {
   #gather(message: Message, isState: boolean, begins: boolean): void {
     this.#begun = true
     if (begins && this.#hasVideo) this.#send()
-    this.#due ??= { messages: [], tells: undefined, state: begins ? this.#state.messages() : undefined }
+    this.#due ??= { messages: [], byteLength: 0, tells: undefined, state: begins ? this.#state.messages() : undefined }
+    const due = this.#due
     const kept = isState ? this.#state.note(message) : undefined
-    if (kept !== undefined) this.#due.tells = [...(this.#due.tells ?? []), kept]
-    this.#due.messages.push(message)
+    if (kept !== undefined) due.tells = [...(due.tells ?? []), kept]
+    due.messages.push(message)
+    due.byteLength += message.payload.length
+    if (due.byteLength >= BATCH_BYTES) this.#send()
+    else if (!this.#isComplete) this.#sendLater(message)
+  }
+
+  #sendLater(message: Message): void {
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
     const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#hasVideo)
-    if (mergeMs === 0 || completes) this.#send()
-    else this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
+    if (mergeMs === 0 || completes) {
+      this.#isComplete = true
+      // who must miss nothing is asked at once whether there is room for more
+      if (this.#strict.size > 0) this.#send()
+      else process.nextTick(this.#sendNow)
+    } else this.#stopTimer ??= this.#clock.after(mergeMs, this.#sendNow)
   }
 
   /** Sends what was gathered. */
   #send(): void {
+    this.#isComplete = false
     this.#stopTimer?.()
     this.#stopTimer = undefined
     const due = this.#due
     if (due === undefined) return
     this.#due = undefined
-    this.#ring.push({ batch: new MessageBatch(due.messages), state: due.state, tells: due.tells })
+    this.#ring.push(new MessageBatch(due.messages), due.state, due.tells)
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {
       cursor.advance()

@@ -15,6 +15,8 @@ export interface RingEntry {
   readonly state: readonly Message[] | undefined
   /** Which of its own messages are such state. */
   readonly tells: readonly Message[] | undefined
+  /** How many messages of the stream came before it. */
+  readonly before: number
 }
 
 /** What a message takes besides its payload, about: so a flood of empty ones has its bound too. */
@@ -35,6 +37,8 @@ export class MessageRing {
   #entries: RingEntry[] = []
   #first = 0
   #entrance: number | undefined
+  /** All that have come, in messages. */
+  #count = 0
   #bytes = 0
   #cost = 0
 
@@ -73,15 +77,15 @@ export class MessageRing {
   }
 
   /** Adds a batch, and drops from the other end what is beyond the bounds. */
-  push(entry: RingEntry): void {
-    const { batch } = entry
-    if (entry.state !== undefined) {
+  push(batch: MessageBatch, state: RingEntry['state'], tells: RingEntry['tells']): void {
+    if (state !== undefined) {
       // from now on nobody begins before this one, so no bytes are made again and again for what lies there; what lies before the
       // last place to begin was told so then, and without video every message is one
       for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.at(at)?.batch.forget()
       this.#entrance = this.next
     }
-    this.#entries.push(entry)
+    this.#entries.push({ batch, state, tells, before: this.#count })
+    this.#count += batch.messages.length
     // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
     this.at(this.next - LEVEL)?.batch.forget()
     this.#bytes += batch.byteLength

@@ -23,22 +23,30 @@ async function read(reader: Readable): Promise<string[]> {
   return words
 }
 
-function publish(live: LiveStream, ...messages: Message[]) {
-  const input = live.input()
-  for (const message of messages) input.write(message)
+/** Writes each in a turn of its own, as they come from a peer. */
+async function write(input: Writable, ...messages: Message[]) {
+  for (const message of messages) {
+    input.write(message)
+    await new Promise<void>(resolve => process.nextTick(resolve))
+  }
+}
+
+async function publish(live: LiveStream, ...messages: Message[]) {
+  const input = live.input() as unknown as Writable
+  await write(input, ...messages)
   return input
 }
 
 t.test('a player that is there from the start gets all of it, with the state ahead', async t => {
   const live = liveStream()
   const player = live.player()
-  publish(live, ...opening, video.keyframe(0), audio.frame(10), video.frame(40))
+  await publish(live, ...opening, video.keyframe(0), audio.frame(10), video.frame(40))
   t.same(await read(player), ['[meta@0 v header@0 a header@0]', '[v key@0]', '[a@10 v@40]'])
 })
 
 t.test('one that comes late begins at the newest keyframe, with the state at its time', async t => {
   const live = liveStream()
-  publish(live, ...opening, ...gop(0), ...gop(200), video.frame(400))
+  await publish(live, ...opening, ...gop(0), ...gop(200), video.frame(400))
   t.same(await read(live.player()), [
     '[meta@200 v header@200 a header@200]',
     ...['[v key@200]', '[v@240]', '[v@280]', '[v@320]', '[v@360]', '[v@400]']
@@ -49,7 +57,7 @@ t.test('one that comes before anything waits', async t => {
   const live = liveStream()
   const player = live.subscribe()
   t.same(await read(player), [])
-  publish(live, video.header(), video.frame(0), audio.frame(3), video.keyframe(40), video.frame(80))
+  await publish(live, video.header(), video.frame(0), audio.frame(3), video.keyframe(40), video.frame(80))
   t.same(
     await read(player),
     ['v header@40', 'v key@40', 'v@80'],
@@ -59,25 +67,25 @@ t.test('one that comes before anything waits', async t => {
 
 t.test('without video every message is a place to begin', async t => {
   const live = liveStream()
-  publish(live, audio.header(), audio.frame(0), audio.frame(23))
+  await publish(live, audio.header(), audio.frame(0), audio.frame(23))
   t.same(await read(live.subscribe()), ['a header@23', 'a@23'])
 })
 
 t.test('video that joins audio: from then on keyframes are the places to begin', async t => {
   const live = liveStream()
-  const input = publish(live, audio.header(), audio.frame(0))
-  for (const message of [video.header(5), video.frame(10), audio.frame(20)]) input.write(message)
+  const input = await publish(live, audio.header(), audio.frame(0))
+  await write(input, video.header(5), video.frame(10), audio.frame(20))
   t.same(await read(live.subscribe()), [])
-  input.write(video.keyframe(40))
+  await write(input, video.keyframe(40))
   t.same(await read(live.subscribe()), ['a header@40', 'v header@40', 'v key@40'])
 })
 
 t.test('state that changes on the way is passed on, and told once', async t => {
   const live = liveStream()
   const level = live.subscribe()
-  const input = publish(live, video.header(), video.keyframe(0), video.frame(40))
+  const input = await publish(live, video.header(), video.keyframe(0), video.frame(40))
   t.same(await read(level), ['v header@0', 'v key@0', 'v@40'])
-  for (const message of [video.header(80, 2), video.keyframe(80), video.keyframe(120)]) input.write(message)
+  await write(input, video.header(80, 2), video.keyframe(80), video.keyframe(120))
   t.same(await read(level), ['v header@80', 'v key@80', 'v key@120'])
 })
 
@@ -85,15 +93,15 @@ t.test('audio rides with the next video frame, 40 ms at most', async t => {
   const clock = new TestClock()
   const live = liveStream({ clock })
   const player = live.player()
-  const input = publish(live, video.keyframe(0))
-  for (const message of [audio.frame(3), audio.frame(26)]) input.write(message)
+  const input = await publish(live, video.keyframe(0))
+  await write(input, audio.frame(3), audio.frame(26))
   t.same(await read(player), ['[v key@0]'])
   clock.pass(39)
   t.same(await read(player), [])
   clock.pass(1)
   t.same(await read(player), ['[a@3 a@26]'])
-  input.write(audio.frame(50))
-  input.write(video.frame(60))
+  await write(input, audio.frame(50))
+  await write(input, video.frame(60))
   t.same(await read(player), ['[a@50 v@60]'])
   t.equal(clock.timers, 0, 'no timer is left')
 })
@@ -101,24 +109,46 @@ t.test('audio rides with the next video frame, 40 ms at most', async t => {
 t.test('a keyframe begins a batch of its own', async t => {
   const live = liveStream()
   const player = live.player()
-  publish(live, video.keyframe(0), audio.frame(30), video.keyframe(40))
+  await publish(live, video.keyframe(0), audio.frame(30), video.keyframe(40))
   t.same(await read(player), ['[v key@0]', '[a@30]', '[v key@40]'])
+})
+
+t.test('what comes in one turn goes out together, a group of pictures by itself', async t => {
+  for (const mergeMs of ['frame', 0] as const) {
+    const live = liveStream({ mergeMs })
+    const player = live.player()
+    const input = live.input()
+    for (const message of [video.keyframe(0), video.frame(40), audio.frame(50), video.keyframe(80)])
+      input.write(message)
+    t.equal(live.byteLength, 220, 'the last group waits for the end of the turn')
+    t.same(await read(player), ['[v key@0 v@40 a@50]', '[v key@80]'])
+    for (const message of [video.frame(120), video.keyframe(160), video.frame(200)]) input.write(message)
+    t.same(await read(live.player()), ['[v key@160 v@200]'], 'who comes in the same turn gets it as well')
+  }
+})
+
+t.test('but no more than a mebibyte of it', async t => {
+  const live = liveStream({ mergeMs: 1000 })
+  const player = live.player()
+  const input = live.input()
+  for (const message of gop(0, 8, 300_000)) input.write(message)
+  t.same(await read(player), ['[v key@0 v@40 v@80 v@120]', '[v@160 v@200 v@240 v@280]'])
 })
 
 t.test('mergeMs 0 sends every message by itself; a number gathers for so long', async t => {
   const single = liveStream({ mergeMs: 0 })
   const one = single.player()
-  publish(single, video.keyframe(0), audio.frame(3), video.frame(40))
+  await publish(single, video.keyframe(0), audio.frame(3), video.frame(40))
   t.same(await read(one), ['[v key@0]', '[a@3]', '[v@40]'])
   const wide = liveStream({ mergeMs: 100 })
   const other = wide.player()
-  publish(wide, video.keyframe(0), audio.frame(3), video.frame(40), video.frame(80))
+  await publish(wide, video.keyframe(0), audio.frame(3), video.frame(40), video.frame(80))
   t.same(await read(other), [])
   clock.pass(100)
   t.same(await read(other), ['[v key@0 a@3 v@40 v@80]'])
   const sound = liveStream({ mergeMs: 100 })
   const listener = sound.player()
-  publish(sound, audio.frame(0), audio.frame(23), audio.frame(46))
+  await publish(sound, audio.frame(0), audio.frame(23), audio.frame(46))
   clock.pass(100)
   t.same(await read(listener), ['[a@0 a@23 a@46]'], 'audio alone as well')
 })
@@ -132,7 +162,7 @@ t.test('times that cannot be', async t => {
 t.test('a batch is made once, and its bytes too, for all that are level', async t => {
   const live = liveStream()
   const [one, other] = [live.player(), live.player()]
-  publish(live, video.keyframe(0))
+  await publish(live, video.keyframe(0))
   await turnOfTheLoop()
   const batch = one.read() as MessageBatch
   t.equal(other.read(), batch)
@@ -163,10 +193,10 @@ t.test('a batch is handed over in person where nothing waits, and written where 
   const live = liveStream({ mergeMs: 0 })
   const taker = new Taker()
   const player = live.player()
-  const input = publish(live, video.keyframe(0))
+  const input = await publish(live, video.keyframe(0))
   player.pipe(taker)
   const frame = async (at: number) => {
-    input.write(video.frame(at))
+    await write(input, video.frame(at))
     await turnOfTheLoop()
   }
   await turnOfTheLoop()
@@ -200,9 +230,9 @@ t.test('one that lags too far goes on at the newest keyframe, and is told what i
   const slow = live.subscribe({ maxLagMs: 500 })
   const gaps: Gap[] = []
   slow.on('gap', gap => gaps.push(gap))
-  const input = publish(live, video.header(), ...gop(0))
+  const input = await publish(live, video.header(), ...gop(0))
   t.same(await read(slow), ['v header@0', 'v key@0', 'v@40', 'v@80', 'v@120', 'v@160'])
-  for (let at = 200; at < 2000; at += 200) for (const message of gop(at)) input.write(message)
+  for (let at = 200; at < 2000; at += 200) await write(input, ...gop(at))
   const words = await read(slow)
   t.same(words.slice(0, 4), ['v key@200', 'v@240', 'v@280', 'v@320'], 'what its buffer held')
   t.same(words.slice(4), ['v key@1800', 'v@1840', 'v@1880', 'v@1920', 'v@1960'])
@@ -213,45 +243,45 @@ t.test('one that lags less misses nothing', async t => {
   const live = liveStream()
   const slow = live.subscribe({ maxLagMs: 5000 })
   slow.on('gap', () => t.fail('no gap'))
-  const input = publish(live, ...gop(0))
+  const input = await publish(live, ...gop(0))
   t.equal((await read(slow)).length, 5)
-  for (let at = 200; at < 4000; at += 200) for (const message of gop(at)) input.write(message)
+  for (let at = 200; at < 4000; at += 200) await write(input, ...gop(at))
   t.equal((await read(slow)).length, 95)
 })
 
 t.test('what nobody wants any more is dropped; what a leash still wants is kept', async t => {
   const live = liveStream()
   const level = live.subscribe()
-  const input = publish(live, ...gop(0, 25, 1000))
+  const input = await publish(live, ...gop(0, 25, 1000))
   await read(level)
-  for (const message of gop(1000, 25, 1000)) input.write(message)
+  await write(input, ...gop(1000, 25, 1000))
   await read(level)
   t.equal(live.byteLength, 25_000, 'one group')
   const slow = live.subscribe({ maxLagMs: 10_000 })
   slow.read()
   for (let at = 2000; at < 8000; at += 1000) {
-    for (const message of gop(at, 25, 1000)) input.write(message)
+    await write(input, ...gop(at, 25, 1000))
     await read(level)
   }
   t.ok(live.byteLength > 150_000, `${live.byteLength} while one lags`)
   slow.destroy()
-  for (const message of gop(8000, 25, 1000)) input.write(message)
+  await write(input, ...gop(8000, 25, 1000))
   t.ok(live.byteLength <= 50_000, `${live.byteLength} when it has gone`)
 })
 
 t.test('it is bounded in bytes: past them newcomers wait for the next keyframe', async t => {
   const live = liveStream({ maxBytes: 10_000 })
-  const input = publish(live, ...gop(0, 25, 1000))
+  const input = await publish(live, ...gop(0, 25, 1000))
   t.ok(live.byteLength <= 10_000)
   const late = live.subscribe()
   t.same(await read(late), [])
-  for (const message of gop(1000, 2, 1000)) input.write(message)
+  await write(input, ...gop(1000, 2, 1000))
   t.same(await read(late), ['v key@1000', 'v@1040'])
 })
 
 t.test('and in time', async t => {
   const live = liveStream({ maxMs: 1000 })
-  publish(live, ...gop(0, 100))
+  await publish(live, ...gop(0, 100))
   t.ok(live.byteLength <= 26 * 100, `${live.byteLength}`)
 })
 
@@ -261,13 +291,13 @@ t.test('one that falls off the end waits for a keyframe', async t => {
   const gaps: Gap[] = []
   slow.on('gap', gap => gaps.push(gap))
   t.same(await read(slow), [])
-  const input = publish(live, ...gop(0, 20, 1000))
+  const input = await publish(live, ...gop(0, 20, 1000))
   t.same(
     await read(slow),
     ['v key@0', 'v@40', 'v@80', 'v@120'],
     'what its buffer held, and then nothing that could be decoded'
   )
-  for (const message of gop(800, 2, 1000)) input.write(message)
+  await write(input, ...gop(800, 2, 1000))
   t.same(await read(slow), ['v key@800', 'v@840'])
   t.same(gaps.length, 1)
   t.equal(gaps[0]?.ms, 680)
@@ -280,7 +310,7 @@ t.test('a thousand readers that read nothing cost one ring', async t => {
   const input = live.input()
   let most = 0
   for (let at = 0; at < 60_000; at += 1000) {
-    for (const message of gop(at, 25, 1000)) input.write(message)
+    await write(input, ...gop(at, 25, 1000))
     await turnOfTheLoop()
     most = Math.max(most, live.byteLength)
   }
@@ -369,10 +399,18 @@ t.test('publishers that come one after another are one timeline', async t => {
   const clock = new TestClock()
   const live = liveStream({ holdMs: 1000, clock })
   const player = live.subscribe()
-  publish(live, video.header(), ...gop(5000, 3), audio.frame(5090)).end()
+  ;(await publish(live, video.header(), ...gop(5000, 3), audio.frame(5090))).end()
   t.same(await read(player), ['v header@5000', 'v key@5000', 'v@5040', 'v@5080', 'a@5090'])
   clock.pass(999)
-  publish(live, metadata(), video.header(0, 2), audio.frame(20), video.keyframe(66), audio.frame(50), video.frame(106))
+  await publish(
+    live,
+    metadata(),
+    video.header(0, 2),
+    audio.frame(20),
+    video.keyframe(66),
+    audio.frame(50),
+    video.frame(106)
+  )
   t.same(await read(player), ['meta@5130', 'v header@5130', 'v key@5130', 'a@5130', 'v@5170'], 'never back')
   t.equal(clock.timers, 0)
 })
@@ -380,8 +418,8 @@ t.test('publishers that come one after another are one timeline', async t => {
 t.test('a timeline goes on past 2^32', async t => {
   const live = liveStream()
   const player = live.subscribe()
-  publish(live, video.keyframe(0xffffffe0), video.frame(0x10)).end()
-  publish(live, video.keyframe(7))
+  ;(await publish(live, video.keyframe(0xffffffe0), video.frame(0x10))).end()
+  await publish(live, video.keyframe(7))
   t.same(await read(player), ['v key@4294967264', 'v@16', 'v key@64'])
   clock.pass(5000)
 })
@@ -393,7 +431,7 @@ t.test('when nobody comes back its readers end, and it is idle when they have go
   const player = live.subscribe()
   const waiting = live.subscribe()
   waiting.on('end', () => t.fail('who has seen nothing goes on waiting'))
-  publish(live, ...gop(0, 2)).end()
+  ;(await publish(live, ...gop(0, 2))).end()
   t.same(await read(player), ['v key@0', 'v@40'])
   const fresh = live.subscribe()
   fresh.destroy()
@@ -415,9 +453,9 @@ t.test('when nobody comes back its readers end, and it is idle when they have go
 t.test('end() ends every reader behind what it is still to read', async t => {
   const live = liveStream()
   const reader = live.subscribe()
-  const input = publish(live, ...gop(0, 20), audio.frame(800))
+  const input = await publish(live, ...gop(0, 20), audio.frame(800))
   live.end()
-  input.write(video.frame(840))
+  await write(input, video.frame(840))
   const words = (await reader.toArray()).map(word)
   t.equal(words.length, 21)
   t.equal(words.at(-1), 'a@800')
@@ -426,7 +464,7 @@ t.test('end() ends every reader behind what it is still to read', async t => {
 t.test('a publisher that is destroyed leaves as one that ends', async t => {
   const live = liveStream({ holdMs: 0 })
   const idle = new Promise(resolve => live.on('idle', resolve))
-  publish(live, video.keyframe(0)).destroy()
+  ;(await publish(live, video.keyframe(0))).destroy()
   clock.pass(0)
   await idle
   t.pass()
@@ -435,7 +473,7 @@ t.test('a publisher that is destroyed leaves as one that ends', async t => {
 t.test('messages that are no media are passed over, and @setDataFrame is taken off', async t => {
   const live = liveStream()
   const reader = live.subscribe()
-  publish(live, { ...metadata(), type: 20 }, metadata(), video.keyframe(0))
+  await publish(live, { ...metadata(), type: 20 }, metadata(), video.keyframe(0))
   t.same(await read(reader), ['meta@0', 'v key@0'])
 })
 
@@ -450,7 +488,7 @@ t.test('the ring never holds more than it may, and numbers its batches without a
       return entries.every(({ ms, bytes, begins, wanted }, i) => {
         at += ms
         const batch = new MessageBatch([video.frame(at, bytes + 2)])
-        ring.push({ batch, state: begins ? [] : undefined, tells: undefined })
+        ring.push(batch, begins ? [] : undefined, undefined)
         ring.trim(Math.max(0, i + 1 - wanted))
         const { first, next, entrance } = ring
         const held = Array.from({ length: next - first }, (_, k) => ring.at(first + k)!.batch)
