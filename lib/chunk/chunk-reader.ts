@@ -39,6 +39,8 @@ interface ChunkStream {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+/** From this id on a basic header is longer than a byte. */
+const LONG_CHUNK_STREAM_ID = 64
 
 /**
  * Reads a chunk stream (RTMP 1.0, 5.3): bytes in, runs of message payload out. It is a cursor: `feed` bytes, then `next` for
@@ -54,6 +56,7 @@ export class ChunkReader {
   #open = 0
 
   #at = 0
+  #isOurs = false
   /** The beginning of a header that the last input cut. */
   #seam: Buffer = NO_BYTES
   /** The stream of the chunk in progress, and its payload still to come. */
@@ -97,10 +100,14 @@ export class ChunkReader {
     return this.#before + this.#at - this.#seam.length
   }
 
-  /** Gives it the next bytes, once `next` has said false about the last ones. */
-  feed(bytes: Buffer): void {
+  /**
+   * Gives it the next bytes, once `next` has said false about the last ones. If they are `ours`, nobody else reads them, the chunks of
+   * a message that lie side by side are one run: their payloads are moved together where they lie, over their headers.
+   */
+  feed(bytes: Buffer, ours = false): void {
     this.#before += this.source.length
     this.source = bytes
+    this.#isOurs = ours
     this.#at = 0
   }
 
@@ -121,6 +128,7 @@ export class ChunkReader {
     this.chunkEnd = this.#chunkLeft === 0
     if (this.chunkEnd) this.#stream = undefined
     stream.left -= run
+    if (this.#isOurs && this.chunkEnd && stream.left > 0) this.#join(stream)
     this.last = stream.left === 0
     if (this.last && stream.header.length > 0) this.#open--
     this.control = stream.control === undefined ? undefined : this.#readControl(stream, stream.control)
@@ -154,6 +162,24 @@ export class ChunkReader {
     let missing = this.#seam.length > 0 ? 1 : 0
     for (const { left } of this.#streams.values()) missing += left
     return missing === 0 ? undefined : { layer: 'chunk', offset: this.#before + this.source.length, missing }
+  }
+
+  /** Adds to the run what comes whole, right behind it, and is plainly of the same message. */
+  #join(stream: ChunkStream): void {
+    const { source } = this
+    const { chunkStreamId } = stream.header
+    if (chunkStreamId >= LONG_CHUNK_STREAM_ID || stream.extended !== undefined) return
+    const format3 = 0xc0 | chunkStreamId
+    while (stream.left > 0 && source[this.#at] === format3) {
+      const start = this.#at + 1
+      const end = start + Math.min(stream.left, this.#chunkSize)
+      if (end > source.length) return
+      source.copyWithin(this.end, start, end)
+      this.#at = end
+      this.end += end - start
+      this.byteLength += 1 + end - start
+      stream.left -= end - start
+    }
   }
 
   #whole(payload: Buffer): Chunk {

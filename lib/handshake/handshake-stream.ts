@@ -87,11 +87,15 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
 
   /** What is written in one turn goes down in one: a chunk may be 128 bytes, and a write costs as much as 10 KB of them. */
   protected override outbound(bytes: Upper): boolean {
-    if (this.lower.writableCorked === 0) {
-      this.lower.cork()
-      process.nextTick(() => this.lower.uncork())
-    }
+    this.corkTurn()
     return this.down(bytes as Buffer)
+  }
+
+  /** What goes down in this turn goes at its end. */
+  protected corkTurn(): void {
+    if (this.lower.writableCorked > 0) return
+    this.lower.cork()
+    process.nextTick(uncork, this.lower)
   }
 
   /** Enciphers into a buffer of its own: the bytes of a batch are in the hands of other players too. */
@@ -129,6 +133,8 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     return new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: this.#handshake.received })
   }
 }
+
+const uncork = (lower: Duplex) => lower.uncork()
 
 function handshakeWith({ role, digest, encryption, random }: HandshakeStreamOptions, time: number): Handshake {
   const common = { time, ...(random && { random }) }

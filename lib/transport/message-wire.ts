@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AcknowledgementWindow } from '../chunk/acknowledgement-window.ts'
 import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
@@ -59,6 +60,8 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #messageWriter: MessageWriter
   readonly #chunkWriter = new ChunkWriter()
   readonly #window: AcknowledgementWindow
+  /** What a socket reads is ours, while nobody else listens. */
+  readonly #isSocket: boolean
   readonly #clock: Clock
   readonly #limits: Limits
   /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
@@ -97,6 +100,7 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#messageReader = messageReader
     this.#messageWriter = messageWriter
     this.#window = window
+    this.#isSocket = lower instanceof Socket
     this.#clock = clock
     this.#limits = bounds
     this.#swf = swf
@@ -115,7 +119,7 @@ export class MessageWire extends HandshakeStream<Message> {
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
     this.#idle?.begin()
-    reader.feed(bytes)
+    reader.feed(bytes, this.#isSocket && this.lower.listenerCount('data') === 1)
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
       if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
@@ -158,7 +162,7 @@ export class MessageWire extends HandshakeStream<Message> {
   override takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
     if (!this.isClear) return false
     try {
-      if (item instanceof MessageBatch) this.#put(this.#batch(item, messageStreamId!))
+      if (item instanceof MessageBatch) this.#putAmongMany(this.#batch(item, messageStreamId!))
       else this.#put(this.#message(messageStreamId === undefined ? item : { ...item, messageStreamId }))
     } catch (error) {
       this.destroy(error as Error)
@@ -168,6 +172,15 @@ export class MessageWire extends HandshakeStream<Message> {
 
   protected override outbound(item: Message | AddressedBatch): boolean {
     return this.#put(isAddressedBatch(item) ? this.#batch(item.batch, item.messageStreamId) : this.#message(item))
+  }
+
+  /**
+   * A batch goes to many: all are told first, and then all write. What lies between two writes is time for a reader to fall asleep in,
+   * and waking it is a third of what a write costs. A long one is mostly copied, and goes at once.
+   */
+  #putAmongMany(bytes: Buffer): void {
+    if (bytes.length < this.lower.writableHighWaterMark) this.corkTurn()
+    this.#put(bytes)
   }
 
   #put(bytes: Buffer): boolean {

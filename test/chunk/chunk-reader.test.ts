@@ -40,6 +40,28 @@ t.test('a message longer than the chunk size comes in chunks of format 3', async
   t.same(read(wire).map(line), ['0 4 @0 t9 m1 128/300', '3 4 @0 t9 m1 128/300', '3 4 @0 t9 m1 44/300.'])
 })
 
+t.test(
+  'where the bytes are ours, chunks that lie side by side are one run, moved together over their headers',
+  async t => {
+    const [one, two] = [Buffer.alloc(128, 1), Buffer.alloc(72, 2)]
+    const wire = () => hex`06 000000 0000c8 09 01000000 ${one} c6 ${two} 04 000000 000001 08 01000000 33`
+    const runs = (bytes: Buffer, ours: boolean) => {
+      const reader = new ChunkReader()
+      reader.feed(bytes, ours)
+      const found: string[] = []
+      while (reader.next()) found.push(`${reader.start}-${reader.end} ${reader.byteLength}${reader.last ? '.' : ''}`)
+      return found
+    }
+    const [theirs, ours] = [wire(), wire()]
+    t.same(runs(theirs, false), ['12-140 140', '141-213 73.', '225-226 13.'])
+    t.same(theirs, wire(), 'what is not ours is not touched')
+    t.same(runs(ours, true), ['12-212 213.', '225-226 13.'])
+    t.same(ours.subarray(12, 212), Buffer.concat([one, two]))
+    const between = hex`06 000000 0000c8 09 01000000 ${one} 04 000000 000001 08 01000000 33 c6 ${two}`
+    t.same(runs(between, true), ['12-140 140', '152-153 13.', '154-226 73.'], 'and not where another lies between them')
+  }
+)
+
 t.test('the three forms of the basic header', async t => {
   const ids: [string, number][] = [
     ['02', 2],

@@ -12,6 +12,7 @@ import {
   setChunkSize
 } from 'rtmpipe'
 import t from 'tap'
+import { cutAt } from '../support/chop.ts'
 import { hex } from '../support/hex.ts'
 import { holds } from '../support/property.ts'
 
@@ -102,6 +103,23 @@ t.test('what no reader could understand is a RangeError at once', async t => {
   t.same(writer.write(chunk({})), hex`84 000000 aa`, 'and leaves no trace')
 })
 
+/** The messages in these pieces, in how many runs they were found, and the bytes their chunks took. */
+function heard(pieces: Iterable<Buffer>, ours: boolean) {
+  const [reader, assembler] = [new ChunkReader(), new MessageReader()]
+  const messages: Message[] = []
+  let [runs, byteLength] = [0, 0]
+  for (const piece of pieces) {
+    reader.feed(piece, ours)
+    for (; reader.next(); runs++) {
+      if (reader.chunkEnd) byteLength += reader.byteLength
+      const message = assembler.add(reader.header, reader.source, reader.start, reader.end, reader.last)
+      if (message !== undefined) messages.push(message)
+    }
+  }
+  // as they stand when all has been read: nothing that came later has written over them
+  return { messages: messages.map(each => ({ ...each, payload: Buffer.from(each.payload) })), runs, byteLength }
+}
+
 const id = fc.oneof(fc.integer({ min: 2, max: 8 }), fc.constantFrom(63, 64, 319, 320, 65599))
 const time = fc.oneof(
   fc.nat(100),
@@ -154,6 +172,22 @@ t.test('messages cut into chunks, written, read and put together are the same me
       }
       deepStrictEqual(again, sent)
       return reader.cut() === undefined && assembler.cut() === undefined && assembler.held === 0
+    }),
+    { numRuns: 300 }
+  )
+})
+
+t.test('bytes that are ours are put together where they lie, cut anywhere, and are the same messages', async t => {
+  holds(
+    t,
+    'messages',
+    fc.property(written, sizes, fc.array(fc.nat(20_000), { maxLength: 6 }), (items, chunkSize, places) => {
+      const cutter = new MessageWriter(chunkSize === null ? {} : { chunkSize })
+      const writer = new ChunkWriter()
+      const bytes = Buffer.concat(items.map(([each]) => cutter.bytes(each, writer)))
+      const [theirs, ours] = [heard(cutAt(bytes, places), false), heard(cutAt(Buffer.from(bytes), places), true)]
+      deepStrictEqual(ours.messages, theirs.messages)
+      return ours.byteLength === theirs.byteLength && ours.runs <= theirs.runs
     }),
     { numRuns: 300 }
   )

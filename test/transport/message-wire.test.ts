@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import net from 'node:net'
 import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -14,6 +16,7 @@ import {
   type Message,
   MessageBatch,
   MessageReader,
+  type MessageWire,
   MessageWriter,
   messageAssembler,
   messageChunker,
@@ -384,6 +387,61 @@ t.test('a batch goes out as its own bytes, and what follows on its chunk streams
   t.equal(batch.bytes(128, 7), batch.bytes(128, 7), 'made once')
   t.not(batch.bytes(4096, 7), batch.bytes(128, 7))
   t.not(batch.bytes(128, 8), batch.bytes(128, 7))
+})
+
+t.test('a batch in person goes at the end of the turn, a long one at once: all are told before any writes', async t => {
+  const { server, far, heard } = await listener()
+  const wire = server as MessageWire
+  const batch = (timestamp: number, length = 200) =>
+    new MessageBatch([message({ timestamp, payload: Buffer.alloc(length) })])
+  far.pause()
+  server.write(message({ timestamp: 1 }))
+  await turnOfTheLoop()
+  const before = far.readableLength
+  t.ok(wire.takeNow(batch(2), 1))
+  t.ok(wire.takeNow(message({ timestamp: 3 })))
+  t.equal(far.readableLength, before)
+  await new Promise<void>(resolve => process.nextTick(resolve))
+  t.ok(far.readableLength > before)
+  far.resume()
+  await turnOfTheLoop()
+  far.pause()
+  t.ok(wire.takeNow(batch(4, 100_000), 1))
+  t.ok(far.readableLength > 100_000)
+  far.resume()
+  await turnOfTheLoop()
+  t.same(
+    heard().flatMap(({ type, timestamp }) => (type === 9 ? [timestamp] : [])),
+    [1, 2, 3, 4]
+  )
+  wire.destroy()
+})
+
+t.test('a payload that a socket has read is put together where it lies, unless somebody else listens', async t => {
+  const listening = net.createServer({ noDelay: true })
+  await once(listening.listen(0, '127.0.0.1'), 'listening')
+  const writer = new ChunkWriter()
+  const payload = Buffer.from(Array.from({ length: 5000 }, (_, i) => i & 255))
+  const bytes = Buffer.concat([
+    new ClientHandshake({ random }).hello(),
+    Buffer.alloc(1536),
+    new MessageWriter().bytes(message({ payload }), writer)
+  ])
+  for (const isAlone of [true, false]) {
+    const far = net.connect((listening.address() as net.AddressInfo).port, '127.0.0.1').resume()
+    const [near] = (await once(listening, 'connection')) as [net.Socket]
+    const wire = messageWire(near)
+    const read: Buffer[] = []
+    if (!isAlone) near.on('data', piece => read.push(piece))
+    far.write(bytes)
+    const [heard] = (await once(wire, 'data')) as [Message]
+    t.same(heard.payload, payload)
+    t.equal(heard.payload.buffer.byteLength === bytes.length, isAlone, 'whether it lies in the memory of the read')
+    if (!isAlone) t.same(Buffer.concat(read), bytes, 'who listens along has what came')
+    wire.destroy()
+    far.destroy()
+  }
+  listening.close()
 })
 
 t.test('a batch may be the first to go out', async t => {
