@@ -9,7 +9,7 @@ import { isAudio } from './audio-tag.ts'
 import { BatchCursor, type LiveCursor, MessageCursor } from './live-cursor.ts'
 import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
 import { MessageBatch } from './message-batch.ts'
-import { MessageRing, type MessageRingOptions } from './message-ring.ts'
+import { MESSAGE_COST, MessageRing, type MessageRingOptions } from './message-ring.ts'
 import { Timeline } from './timeline.ts'
 import { isKeyframe, isVideo } from './video-tag.ts'
 
@@ -44,14 +44,14 @@ export interface SubscribeOptions extends CursorOptions {
 
 /** Audio waits for the next video frame so long at most. */
 const FRAME_MS = 40
-/** A batch that has come to so many bytes is sent, whatever it waits for. */
-const BATCH_BYTES = 1024 * 1024
+/** A batch that takes so many bytes, as its ring counts them, is sent, whatever it waits for. */
+const BATCH_COST = 1024 * 1024
 const SILENT_MS = 10_000
 
 /** A batch that is being gathered. */
 interface Due {
   readonly messages: Message[]
-  byteLength: number
+  cost: number
   tells: Message[] | undefined
   readonly state: readonly Message[] | undefined
 }
@@ -232,13 +232,13 @@ export class LiveStream extends EventEmitter {
   #gather(message: Message, isState: boolean, begins: boolean): void {
     this.#begun = true
     if (begins && this.#hasVideo) this.#send()
-    this.#due ??= { messages: [], byteLength: 0, tells: undefined, state: begins ? this.#state.messages() : undefined }
+    this.#due ??= { messages: [], cost: 0, tells: undefined, state: begins ? this.#state.messages() : undefined }
     const due = this.#due
     const kept = isState ? this.#state.note(message) : undefined
     if (kept !== undefined) due.tells = [...(due.tells ?? []), kept]
     due.messages.push(message)
-    due.byteLength += message.payload.length
-    if (due.byteLength >= BATCH_BYTES) this.#send()
+    due.cost += message.payload.length + MESSAGE_COST
+    if (due.cost >= BATCH_COST) this.#send()
     else if (!this.#isComplete) this.#sendLater(message)
   }
 

@@ -20,7 +20,7 @@ export interface RingEntry {
 }
 
 /** What a message takes besides its payload, about: so a flood of empty ones has its bound too. */
-const MESSAGE_COST = 256
+export const MESSAGE_COST = 256
 /** Batches it holds at most. In 20 s of 60 frames a second there are 1200. */
 const MAX_BATCHES = 4096
 

@@ -133,9 +133,13 @@ t.test('but no more than a mebibyte of it', async t => {
   const input = live.input()
   for (const message of gop(0, 8, 300_000)) input.write(message)
   t.same(await read(player), ['[v key@0 v@40 v@80 v@120]', '[v@160 v@200 v@240 v@280]'])
+  for (let i = 0; i < 5000; i++) input.write(audio.frame(300, 0))
+  await turnOfTheLoop()
+  const { length } = (player.read() as MessageBatch).messages
+  t.ok(length > 3000 && length <= 4096, `${length} of 5000 that are empty, for each counts 256 bytes`)
 })
 
-t.test('mergeMs 0 sends every message by itself; a number gathers for so long', async t => {
+t.test('mergeMs 0 waits for nothing; a number gathers for so long', async t => {
   const single = liveStream({ mergeMs: 0 })
   const one = single.player()
   await publish(single, video.keyframe(0), audio.frame(3), video.frame(40))
