@@ -211,13 +211,13 @@ async function* unpaced(course: Course): AsyncIterable<Result> {
   }
 }
 
-/** As Node has it, and with the least room for young objects, which is what many connections want. */
+/** As Node has it, and with little room for young objects, which is what many connections want. */
 async function* memories(course: Course): AsyncIterable<Result> {
   yield* memory(course, ours(100), '')
   yield* memory(course, ours(100).toSpliced(1, 0, SMALL_NURSERY), `, ${SMALL_NURSERY}`)
 }
 
-const SMALL_NURSERY = '--max-semi-space-size=1'
+const SMALL_NURSERY = '--max-semi-space-size=2'
 
 async function* memory(
   { seconds, warmSeconds }: Course,
