@@ -1,5 +1,5 @@
 import { inLayer, type Truncated } from '../errors.ts'
-import { DirectTransform, isReadyFor } from './direct.ts'
+import { DirectTransform, gather, handOver, isReady, isTooEarly } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 import { type Later, promised, Turns } from './turns.ts'
@@ -18,7 +18,7 @@ type Done = (error?: Error | null) => void
 export abstract class Stage<In, Out> extends DirectTransform {
   /** The name its errors carry. */
   readonly layer: string
-  readonly #outlet = new Outlet<Out>(item => this.push(item))
+  readonly #outlet = new Outlet<Out>(this)
   readonly #turns = new Turns()
   readonly #turn = (item: In): Later | undefined => this.#later(this.turn(item))
   readonly #taken = this.#naming(error => {
@@ -37,10 +37,24 @@ export abstract class Stage<In, Out> extends DirectTransform {
 
   /** As `write`, within the call, where nothing waits; false where something does. A throw in `turn` destroys the stage. */
   takeNow(item: In): boolean {
-    if (this.#turns.isTaken || this.writableLength > 0 || this.readableLength > 0) return false
-    if (this.writableEnded || this.destroyed || !isReadyFor(this, item)) return false
+    if (!this.#isClear || !isReady(item, this.writableObjectMode)) return false
     this.#turns.take(this.#turn, item, this.#taken)
     return true
+  }
+
+  /** The same for one after the other of some objects: how many were taken. What it makes of them goes on at once. */
+  takeRunNow(items: readonly In[]): number {
+    if (!this.writableObjectMode) return 0
+    const gathers = gather(this)
+    let taken = 0
+    while (taken < items.length && this.#isClear) this.#turns.take(this.#turn, items[taken++]!, this.#taken)
+    if (gathers) handOver(this)
+    return taken
+  }
+
+  get #isClear(): boolean {
+    if (this.#turns.isTaken || this.destroyed || this.writableEnded) return false
+    return this.writableLength === 0 && this.readableLength < this.readableHighWaterMark
   }
 
   override _transform(item: In, _encoding: string, done: Done): void {
@@ -52,6 +66,7 @@ export abstract class Stage<In, Out> extends DirectTransform {
   }
 
   override _read(size: number): void {
+    if (isTooEarly(this)) return
     this.#outlet.resume()
     // what was asked of us may still be owed: the source may have ended without another item
     if (!this.#outlet.waits) super._read(size)
