@@ -17,14 +17,14 @@ export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
     return this.#writer.buffers(Array.isArray(chunk) ? chunk : [chunk as Chunk])
   }
 
-  /** Chunks that come at once are few buffers, and not each one of its own. */
+  /** Chunks that come at once become few buffers, and not one each. */
   override takeRunNow(chunks: readonly Chunk[]): number {
     return this.takeNow(chunks) ? chunks.length : 0
   }
 
-  override _writev(writes: { chunk: Chunk }[], done: (error?: Error | null) => void): void {
+  override _writev(writes: { chunk: Chunk | readonly Chunk[] }[], done: (error?: Error | null) => void): void {
     this._write(
-      writes.map(({ chunk }) => chunk),
+      writes.flatMap(({ chunk }) => chunk),
       '',
       done
     )

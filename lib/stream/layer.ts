@@ -134,16 +134,15 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     if (!this.writableObjectMode || this.#run !== undefined || !this.isClear) return 0
     if (this.#taker?.takeRunNow !== undefined) this.#run = []
     let taken = 0
-    let failure: unknown
     try {
       // the lower stays as it is while what goes down is gathered
       const isClear = this.#run === undefined ? () => this.isClear : () => !this.destroyed
       while (taken < items.length && isClear()) this.outbound(items[taken++]!)
     } catch (error) {
-      failure = error
+      this.#handDown()
+      this.destroy(error as Error)
     }
     this.#handDown()
-    if (failure !== undefined) this.destroy(failure as Error)
     return taken
   }
 
