@@ -6,15 +6,28 @@ import { ChunkWriter } from './chunk-writer.ts'
  * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth. A chunk that cannot be written ends it with a
  * RangeError: see ChunkWriter.
  */
-export class ChunkEncoder extends Stage<Chunk, Buffer> {
+export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   readonly #writer = new ChunkWriter()
 
   constructor() {
     super({ layer: 'chunk', to: 'bytes' })
   }
 
-  protected override turn(chunk: Chunk): void {
-    this.push(this.#writer.write(chunk))
+  protected override turn(chunk: Chunk | readonly Chunk[]): Iterable<Buffer> {
+    return this.#writer.buffers(Array.isArray(chunk) ? chunk : [chunk as Chunk])
+  }
+
+  /** Chunks that come at once become few buffers, and not one each. */
+  override takeRunNow(chunks: readonly Chunk[]): number {
+    return this.takeNow(chunks) ? chunks.length : 0
+  }
+
+  override _writev(writes: { chunk: Chunk | readonly Chunk[] }[], done: (error?: Error | null) => void): void {
+    this._write(
+      writes.flatMap(({ chunk }) => chunk),
+      '',
+      done
+    )
   }
 }
 

@@ -9,6 +9,9 @@ import {
 } from './chunk.ts'
 import { type MessageHeaderFields, putBasicHeader, putMessageHeader } from './chunk-header.ts'
 
+/** Several chunks go into one buffer up to this many bytes. */
+const BUFFER_LENGTH = 65536
+
 /** What was last written on a chunk stream. */
 interface Sent extends MessageHeaderFields {
   readonly timestamp: number
@@ -33,6 +36,24 @@ export class ChunkWriter {
     const bytes = Buffer.allocUnsafe(MAX_CHUNK_HEADER_LENGTH + chunk.payload.length)
     const end = this.put(bytes, 0, chunk.header, chunk.payload, 0, chunk.payload.length)
     return bytes.subarray(0, end)
+  }
+
+  /** The bytes of chunks, in as few buffers as hold 64 KB each. */
+  *buffers(chunks: readonly Chunk[]): Generator<Buffer, void> {
+    let from = 0
+    while (from < chunks.length) {
+      let to = from
+      let room = 0
+      do room += MAX_CHUNK_HEADER_LENGTH + chunks[to++]!.payload.length
+      while (to < chunks.length && room + chunks[to]!.payload.length <= BUFFER_LENGTH)
+      const bytes = Buffer.allocUnsafe(room)
+      let end = 0
+      for (const { header, payload } of chunks.slice(from, to)) {
+        end = this.put(bytes, end, header, payload, 0, payload.length)
+      }
+      yield bytes.subarray(0, end)
+      from = to
+    }
   }
 
   /** Writes the chunk of payload[start..end) into `bytes` at `at`, and says where it ends. */

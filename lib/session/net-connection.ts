@@ -8,6 +8,7 @@ import { type Message, type MessageStreamId, MessageTypeId } from '../message/me
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
+import { type Later, promised, Turns } from '../stream/turns.ts'
 
 export interface NetConnectionOptions {
   limits?: Partial<Limits>
@@ -43,9 +44,13 @@ export abstract class NetConnection extends DirectDuplex {
   readonly #waiting: Waiting[] = []
   #wanted = false
   #replyBytes = 0
-  /** Whether something is being heard, which may take its time, and what waits for its end. */
-  #isHearing = false
-  #next: (() => void) | undefined
+  /** To hear may take its time. */
+  readonly #turns = new Turns()
+  readonly #listen = (item: Message | Command): Later | undefined => {
+    this.#isAlive = true
+    const hearing = this.#hear(item)
+    return hearing === undefined ? undefined : promised(hearing)
+  }
   readonly #taken: Done = error => {
     if (error) this.destroy(error)
   }
@@ -163,14 +168,13 @@ export abstract class NetConnection extends DirectDuplex {
 
   /** As `write`, within the call, where nothing waits; false where it has to be written. What is wrong with an item destroys us. */
   takeNow(item: Message | Command): boolean {
-    if (this.#isHearing || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    this.#listen(item, this.#taken)
+    if (this.#turns.isTaken || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
+    this.#turns.take(this.#listen, item, this.#taken)
     return true
   }
 
   override _write(item: Message | Command, _encoding: string, done: Done): void {
-    if (this.#isHearing) this.#next = () => this.#listen(item, done)
-    else this.#listen(item, done)
+    this.#turns.take(this.#listen, item, done)
   }
 
   override _read(): void {
@@ -179,13 +183,8 @@ export abstract class NetConnection extends DirectDuplex {
     this.#drain()
   }
 
-  override _final(done: () => void): void {
-    const leave = () => {
-      this.#leave(gone())
-      done()
-    }
-    if (this.#isHearing) this.#next = leave
-    else leave()
+  override _final(done: Done): void {
+    this.#turns.take(() => void this.#leave(gone()), undefined, done)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -193,34 +192,8 @@ export abstract class NetConnection extends DirectDuplex {
     this.#stopPing?.()
     this.over(error ?? gone())
     this.#waiting.length = 0
+    this.#turns.close()
     done(error)
-  }
-
-  /** Hears one item, calls `done`, and goes on with what has waited for it. */
-  #listen(item: Message | Command, done: Done): void {
-    let hearing: void | Promise<void>
-    this.#isHearing = true
-    this.#isAlive = true
-    try {
-      hearing = this.#hear(item)
-    } catch (error) {
-      this.#heard(done, error as Error)
-      return
-    }
-    if (hearing === undefined) this.#heard(done)
-    else
-      hearing.then(
-        () => this.#heard(done),
-        error => this.#heard(done, error)
-      )
-  }
-
-  #heard(done: Done, error?: Error): void {
-    const next = this.#next
-    this.#next = undefined
-    this.#isHearing = false
-    done(error)
-    if (!this.destroyed) next?.()
   }
 
   #hear(item: Message | Command): void | Promise<void> {

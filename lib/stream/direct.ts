@@ -1,4 +1,4 @@
-import { Duplex, Readable, Transform, type Writable } from 'readable-stream'
+import { Duplex, Readable, Transform } from 'readable-stream'
 
 /**
  * A Writable that can take an item within the call, where nothing waits in it, as `write` would and at less cost: false where
@@ -6,9 +6,17 @@ import { Duplex, Readable, Transform, type Writable } from 'readable-stream'
  */
 export interface Taker {
   takeNow(item: unknown): boolean
+  /** As `takeNow` for one object after the other, checked and called for once; how many of them it has taken. */
+  takeRunNow?(items: readonly unknown[]): number
 }
 
 const taker = Symbol('taker')
+const run = Symbol('run')
+const isHandingOver = Symbol('isHandingOver')
+const isOwed = Symbol('isOwed')
+
+/** As many objects are handed over at once, at most: that is what may wait beyond a mark. */
+const LONGEST_RUN = 64
 
 /** What items go to, as a Taker, if it is one. */
 export const asTaker = (to: object): Taker | undefined => ('takeNow' in to ? (to as Taker) : undefined)
@@ -20,7 +28,10 @@ export const asTaker = (to: object): Taker | undefined => ('takeNow' in to ? (to
 // biome-ignore lint/suspicious/noExplicitAny: a mixin's constructor is any
 function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base {
   return class extends base {
-    [taker]: Taker | undefined
+    [taker]: Taker | undefined;
+    [run]: unknown[] | undefined;
+    [isHandingOver] = false;
+    [isOwed] = false
 
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
       this[taker] = asTaker(to)
@@ -32,8 +43,27 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
       return super.unpipe(from as never)
     }
 
+    override read(size?: number): unknown {
+      const item = super.read(size)
+      if (this[isOwed] && this.readableLength === 0 && !this.destroyed) {
+        this[isOwed] = false
+        this._read(this.readableHighWaterMark)
+      }
+      return item
+    }
+
     override push(item: unknown, encoding?: BufferEncoding): boolean {
-      return (item !== null && clearTakerOf(this)?.takeNow(item)) || super.push(item, encoding)
+      const gathered = this[run]
+      if (gathered === undefined)
+        return (item !== null && clearTakerOf(this)?.takeNow(item)) || super.push(item, encoding)
+      if (item === null && !this[isHandingOver]) {
+        handOver(this)
+        return this.push(null)
+      }
+      if (gathered.push(item) < LONGEST_RUN) return true
+      const isWanted = handOver(this)
+      gather(this)
+      return isWanted
     }
   }
 }
@@ -52,8 +82,54 @@ export function clearTakerOf(from: Readable): Taker | undefined {
   return from.listenerCount('data') === 1 ? to : undefined
 }
 
-/** Whether a Writable can have an item as it is; of what goes into one of bytes `write` makes Buffers first, or refuses it. */
-export const isReadyFor = (to: Writable, item: unknown): boolean =>
-  to.writableObjectMode || (item instanceof Buffer && item.length > 0)
+/** Says what takes what it gives, beside a pipe: its listener to 'data' must do the same. */
+export function handTo(from: object, to: Taker): void {
+  if (taker in from) from[taker] = to
+}
 
-type Direct = Readable & { [taker]?: Taker | undefined }
+/**
+ * Whether a `_read` had better wait until the buffer is empty, and is then called again: for what is pushed behind something that waits
+ * has to wait too, and nothing would ever be handed over in person again.
+ */
+export function isTooEarly(from: Readable): boolean {
+  const isIt = takerOf(from) !== undefined && from.readableLength > 0 && from.readableFlowing === true
+  if (isIt) (from as Direct)[isOwed] = true
+  return isIt
+}
+
+/** From now on what it pushes is gathered to be handed over in runs, where it can be. Who is told true has to hand over. */
+export function gather(from: Readable): boolean {
+  const direct = from as Direct
+  if (direct[run] !== undefined || !from.readableObjectMode || clearTakerOf(from)?.takeRunNow === undefined)
+    return false
+  direct[run] = []
+  return true
+}
+
+/** Hands over what was gathered, as far as it is taken now. Whether more is wanted, as a push tells. */
+export function handOver(from: Readable): boolean {
+  const direct = from as Direct
+  if (direct[run] === undefined || direct[isHandingOver]) return true
+  const items = direct[run]
+  // what is pushed meanwhile comes behind
+  direct[run] = []
+  direct[isHandingOver] = true
+  const taken = items.length < 2 ? 0 : (clearTakerOf(from)?.takeRunNow?.(items) ?? 0)
+  const left = taken === items.length ? direct[run] : [...items.slice(taken), ...direct[run]]
+  direct[run] = undefined
+  direct[isHandingOver] = false
+  let isWanted = true
+  for (const item of left) isWanted = from.push(item)
+  return isWanted
+}
+
+/** Whether an item can be had as it is: where bytes are carried `write` or `push` makes a Buffer of it first, or refuses it. */
+export const isReady = (item: unknown, isObjectMode: boolean): boolean =>
+  isObjectMode || (item instanceof Buffer && item.length > 0)
+
+type Direct = Readable & {
+  [taker]?: Taker | undefined
+  [run]?: unknown[] | undefined
+  [isHandingOver]?: boolean
+  [isOwed]?: boolean
+}

@@ -1,6 +1,6 @@
 import { type Duplex as CoreDuplex, finished, type Readable } from 'node:stream'
 import { RtmpError, type Truncated } from '../errors.ts'
-import { asTaker, DirectDuplex, isReadyFor, type Taker } from './direct.ts'
+import { asTaker, DirectDuplex, gather, handOver, handTo, isReady, isTooEarly, type Taker } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
@@ -25,9 +25,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
   protected readonly lower: CoreDuplex
   /** The lower, if what goes down may be handed over in person. */
   readonly #taker: Taker | undefined
+  /** What goes down at once, while it is gathered. */
+  #run: unknown[] | undefined
   /** Where it reads: the lower, but for a Duplex of two halves. */
   readonly #source: Readable
-  readonly #outlet = new Outlet<Upper>(item => this.#deliver(item))
+  readonly #outlet = new Outlet<Upper>(this, () => this.#full())
   #open: boolean
   /** Whether `inbound` is at work; a lower in memory may bring the peer's answer within a write of ours, and it has to wait. */
   #receiving = false
@@ -53,7 +55,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     this.#taker = asTaker(lower)
     this.#source = source
     this.#open = !opens
-    source.on('data', item => this.#attempt(() => this.#receive(item)))
+    source.on('data', item => this.#hear(item))
+    handTo(source, {
+      takeNow: item => isReady(item, source.readableObjectMode) && this.#hearRun([item]) === 1,
+      takeRunNow: items => this.#hearRun(items)
+    })
     source.on('end', () => this.#attempt(() => this.ended()))
     lower.on('drain', () => {
       this.#attempt(() => this.drained())
@@ -88,6 +94,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** Hands one item to the lower: all that a layer sends goes through here, in this order. */
   protected down(item: unknown): boolean {
+    if (this.#run !== undefined) return this.#run.push(item) > 0
     return this.#taker?.takeNow(item) ? !this.lower.writableNeedDrain : this.lower.write(item)
   }
 
@@ -113,14 +120,35 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** As `write`, within the call, where nothing waits; false where something does. A throw in `outbound` destroys the layer. */
   takeNow(item: Upper): boolean {
-    if (!this.isClear || !isReadyFor(this, item)) return false
-    this.#attempt(() => this.outbound(item))
+    if (!this.isClear || !isReady(item, this.writableObjectMode)) return false
+    try {
+      this.outbound(item)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
     return true
+  }
+
+  /** The same for one after the other of some objects: how many were taken. What goes down goes at once, if the lower takes it so. */
+  takeRunNow(items: readonly Upper[]): number {
+    if (!this.writableObjectMode || this.#run !== undefined || !this.isClear) return 0
+    if (this.#taker?.takeRunNow !== undefined) this.#run = []
+    let taken = 0
+    try {
+      // the lower stays as it is while what goes down is gathered
+      const isClear = this.#run === undefined ? () => this.isClear : () => !this.destroyed
+      while (taken < items.length && isClear()) this.outbound(items[taken++]!)
+    } catch (error) {
+      this.#handDown()
+      this.destroy(error as Error)
+    }
+    this.#handDown()
+    return taken
   }
 
   /** Hands one item to the reader above. */
   protected up(item: Upper): void {
-    this.#deliver(item)
+    if (!this.push(item)) this.#full()
   }
 
   /** Lets through what was written so far, and leaves the pace to the reader above. */
@@ -133,6 +161,23 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
   /** Tells that the input ended inside something; nothing if it did not. */
   protected tell(cut: Truncated | undefined): void {
     if (cut !== undefined) this.emit('truncated', cut)
+  }
+
+  #hear(item: Lower): void {
+    if (this.destroyed) return
+    try {
+      this.#receive(item)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
+  }
+
+  /** Takes what the source gives in person; what has to wait is late. */
+  #hearRun(items: readonly unknown[]): number {
+    const gathers = gather(this)
+    for (const item of items) this.#hear(item as Lower)
+    if (gathers && !handOver(this)) this.#full()
+    return items.length
   }
 
   #receive(item: Lower): void {
@@ -164,14 +209,14 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     else if (this.#source.isPaused() && !this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
   }
 
-  #deliver(item: Upper): boolean {
-    if (this.push(item)) return true
+  /** The reader above wants no more. */
+  #full(): void {
     this.#wanted = false
     if (this.#open) this.#source.pause()
-    return false
   }
 
   override _read(): void {
+    if (isTooEarly(this)) return
     this.#wanted = true
     if (this.#outlet.waits) this.#outlet.resume()
     else this.#source.resume()
@@ -211,6 +256,14 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
       if (this.writableLength === 0) this.destroy()
       else this.failed(new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
     })
+  }
+
+  #handDown(): void {
+    const run = this.#run
+    this.#run = undefined
+    if (run === undefined) return
+    let taken = run.length > 1 ? this.#taker!.takeRunNow!(run) : 0
+    while (taken < run.length) this.down(run[taken++])
   }
 
   #send(item: Upper): void {

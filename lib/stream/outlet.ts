@@ -1,3 +1,6 @@
+import type { Readable } from 'readable-stream'
+import { gather, handOver } from './direct.ts'
+
 /**
  * What a stage makes of one item: nothing to wait for (the boolean is what `push` said, and nobody asks), a promise to wait
  * for, or a source of output that can be stopped.
@@ -9,15 +12,18 @@ export type Turned<Out> = void | boolean | Promise<unknown> | Iterable<Out>
  * So 64 KB of one-byte chunks do not become 65,000 objects at once.
  */
 export class Outlet<Out> {
-  readonly #push: (item: Out) => boolean
+  readonly #to: Readable
+  readonly #full: () => void
   #source: Iterator<Out> | undefined
   #done: ((error?: unknown) => void) | undefined
   /** Whether `resume` is at work, and was asked for again meanwhile: a reader may read within our push. */
   #drawing = false
   #asked = false
 
-  constructor(push: (item: Out) => boolean) {
-    this.#push = push
+  /** Pushes into `to`; `full` is told when that wants no more. */
+  constructor(to: Readable, full: () => void = () => {}) {
+    this.#to = to
+    this.#full = full
   }
 
   /** Whether there is output that waits to be drawn. */
@@ -36,24 +42,36 @@ export class Outlet<Out> {
     this.#asked = true
     if (this.#drawing) return
     this.#drawing = true
-    while (this.#asked && this.#source !== undefined) this.#next(this.#source)
+    while (this.#asked && this.#source !== undefined) this.#drawRun(this.#source)
     this.#drawing = false
   }
 
-  #next(source: Iterator<Out>): void {
+  /** Draws until the source is at its end or the reader has had enough. */
+  #drawRun(source: Iterator<Out>): void {
+    const gathers = gather(this.#to)
+    let end: { error?: unknown } | undefined
+    while (end === undefined && this.#asked && this.#source === source) end = this.#drawOne(source)
+    if (gathers) {
+      this.#asked = false
+      if (handOver(this.#to)) this.#asked = true
+      else this.#full()
+    }
+    if (end !== undefined) this.#finish(end.error)
+  }
+
+  /** Draws one and pushes it; tells when there is none, and the error if that is why. */
+  #drawOne(source: Iterator<Out>): { error?: unknown } | undefined {
     let next: IteratorResult<Out>
     try {
       next = source.next()
     } catch (error) {
-      this.#finish(error)
-      return
+      return { error }
     }
-    if (next.done) {
-      this.#finish()
-      return
-    }
+    if (next.done) return {}
     this.#asked = false
-    if (this.#push(next.value)) this.#asked = true
+    if (this.#to.push(next.value)) this.#asked = true
+    else this.#full()
+    return undefined
   }
 
   /** Lets the source go. */

@@ -1,7 +1,8 @@
 import { inLayer, type Truncated } from '../errors.ts'
-import { DirectTransform, isReadyFor } from './direct.ts'
+import { DirectTransform, gather, handOver, isReady, isTooEarly } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
+import { type Later, promised, Turns } from './turns.ts'
 
 type Done = (error?: Error | null) => void
 
@@ -17,13 +18,12 @@ type Done = (error?: Error | null) => void
 export abstract class Stage<In, Out> extends DirectTransform {
   /** The name its errors carry. */
   readonly layer: string
-  readonly #outlet = new Outlet<Out>(item => this.push(item))
-  /** Whether an item is being turned, and what waits for its end. */
-  #isTurning = false
-  #next: (() => void) | undefined
-  readonly #taken: Done = error => {
+  readonly #outlet = new Outlet<Out>(this)
+  readonly #turns = new Turns()
+  readonly #turn = (item: In): Later | undefined => this.#later(this.turn(item))
+  readonly #taken = this.#naming(error => {
     if (error) this.destroy(error)
-  }
+  })
 
   constructor({ layer, ...options }: SideOptions & { layer?: string } = {}) {
     super(sides(options))
@@ -37,21 +37,36 @@ export abstract class Stage<In, Out> extends DirectTransform {
 
   /** As `write`, within the call, where nothing waits; false where something does. A throw in `turn` destroys the stage. */
   takeNow(item: In): boolean {
-    if (this.#isTurning || this.writableLength > 0 || this.readableLength > 0) return false
-    if (this.writableEnded || this.destroyed || !isReadyFor(this, item)) return false
-    this.#settle(() => this.turn(item), this.#taken)
+    if (!this.#isClear || !isReady(item, this.writableObjectMode)) return false
+    this.#turns.take(this.#turn, item, this.#taken)
     return true
   }
 
+  /** The same for one after the other of some objects: how many were taken. What it makes of them goes on at once. */
+  takeRunNow(items: readonly In[]): number {
+    if (!this.writableObjectMode) return 0
+    const gathers = gather(this)
+    let taken = 0
+    while (taken < items.length && this.#isClear) this.#turns.take(this.#turn, items[taken++]!, this.#taken)
+    if (gathers) handOver(this)
+    return taken
+  }
+
+  get #isClear(): boolean {
+    if (this.#turns.isTaken || this.destroyed || this.writableEnded) return false
+    return this.writableLength === 0 && this.readableLength < this.readableHighWaterMark
+  }
+
   override _transform(item: In, _encoding: string, done: Done): void {
-    this.#inTurn(() => this.turn(item), done)
+    this.#turns.take(this.#turn, item, this.#naming(done))
   }
 
   override _flush(done: Done): void {
-    this.#inTurn(() => this.last(), done)
+    this.#turns.take(() => this.#later(this.last()), undefined, this.#naming(done))
   }
 
   override _read(size: number): void {
+    if (isTooEarly(this)) return
     this.#outlet.resume()
     // what was asked of us may still be owed: the source may have ended without another item
     if (!this.#outlet.waits) super._read(size)
@@ -59,7 +74,7 @@ export abstract class Stage<In, Out> extends DirectTransform {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#outlet.close()
-    this.#next = undefined
+    this.#turns.close()
     super._destroy(error, done)
   }
 
@@ -68,36 +83,13 @@ export abstract class Stage<In, Out> extends DirectTransform {
     if (cut !== undefined) this.emit('truncated', cut)
   }
 
-  /** What has been written may have to wait for what was taken, and takes its time. */
-  #inTurn(work: () => Turned<Out>, done: Done): void {
-    if (this.#isTurning) this.#next = () => this.#settle(work, done)
-    else this.#settle(work, done)
+  #naming(done: Done): Done {
+    return error => done(error && inLayer(this.layer, error))
   }
 
-  #settle(work: () => Turned<Out>, done: Done): void {
-    let turned: Turned<Out>
-    this.#isTurning = true
-    try {
-      turned = work()
-    } catch (error) {
-      this.#settled(done, error ?? new Error('undefined was thrown'))
-      return
-    }
-    if (typeof turned !== 'object') this.#settled(done)
-    else if ('then' in turned)
-      turned.then(
-        () => this.#settled(done),
-        error => this.#settled(done, error)
-      )
-    else this.#outlet.draw(turned, error => this.#settled(done, error))
-  }
-
-  #settled(done: Done, error?: unknown): void {
-    const next = this.#next
-    this.#next = undefined
-    this.#isTurning = false
-    done(error === undefined ? null : inLayer(this.layer, error))
-    if (!this.destroyed) next?.()
+  #later(turned: Turned<Out>): Later | undefined {
+    if (typeof turned !== 'object') return undefined
+    return 'then' in turned ? promised(turned) : settled => this.#outlet.draw(turned, settled)
   }
 }
 

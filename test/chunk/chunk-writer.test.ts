@@ -50,6 +50,30 @@ t.test('a header leaves out what the last one said', async t => {
   )
 })
 
+t.test('chunks that come at once are the same bytes in few buffers', async t => {
+  for (const [chunkSize, buffers] of [
+    [128, 3],
+    [4096, 3],
+    [65536, 2],
+    [100_000, 2]
+  ] as const) {
+    const message = {
+      type: 9,
+      messageStreamId: 1,
+      chunkStreamId: 6,
+      timestamp: 7,
+      payload: Buffer.alloc(130_000, 'abc')
+    }
+    const writer = new MessageWriter()
+    writer.bytes(setChunkSize(chunkSize), new ChunkWriter())
+    const chunks = [...writer.chunks(message)]
+    const made = [...new ChunkWriter().buffers(chunks)]
+    t.same(Buffer.concat(made), Buffer.concat(write(...chunks)))
+    t.equal(made.length, buffers, `${chunks.length} chunks`)
+    t.ok(made.every(({ length }) => length < 66_000 || chunkSize > 66_000))
+  }
+})
+
 t.test('a timestamp that goes back, or far ahead, takes the whole header', async t => {
   t.same(write(chunk({ timestamp: 1000 }), chunk({ timestamp: 999 })).at(-1), hex`04 0003e7 000001 08 01000000 aa`)
   t.same(write(chunk({}), chunk({ timestamp: 0xfffffe })).at(-1), hex`84 fffffe aa`)

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { type Duplex, duplexPair, finished, pipeline, Writable } from 'node:stream'
 import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { chain, duplex, Layer, type LayerOptions, mirror, stage } from 'rtmpipe'
+import { chain, duplex, Layer, type LayerOptions, mirror, Stage, stage } from 'rtmpipe'
 import t from 'tap'
 import { collect } from '../support/collect.ts'
 
@@ -166,6 +166,73 @@ t.test('a layer takes in person what goes down within the call, and nothing whil
   t.doesNotThrow(() => layer.takeNow('throw'))
   t.match(await failed, { message: 'thrown inside' })
   t.equal(layer.takeNow(1), false, 'nor when it is destroyed')
+})
+
+/** A stage that gives back what goes down, and counts what it takes in person. */
+class Echo extends Stage<number, number> {
+  readonly taken: number[] = []
+  readonly heard: number[] = []
+  override takeRunNow(items: readonly number[]) {
+    const taken = super.takeRunNow(items)
+    this.taken.push(taken)
+    return taken
+  }
+  protected override turn(item: number) {
+    this.heard.push(item)
+    this.push(item)
+  }
+}
+
+/** Numbers both ways: 3 comes up as three, 7 is thrown at on its way down, 8 on its way up. */
+class Picky extends Layer<number> {
+  protected override inbound(item: number) {
+    if (item === 8) throw new Error('thrown above')
+    if (item === 3) return [3, 33, 333]
+    this.up(item)
+  }
+  protected override outbound(item: number) {
+    if (item === 7) throw new Error('thrown below')
+    return this.down(item)
+  }
+}
+
+t.test('a layer hands runs down and up in person, and what was ahead of an error goes its way', async t => {
+  for (const [items, up, message] of [
+    [[1, 2, 3, 4, 5], [1, 2, 3, 33, 333, 33, 333, 4, 5], undefined],
+    [[1, 2, 7, 4], [1, 2], 'thrown below'],
+    [[1, 2, 8, 4], [1, 2], 'thrown above']
+  ] as [number[], number[], string?][]) {
+    const [echo, last] = [new Echo(), new Echo()]
+    const layer = new Picky(new Picky(echo as unknown as Duplex) as unknown as Duplex)
+    const failed = new Promise<Error>(resolve => layer.on('error', resolve))
+    layer.pipe(last as unknown as Duplex).on('data', () => {})
+    await turnOfTheLoop()
+    layer.takeRunNow(items)
+    t.same(echo.taken, [items.indexOf(7) < 0 ? items.length : 2])
+    t.same(last.heard, up)
+    if (message !== undefined) t.match(await failed, { message })
+    else t.same(last.taken, [up.length])
+  }
+})
+
+t.test('a run from below stops where an iterable has to wait, and the rest comes behind it', async t => {
+  class Slow extends Layer<number> {
+    protected override *inbound(item: number) {
+      for (let i = 0; i < 40; i++) yield item
+    }
+  }
+  const echo = new Echo()
+  const layer = new Slow(echo as unknown as Duplex)
+  layer.once('readable', () => {})
+  await turnOfTheLoop()
+  const items = Array.from({ length: 20 }, (_, i) => i)
+  t.equal(echo.takeRunNow(items), 20)
+  t.ok(layer.readableLength < 100, `${layer.readableLength} wait above`)
+  echo.end()
+  t.same(
+    await collect(layer as unknown as Duplex),
+    items.flatMap(item => Array(40).fill(item))
+  )
 })
 
 t.test('the lower’s end is the layer’s end, and the other half stays open', async t => {

@@ -1,9 +1,9 @@
-import { PassThrough, pipeline, Readable, Transform, Writable } from 'node:stream'
+import { type Duplex, PassThrough, pipeline, Readable, Transform, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline as finishes } from 'node:stream/promises'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
-import { Stage, stage } from 'rtmpipe'
+import { duplex, Stage, stage } from 'rtmpipe'
 import t from 'tap'
 import { holdsLater } from '../support/property.ts'
 
@@ -200,38 +200,54 @@ const turns = {
     await turnOfTheLoop()
     push(item)
   },
+  'now and then two': function* (item: number) {
+    if (item % 3 === 0) yield* [item, -item - 1]
+    else yield item
+  },
   'now and then a promise': (item: number, push: (item: number) => boolean) =>
     item % 7 === 0 ? turnOfTheLoop().then(() => push(item)) : push(item)
 }
 const kinds = Object.keys(turns) as (keyof typeof turns)[]
 
+/** A layer over two halves, and a stage of Node's, stand between ours as well. */
+function made(kind: (typeof kinds)[number] | 'layer' | 'of Node'): Duplex {
+  if (kind === 'of Node') return new PassThrough({ objectMode: true })
+  if (kind !== 'layer') return stage<number, number>(turns[kind])() as unknown as Duplex
+  const [out, back] = [number(), number()] as unknown as [Duplex, Duplex]
+  out.pipe(back)
+  return duplex(out, back)
+}
+
 t.test('stages hand over in person or in turn, as it comes, and always in order', async t => {
   const property = fc.asyncProperty(
-    fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 5 }),
+    fc.array(fc.constantFrom(...kinds, 'layer' as const, 'of Node' as const), { minLength: 1, maxLength: 6 }),
+    fc.constantFrom(1, 3, 70, 150),
     fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }),
     fc.array(fc.nat(4), { minLength: 1, maxLength: 20 }),
-    async (stages, restsOfSource, restsOfReader) => {
+    async (stages, burst, restsOfSource, restsOfReader) => {
       const rest = async (rests: readonly number[], i: number) => {
         for (let turn = rests[i % rests.length]!; turn > 2; turn--) await turnOfTheLoop()
       }
       async function* source() {
-        for (let i = 0; i < 100; i++) {
+        for (let i = 0; i < 300; i += burst) {
           await rest(restsOfSource, i)
           yield i
         }
       }
-      const made = stages.map(kind => stage<number, number>(turns[kind])())
+      const bursts = stage<number, number>(function* (first: number) {
+        for (let i = first; i < Math.min(first + burst, 300); i++) yield i
+      })()
       const read: number[] = []
       const reader = new Writable({
         objectMode: true,
         highWaterMark: 3,
         write(item: number, _encoding, done) {
-          read.push(item)
-          void rest(restsOfReader, item).then(() => done())
+          if (item >= 0) read.push(item)
+          void rest(restsOfReader, Math.abs(item)).then(() => done())
         }
       })
-      await finishes([Readable.from(source()), ...made, reader])
-      return read.length === 100 && read.every((item, i) => item === i)
+      await finishes([Readable.from(source()), bursts as unknown as Duplex, ...stages.map(made), reader])
+      return read.length === 300 && read.every((item, i) => item === i)
     }
   )
   await holdsLater(t, 'in order, each once', property, { numRuns: 50 })
@@ -310,4 +326,158 @@ t.test('nobody reads: what is handed over in person is bounded as what is writte
   second.cork()
   t.equal(second.takeNow(1), false)
   ones.destroy()
+})
+
+/** Counts what it is given in person, by runs. */
+class Counter extends Stage<unknown, unknown> {
+  readonly runs: number[] = []
+  readonly heard: unknown[] = []
+  override takeRunNow(items: readonly unknown[]): number {
+    const taken = super.takeRunNow(items)
+    this.runs.push(taken)
+    return taken
+  }
+  protected override turn(item: unknown) {
+    this.heard.push(item)
+    this.push(item)
+  }
+}
+
+const upTo = stage<number, number>(function* (count: number) {
+  for (let i = 0; i < count; i++) yield i
+})
+
+t.test('what is drawn at once is handed over in runs, by way of stages and layers, and its end behind it', async t => {
+  const [many, counter, back] = [upTo(), new Counter(), number()]
+  counter.pipe(back)
+  const halves = duplex(counter as unknown as Duplex, back as unknown as Duplex)
+  const last = new Counter()
+  many.pipe(halves as never)
+  ;(halves as unknown as Stage<number, number>).pipe(last)
+  last.on('data', () => {})
+  await turnOfTheLoop()
+  many.end(200)
+  await new Promise(resolve => last.on('end', resolve))
+  t.same(counter.runs, [64, 64, 64, 8])
+  t.same(last.runs, counter.runs)
+  t.same(
+    last.heard,
+    Array.from({ length: 200 }, (_, i) => i)
+  )
+})
+
+t.test('who reads along sees every item, and so does who comes within a run', async t => {
+  const [many, counter] = [upTo(), new Counter()]
+  const along: unknown[] = []
+  many.pipe(counter)
+  counter.on('data', () => {})
+  await turnOfTheLoop()
+  many.write(100)
+  many.on('data', item => along.push(item))
+  many.end(100)
+  await new Promise(resolve => counter.on('end', resolve))
+  t.same(counter.runs, [64, 36], 'of the first hundred')
+  t.same(
+    counter.heard,
+    [...Array(2)].flatMap(() => Array.from({ length: 100 }, (_, i) => i))
+  )
+  t.same(
+    along,
+    Array.from({ length: 100 }, (_, i) => i)
+  )
+})
+
+t.test('of a run that ends in an error all before it is delivered', async t => {
+  const half = stage<number, number>(function* half(count: number) {
+    for (let i = 0; i < count; i++) yield i
+    throw new Error('no')
+  })()
+  const counter = new Counter()
+  half.pipe(counter)
+  counter.on('data', () => {})
+  await turnOfTheLoop()
+  const failed = new Promise(resolve => half.on('error', resolve))
+  half.write(70)
+  t.match(await failed, { message: 'no', layer: 'half' })
+  t.same(counter.runs, [64, 6])
+  t.equal(counter.heard.length, 70)
+})
+
+t.test('a run that takes its time is taken as far as it has gone, and the rest waits', async t => {
+  const order: number[] = []
+  const slow = stage<number, number>((item, push) => {
+    order.push(item)
+    return item === 2 ? turnOfTheLoop().then(() => push(item)) : push(item)
+  })()
+  const all = slow.toArray()
+  t.equal(slow.takeRunNow([1, 2, 3]), 2)
+  t.equal(slow.takeRunNow([3]), 0, 'it is at work')
+  slow.end(3)
+  t.same(await all, [1, 2, 3])
+  t.same(order, [1, 2, 3])
+})
+
+t.test('64 KB of one-byte chunks are not 65,000 objects at once, through however many hands', async t => {
+  const tower = (count: number) => {
+    let drawn = 0
+    const many = stage<number, number>(function* (most: number) {
+      for (drawn = 0; drawn < most; drawn++) yield drawn
+    })()
+    let last: Stage<number, number> = many
+    for (let i = 0; i < count; i++) last = last.pipe(number())
+    return { many, last, drawn: () => drawn }
+  }
+  for (const hands of [1, 3, 5]) {
+    const { many, last, drawn } = tower(hands)
+    await turnOfTheLoop()
+    many.end(65_536)
+    for (let i = 0; i < 50; i++) await turnOfTheLoop()
+    t.ok(drawn() <= (hands + 1) * (64 + 32), `${drawn()} of 65,536 while nobody reads, by ${hands}`)
+    t.equal((await last.toArray()).length, 65_536)
+  }
+})
+
+t.test('a jam that is over leaves no trace: what comes then is handed over in person again', async t => {
+  const [many, counter] = [upTo(), new Counter()]
+  const few = stage<unknown, unknown>((item, push) => (item as number) % 50 === 0 && push(item))()
+  const last = number()
+  many
+    .pipe(counter)
+    .pipe(few)
+    .pipe(last as never)
+  await turnOfTheLoop()
+  many.end(20_000)
+  for (let i = 0; i < 50; i++) await turnOfTheLoop()
+  const before = counter.heard.length
+  t.ok(before < 5000, `${before} while nobody reads`)
+  const runs = counter.runs.length
+  t.equal((await last.toArray()).length, 400)
+  const inRuns = counter.runs.slice(runs).reduce((sum, taken) => sum + taken, 0)
+  t.ok(inRuns > (20_000 - before) / 2, `${inRuns} in person`)
+})
+
+t.test('what is pushed while a run is handed over comes behind it, the end too', async t => {
+  const first = new Counter()
+  const second = stage<unknown, unknown>((item, push) => {
+    if (item === 1) for (const each of ['within', null]) first.push(each)
+    return item === 2 ? turnOfTheLoop().then(() => push(item)) : push(item)
+  })()
+  const all: unknown[] = []
+  first.pipe(second).on('data', item => all.push(item))
+  await turnOfTheLoop()
+  t.equal(first.takeRunNow([0, 1, 2, 3]), 4)
+  await new Promise(resolve => second.on('end', resolve))
+  t.same(all, [0, 1, 2, 3, 'within'])
+
+  class Ending extends Stage<number, number> {
+    protected override turn(item: number) {
+      this.push(item === 2 ? null : item)
+    }
+  }
+  const ending = new Ending()
+  const slow = stage<number, number>((item, push) => turnOfTheLoop().then(() => push(item)))()
+  const ended = ending.pipe(slow).toArray()
+  await turnOfTheLoop()
+  ending.takeRunNow([0, 1, 2])
+  t.same(await ended, [0, 1])
 })
