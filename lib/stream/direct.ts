@@ -10,11 +10,6 @@ export interface Taker {
   takeRunNow?(items: readonly unknown[]): number
 }
 
-const taker = Symbol('taker')
-const run = Symbol('run')
-const isHandingOver = Symbol('isHandingOver')
-const isOwed = Symbol('isOwed')
-
 /** As many objects are handed over at once, at most: that is what may wait beyond a mark. */
 const LONGEST_RUN = 64
 
@@ -28,35 +23,36 @@ export const asTaker = (to: object): Taker | undefined => ('takeNow' in to ? (to
 // biome-ignore lint/suspicious/noExplicitAny: a mixin's constructor is any
 function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base {
   return class extends base {
-    [taker]: Taker | undefined;
-    [run]: unknown[] | undefined;
-    [isHandingOver] = false;
-    [isOwed] = false
+    // by names, and neither private nor symbols: many classes have them, and only a named one is found at once by whoever meets them all
+    _taker: Taker | undefined
+    _run: unknown[] | undefined
+    _isHandingOver = false
+    _isOwed = false
 
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-      this[taker] = asTaker(to)
+      this._taker = asTaker(to)
       return super.pipe(to as never, options) as unknown as To
     }
 
     override unpipe(from?: NodeJS.WritableStream): this {
-      this[taker] = undefined
+      this._taker = undefined
       return super.unpipe(from as never)
     }
 
     override read(size?: number): unknown {
       const item = super.read(size)
-      if (this[isOwed] && this.readableLength === 0 && !this.destroyed) {
-        this[isOwed] = false
+      if (this._isOwed && this.readableLength === 0 && !this.destroyed) {
+        this._isOwed = false
         this._read(this.readableHighWaterMark)
       }
       return item
     }
 
     override push(item: unknown, encoding?: BufferEncoding): boolean {
-      const gathered = this[run]
+      const gathered = this._run
       if (gathered === undefined)
         return (item !== null && clearTakerOf(this)?.takeNow(item)) || super.push(item, encoding)
-      if (item === null && !this[isHandingOver]) {
+      if (item === null && !this._isHandingOver) {
         handOver(this)
         return this.push(null)
       }
@@ -73,7 +69,7 @@ export const DirectDuplex: typeof Duplex = direct(Duplex)
 export const DirectTransform: typeof Transform = direct(Transform)
 
 /** The Taker it is piped into, if it is piped into one. */
-export const takerOf = (from: Readable): Taker | undefined => (from as Direct)[taker]
+export const takerOf = (from: Readable): Taker | undefined => (from as Direct)._taker
 
 /** The same, while nothing waits on the way there, and the pipe is all that reads. It may have no room itself. */
 export function clearTakerOf(from: Readable): Taker | undefined {
@@ -84,7 +80,7 @@ export function clearTakerOf(from: Readable): Taker | undefined {
 
 /** Says what takes what it gives, beside a pipe: its listener to 'data' must do the same. */
 export function handTo(from: object, to: Taker): void {
-  if (taker in from) from[taker] = to
+  if ('_taker' in from) from._taker = to
 }
 
 /**
@@ -93,31 +89,31 @@ export function handTo(from: object, to: Taker): void {
  */
 export function isTooEarly(from: Readable): boolean {
   const isIt = takerOf(from) !== undefined && from.readableLength > 0 && from.readableFlowing === true
-  if (isIt) (from as Direct)[isOwed] = true
+  if (isIt) (from as Direct)._isOwed = true
   return isIt
 }
 
 /** From now on what it pushes is gathered to be handed over in runs, where it can be. Who is told true has to hand over. */
 export function gather(from: Readable): boolean {
   const direct = from as Direct
-  if (direct[run] !== undefined || !from.readableObjectMode || clearTakerOf(from)?.takeRunNow === undefined)
+  if (direct._run !== undefined || !from.readableObjectMode || clearTakerOf(from)?.takeRunNow === undefined)
     return false
-  direct[run] = []
+  direct._run = []
   return true
 }
 
 /** Hands over what was gathered, as far as it is taken now. Whether more is wanted, as a push tells. */
 export function handOver(from: Readable): boolean {
   const direct = from as Direct
-  if (direct[run] === undefined || direct[isHandingOver]) return true
-  const items = direct[run]
+  if (direct._run === undefined || direct._isHandingOver) return true
+  const items = direct._run
   // what is pushed meanwhile comes behind
-  direct[run] = []
-  direct[isHandingOver] = true
+  direct._run = []
+  direct._isHandingOver = true
   const taken = items.length < 2 ? 0 : (clearTakerOf(from)?.takeRunNow?.(items) ?? 0)
-  const left = taken === items.length ? direct[run] : [...items.slice(taken), ...direct[run]]
-  direct[run] = undefined
-  direct[isHandingOver] = false
+  const left = taken === items.length ? direct._run : [...items.slice(taken), ...direct._run]
+  direct._run = undefined
+  direct._isHandingOver = false
   let isWanted = true
   for (const item of left) isWanted = from.push(item)
   return isWanted
@@ -128,8 +124,8 @@ export const isReady = (item: unknown, isObjectMode: boolean): boolean =>
   isObjectMode || (item instanceof Buffer && item.length > 0)
 
 type Direct = Readable & {
-  [taker]?: Taker | undefined
-  [run]?: unknown[] | undefined
-  [isHandingOver]?: boolean
-  [isOwed]?: boolean
+  _taker?: Taker | undefined
+  _run?: unknown[] | undefined
+  _isHandingOver?: boolean
+  _isOwed?: boolean
 }
