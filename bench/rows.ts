@@ -64,7 +64,8 @@ function fanOut(command: readonly string[], players: number, rate: Rate = '2500k
     try {
       await publisher.until('ALL')
       const window = ['--warm', warmSeconds, '--dur', seconds]
-      const probes = players > 1000 ? ['--discard', '--probes', 100] : []
+      // thousands take more than a minute to come in beside those that are served already
+      const probes = players > 1000 ? ['--discard', '--probes', 100, '--timeout', 180] : []
       const measured = await Tool.load('play', '--stream', 's0', '--n', players, ...window, ...probes).measure(server)
       return whole(measured, players, BYTES_PER_SECOND[rate])
     } finally {
