@@ -94,7 +94,10 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** Hands one item to the lower: all that a layer sends goes through here, in this order. */
   protected down(item: unknown): boolean {
-    if (this.#run !== undefined) return this.#run.push(item) > 0
+    return this.#run === undefined ? this.#give(item) : this.#run.push(item) > 0
+  }
+
+  #give(item: unknown): boolean {
     return this.#taker?.takeNow(item) ? !this.lower.writableNeedDrain : this.lower.write(item)
   }
 
@@ -132,7 +135,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
   /** The same for one after the other of some objects: how many were taken. What goes down goes at once, if the lower takes it so. */
   takeRunNow(items: readonly Upper[]): number {
     if (!this.writableObjectMode || this.#run !== undefined || !this.isClear) return 0
-    if (this.#taker?.takeRunNow !== undefined) this.#run = []
+    if (this.#taker?.takeRunNow !== undefined && this.lower.writableObjectMode) this.#run = []
     let taken = 0
     try {
       // the lower stays as it is while what goes down is gathered
@@ -263,7 +266,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     this.#run = undefined
     if (run === undefined) return
     let taken = run.length > 1 ? this.#taker!.takeRunNow!(run) : 0
-    while (taken < run.length) this.down(run[taken++])
+    while (taken < run.length) this.#give(run[taken++])
   }
 
   #send(item: Upper): void {

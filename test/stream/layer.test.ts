@@ -215,6 +215,36 @@ t.test('a layer hands runs down and up in person, and what was ahead of an error
   }
 })
 
+t.test('what a layer makes of an item on its way down it makes once, be the lower of objects or of bytes', async t => {
+  /** As RTMPE enciphers: each byte plus one. */
+  class Cipher extends Layer<Buffer, number> {
+    protected override inbound() {}
+    protected override outbound(item: number) {
+      return this.down(Buffer.of(item))
+    }
+    protected override down(bytes: Buffer) {
+      return super.down(Buffer.of(bytes[0]! + 1))
+    }
+  }
+  for (const to of ['objects', 'bytes'] as const) {
+    const heard: number[] = []
+    // it stops listening in the middle of the run
+    const slow = stage<Buffer, Buffer>(
+      ([byte]) => {
+        heard.push(byte!)
+        return byte === 3 ? turnOfTheLoop() : undefined
+      },
+      { from: to, to }
+    )() as unknown as Duplex
+    const layer = new Cipher(slow)
+    await turnOfTheLoop()
+    const items = [1, 2, 3, 4]
+    for (const item of items.slice(layer.takeRunNow(items))) layer.write(item)
+    while (heard.length < items.length) await turnOfTheLoop()
+    t.same(heard, [2, 3, 4, 5], to)
+  }
+})
+
 t.test('a run from below stops where an iterable has to wait, and the rest comes behind it', async t => {
   class Slow extends Layer<number> {
     protected override *inbound(item: number) {
