@@ -57,7 +57,11 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     this.#open = !opens
     source.on('data', item => this.#hear(item))
     handTo(source, {
-      takeNow: item => isReady(item, source.readableObjectMode) && this.#hearRun([item]) === 1,
+      takeNow: item => {
+        const isTaken = isReady(item, source.readableObjectMode)
+        if (isTaken) this.#hear(item as Lower)
+        return isTaken
+      },
       takeRunNow: items => this.#hearRun(items)
     })
     source.on('end', () => this.#attempt(() => this.ended()))
