@@ -3,8 +3,8 @@ import type { Chunk } from './chunk.ts'
 import { ChunkWriter } from './chunk-writer.ts'
 
 /**
- * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth. A chunk that cannot be written ends it with a
- * RangeError: see ChunkWriter.
+ * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth; an array of them is few buffers, and not one each. A
+ * chunk that cannot be written ends it with a RangeError, behind the bytes of those ahead of it: see ChunkWriter.
  */
 export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   readonly #writer = new ChunkWriter()
@@ -17,7 +17,7 @@ export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
     return this.#writer.buffers(Array.isArray(chunk) ? chunk : [chunk as Chunk])
   }
 
-  /** Chunks that come at once become few buffers, and not one each. */
+  /** Chunks that come at once are one array. */
   override takeRunNow(chunks: readonly Chunk[]): number {
     return this.takeNow(chunks) ? chunks.length : 0
   }

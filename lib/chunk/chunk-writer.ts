@@ -38,21 +38,24 @@ export class ChunkWriter {
     return bytes.subarray(0, end)
   }
 
-  /** The bytes of chunks, in as few buffers as hold 64 KB each. */
+  /**
+   * The bytes of chunks, in buffers of 64 KB at most, or of one larger chunk; what comes ahead of one that cannot be written is given first.
+   * @throws RangeError as write.
+   */
   *buffers(chunks: readonly Chunk[]): Generator<Buffer, void> {
-    let from = 0
-    while (from < chunks.length) {
-      let to = from
-      let room = 0
-      do room += MAX_CHUNK_HEADER_LENGTH + chunks[to++]!.payload.length
-      while (to < chunks.length && room + chunks[to]!.payload.length <= BUFFER_LENGTH)
+    let to = 0
+    while (to < chunks.length) {
+      const from = to
+      let room = roomOf(chunks[to++]!)
+      while (to < chunks.length && room + roomOf(chunks[to]!) <= BUFFER_LENGTH) room += roomOf(chunks[to++]!)
       const bytes = Buffer.allocUnsafe(room)
       let end = 0
-      for (const { header, payload } of chunks.slice(from, to)) {
-        end = this.put(bytes, end, header, payload, 0, payload.length)
+      try {
+        for (const { header, payload } of chunks.slice(from, to))
+          end = this.put(bytes, end, header, payload, 0, payload.length)
+      } finally {
+        if (end > 0) yield bytes.subarray(0, end)
       }
-      yield bytes.subarray(0, end)
-      from = to
     }
   }
 
@@ -101,6 +104,9 @@ export class ChunkWriter {
     return { format: 3, state }
   }
 }
+
+/** Bytes that are enough for a chunk. */
+const roomOf = ({ payload }: Chunk): number => MAX_CHUNK_HEADER_LENGTH + payload.length
 
 /** The state after a message has begun, and the format its first chunk takes. */
 function begun(before: Sent | undefined, header: ChunkHeader): { format: ChunkFormat; state: Sent } {

@@ -74,6 +74,16 @@ t.test('chunks that come at once are the same bytes in few buffers', async t => 
   }
 })
 
+t.test('chunks ahead of one that cannot be written are given first', async t => {
+  const made: Buffer[] = []
+  t.throws(() => {
+    for (const bytes of new ChunkWriter().buffers([chunk({}), chunk({}), chunk({ length: 1 }, hex`aabb`), chunk({})]))
+      made.push(bytes)
+  }, RangeError)
+  t.same(made, [Buffer.concat(write(chunk({}), chunk({})))])
+  t.throws(() => [...new ChunkWriter().buffers([chunk({ length: 1 }, hex`aabb`)])], RangeError)
+})
+
 t.test('a timestamp that goes back, or far ahead, takes the whole header', async t => {
   t.same(write(chunk({ timestamp: 1000 }), chunk({ timestamp: 999 })).at(-1), hex`04 0003e7 000001 08 01000000 aa`)
   t.same(write(chunk({}), chunk({ timestamp: 0xfffffe })).at(-1), hex`84 fffffe aa`)
