@@ -19,9 +19,9 @@ export interface NetConnectionOptions {
 const BATCHES = 4
 
 /** A wire that takes batches of live media whole: see MessageWire. */
-interface BatchWire {
+interface BatchWire extends Taker {
   write(item: Message | AddressedBatch, done: () => void): unknown
-  takeNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
+  takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean
 }
 
 type Done = (error?: Error | null) => void
@@ -236,7 +236,8 @@ export abstract class NetConnection extends DirectDuplex {
   }
 }
 
+const isBatchWire = (to: Taker): to is BatchWire => 'takesBatches' in to
 const batchWire = (to: Taker | undefined): BatchWire | undefined =>
-  to !== undefined && 'takesBatches' in to ? (to as unknown as BatchWire) : undefined
+  to !== undefined && isBatchWire(to) ? to : undefined
 
 const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')

@@ -24,7 +24,7 @@ async function read(reader: Readable): Promise<string[]> {
 }
 
 /** Writes each in a turn of its own, as they come from a peer. */
-async function write(input: Writable, ...messages: Message[]) {
+async function write(input: ReturnType<LiveStream['input']>, ...messages: Message[]) {
   for (const message of messages) {
     input.write(message)
     await new Promise<void>(resolve => process.nextTick(resolve))
@@ -32,7 +32,7 @@ async function write(input: Writable, ...messages: Message[]) {
 }
 
 async function publish(live: LiveStream, ...messages: Message[]) {
-  const input = live.input() as unknown as Writable
+  const input = live.input()
   await write(input, ...messages)
   return input
 }
