@@ -36,7 +36,6 @@ export interface PlayOptions {
 const TIMEOUT_MS = 10_000
 /** By which a server says that what it plays is over. */
 const ENDS: readonly string[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
-const ANSWERS: readonly string[] = ['_result', '_error', 'onStatus']
 const LIVE_ONLY = -1000
 
 /**
@@ -147,10 +146,10 @@ export class ClientSession extends NetConnection {
 
   /** Whoever has waited for an answer has his turn before what lies behind it in the same read is heard. */
   protected override command(heard: Command): void | Promise<void> {
-    if (!ANSWERS.includes(heard.name)) return this.#hearOther(heard)
     if (heard.name === '_result') this.#answers.settle(heard.transactionId, heard.args)
     else if (heard.name === '_error') this.#hearError(heard)
-    else this.#hearStatus(heard)
+    else if (heard.name === 'onStatus') this.#hearStatus(heard)
+    else return this.#hearOther(heard)
     return turnOfTheLoop()
   }
 
