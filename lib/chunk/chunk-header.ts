@@ -3,6 +3,9 @@ import { type ChunkFormat, type ChunkHeader, EXTENDED_TIMESTAMP } from './chunk.
 /** Bytes of the message header by format, an extended timestamp not counted (RTMP 1.0, 5.3.1.2). */
 export const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const
 
+/** From this chunk stream id on a basic header is longer than a byte (RTMP 1.0, 5.3.1.1). */
+export const LONG_BASIC_HEADER = 64
+
 /** What a message header is written from. */
 export interface MessageHeaderFields {
   /** What a reader adds when a message begins with format 3: after format 0 that is the timestamp itself (5.3.1.2.4). */
@@ -16,7 +19,7 @@ export interface MessageHeaderFields {
 
 /** One byte for 2 to 63, two up to 319, three up to 65599, the last form little-endian (errata 4.1). */
 export function putBasicHeader(bytes: Buffer, at: number, format: ChunkFormat, chunkStreamId: number): number {
-  if (chunkStreamId < 64) return bytes.writeUInt8((format << 6) | chunkStreamId, at)
+  if (chunkStreamId < LONG_BASIC_HEADER) return bytes.writeUInt8((format << 6) | chunkStreamId, at)
   if (chunkStreamId < 320) return bytes.writeUInt8(chunkStreamId - 64, bytes.writeUInt8(format << 6, at))
   return bytes.writeUInt16LE(chunkStreamId - 64, bytes.writeUInt8((format << 6) | 1, at))
 }

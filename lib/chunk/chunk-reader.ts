@@ -10,7 +10,7 @@ import {
   MAX_CHUNK_HEADER_LENGTH,
   type ProtocolControl
 } from './chunk.ts'
-import { MESSAGE_HEADER_LENGTH, repeatedTimestamp } from './chunk-header.ts'
+import { LONG_BASIC_HEADER, MESSAGE_HEADER_LENGTH, repeatedTimestamp } from './chunk-header.ts'
 import { isProtocolControlType, protocolControlLength, readProtocolControl } from './protocol-control.ts'
 
 export interface ChunkReaderOptions {
@@ -39,8 +39,6 @@ interface ChunkStream {
 }
 
 const NO_BYTES = Buffer.alloc(0)
-/** From this id on a basic header is longer than a byte. */
-const LONG_CHUNK_STREAM_ID = 64
 
 /**
  * Reads a chunk stream (RTMP 1.0, 5.3): bytes in, runs of message payload out. It is a cursor: `feed` bytes, then `next` for
@@ -101,8 +99,8 @@ export class ChunkReader {
   }
 
   /**
-   * Gives it the next bytes, once `next` has said false about the last ones. If they are `ours`, nobody else reads them, the chunks of
-   * a message that lie side by side are one run: their payloads are moved together where they lie, over their headers.
+   * Gives it the next bytes, once `next` has said false about the last ones. If they are `ours`, which nobody else
+   * reads, those chunks of a message that lie side by side are one run: their payloads are moved together in `bytes`, over their headers.
    */
   feed(bytes: Buffer, ours = false): void {
     this.#before += this.source.length
@@ -168,7 +166,7 @@ export class ChunkReader {
   #join(stream: ChunkStream): void {
     const { source } = this
     const { chunkStreamId } = stream.header
-    if (chunkStreamId >= LONG_CHUNK_STREAM_ID || stream.extended !== undefined) return
+    if (chunkStreamId >= LONG_BASIC_HEADER || stream.extended !== undefined) return
     const format3 = 0xc0 | chunkStreamId
     while (stream.left > 0 && source[this.#at] === format3) {
       const start = this.#at + 1
