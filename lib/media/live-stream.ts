@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { type Readable, Writable } from 'readable-stream'
+import type { Readable, Writable } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { Refused } from '../errors.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
@@ -7,6 +7,7 @@ import { unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { isAudio } from './audio-tag.ts'
 import { BatchCursor, type LiveCursor, MessageCursor } from './live-cursor.ts'
+import { LiveInput } from './live-input.ts'
 import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
 import { MessageBatch } from './message-batch.ts'
 import { MESSAGE_COST, MessageRing, type MessageRingOptions } from './message-ring.ts'
@@ -76,7 +77,7 @@ export class LiveStream extends EventEmitter {
   readonly #strict = new Set<LiveCursor>()
   /** Those that came while nobody published, and wait for somebody. */
   readonly #waiting = new WeakSet<LiveCursor>()
-  #input: Input | undefined
+  #input: LiveInput | undefined
   #timeline = new Timeline()
   #heardAt = 0
   #stopHold: (() => void) | undefined
@@ -135,7 +136,7 @@ export class LiveStream extends EventEmitter {
     if (previous !== undefined && !takeover && !isSilent) {
       throw new Refused('NetStream.Publish.BadName', 'somebody publishes by this name')
     }
-    const input = new Input(
+    const input = new LiveInput(
       message => this.#take(message, input),
       () => this.#mustWait(),
       () => this.#leave(input)
@@ -188,7 +189,7 @@ export class LiveStream extends EventEmitter {
     this.#rest()
   }
 
-  #leave(input: Input): void {
+  #leave(input: LiveInput): void {
     if (this.#input !== input) return
     this.#send()
     this.#input = undefined
@@ -213,7 +214,7 @@ export class LiveStream extends EventEmitter {
     return false
   }
 
-  #take(given: Message, input: Input): void {
+  #take(given: Message, input: LiveInput): void {
     if (this.#input !== input || !isMedia(given)) return
     this.#heardAt = this.#clock.now()
     const plain = unwrapped(given)
@@ -268,53 +269,5 @@ export class LiveStream extends EventEmitter {
       wanted = Math.min(wanted, cursor.wanted)
     }
     this.#ring.trim(wanted)
-  }
-}
-
-/** The way in, for one publisher. */
-class Input extends Writable {
-  readonly #take: (message: Message) => void
-  readonly #mustWait: () => boolean
-  readonly #leave: () => void
-  #held: ((error?: Error | null) => void) | undefined
-
-  constructor(take: (message: Message) => void, mustWait: () => boolean, leave: () => void) {
-    super({ objectMode: true, highWaterMark: 16 })
-    this.#take = take
-    this.#mustWait = mustWait
-    this.#leave = leave
-  }
-
-  /** As `write`, within the call, where nothing waits, and nobody is waited for. */
-  takeNow(message: Message): boolean {
-    if (this.#held !== undefined || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    if (this.#mustWait()) return false
-    this.#take(message)
-    return true
-  }
-
-  override _write(message: Message, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#take(message)
-    this.#held = done
-    this.release()
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.#leave()
-    done()
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#held = undefined
-    this.#leave()
-    done(error)
-  }
-
-  /** Lets the publisher go on, if there is nobody to wait for. */
-  release(): void {
-    if (this.#held === undefined || this.#mustWait()) return
-    const done = this.#held
-    this.#held = undefined
-    done()
   }
 }
