@@ -89,7 +89,9 @@ export class LiveStream extends EventEmitter {
   #due: Due | undefined
   /** Whether it is sent once this turn is over. */
   #isComplete = false
-  readonly #sendNow = (): void => this.#send()
+  readonly #sendComplete = (): void => {
+    if (this.#isComplete) this.#send()
+  }
   #stopTimer: (() => void) | undefined
 
   /** @throws RangeError for a time below 0. */
@@ -246,12 +248,13 @@ export class LiveStream extends EventEmitter {
   #sendLater(message: Message): void {
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
     const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#hasVideo)
-    if (mergeMs === 0 || completes) {
+    if (mergeMs > 0 && !completes) this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
+    // who must miss nothing is asked at once whether there is room for more
+    else if (this.#strict.size > 0) this.#send()
+    else {
       this.#isComplete = true
-      // who must miss nothing is asked at once whether there is room for more
-      if (this.#strict.size > 0) this.#send()
-      else process.nextTick(this.#sendNow)
-    } else this.#stopTimer ??= this.#clock.after(mergeMs, this.#sendNow)
+      process.nextTick(this.#sendComplete)
+    }
   }
 
   /** Sends what was gathered. */

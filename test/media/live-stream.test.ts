@@ -106,6 +106,19 @@ t.test('audio rides with the next video frame, 40 ms at most', async t => {
   t.equal(clock.timers, 0, 'no timer is left')
 })
 
+t.test('and so it does where what came ahead of it in the turn has gone to one who joined', async t => {
+  const clock = new TestClock()
+  const live = liveStream({ clock })
+  const input = live.input()
+  input.write(video.keyframe(0))
+  const player = live.player()
+  input.write(audio.frame(3))
+  t.same(await read(player), ['[v key@0]'])
+  await write(input, video.frame(40))
+  t.same(await read(player), ['[a@3 v@40]'])
+  t.equal(clock.timers, 0)
+})
+
 t.test('a keyframe begins a batch of its own', async t => {
   const live = liveStream()
   const player = live.player()
