@@ -29,7 +29,7 @@ export interface Limits {
   readonly pingMs: number
   /** Milliseconds that a peer may send no byte at all, not even the answer to a ping, before it is ended. */
   readonly idleMs: number
-  /** Bytes of answers that may wait for a peer that takes none. */
+  /** Bytes of answers that may wait for a peer that takes none, 256 for each included. */
   readonly replyBytes: number
   /** Milliseconds that a peer may take no byte of what waits for it. */
   readonly stallMs: number
@@ -59,7 +59,7 @@ export const defaultLimits: Limits = Object.freeze({
   commandsPerSecond: 1000,
   pingMs: 30_000,
   idleMs: Number.POSITIVE_INFINITY,
-  replyBytes: 64 * 1024,
+  replyBytes: 256 * 1024,
   stallMs: 30_000,
   lingerMs: 2_000,
   tunnelPostBytes: 1024 * 1024,

@@ -1,4 +1,4 @@
-import type { Message } from '../message/message.ts'
+import { MESSAGE_COST, type Message } from '../message/message.ts'
 import type { MessageBatch } from './message-batch.ts'
 
 export interface MessageRingOptions {
@@ -19,8 +19,6 @@ export interface RingEntry {
   readonly before: number
 }
 
-/** What a message takes besides its payload, about: so a flood of empty ones has its bound too. */
-export const MESSAGE_COST = 256
 /** Batches it holds at most. In 20 s of 60 frames a second there are 1200. */
 const MAX_BATCHES = 4096
 

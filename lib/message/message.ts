@@ -40,6 +40,9 @@ export interface Message {
 /** Longest body that the 24 bits of a message header can announce. */
 export const MAX_MESSAGE_LENGTH = 0xffffff
 
+/** Bytes that a message takes besides its payload, about: so a flood of empty ones has its bound too. */
+export const MESSAGE_COST = 256
+
 /** Whether a stream's item is a Message, not a Command, a Chunk or bytes. */
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item

@@ -4,7 +4,7 @@ import { type Limits, limitsWith } from '../limits.ts'
 import { isMedia } from '../media/media-state.ts'
 import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
 import { type Command, commandMessage, error, isCommand, isCommandType, readCommand } from '../message/command.ts'
-import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
+import { MESSAGE_COST, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
@@ -99,7 +99,7 @@ export abstract class NetConnection extends DirectDuplex {
       const message = isCommand(item) ? commandMessage(item) : item
       if (this.push(message)) continue
       this.#wanted = false
-      this.#replyBytes += message.payload.length
+      this.#replyBytes += message.payload.length + MESSAGE_COST
     }
     if (this.#replyBytes > this.limits.replyBytes) this.destroy(new RtmpError('ERR_RTMP_REPLIES'))
   }
