@@ -28,6 +28,13 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
     _run: unknown[] | undefined
     _isHandingOver = false
     _isOwed = false
+    _isAlone = false
+
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    constructor(...args: any[]) {
+      super(...args)
+      this.on('newListener', lookAnew)
+    }
 
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
       this._taker = asTaker(to)
@@ -68,6 +75,11 @@ export const DirectReadable: typeof Readable = direct(Readable)
 export const DirectDuplex: typeof Duplex = direct(Duplex)
 export const DirectTransform: typeof Transform = direct(Transform)
 
+/** Somebody else may read along from now on. */
+function lookAnew(this: Direct, event: string | symbol): void {
+  if (event === 'data') this._isAlone = false
+}
+
 /** The Taker it is piped into, if it is piped into one. */
 export const takerOf = (from: Readable): Taker | undefined => (from as Direct)._taker
 
@@ -75,7 +87,10 @@ export const takerOf = (from: Readable): Taker | undefined => (from as Direct)._
 export function clearTakerOf(from: Readable): Taker | undefined {
   const to = takerOf(from)
   if (to === undefined || from.readableLength > 0 || from.readableFlowing !== true) return undefined
-  return from.listenerCount('data') === 1 ? to : undefined
+  const direct = from as Direct
+  // kept, since counting listeners for each item costs as much as handing it over
+  direct._isAlone ||= from.listenerCount('data') === 1
+  return direct._isAlone ? to : undefined
 }
 
 /** Says what takes what it gives, beside a pipe: its listener to 'data' must do the same. */
@@ -128,4 +143,5 @@ type Direct = Readable & {
   _run?: unknown[] | undefined
   _isHandingOver?: boolean
   _isOwed?: boolean
+  _isAlone?: boolean
 }
