@@ -1,9 +1,11 @@
 /** Below this many bytes a plain loop beats the view that TypedArray.set needs of its source. */
 const SHORT = 24
+/** A frame of 10 KB in chunks of 4096 is one buffer so, and not one that is copied into the next. */
+const GROWTH = 4
 
 /**
  * Collects a known number of bytes as they arrive. It never allocates because a length was announced: its buffer grows with
- * what has come, at most to twice that, so that 16 MB announced cost nothing and chunk size 1 costs no object a byte.
+ * what has come, at most to four times that, so that 16 MB announced cost nothing and chunk size 1 costs no object a byte.
  */
 export class ByteCollector {
   #bytes: Buffer | undefined
@@ -36,7 +38,7 @@ export class ByteCollector {
   }
 
   #grow(needed: number, arrived: number): void {
-    const size = Math.min(this.length, needed + Math.max(this.filled, arrived))
+    const size = Math.min(this.length, Math.max(GROWTH * needed, needed + arrived))
     const larger = Buffer.allocUnsafe(size)
     if (this.#bytes !== undefined) this.#bytes.copy(larger, 0, 0, this.filled)
     this.#bytes = larger

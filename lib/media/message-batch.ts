@@ -9,21 +9,21 @@ import { type Message, mediaChunkStreamId } from '../message/message.ts'
  */
 export class MessageBatch {
   readonly messages: readonly Message[]
+  /** Milliseconds, of its first message. */
+  readonly timestamp: number
   /** Bytes of the payloads. */
   readonly byteLength: number
   /** Its bytes, by how they were asked for; a recorder alone asks for none. */
   #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] | undefined
 
+  /** @throws RangeError for none. */
   constructor(messages: readonly Message[]) {
+    if (messages.length === 0) throw new RangeError('a batch has one message at least')
     this.messages = messages
+    this.timestamp = messages[0]!.timestamp
     let length = 0
     for (const { payload } of messages) length += payload.length
     this.byteLength = length
-  }
-
-  /** Milliseconds, of its first message. */
-  get timestamp(): number {
-    return this.messages[0]!.timestamp
   }
 
   /** The chunks of all its messages in one buffer, the same buffer for the same question. */
