@@ -23,7 +23,7 @@ const course = {
   reps: Number(values.reps),
   seconds: values.quick ? 4 : 10,
   // until V8 has compiled what is hot, and let go of what came up with a thousand players: 2 s were no more than its warming up
-  warmSeconds: values.quick ? 10 : 20,
+  warmSeconds: 20,
   isQuick: values.quick,
   nms2: values.nms2 ?? process.env.RTMPIPE_NMS2,
   nms4: values.nms4 ?? process.env.RTMPIPE_NMS4
