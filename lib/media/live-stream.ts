@@ -128,6 +128,11 @@ export class LiveStream extends EventEmitter {
     return this.#ring.heldBytes
   }
 
+  /** How many messages went out together, on average of the last seconds that it holds: more under load, whatever `mergeMs` says. */
+  get messagesPerBatch(): number {
+    return this.#ring.messagesPerBatch
+  }
+
   /**
    * A Writable of Messages for one publisher.
    * @throws Refused `NetStream.Publish.BadName` while there is another.

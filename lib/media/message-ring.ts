@@ -70,6 +70,12 @@ export class MessageRing {
     return this.#cost
   }
 
+  /** How many messages went out together, on average of what it holds; 0 while it holds none. */
+  get messagesPerBatch(): number {
+    const oldest = this.#entries[0]
+    return oldest === undefined ? 0 : (this.#count - oldest.before) / this.#entries.length
+  }
+
   at(number: number): RingEntry | undefined {
     return this.#entries[number - this.#first]
   }

@@ -131,10 +131,13 @@ t.test('what comes in one turn goes out together, a group of pictures by itself'
     const live = liveStream({ mergeMs })
     const player = live.player()
     const input = live.input()
+    t.equal(live.messagesPerBatch, 0)
     for (const message of [video.keyframe(0), video.frame(40), audio.frame(50), video.keyframe(80)])
       input.write(message)
     t.equal(live.byteLength, 220, 'the last group waits for the end of the turn')
+    t.equal(live.messagesPerBatch, 3)
     t.same(await read(player), ['[v key@0 v@40 a@50]', '[v key@80]'])
+    t.equal(live.messagesPerBatch, 2)
     for (const message of [video.frame(120), video.keyframe(160), video.frame(200)]) input.write(message)
     t.same(await read(live.player()), ['[v key@160 v@200]'], 'who comes in the same turn gets it as well')
   }
