@@ -140,6 +140,10 @@ t.test('what comes in one turn goes out together, a group of pictures by itself'
     t.equal(live.messagesPerBatch, 2)
     for (const message of [video.frame(120), video.keyframe(160), video.frame(200)]) input.write(message)
     t.same(await read(live.player()), ['[v key@160 v@200]'], 'who comes in the same turn gets it as well')
+    player.destroy()
+    input.write(video.keyframe(240))
+    await turnOfTheLoop()
+    t.equal(live.messagesPerBatch, 1, 'what it has let go of does not count')
   }
 })
 
