@@ -185,8 +185,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   #put(bytes: Buffer): boolean {
     const isTaken = this.down(bytes)
-    // a socket wants a pause too where its kernel has taken all
-    if (!isTaken && this.lower.writableLength > 0 && !this.#stall?.isRunning) this.#stalled().begin()
+    if (!isTaken && !this.#stall?.isRunning) this.#stalled().begin()
     return isTaken
   }
 
