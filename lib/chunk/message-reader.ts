@@ -10,17 +10,12 @@ export interface MessageReaderOptions {
 
 /** A payload stays a view of the read it came in if that is no more than this many times as long; else it is copied out of it. */
 const PINNED = 8
-/** Bytes that views may pin beyond twice their own; then they are copied too, until as much has come that pins nothing. */
-const MAX_IDLE = 1024 * 1024
 
 /** Puts messages together from the runs of payload that ChunkReader finds. Each chunk stream has one in progress at most. */
 export class MessageReader {
   readonly #limits: Limits
   readonly #parts = new Map<number, ByteCollector>()
   #held = 0
-  /** The read that the last view was of, and what views pin beyond twice their own. */
-  #viewed: ArrayBufferLike | undefined
-  #idle = 0
 
   constructor(options: MessageReaderOptions = {}) {
     this.#limits = limitsWith(options.limits)
@@ -37,7 +32,7 @@ export class MessageReader {
    */
   add(header: ChunkHeader, source: Buffer, start: number, end: number, last: boolean): Message | undefined {
     const part = this.#parts.get(header.chunkStreamId)
-    if (part === undefined && last) return message(header, this.#viewOf(source, start, end))
+    if (part === undefined && last) return message(header, unpinned(source, start, end))
     const collector = part ?? this.#begin(header)
     const before = collector.held
     collector.add(source, start, end)
@@ -74,19 +69,6 @@ export class MessageReader {
     return filled
   }
 
-  /** A view of the payload, or a copy of it where a view would pin much else. */
-  #viewOf(source: Buffer, start: number, end: number): Buffer {
-    const view = source.subarray(start, end)
-    const { buffer } = source
-    const isCopied = buffer.byteLength > PINNED * view.length || this.#idle > MAX_IDLE
-    if (!isCopied && this.#viewed !== buffer) {
-      this.#viewed = buffer
-      this.#idle += buffer.byteLength
-    }
-    this.#idle = Math.max(0, this.#idle - (isCopied ? 1 : 2) * view.length)
-    return isCopied ? Buffer.from(view) : view
-  }
-
   #begin(header: ChunkHeader): ByteCollector {
     if (header.length > this.#limits.messageBytes) {
       throw new ProtocolError('ERR_RTMP_MESSAGE_TOO_LONG', {
@@ -108,4 +90,9 @@ export class MessageReader {
 
 function message({ type, messageStreamId, chunkStreamId, timestamp }: ChunkHeader, payload: Buffer): Message {
   return { type, messageStreamId, chunkStreamId, timestamp, payload }
+}
+
+function unpinned(source: Buffer, start: number, end: number): Buffer {
+  const view = source.subarray(start, end)
+  return source.buffer.byteLength > PINNED * view.length ? Buffer.from(view) : view
 }

@@ -11,6 +11,7 @@ import { LiveInput } from './live-input.ts'
 import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
 import { MessageBatch } from './message-batch.ts'
 import { MessageRing, type MessageRingOptions } from './message-ring.ts'
+import { PinnedBytes } from './pinned-bytes.ts'
 import { Timeline } from './timeline.ts'
 import { isKeyframe, isVideo } from './video-tag.ts'
 
@@ -79,6 +80,7 @@ export class LiveStream extends EventEmitter {
   readonly #waiting = new WeakSet<LiveCursor>()
   #input: LiveInput | undefined
   #timeline = new Timeline()
+  readonly #pinned = new PinnedBytes()
   #heardAt = 0
   #stopHold: (() => void) | undefined
   /** Of the publisher there is, or was last: its state, whether it has video, whether it has come to a place to begin. */
@@ -244,7 +246,7 @@ export class LiveStream extends EventEmitter {
     const due = this.#due
     const kept = isState ? this.#state.note(message) : undefined
     if (kept !== undefined) due.tells = [...(due.tells ?? []), kept]
-    due.messages.push(message)
+    due.messages.push(this.#pinned.keep(message))
     due.cost += message.payload.length + MESSAGE_COST
     if (due.cost >= BATCH_COST) this.#send()
     else if (!this.#isComplete) this.#sendLater(message)

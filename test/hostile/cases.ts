@@ -651,6 +651,22 @@ export const ofSessions: readonly Case[] = [
     holds: 88 * MiB
   },
   {
+    row: 'S4',
+    what: 'a publisher whose frames are an eighth of what it sends',
+    behind: publishing('s4'),
+    sends: joined(
+      keyframe(0),
+      again(
+        1500,
+        joined(
+          chunks(9, joined(hex('2701000000'), zeros(8187)), { id: 6, messageStreamId: 1 }),
+          chunks(99, zeros(56_000))
+        )
+      )
+    ),
+    holds: 40 * MiB
+  },
+  {
     row: 'S5',
     what: 'a player that acknowledges and pings all the while',
     behind: playing('witness'),

@@ -147,6 +147,33 @@ t.test('what comes in one turn goes out together, a group of pictures by itself'
   }
 })
 
+t.test('frames that are an eighth of what was read pin no more than twice their bytes, and a mebibyte', async t => {
+  const live = liveStream({ mergeMs: 0 })
+  const pinned = new Map<ArrayBufferLike, number>()
+  let length = 0
+  const input = live.input()
+  const kept = live.subscribe()
+  const send = async (messages: readonly Message[]) => {
+    await write(input, ...messages)
+    for (let each = kept.read(); each !== null; each = kept.read()) {
+      length += each.payload.length
+      pinned.set(each.payload.buffer, each.payload.buffer.byteLength)
+    }
+  }
+  const frameIn = (read: number, length: number) => {
+    const payload = Buffer.alloc(read).subarray(0, length)
+    return { ...video.frame(40), payload }
+  }
+  await send([video.keyframe(0)])
+  for (let i = 0; i < 500; i++) await send([frameIn(65_536, 8192)])
+  const held = [...pinned.values()].reduce((sum, each) => sum + each, 0)
+  t.ok(held <= 2 * length + 1.2 * 1024 * 1024, `${held} bytes for ${length}`)
+  for (let i = 0; i < 100; i++) await send([frameIn(10_000, 10_000)])
+  const whole = frameIn(60_000, 50_000)
+  await send([whole])
+  t.ok(pinned.has(whole.payload.buffer), 'where that is behind them they are not copied')
+})
+
 t.test('but no more than a mebibyte of it', async t => {
   const live = liveStream({ mergeMs: 1000 })
   const player = live.player()
