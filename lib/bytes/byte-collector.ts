@@ -2,6 +2,8 @@
 const SHORT = 24
 /** A frame of 10 KB in chunks of 4096 is one buffer so, and not one that is copied into the next. */
 const GROWTH = 4
+/** From so many bytes on it has memory of its own. */
+const OWN = 4096
 
 /**
  * Collects a known number of bytes as they arrive. It never allocates because a length was announced: its buffer grows with
@@ -39,7 +41,8 @@ export class ByteCollector {
 
   #grow(needed: number, arrived: number): void {
     const size = Math.min(this.length, Math.max(GROWTH * needed, needed + arrived))
-    const larger = Buffer.allocUnsafe(size)
+    // not out of Node's pool, which on Node 24 is a block of 64 KB for up to 32: it may be kept for long
+    const larger = size < OWN ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size)
     if (this.#bytes !== undefined) this.#bytes.copy(larger, 0, 0, this.filled)
     this.#bytes = larger
   }

@@ -1,5 +1,7 @@
 import type { Message } from '../message/message.ts'
 
+/** No view is of so many times its own bytes; what looks so lies in Node's pool. */
+const POOLED = 8
 /** Bytes that views may pin beyond twice their own. */
 const MAX_IDLE = 1024 * 1024
 
@@ -17,9 +19,13 @@ export class PinnedBytes {
   keep(message: Message): Message {
     const { payload } = message
     const { buffer } = payload
+    // it was copied, into a block that it shares with many others
+    if (buffer.byteLength > POOLED * payload.length) return message
     if (this.#idle > MAX_IDLE) {
       this.#idle -= payload.length
-      return { ...message, payload: Buffer.from(payload) }
+      const copy = Buffer.allocUnsafeSlow(payload.length)
+      payload.copy(copy)
+      return { ...message, payload: copy }
     }
     if (this.#last !== buffer) this.#idle += buffer.byteLength
     this.#last = buffer

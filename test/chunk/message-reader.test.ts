@@ -69,6 +69,13 @@ t.test('a small payload does not pin the bytes it was read in; a large one is no
   t.not(ofChunk?.payload.buffer, read.buffer, 'nor where a Chunk was cut out of them')
 })
 
+t.test('nor does a frame of several chunks pin a block of Node’s buffer pool', async t => {
+  const reader = new MessageReader()
+  reader.add(header(6, 8000), Buffer.alloc(4096), 0, 4096, false)
+  const frame = reader.add(header(6, 8000), Buffer.alloc(3904), 0, 3904, true)
+  t.equal(frame?.payload.buffer.byteLength, 8000)
+})
+
 t.test('our own chunk size', async t => {
   const sizes = (writer: MessageWriter, ...messages: Message[]) =>
     messages.flatMap(each => [...writer.chunks(each)].map(({ payload, header }) => `t${header.type} ${payload.length}`))

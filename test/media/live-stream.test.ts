@@ -172,6 +172,12 @@ t.test('frames that are an eighth of what was read pin no more than twice their 
   const whole = frameIn(60_000, 50_000)
   await send([whole])
   t.ok(pinned.has(whole.payload.buffer), 'where that is behind them they are not copied')
+  const blocks = Array.from({ length: 50 }, () => frameIn(65_536, 400))
+  await send([...blocks, { ...whole, payload: Buffer.alloc(50_000) }])
+  t.ok(
+    blocks.every(({ payload }) => pinned.has(payload.buffer)),
+    'what lies in a pool of many is left there'
+  )
 })
 
 t.test('but no more than a mebibyte of it', async t => {
