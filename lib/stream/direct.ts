@@ -30,19 +30,13 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
     _isOwed = false
     _isAlone = false
 
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    constructor(...args: any[]) {
-      super(...args)
-      this.on('newListener', lookAnew)
-    }
-
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
-      this._taker = asTaker(to)
+      handTo(this, asTaker(to))
       return super.pipe(to as never, options) as unknown as To
     }
 
     override unpipe(from?: NodeJS.WritableStream): this {
-      this._taker = undefined
+      handTo(this, undefined)
       return super.unpipe(from as never)
     }
 
@@ -93,9 +87,15 @@ export function clearTakerOf(from: Readable): Taker | undefined {
   return direct._isAlone ? to : undefined
 }
 
-/** Says what takes what it gives, beside a pipe: its listener to 'data' must do the same. */
-export function handTo(from: object, to: Taker): void {
-  if ('_taker' in from) from._taker = to
+/** Says what takes what it gives, as a pipe does; beside a pipe, its listener to 'data' must do the same. */
+export function handTo(from: object, to: Taker | undefined): void {
+  if (!('_taker' in from)) return
+  const direct = from as Direct
+  direct._taker = to
+  direct._isAlone = false
+  // anew each time: an application may have removed all listeners
+  direct.off('newListener', lookAnew)
+  if (to !== undefined) direct.on('newListener', lookAnew)
 }
 
 /**

@@ -280,6 +280,13 @@ t.test('a batch is handed over in person where nothing waits, and written where 
   player.resume()
   await frame(280)
   t.equal(taker.heard.at(-1), 'taken 240')
+  player.removeAllListeners()
+  player.pipe(taker)
+  await frame(320)
+  t.equal(taker.heard.at(-1), 'taken 320')
+  player.on('data', readAlong)
+  await frame(360)
+  t.equal(alongside.at(-1), 360, 'whoever removed what listened')
 })
 
 t.test('one that lags too far goes on at the newest keyframe, and is told what it missed', async t => {
