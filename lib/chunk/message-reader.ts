@@ -9,7 +9,7 @@ export interface MessageReaderOptions {
 }
 
 /** A payload stays a view of the read it came in if that is no more than this many times as long; else it is copied out of it. */
-const PINNED = 8
+export const PINNED = 8
 
 /** Puts messages together from the runs of payload that ChunkReader finds. Each chunk stream has one in progress at most. */
 export class MessageReader {

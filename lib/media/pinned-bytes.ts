@@ -1,12 +1,11 @@
+import { PINNED } from '../chunk/message-reader.ts'
 import type { Message } from '../message/message.ts'
 
-/** No view is of so many times its own bytes; what looks so lies in Node's pool. */
-const POOLED = 8
 /** Bytes that views may pin beyond twice their own. */
 const MAX_IDLE = 1024 * 1024
 
 /**
- * Sees to it that what is kept pins little else. A payload may be a view of a read eight times as long (see MessageReader), and what
+ * Sees to it that what is kept pins little else. A payload may be a view of a read eight times as long (`PINNED`), and what
  * else came in that read need not be kept: so a publisher whose frames are an eighth of what it sends would hold eight times
  * what a ring counts. Once views pin a mebibyte beyond twice their own bytes payloads are copied, until as much has been kept that pins nothing.
  */
@@ -19,8 +18,8 @@ export class PinnedBytes {
   keep(message: Message): Message {
     const { payload } = message
     const { buffer } = payload
-    // it was copied, into a block that it shares with many others
-    if (buffer.byteLength > POOLED * payload.length) return message
+    // no view: it was copied, into a block of Node's pool that it shares with many others
+    if (buffer.byteLength > PINNED * payload.length) return message
     if (this.#idle > MAX_IDLE) {
       this.#idle -= payload.length
       const copy = Buffer.allocUnsafeSlow(payload.length)
