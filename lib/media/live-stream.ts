@@ -130,7 +130,7 @@ export class LiveStream extends EventEmitter {
     return this.#ring.heldBytes
   }
 
-  /** How many messages went out together, on average of the last seconds that it holds: more under load, whatever `mergeMs` says. */
+  /** How many messages went out together, on average of what it holds, 0 while that is nothing: more under load, whatever `mergeMs` says. */
   get messagesPerBatch(): number {
     return this.#ring.messagesPerBatch
   }

@@ -2,7 +2,7 @@ import { MESSAGE_COST, type Message } from '../message/message.ts'
 import type { MessageBatch } from './message-batch.ts'
 
 export interface MessageRingOptions {
-  /** Bytes it holds at most, 256 for each message included: 16 MiB. What they pin may be twice that, and 1 MiB: see PinnedBytes. */
+  /** Bytes it holds at most, 256 for each message included: 16 MiB. What they pin in memory may be twice that, and 1 MiB. */
   maxBytes?: number
   /** Milliseconds, by timestamps, it holds at most: 20,000. */
   maxMs?: number

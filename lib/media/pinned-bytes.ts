@@ -7,7 +7,8 @@ const MAX_IDLE = 1024 * 1024
 /**
  * Sees to it that what is kept pins little else. A payload may be a view of a read eight times as long (`PINNED`), and what
  * else came in that read need not be kept: so a publisher whose frames are an eighth of what it sends would hold eight times
- * what a ring counts. Once views pin a mebibyte beyond twice their own bytes payloads are copied, until as much has been kept that pins nothing.
+ * what a ring counts. Once views pin a mebibyte beyond twice their own bytes payloads are copied, until as much has been kept that
+ * pins nothing.
  */
 export class PinnedBytes {
   /** The memory that the last view lies in. */

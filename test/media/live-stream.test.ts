@@ -180,6 +180,10 @@ t.test('frames that are an eighth of what was read pin no more than twice their 
   )
 })
 
+t.test('a batch of no messages is refused at once', async t => {
+  t.throws(() => new MessageBatch([]), RangeError)
+})
+
 t.test('but no more than a mebibyte of it', async t => {
   const live = liveStream({ mergeMs: 1000 })
   const player = live.player()
