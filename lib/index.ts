@@ -17,19 +17,27 @@
  *   0  ground  bytes  amf  crypto                              values and buffers
  */
 
+// ground
+export type { AmfReaderOptions } from './amf/amf-bounds.ts'
 export {
   AmfDate,
   type AmfObject,
   type AmfValue,
+  Dictionary,
   EcmaArray,
+  ExternalizableObject,
+  type ObjectTraits,
   propertiesOf,
   TypedObject,
   unsupported,
+  Vector,
+  Xml,
   XmlDocument
 } from './amf/amf-value.ts'
-// ground
-export { Amf0Reader, type AmfReaderOptions, readAmf0 } from './amf/amf0-reader.ts'
-export { Amf0Writer, writeAmf0 } from './amf/amf0-writer.ts'
+export { Amf0Reader, readAmf0 } from './amf/amf0-reader.ts'
+export { Amf0Writer, type Amf0WriterOptions, writeAmf0 } from './amf/amf0-writer.ts'
+export { Amf3Reader, readAmf3 } from './amf/amf3-reader.ts'
+export { Amf3Writer, writeAmf3 } from './amf/amf3-writer.ts'
 // codecs
 export type { Chunk, ChunkFormat, ChunkHeader, LimitType, ProtocolControl } from './chunk/chunk.ts'
 // stages and layers
@@ -100,6 +108,7 @@ export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './mem
 export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'
 export { AmfCommandSerializer, amfCommandSerializer } from './message/amf-command-serializer.ts'
+export type { ObjectEncoding } from './message/body.ts'
 export {
   type Command,
   command,

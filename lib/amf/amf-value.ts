@@ -1,7 +1,7 @@
 /**
- * The values of AMF0 in JavaScript. What JavaScript has, is itself: number, boolean, string (short or long), null, undefined,
- * an array for a strict array, an object without a prototype for an anonymous object. What it has not, is one of the
- * classes below, kept apart so that a value goes out again in the form it came in.
+ * The values of AMF0 and AMF3 in JavaScript. What JavaScript has, is itself: number, boolean, string (short or long), null,
+ * undefined, an array for one that has indices only, a Buffer for a byte array, an object without a prototype for an anonymous
+ * object. What it has not, is one of the classes below, kept apart so that a value goes out again in the form it came in.
  */
 export type AmfValue =
   | number
@@ -15,6 +15,11 @@ export type AmfValue =
   | TypedObject
   | AmfDate
   | XmlDocument
+  | Xml
+  | Uint8Array
+  | Vector
+  | Dictionary
+  | ExternalizableObject
   | typeof unsupported
 
 /**
@@ -23,10 +28,13 @@ export type AmfValue =
  */
 export type AmfObject = { readonly [key: string]: AmfValue }
 
-/** An array with names instead of indices: what onMetaData usually carries (AMF0, 2.10). */
+/**
+ * An array with names instead of indices: what onMetaData usually carries (AMF0, 2.10). One of AMF3 (3.11) has both; its indices
+ * are names here, as they are in AMF0.
+ */
 export class EcmaArray {
   readonly properties: AmfObject
-  /** How many properties it says it has. Many encoders get it wrong, so it is only told, never trusted. */
+  /** How many properties it says it has, or in AMF3 indices. Many encoders get it wrong, so it is only told, never trusted. */
   readonly count: number
 
   constructor(properties: AmfObject, count: number = Object.keys(properties).length) {
@@ -35,22 +43,33 @@ export class EcmaArray {
   }
 }
 
-/** An object that names its class (AMF0, 2.18). Nothing is ever constructed from the name. */
+/** What a class says of its objects (AMF3, 3.12). */
+export interface ObjectTraits {
+  /** The names that each of its objects has. */
+  readonly sealed: readonly string[]
+  /** Whether an object may have other names besides. */
+  readonly isDynamic: boolean
+}
+
+/** An object that names its class (AMF0, 2.18; AMF3, 3.12). Nothing is ever constructed from the name. */
 export class TypedObject {
   readonly className: string
   readonly properties: AmfObject
+  /** As they came in AMF3. Without them it goes out as of a class that has just these names. */
+  declare readonly traits?: ObjectTraits
 
-  constructor(className: string, properties: AmfObject) {
+  constructor(className: string, properties: AmfObject, traits?: ObjectTraits) {
     this.className = className
     this.properties = properties
+    if (traits !== undefined) this.traits = traits
   }
 }
 
-/** A moment (AMF0, 2.13). Any double may be sent, NaN too, so it is kept as the number it is. */
+/** A moment (AMF0, 2.13; AMF3, 3.10). Any double may be sent, NaN too, so it is kept as the number it is. */
 export class AmfDate {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly milliseconds: number
-  /** Reserved, minutes in practice; 0 from everyone who follows the specification. */
+  /** Reserved, minutes in practice; 0 from everyone who follows the specification. AMF3 has none. */
   readonly timeZone: number
 
   constructor(milliseconds: number | Date, timeZone = 0) {
@@ -59,12 +78,62 @@ export class AmfDate {
   }
 }
 
-/** An XML document, kept as its text and never parsed (AMF0, 2.17). */
+/** An XML document, kept as its text and never parsed (AMF0, 2.17; AMF3, 3.9). */
 export class XmlDocument {
   readonly text: string
 
   constructor(text: string) {
     this.text = text
+  }
+}
+
+/** XML of ActionScript 3, which is another type than an XML document (AMF3, 3.13); kept as its text too. */
+export class Xml {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Items of one type (AMF3, 3.15): whole numbers, numbers, or values of a class; `'*'` is a class that all are of. */
+export class Vector {
+  readonly items: Int32Array | Uint32Array | Float64Array | readonly AmfValue[]
+  /** Whether its length is fixed. */
+  readonly isFixed: boolean
+  /** Of its items, where they are no numbers. */
+  readonly className: string
+
+  constructor(items: Vector['items'], isFixed = false, className = '*') {
+    this.items = items
+    this.isFixed = isFixed
+    this.className = className
+  }
+}
+
+/** Values by keys of any type (AMF3, 3.16). Objects are the same key if they are the same object. */
+export class Dictionary {
+  readonly entries: readonly (readonly [AmfValue, AmfValue])[]
+  /** Whether a key may be forgotten when nobody else has it; of no consequence here. */
+  readonly hasWeakKeys: boolean
+
+  constructor(entries: Iterable<readonly [AmfValue, AmfValue]>, hasWeakKeys = false) {
+    this.entries = Array.isArray(entries) ? entries : [...entries]
+    this.hasWeakKeys = hasWeakKeys
+  }
+}
+
+/**
+ * An object of a class that writes itself (AMF3, 3.12), and is one value then, as those of Flex are: ArrayCollection, ArrayList,
+ * ObjectProxy. What others write only they can read: `ERR_RTMP_AMF_EXTERNALIZABLE`.
+ */
+export class ExternalizableObject {
+  readonly className: string
+  readonly value: AmfValue
+
+  constructor(className: string, value: AmfValue) {
+    this.className = className
+    this.value = value
   }
 }
 
@@ -89,7 +158,10 @@ export function isPlainObject(value: AmfValue): value is AmfObject {
  */
 const sentOrder = new WeakMap<AmfObject, readonly string[]>()
 
+const looksLikeIndex = (key: string): boolean => key >= '0' && key < ':'
+
 export function rememberOrder(properties: AmfObject, keys: readonly string[]): void {
+  if (!keys.some(looksLikeIndex)) return
   const listed = Object.keys(properties)
   if (listed.length === keys.length && listed.some((key, i) => key !== keys[i])) sentOrder.set(properties, keys)
 }

@@ -1,36 +1,23 @@
 import { ByteReader } from '../bytes/byte-reader.ts'
-import { ProtocolError, type RtmpErrorCode } from '../errors.ts'
-import { type Limits, limitsWith } from '../limits.ts'
-import {
-  AmfDate,
-  type AmfObject,
-  type AmfValue,
-  EcmaArray,
-  rememberOrder,
-  TypedObject,
-  unsupported,
-  XmlDocument
-} from './amf-value.ts'
+import { AmfBounds, type AmfReaderOptions, amfError } from './amf-bounds.ts'
+import { AmfDate, type AmfValue, EcmaArray, rememberOrder, TypedObject, unsupported, XmlDocument } from './amf-value.ts'
 import { Amf0Marker } from './amf0-marker.ts'
-
-export interface AmfReaderOptions {
-  limits?: Partial<Limits>
-}
+import { Amf3Reader } from './amf3-reader.ts'
 
 /**
- * Reads the AMF0 values of one message body, one after another. References point at what this reader has read (AMF0, 2.9),
- * so a reader serves one body. An object that is referred to is the same object each time, a cycle included.
+ * Reads the AMF0 values of one message body, one after another, and those that switch to AMF3 (AMF0, 3.1): each switch is for one
+ * value. References point at what this reader has read (AMF0, 2.9), so a reader serves one body; those of AMF3 have tables of their
+ * own, which serve the body too (AMF3, 4.1). An object that is referred to is the same object each time, a cycle included.
  */
 export class Amf0Reader {
   readonly #bytes: ByteReader
-  readonly #limits: Limits
+  readonly #bounds: AmfBounds
   readonly #objects: AmfValue[] = []
-  #depth = 0
-  #nodes = 0
+  #amf3: Amf3Reader | undefined
 
   constructor(bytes: Buffer, options: AmfReaderOptions = {}) {
     this.#bytes = new ByteReader(bytes, 'amf')
-    this.#limits = limitsWith(options.limits)
+    this.#bounds = new AmfBounds(options)
   }
 
   get done(): boolean {
@@ -46,7 +33,7 @@ export class Amf0Reader {
   read(): AmfValue {
     const bytes = this.#bytes
     const offset = bytes.offset
-    if (++this.#nodes > this.#limits.amfNodes) this.#fail('ERR_RTMP_AMF_NODES', offset)
+    this.#bounds.count(offset)
     const marker = bytes.u8()
     switch (marker) {
       case Amf0Marker.Number:
@@ -75,19 +62,15 @@ export class Amf0Reader {
       case Amf0Marker.EcmaArray:
       case Amf0Marker.TypedObject:
       case Amf0Marker.StrictArray:
-        return this.#complex(marker, offset)
+        return this.#bounds.deeper(offset, () =>
+          marker === Amf0Marker.StrictArray ? this.#strictArray(offset) : this.#named(marker)
+        )
       case Amf0Marker.AvmPlusObject:
-        return this.#fail('ERR_RTMP_AMF3_UNSUPPORTED', offset)
+        this.#amf3 ??= new Amf3Reader(bytes, this.#bounds)
+        return this.#amf3.read()
       default:
-        return this.#fail('ERR_RTMP_AMF_MARKER', offset, `0x${marker.toString(16).padStart(2, '0')}`)
+        throw amfError('ERR_RTMP_AMF_MARKER', offset, `0x${marker.toString(16).padStart(2, '0')}`)
     }
-  }
-
-  #complex(marker: number, offset: number): AmfValue {
-    if (++this.#depth > this.#limits.amfDepth) this.#fail('ERR_RTMP_AMF_DEPTH', offset)
-    const value = marker === Amf0Marker.StrictArray ? this.#strictArray(offset) : this.#named(marker)
-    this.#depth--
-    return value
   }
 
   /** Every kind of object takes its place in the reference table before its properties are read: they may refer to it. */
@@ -104,23 +87,21 @@ export class Amf0Reader {
   #properties(into: Record<string, AmfValue>): void {
     const bytes = this.#bytes
     const keys: string[] = []
-    let indexed = false
     for (;;) {
       const length = bytes.u16()
       if (length === 0 && bytes.left > 0 && bytes.bytes[bytes.offset] === Amf0Marker.ObjectEnd) break
       const key = bytes.utf8(length)
-      indexed ||= looksLikeIndex(key)
       keys.push(key)
       into[key] = this.read()
     }
     bytes.u8()
-    if (indexed) rememberOrder(into as AmfObject, keys)
+    rememberOrder(into, keys)
   }
 
   #strictArray(offset: number): AmfValue {
     const count = this.#bytes.u32()
-    if (count > this.#bytes.left)
-      this.#fail('ERR_RTMP_AMF_COUNT', offset, `${count} values in ${this.#bytes.left} bytes`)
+    const { left } = this.#bytes
+    if (count > left) throw amfError('ERR_RTMP_AMF_COUNT', offset, `${count} values in ${left} bytes`)
     const values: AmfValue[] = []
     this.#objects.push(values)
     for (let i = 0; i < count; i++) values.push(this.read())
@@ -128,18 +109,11 @@ export class Amf0Reader {
   }
 
   #referred(index: number, offset: number): AmfValue {
-    if (index >= this.#objects.length)
-      this.#fail('ERR_RTMP_AMF_REFERENCE', offset, `${index} of ${this.#objects.length}`)
+    const { length } = this.#objects
+    if (index >= length) throw amfError('ERR_RTMP_AMF_REFERENCE', offset, `${index} of ${length}`)
     return this.#objects[index]
   }
-
-  #fail(code: RtmpErrorCode, offset: number, detail?: string): never {
-    throw new ProtocolError(code, { layer: 'amf', offset, ...(detail === undefined ? {} : { detail }) })
-  }
 }
-
-const looksLikeIndex = (key: string): boolean =>
-  key.length > 0 && key.charCodeAt(0) >= 0x30 && key.charCodeAt(0) <= 0x39
 
 /** All AMF0 values of a message body. */
 export function readAmf0(bytes: Buffer, options?: AmfReaderOptions): AmfValue[] {

@@ -3,19 +3,29 @@ import {
   AmfDate,
   type AmfObject,
   type AmfValue,
+  Dictionary,
   EcmaArray,
+  ExternalizableObject,
   isPlainObject,
   keysInOrder,
   TypedObject,
   unsupported,
+  Vector,
+  Xml,
   XmlDocument
 } from './amf-value.ts'
 import { Amf0Marker } from './amf0-marker.ts'
+import { Amf3Writer } from './amf3-writer.ts'
 
 /** The longest text that a short string, a key or a class name can hold, in bytes. */
 const SHORT_STRING = 0xffff
 /** How many objects can be referred to: a reference has 16 bits (AMF0, 2.9). */
 const REFERENCES = 0x10000
+
+export interface Amf0WriterOptions {
+  /** Whether the peer reads AMF3: then what AMF0 has no word for, such as bytes, goes out in it (AMF0, 3.1). Not unless told. */
+  amf3?: boolean
+}
 
 /**
  * Writes AMF0 values, the mirror of Amf0Reader. An object met again in one body goes out as a reference, as AMF0 2.9
@@ -26,6 +36,11 @@ const REFERENCES = 0x10000
 export class Amf0Writer {
   readonly #bytes = new ByteWriter()
   readonly #objects = new Map<object, number>()
+  readonly #amf3: Amf3Writer | undefined
+
+  constructor({ amf3 = false }: Amf0WriterOptions = {}) {
+    this.#amf3 = amf3 ? new Amf3Writer(this.#bytes) : undefined
+  }
 
   write(value: AmfValue): this {
     const bytes = this.#bytes
@@ -82,6 +97,12 @@ export class Amf0Writer {
       this.#long(Amf0Marker.XmlDocument, value.text)
       return
     }
+    if (isOfAmf3(value)) {
+      if (this.#amf3 === undefined) throw new TypeError(`AMF0 has no ${value.constructor.name}`)
+      bytes.u8(Amf0Marker.AvmPlusObject)
+      this.#amf3.write(value)
+      return
+    }
     const index = this.#objects.get(value)
     if (index !== undefined) {
       bytes.u8(Amf0Marker.Reference).u16(index)
@@ -111,6 +132,10 @@ export class Amf0Writer {
     bytes.u16(0).u8(Amf0Marker.ObjectEnd)
   }
 }
+
+const isOfAmf3 = (value: object): value is Uint8Array | Xml | Vector | Dictionary | ExternalizableObject =>
+  value instanceof Uint8Array ||
+  [Xml, Vector, Dictionary, ExternalizableObject].some(amf3Class => value instanceof amf3Class)
 
 /** The AMF0 bytes of `values`, one after another. */
 export function writeAmf0(...values: AmfValue[]): Buffer {

@@ -35,6 +35,17 @@ export class ByteReader {
     return this.bytes.readUIntBE(this.#take(3), 3)
   }
 
+  /** Seven bits a byte while its highest bit is set, and eight of a fourth (AMF3, 1.3.1). */
+  u29(): number {
+    let value = 0
+    for (let i = 0; i < 3; i++) {
+      const byte = this.u8()
+      value = (value << 7) | (byte & 0x7f)
+      if (byte < 0x80) return value
+    }
+    return (value << 8) | this.u8()
+  }
+
   u32(): number {
     return this.bytes.readUInt32BE(this.#take(4))
   }

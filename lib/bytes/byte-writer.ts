@@ -31,6 +31,19 @@ export class ByteWriter {
     return this
   }
 
+  /** Of 29 bits, in 1 to 4 bytes: see ByteReader. */
+  u29(value: number): this {
+    if (value > 0x1fffff) {
+      return this.u8((value >>> 22) | 0x80)
+        .u8((value >>> 15) | 0x80)
+        .u8((value >>> 8) | 0x80)
+        .u8(value)
+    }
+    if (value > 0x3fff) this.u8((value >>> 14) | 0x80)
+    if (value > 0x7f) this.u8((value >>> 7) | 0x80)
+    return this.u8(value & 0x7f)
+  }
+
   u32(value: number): this {
     const at = this.#room(4)
     this.#bytes.writeUInt32BE(value, at)

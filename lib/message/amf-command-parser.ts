@@ -1,4 +1,4 @@
-import type { AmfReaderOptions } from '../amf/amf0-reader.ts'
+import type { AmfReaderOptions } from '../amf/amf-bounds.ts'
 import { Stage } from '../stream/stage.ts'
 import { type Command, isCommandType, readCommand } from './command.ts'
 import type { Message } from './message.ts'

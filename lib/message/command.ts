@@ -1,23 +1,24 @@
+import type { AmfReaderOptions } from '../amf/amf-bounds.ts'
 import type { AmfValue } from '../amf/amf-value.ts'
 import { Amf0Marker } from '../amf/amf0-marker.ts'
-import { Amf0Reader, type AmfReaderOptions } from '../amf/amf0-reader.ts'
-import { writeAmf0 } from '../amf/amf0-writer.ts'
+import { Amf0Reader } from '../amf/amf0-reader.ts'
 import { ProtocolError } from '../errors.ts'
+import { type ObjectEncoding, writeBody } from './body.ts'
 import { type ChunkStreamId, type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
 export type TransactionId = number
 
 /**
  * A command message, read (RTMP 1.0, 7.1.1 and 7.2). `args` is all that follows the transaction id; its first is the command
- * object, or null. Frozen all through: to change one, make a new one, `{ ...command, args: [...] }`.
+ * object, or null. Frozen all through, but for bytes: to change one, make a new one, `{ ...command, args: [...] }`.
  */
 export interface Command {
   readonly name: string
   /** 0 where no answer is wanted. */
   readonly transactionId: TransactionId
   readonly args: readonly AmfValue[]
-  /** 0: message type 20. 3: message type 17, a zero byte and then the same AMF0 (errata 7.2). */
-  readonly encoding: 0 | 3
+  /** Of its message: 0 for type 20, 3 for type 17. */
+  readonly encoding: ObjectEncoding
   readonly messageStreamId: MessageStreamId
   readonly chunkStreamId: ChunkStreamId
   /** Milliseconds. */
@@ -73,8 +74,7 @@ export function commandMessage(command: Command): Message {
   const source = sources.get(command)
   if (source !== undefined) return source
   const { name, transactionId, args, encoding, messageStreamId, chunkStreamId, timestamp } = command
-  const values = writeAmf0(name, transactionId, ...args)
-  const payload = encoding === 3 ? Buffer.concat([Buffer.of(0), values]) : values
+  const payload = writeBody(encoding, [name, transactionId, ...args])
   const type = encoding === 3 ? MessageTypeId.CommandAmf3 : MessageTypeId.CommandAmf0
   return { type, messageStreamId, chunkStreamId, timestamp, payload }
 }
@@ -119,7 +119,8 @@ function fail(detail: string): never {
 function deepFreeze<Value>(value: Value): Value {
   const met: unknown[] = [value]
   for (let each = met.pop(); each !== undefined || met.length > 0; each = met.pop()) {
-    if (typeof each !== 'object' || each === null || Object.isFrozen(each)) continue
+    // bytes and numbers in a row cannot be frozen
+    if (typeof each !== 'object' || each === null || Object.isFrozen(each) || ArrayBuffer.isView(each)) continue
     for (const inner of Object.values(Object.freeze(each))) met.push(inner)
   }
   return value

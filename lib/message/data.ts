@@ -1,7 +1,9 @@
+import type { AmfReaderOptions } from '../amf/amf-bounds.ts'
 import type { AmfValue } from '../amf/amf-value.ts'
 import { Amf0Marker } from '../amf/amf0-marker.ts'
-import { type AmfReaderOptions, readAmf0 } from '../amf/amf0-reader.ts'
+import { readAmf0 } from '../amf/amf0-reader.ts'
 import { writeAmf0 } from '../amf/amf0-writer.ts'
+import { type ObjectEncoding, writeBody } from './body.ts'
 import { DATA_CHUNK_STREAM_ID, type Message, MessageTypeId } from './message.ts'
 
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
@@ -15,18 +17,18 @@ export function readData({ type, payload }: Message, options?: AmfReaderOptions)
   return readAmf0(type === MessageTypeId.DataAmf3 && payload[0] === 0 ? payload.subarray(1) : payload, options)
 }
 
-/** A data message of AMF0 values, on chunk stream 5 unless told. */
+/** A data message, in encoding 0 and on chunk stream 5 unless told. */
 export function dataMessage(
   values: readonly AmfValue[],
-  fields: Partial<Omit<Message, 'type' | 'payload'>> = {}
+  { encoding = 0, ...fields }: Partial<Omit<Message, 'type' | 'payload'>> & { encoding?: ObjectEncoding } = {}
 ): Message {
   return {
-    type: MessageTypeId.DataAmf0,
+    type: encoding === 3 ? MessageTypeId.DataAmf3 : MessageTypeId.DataAmf0,
     messageStreamId: 0,
     chunkStreamId: DATA_CHUNK_STREAM_ID,
     timestamp: 0,
     ...fields,
-    payload: writeAmf0(...values)
+    payload: writeBody(encoding, values)
   }
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused, RtmpError } from '../errors.ts'
+import type { ObjectEncoding } from '../message/body.ts'
 import { type Command, command, result } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
@@ -50,6 +51,8 @@ export class ClientSession extends NetConnection {
   readonly #answers: Answers<number, readonly AmfValue[]>
   readonly #streams = new Map<MessageStreamId, ClientStream>()
   #state: ConnectionState = 'new'
+  /** Of what is called: 3 once both sides have said that they read it (RTMP 1.0, 7.2.1.1). */
+  #encoding: ObjectEncoding = 0
   #transaction = 0
 
   /** @throws RangeError for a time that is not above 0. */
@@ -72,6 +75,7 @@ export class ClientSession extends NetConnection {
     // the name of an answer says no more than that there is one
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
+    if (info.objectEncoding === 3 && information.objectEncoding === 3) this.#encoding = 3
     return information
   }
 
@@ -193,7 +197,7 @@ export class ClientSession extends NetConnection {
     if (this.isOver) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the connection is over')
     if (!isLegal(name, this.#state)) throw new TypeError(`${name}, where the connection is ${this.#state}`)
     const transactionId = ++this.#transaction
-    this.say(command(name, transactionId, args))
+    this.say(command(name, transactionId, args, { encoding: this.#encoding }))
     return transactionId
   }
 

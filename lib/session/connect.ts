@@ -50,7 +50,7 @@ export class Connect extends Request {
       level: 'status',
       code: 'NetConnection.Connect.Success',
       description: 'connected',
-      objectEncoding: 0,
+      objectEncoding: this.info.objectEncoding === 3 ? 3 : 0,
       ...this.#properties
     }
     this.#answer(result(this.#command, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, information))

@@ -161,7 +161,7 @@ t.test('bytes that are no value', async t => {
     ['a strict array of one more than there is', hex`0a 00000003 0505`, 'ERR_RTMP_AMF_COUNT', 0],
     ['a reference to nothing', hex`07 0000`, 'ERR_RTMP_AMF_REFERENCE', 0],
     ['a reference to what comes later', hex`0a 00000002 07 0001 0a 00000000`, 'ERR_RTMP_AMF_REFERENCE', 5],
-    ['the switch to AMF3', hex`05 11 01`, 'ERR_RTMP_AMF3_UNSUPPORTED', 1]
+    ['the switch to an AMF3 that is none', hex`05 11 12`, 'ERR_RTMP_AMF_MARKER', 2]
   ]
   for (const [name, bytes, code, offset] of cases) {
     t.throws(() => readAmf0(bytes), { name: 'ProtocolError', layer: 'amf', code, offset, by: 'peer' }, name)

@@ -1,4 +1,17 @@
-import { AmfDate, type AmfValue, EcmaArray, TypedObject, unsupported, writeAmf0, XmlDocument } from 'rtmpipe'
+import {
+  Amf0Writer,
+  AmfDate,
+  type AmfValue,
+  Dictionary,
+  EcmaArray,
+  ExternalizableObject,
+  TypedObject,
+  unsupported,
+  Vector,
+  writeAmf0,
+  Xml,
+  XmlDocument
+} from 'rtmpipe'
 import t from 'tap'
 import { AmfText } from '../../lib/app/inspect/amf-text.ts'
 import { errorEntry, type LedgerEntry, messageEntry } from '../../lib/app/inspect/ledger.ts'
@@ -149,6 +162,18 @@ t.test('AMF values, as a program would write them', async t => {
   t.equal(text([], [1, [2]], {}, { a: {}, 'b c': 2 }), '[], [1, [2]], {}, {a: {}, "b c": 2}')
   t.equal(text(new EcmaArray({ a: 1 }), new TypedObject('Point', { x: 1 })), 'EcmaArray {a: 1}, Point {x: 1}')
   t.equal(text(new AmfDate(5), new XmlDocument('<a b="1"/>')), 'Date 5, XML "<a b=\\"1\\"/>"')
+  t.equal(text(new Xml('<a/>'), hex`00ff`, new Vector(Int32Array.of(1, -1))), 'XML "<a/>", <00ff>, Vector [1, -1]')
+  t.equal(
+    text(
+      new Vector(['a', []]),
+      new Dictionary([
+        ['a', 1],
+        [{}, 2]
+      ])
+    ),
+    'Vector ["a", []], Dictionary {"a" => 1, {} => 2}'
+  )
+  t.equal(text(new ExternalizableObject('ArrayList', [1])), 'ArrayList [1]')
   t.equal(text(met, met), '{a: 1}, again')
   t.equal(text('x'.repeat(64), 'x'.repeat(65)), `"${'x'.repeat(64)}", "${'x'.repeat(64)}…"`)
 })
@@ -201,6 +226,26 @@ t.test('JSON: each value as it is, or under its name', async t => {
     { $: 'TypedObject', className: 'P', properties: { x: 1 } },
     { $: 'AmfDate', milliseconds: 5, timeZone: 1 },
     { $: 'XmlDocument', text: '<a/>' }
+  ])
+  const amf3 = new Amf0Writer({ amf3: true })
+  amf3
+    .write(new Xml('a'))
+    .write(hex`00ff`)
+    .write(new Vector(new Int32Array(65).fill(-1), true))
+    .write(new Vector([1]))
+  amf3.write(new Dictionary([['a', 1]])).write(new ExternalizableObject('flex.messaging.io.ArrayList', [1]))
+  t.same(JSON.parse(jsonLine(entry(15, hex`00 ${amf3.done()}`))).says.values, [
+    { $: 'Xml', text: 'a' },
+    { $: 'bytes', length: 2, hex: '00ff' },
+    {
+      $: 'Vector',
+      items: { $: 'Int32Array', length: 65, values: Array(64).fill(-1) },
+      isFixed: true,
+      className: '*'
+    },
+    { $: 'Vector', items: [1], isFixed: false, className: '*' },
+    { $: 'Dictionary', entries: [['a', 1]], hasWeakKeys: false },
+    { $: 'ExternalizableObject', className: 'flex.messaging.io.ArrayList', value: [1] }
   ])
   t.match(jsonLine(entry(18, hex`03 0009 ${Buffer.from('__proto__')} 05 000009`)), '{"__proto__":null}')
   const met = { a: 1 }

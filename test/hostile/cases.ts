@@ -295,24 +295,37 @@ export const ofChunks: readonly Case[] = [
 const connecting = (...args: AmfValue[]): Buffer => said('connect', 1, args)
 const raw = (...bytes: Buffer[]): Buffer => chunks(20, joined(...bytes))
 const question = writeAmf0('later', 0, null)
-/** Containers in one another, each with the next as its only value. */
-const nested = (open: string, close: string, depth: number): Buffer =>
+/** Containers in one another, each with the next as its only value, and null in the last. */
+const nested = (isAmf3: boolean, open: string, close: string, depth: number): Buffer =>
   raw(
     question,
+    hex(isAmf3 ? '11' : ''),
     Buffer.alloc(depth * (open.length / 2), hex(open)),
-    hex('05'),
+    hex(isAmf3 ? '01' : '05'),
     Buffer.alloc((depth * close.length) / 2, hex(close))
   )
+const collection = `0a0743${Buffer.from('flex.messaging.io.ArrayCollection').toString('hex')}`
 const containers = [
-  ['object', '03000161', '000009'],
-  ['ECMA array', '0800000001000161', '000009'],
-  ['strict array', '0a00000001', ''],
-  ['typed object', '10000143000161', '000009']
+  [false, 'object', '03000161', '000009'],
+  [false, 'ECMA array', '0800000001000161', '000009'],
+  [false, 'strict array', '0a00000001', ''],
+  [false, 'typed object', '10000143000161', '000009'],
+  [true, 'object of AMF3', '0a0b010361', '01'],
+  [true, 'array of AMF3', '090301', ''],
+  [true, 'ECMA array of AMF3', '09010361', '01'],
+  [true, 'typed object of AMF3', '0a1303430361', ''],
+  [true, 'vector', '100300032a', ''],
+  [true, 'dictionary', '11030001', ''],
+  [true, 'collection of Flex', collection, '']
 ] as const
+/** A value of AMF3. */
+const amf3 = (...text: string[]): Buffer => raw(question, hex('11'), ...text.map(hex))
 const polluted = { __proto__: null, constructor: { prototype: { polluted: 1 } } }
 const evil = hex(
   '0009 5f5f70726f746f5f5f 03 0008 706f6c6c75746564 00 3ff0000000000000 000009 000009'.replaceAll(' ', '')
 )
+
+const evilAmf3 = hex('13 5f5f70726f746f5f5f 0a0b01 11 706f6c6c75746564 0401 01'.replaceAll(' ', ''))
 
 /** Every kind of value, for wherever one is expected. */
 const anything: readonly AmfValue[] = [
@@ -360,20 +373,32 @@ const wrongArguments = (name: string, messageStreamId: number, ahead: readonly A
 }
 
 export const ofAmf: readonly Case[] = [
-  ...containers.flatMap(([kind, open, close]) => [
-    { row: 'A1', what: `an ${kind} 64 deep`, sends: nested(open, close, 64) },
+  ...containers.flatMap(([isAmf3, kind, open, close]) => [
+    { row: 'A1', what: `64 deep, ${kind}`, sends: nested(isAmf3, open, close, 64) },
     {
       row: 'A1',
-      what: `an ${kind} 65 and 100,000 deep`,
-      sends: [nested(open, close, 65), nested(open, close, 100_000)],
+      what: `65 and 100,000 deep, ${kind}`,
+      sends: [nested(isAmf3, open, close, 65), nested(isAmf3, open, close, 100_000)],
       ends: 'ERR_RTMP_AMF_DEPTH' as const
     }
   ]),
-  { row: 'A1', what: 'a switch to AMF3', sends: raw(question, hex('11060101')), ends: 'ERR_RTMP_AMF3_UNSUPPORTED' },
+
   {
     row: 'A2',
     what: 'a strict array that counts beyond its bytes',
     sends: [raw(question, hex('0affffffff')), raw(question, hex('0a0000000205'))],
+    ends: 'ERR_RTMP_AMF_COUNT'
+  },
+  {
+    row: 'A2',
+    what: 'arrays, vectors, dictionaries and classes of AMF3 that count beyond their bytes',
+    sends: [
+      amf3('09ffffffff01'),
+      amf3('0dffffffff00'),
+      amf3('10ffffffff0001'),
+      amf3('11ffffffff00'),
+      amf3('0afffffff301')
+    ],
     ends: 'ERR_RTMP_AMF_COUNT'
   },
   {
@@ -391,9 +416,26 @@ export const ofAmf: readonly Case[] = [
     ends: 'ERR_RTMP_AMF_NODES'
   },
   {
+    row: 'A2',
+    what: 'more names in a class of AMF3 than there may be values',
+    sends: joined(
+      setChunkSizeTo(0xffffff),
+      chunks(20, joined(question, hex('11 0a 80c99f03 01'.replaceAll(' ', '')), Buffer.alloc(200_000, 1)), {
+        chunkSize: 0xffffff
+      })
+    ),
+    ends: 'ERR_RTMP_AMF_NODES'
+  },
+  {
     row: 'A3',
     what: 'texts longer than their bytes',
     sends: ['02ffff61', '0cffffffff61', '0fffffffff61', '10ffff61', '03ffff61'].map(text => raw(question, hex(text))),
+    ends: 'ERR_RTMP_TRUNCATED'
+  },
+  {
+    row: 'A3',
+    what: 'texts and bytes of AMF3 longer than their bytes',
+    sends: ['06ffffff', '0bffffffff61', '0cffffffff61', '0aff', '0a0bffffffff'].map(text => amf3(text)),
     ends: 'ERR_RTMP_TRUNCATED'
   },
   {
@@ -414,7 +456,10 @@ export const ofAmf: readonly Case[] = [
     sends: [
       joined(raw(writeAmf0('connect', 1), hex('03'), evil)),
       joined(raw(writeAmf0('connect', 1), hex('0800000001'), evil)),
-      joined(raw(writeAmf0('connect', 1), hex('10000143'), evil))
+      joined(raw(writeAmf0('connect', 1), hex('10000143'), evil)),
+      joined(raw(writeAmf0('connect', 1), hex('110a0b01'), evilAmf3, hex('01'))),
+      joined(raw(writeAmf0('connect', 1), hex('110901'), evilAmf3, hex('01'))),
+      joined(raw(writeAmf0('connect', 1), hex('110a130343'), evilAmf3))
     ],
     shows: (_, { session }) => {
       const info = session!.connection!.info as { __proto__?: unknown }
@@ -438,6 +483,18 @@ export const ofAmf: readonly Case[] = [
   },
   {
     row: 'A5',
+    what: 'a reference of AMF3 to a text, an object, a class that was not sent',
+    sends: [amf3('0600'), amf3('09030109', '04'), amf3('0a01')],
+    ends: 'ERR_RTMP_AMF_REFERENCE'
+  },
+  {
+    row: 'A5',
+    what: 'a value of AMF3 that holds itself, sent back',
+    sends: chunks(17, joined(hex('00'), writeAmf0('FCPublish', 5, null), hex('110a0b0103610903010a0001'))),
+    hears: /^onFCPublish/
+  },
+  {
+    row: 'A5',
     what: 'a value that holds itself, sent back',
     sends: said('FCPublish', 5, [null, cycle]),
     hears: /^onFCPublish/
@@ -454,6 +511,11 @@ export const ofAmf: readonly Case[] = [
   },
   {
     row: 'A6',
+    what: '60,000 references of AMF3 to one array',
+    sends: raw(question, hex('11 0987a94301 09030101'.replaceAll(' ', '')), Buffer.alloc(120_000, hex('0902')))
+  },
+  {
+    row: 'A6',
     what: '20,000 objects in a chain of references',
     sends: joined(raw(question, chain()), raw(writeAmf0('FCPublish', 5, null), chain()))
   },
@@ -464,6 +526,20 @@ export const ofAmf: readonly Case[] = [
       said('later', 0, [null, new TypedObject('constructor', {}), new TypedObject('__proto__', { a: 1 })]),
       said('later', 0, [null, new XmlDocument('<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>')])
     ]
+  },
+  {
+    row: 'A7',
+    what: 'classes of AMF3 that are none of its own, XML that asks for a file',
+    sends: [
+      amf3(`0a0317${Buffer.from('constructor').toString('hex')}`),
+      amf3(`0b31${Buffer.from('<!DOCTYPE x SYSTEM "f:">').toString('hex')}`)
+    ]
+  },
+  {
+    row: 'A7',
+    what: 'an object of AMF3 that only its class can read',
+    sends: [amf3('0a070358ab'), amf3(`0a0707`, Buffer.from('DSK').toString('hex'))],
+    ends: 'ERR_RTMP_AMF_EXTERNALIZABLE'
   },
   {
     row: 'A8',

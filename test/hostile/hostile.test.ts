@@ -6,7 +6,7 @@
  * Elsewhere: T1 and T2, posts that are replayed, skipped, repeated, parallel or too long, and 10,000 opens, in
  * transport/tunnel.test.ts; L1 and L2, certificates that nobody vouches for, of another name or out of date, and TLS that is never
  * begun, in transport/doors.test.ts; the keys of RTMPE one by one in handshake/rtmpe.test.ts; many at a time in overload.test.ts.
- * Waiting for their features: A1 to A7 in AMF3, F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases.ts.
+ * Waiting for their features: F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases.ts.
  */
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import net from 'node:net'

@@ -20,6 +20,7 @@ import {
   type UserControlEvent,
   unwrapped,
   userControlMessage,
+  Vector,
   writeAmf0
 } from 'rtmpipe'
 import t from 'tap'
@@ -96,6 +97,18 @@ t.test('type 17 is a zero byte and then the same (errata 7.2)', async t => {
   t.equal(readCommand(message(17, connect)).name, 'connect', 'some leave the byte out')
 })
 
+t.test('type 17 and type 15 carry what AMF0 has no word for, in AMF3', async t => {
+  const made = commandMessage(command('keep', 2, [null, hex`00ff`], { encoding: 3 }))
+  t.same(made, message(17, hex`00 ${writeAmf0('keep', 2, null)} 11 0c 05 00ff`))
+  const read = readCommand(made)
+  t.same(read.args, [null, hex`00ff`])
+  t.same(commandMessage({ ...read }), made, 'written anew')
+  t.throws(() => commandMessage({ ...read, encoding: 0 }), TypeError)
+  const data = dataMessage(['onCuePoint', new Vector(Int32Array.of(1))], { encoding: 3 })
+  t.same(data, message(15, hex`00 ${writeAmf0('onCuePoint')} 11 0d 03 00 00000001`, { chunkStreamId: 5 }))
+  t.strictSame(readData(data), ['onCuePoint', new Vector(Int32Array.of(1))])
+})
+
 t.test('a command that is cut behind its name has no transaction', async t => {
   t.match(readCommand(message(20, writeAmf0('onFCPublish'))), { name: 'onFCPublish', transactionId: 0, args: [] })
 })
@@ -107,7 +120,7 @@ t.test('what is no command', async t => {
     ['a string for a transaction', writeAmf0('connect', 'one'), 'ERR_RTMP_COMMAND'],
     ['null for a transaction', writeAmf0('connect', null), 'ERR_RTMP_COMMAND'],
     ['a value that is cut', connect.subarray(0, 30), 'ERR_RTMP_TRUNCATED'],
-    ['a value of AMF3', hex`${writeAmf0('connect', 1)} 11 01`, 'ERR_RTMP_AMF3_UNSUPPORTED'],
+    ['a switch to AMF3 that is none', hex`${writeAmf0('connect', 1)} 11 12`, 'ERR_RTMP_AMF_MARKER'],
     [
       'a value that nests too deep',
       hex`${writeAmf0('connect', 1)} ${Buffer.concat(Array(65).fill(hex`0a 00000001`))} 05`,

@@ -425,6 +425,36 @@ t.test('what a server says of its own accord', async t => {
   t.match(peer.ended?.error, { status: 'NetConnection.Connect.Closed', description: 'bye' })
 })
 
+t.test('what AMF0 has no word for is called in AMF3, once both sides have said that they read it', async t => {
+  const peer = new ServerPeer()
+  const connected = peer.session.connect({ app: 'live', objectEncoding: 3 })
+  t.same(await peer.hears(), ['connect 1 {}'], 'the first command is in AMF0: nobody knows yet')
+  await peer.answers(1, {}, { code: 'NetConnection.Connect.Success', objectEncoding: 3 })
+  await connected
+  const called = peer.session.call('keep', Buffer.of(0, 255))
+  t.same(await peer.hears(), ['amf3 keep 2 null <00ff>'])
+  await peer.asks('_result', 2, [null, Buffer.of(7)], 0, 3)
+  t.same(await called, Buffer.of(7))
+
+  for (const [asked, answered] of [
+    [0, 3],
+    [3, 0],
+    [3, undefined]
+  ] as const) {
+    const plain = new ServerPeer()
+    const connecting = plain.session.connect({ app: 'live', objectEncoding: asked })
+    await plain.hears()
+    await plain.answers(1, {}, { code: 'NetConnection.Connect.Success', objectEncoding: answered })
+    await connecting
+    const message = /AMF0 has no Buffer/
+    await t.rejects(
+      plain.session.call('keep', Buffer.of(0, 255)),
+      { name: 'TypeError', message },
+      `${asked} ${answered}`
+    )
+  }
+})
+
 t.test('what a caller does in the wrong order is a TypeError at once', async t => {
   const peer = new ServerPeer()
   await t.rejects(peer.session.publish('film'), TypeError)

@@ -680,7 +680,7 @@ t.test('chunks', async t => {
     const wrong: [string, Buffer, { code: string; layer?: string }][] = [
       ['a chunk size of 0', chunk(1, hex`00000000`), { code: 'ERR_RTMP_CHUNK_SIZE', layer: 'chunk' }],
       ['a command that is none', chunk(20, hex`05`), { code: 'ERR_RTMP_COMMAND', layer: 'message' }],
-      ['AMF3, which was not asked for', chunk(17, hex`00 11`), { code: 'ERR_RTMP_AMF3_UNSUPPORTED', layer: 'amf' }],
+      ['AMF3 that is none', chunk(17, hex`00 11 12`), { code: 'ERR_RTMP_AMF_MARKER', layer: 'amf' }],
       ['the end in a message', chunk(20, granted, { first: 9 }), { code: 'ERR_RTMP_PREMATURE_CLOSE' }]
     ]
     for (const [what, sent, error] of wrong) {

@@ -2,15 +2,20 @@ import { once } from 'node:events'
 import { pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
+  type AmfObject,
   type Connect,
   command,
   commandMessage,
+  Dictionary,
+  dataMessage,
   LiveStream,
   type Message,
   MessageBatch,
   type Play,
   type Publish,
   Refused,
+  readCommand,
+  readData,
   type ServerSession,
   serverSession,
   stage,
@@ -56,6 +61,30 @@ t.test('connect, createStream, publish: as an encoder says it', async t => {
   ])
   t.same((await messages).map(word), ['v header@0', 'a@5', 'meta@7'])
   t.same(await peer.asks('deleteStream', 7, [null, 1]), [])
+})
+
+t.test('who says that it reads AMF3 hears that we do, and is answered as it asks', async t => {
+  for (const objectEncoding of [undefined, 0, 3, 7]) {
+    const { peer } = undecided()
+    const told: unknown[] = []
+    peer.wire.on('data', message => {
+      if (message.type === 20) told.push((readCommand(message).args[1] as AmfObject).objectEncoding)
+    })
+    await peer.asks('connect', 1, [{ ...info, objectEncoding }])
+    t.same(told, [objectEncoding === 3 ? 3 : 0], `${objectEncoding}`)
+  }
+  const { peer, publishes } = undecided()
+  await peer.begins({ ...info, objectEncoding: 3 })
+  t.same(await peer.asks('releaseStream', 3, [null, 'film'], 0, 3), ['amf3 _result 3 null undefined'])
+  t.same(await peer.asks('getStreamLength', 4, [new Dictionary([]), 'film'], 0, 3), ['amf3 _result 4 null 0'])
+  await peer.asks('publish', 5, [null, 'film', 'live'], 1, 3)
+  const messages = collect<Message>(publishes[0]!.accept())
+  await peer.sends(dataMessage(['onCuePoint', { at: Buffer.of(1) }], { encoding: 3, messageStreamId: 1 }))
+  await peer.asks('deleteStream', 6, [null, 1], 0, 3)
+  t.strictSame(
+    (await messages).map(message => [message.type, readData(message)[0]]),
+    [[15, 'onCuePoint']]
+  )
 })
 
 t.test('transaction 0 wants no answer: so GStreamer asks', async t => {

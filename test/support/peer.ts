@@ -13,6 +13,7 @@ import {
   type MessageWireOptions,
   messageWire,
   type NetConnection,
+  type ObjectEncoding,
   propertiesOf,
   readCommand,
   readData,
@@ -50,9 +51,10 @@ class ByHand<Session extends NetConnection> {
     name: string,
     transactionId: number,
     args: readonly AmfValue[] = [],
-    messageStreamId = 0
+    messageStreamId = 0,
+    encoding: ObjectEncoding = 0
   ): Promise<string[]> {
-    this.wire.write(commandMessage(command(name, transactionId, args, { messageStreamId })))
+    this.wire.write(commandMessage(command(name, transactionId, args, { messageStreamId, encoding })))
     return this.hears()
   }
 
@@ -120,8 +122,8 @@ export class ServerPeer extends ByHand<ClientSession> {
 export function line(message: Message): string {
   const at = message.messageStreamId === 0 ? '' : `#${message.messageStreamId} `
   if (isCommandType(message.type)) {
-    const { name, transactionId, args } = readCommand(message)
-    return `${at}${name} ${transactionId} ${args.map(short).join(' ')}`.trim()
+    const { name, transactionId, args, encoding } = readCommand(message)
+    return `${at}${encoding === 3 ? 'amf3 ' : ''}${name} ${transactionId} ${args.map(short).join(' ')}`.trim()
   }
   if (message.type === 4) {
     const { kind, ...rest } = readUserControlEvent(message.payload)
@@ -134,6 +136,7 @@ export function line(message: Message): string {
 /** An information object by its code, anything else by itself. */
 function short(value: AmfValue): string {
   const properties = propertiesOf(value)
+  if (value instanceof Uint8Array) return `<${Buffer.from(value).toString('hex')}>`
   if (properties === undefined) return `${String(value)}`
   return String(properties.code ?? '{}')
 }

@@ -2,9 +2,13 @@ import {
   AmfDate,
   type AmfObject,
   type AmfValue,
+  Dictionary,
   EcmaArray,
+  ExternalizableObject,
   TypedObject,
   unsupported,
+  Vector,
+  Xml,
   XmlDocument
 } from '../../index.ts'
 
@@ -49,8 +53,28 @@ export class AmfText {
       yield `${word(value.className)} `
       yield* this.#properties(value.properties)
     } else if (value instanceof AmfDate) yield `Date ${numeral(value.milliseconds)}`
-    else if (value instanceof XmlDocument) yield `XML ${quoted(value.text)}`
-    else yield* this.#properties(value as AmfObject)
+    else if (value instanceof XmlDocument || value instanceof Xml) yield `XML ${quoted(value.text)}`
+    else if (value instanceof Uint8Array) yield hexText(value as Buffer)
+    else if (value instanceof Vector) {
+      yield `Vector [`
+      yield* this.list(value.items as readonly AmfValue[])
+      yield ']'
+    } else if (value instanceof Dictionary) yield* this.#entries(value)
+    else if (value instanceof ExternalizableObject) {
+      yield `${word(value.className)} `
+      yield* this.value(value.value)
+    } else yield* this.#properties(value as AmfObject)
+  }
+
+  *#entries({ entries }: Dictionary): Generator<string, void> {
+    yield 'Dictionary {'
+    for (const [i, [key, value]] of entries.entries()) {
+      if (i > 0) yield ', '
+      yield* this.value(key)
+      yield ' => '
+      yield* this.value(value)
+    }
+    yield '}'
   }
 
   *#properties(properties: AmfObject): Generator<string, void> {

@@ -1,14 +1,23 @@
-import { AmfDate, EcmaArray, TypedObject, XmlDocument } from '../../index.ts'
+import {
+  AmfDate,
+  Dictionary,
+  EcmaArray,
+  ExternalizableObject,
+  TypedObject,
+  Vector,
+  Xml,
+  XmlDocument
+} from '../../index.ts'
 import { escaped } from '../escaped.ts'
 import { numeral } from './amf-text.ts'
 import type { LedgerEntry } from './ledger.ts'
 
-/** Of bytes so many are shown. */
-const SHOWN_BYTES = 64
+/** Of bytes so many are shown, and of numbers in a row. */
+const SHOWN = 64
 
 /**
  * An entry as one line of JSON, all of it. What JSON has no word for is an object whose `$` names it: `{"$":"number","value":
- * "NaN"}`, `{"$":"undefined"}`, `{"$":"bytes","length":1256,"hex":"1701..."}` with the first 64 bytes, and the classes of AMF0,
+ * "NaN"}`, `{"$":"undefined"}`, `{"$":"bytes","length":1256,"hex":"1701..."}` with the first 64 bytes, and the classes of AMF,
  * such as `{"$":"EcmaArray","count":2,"properties":{...}}`. An object that a body refers to again is
  * `{"$":"reference","to":"/says/args/0"}`, a JSON Pointer into the line.
  */
@@ -43,7 +52,11 @@ class Plain {
   }
 
   #object(value: object, at: string): unknown {
-    if (Buffer.isBuffer(value)) return { $: 'bytes', length: value.length, hex: value.toString('hex', 0, SHOWN_BYTES) }
+    if (Buffer.isBuffer(value)) return { $: 'bytes', length: value.length, hex: value.toString('hex', 0, SHOWN) }
+    if (value instanceof Int32Array || value instanceof Uint32Array || value instanceof Float64Array) {
+      const values = [...value.subarray(0, SHOWN)].map(each => this.#value(each, at))
+      return { $: value.constructor.name, length: value.length, values }
+    }
     const met = this.#met.get(value)
     if (met !== undefined) return { $: 'reference', to: met }
     this.#met.set(value, at)
@@ -60,5 +73,9 @@ const classes = [
   [EcmaArray, 'EcmaArray'],
   [TypedObject, 'TypedObject'],
   [AmfDate, 'AmfDate'],
-  [XmlDocument, 'XmlDocument']
+  [XmlDocument, 'XmlDocument'],
+  [Xml, 'Xml'],
+  [Vector, 'Vector'],
+  [Dictionary, 'Dictionary'],
+  [ExternalizableObject, 'ExternalizableObject']
 ] as const
