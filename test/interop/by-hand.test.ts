@@ -1,7 +1,10 @@
 import net from 'node:net'
 import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  AmfDate,
+  type AmfValue,
   amfCommandParser,
   amfCommandSerializer,
   type Command,
@@ -12,13 +15,19 @@ import {
   isCommand,
   isVideo,
   type Message,
+  MessageTypeId,
   messageAssembler,
   messageChunker,
+  messageWire,
   onStatus,
   readAudioTag,
   readVideoTag,
   result,
-  stage
+  stage,
+  TypedObject,
+  writeAmf0,
+  writeAmf3,
+  Xml
 } from 'rtmpipe'
 import t, { type Test } from 'tap'
 import { film, folder, packets } from '../support/films.ts'
@@ -94,17 +103,26 @@ t.test(
     await publishers.ffmpeg(t, source, url).ends()
     await player.program.ends()
     await server.says(/^gone/m, 2)
+    const point = new TypedObject('org.Point', { x: 1.5, y: 'text' })
+    await says(Number(port), ['text', 'text', new AmfDate(0), point, ['a', 3.5], new Xml('<x/>')])
     await sleep(200)
     capture.kill('SIGINT')
     await capture.ends()
-    const dissect = async (filter: string) =>
+    const dissect = async (filter: string, ...more: string[]) =>
       (
-        await new Program(t, 'tshark', ['-r', pcap, '-d', `tcp.port==${port},rtmpt`, '-Y', filter]).ends()
+        await new Program(t, 'tshark', ['-r', pcap, '-d', `tcp.port==${port},rtmpt`, '-Y', filter, ...more]).ends()
       ).out.toString()
     const calls = await dissect('rtmpt')
     for (const name of ['connect', 'createStream', 'publish', 'play', '_result', 'onStatus', 'Video Data']) {
       t.match(calls, name, `tshark reads ${name}`)
     }
+    const [, amf3] = (await dissect('rtmpt.header.typeid == 17', '-V')).split('Switch to AMF3 (0x11)')
+    const values = [...(amf3?.matchAll(/^ {12}([A-Z].*)/gm) ?? [])].map(([, line]) => line)
+    t.same(
+      values.filter(line => !/^(AMF3 type|Length|End)/.test(line!)),
+      ["String 'text'", 'String reference 0', 'DateJan  1, 1970 00:00:00.000000000 UTC', 'Object', 'Array', 'XML'],
+      'and reads our AMF3, as far as it reads any: it is lost behind a reference to an object, and in bytes'
+    )
     t.equal(await dissect('_ws.malformed || _ws.expert.severity == error'), '', 'and finds nothing wrong')
   }
 )
@@ -133,6 +151,14 @@ t.test("the user's own line, on a socket", { skip, buffered }, async t => {
   const audio = heard.filter(message => isAudio(message) && readAudioTag(message.payload)?.packetType === 1)
   t.equal(video.length + audio.length, packets(source).length)
 })
+
+/** Says one value of AMF3, in a command of type 17. */
+async function says(port: number, value: AmfValue): Promise<void> {
+  const wire = messageWire(net.connect(port, '127.0.0.1'), { role: 'client' })
+  const payload = Buffer.concat([Buffer.of(0), writeAmf0('keep', 0, null), Buffer.of(0x11), writeAmf3(value)])
+  wire.end({ type: MessageTypeId.CommandAmf3, messageStreamId: 0, chunkStreamId: 3, timestamp: 0, payload })
+  await finished(wire.resume()).catch(() => 'a peer may break off at any moment')
+}
 
 function notRoot(): false | string {
   return process.getuid?.() === 0 ? false : 'capturing takes root'
