@@ -2,10 +2,27 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { ChunkReader, flvEncoder, LiveStream, messageWire, serverSession } from 'rtmpipe'
+import {
+  AmfDate,
+  type AmfValue,
+  ChunkReader,
+  command,
+  commandMessage,
+  Dictionary,
+  EcmaArray,
+  ExternalizableObject,
+  flvEncoder,
+  LiveStream,
+  messageWire,
+  serverSession,
+  TypedObject,
+  Vector,
+  Xml,
+  XmlDocument
+} from 'rtmpipe'
 import { captureNames, readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
-import { connected } from '../support/hostile.ts'
+import { chunks, connected } from '../support/hostile.ts'
 
 const HANDSHAKE = 3073
 /** Of a capture so much is used: what is said, and the first frames. */
@@ -18,9 +35,20 @@ export interface Sample {
   readonly headers: readonly number[]
 }
 
-/** All captures, and of RTMPIPE_VECTORS what others have found by fuzzing, behind a handshake and a connect. */
+/** Every kind of value of AMF3, which no capture has: nothing that is still made sends it. */
+const amf3: readonly AmfValue[] = [
+  [1, -1, 0.5, 'text', 'text', new AmfDate(0), new Xml('<x/>'), new XmlDocument('<x/>'), Buffer.alloc(9)],
+  [new EcmaArray({ 0: 'a', b: 'c' }), new TypedObject('A', { b: 1 }), new TypedObject('A', { b: { c: 2 } })],
+  [new Vector(Int32Array.of(1, 2)), new Vector(Float64Array.of(1)), new Vector(['a', 1])],
+  new Dictionary([[{ a: 1 }, 'b']]),
+  new ExternalizableObject('flex.messaging.io.ArrayCollection', [1])
+]
+const keeping = commandMessage(command('keep', 3, [null, new Vector(amf3), new Vector(amf3)], { encoding: 3 }))
+
+/** All captures, AMF3, and of RTMPIPE_VECTORS what others have found by fuzzing, behind a handshake and a connect. */
 export function corpus(): Sample[] {
   const captured = captureNames.map(name => sample(name, readCapture(name).client.bytes.subarray(0, LENGTH)))
+  captured.push(sample('amf3', Buffer.concat([connected, chunks(keeping.type, keeping.payload)])))
   const folder = join(process.env.RTMPIPE_VECTORS ?? '', 'fuzz')
   if (process.env.RTMPIPE_VECTORS === undefined || !existsSync(folder)) return captured
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
