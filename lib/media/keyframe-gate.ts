@@ -1,9 +1,8 @@
 import { Duplex } from 'readable-stream'
 import type { Message } from '../message/message.ts'
 import { sides } from '../stream/sides.ts'
-import { isAudio } from './audio-tag.ts'
+import { Entrances } from './entrances.ts'
 import { isMedia, MediaState } from './media-state.ts'
-import { isKeyframe, isVideo } from './video-tag.ts'
 
 export interface KeyframeGateOptions {
   /** Bytes of payload it holds at most for a reader that is slow: 8 MiB. */
@@ -38,7 +37,7 @@ export class KeyframeGate extends Duplex {
   #wanted = false
   #ending: (() => void) | undefined
   #open = false
-  #hasVideo = false
+  readonly #entrances = new Entrances()
   /** What was dropped since the gate closed, and when the last message before it was. */
   #dropped = 0
   #lastTimestamp: number | undefined
@@ -79,15 +78,14 @@ export class KeyframeGate extends Duplex {
       return
     }
     const state = this.#state.note(message)
-    this.#hasVideo ||= isVideo(message)
+    const begins = this.#entrances.isAt(message)
     if (this.#open && this.#isFull(message)) this.#open = false
     if (this.#open) this.#pass(message, state)
-    else if (state === undefined) this.#tryToOpen(message)
+    else if (state === undefined) this.#tryToOpen(message, begins)
   }
 
   /** While it is closed state is remembered, and told when the gate opens; anything else that begins no run is lost. */
-  #tryToOpen(message: Message): void {
-    const begins = this.#hasVideo ? isKeyframe(message) : isAudio(message)
+  #tryToOpen(message: Message, begins: boolean): void {
     if (!begins || this.#isFull(message)) {
       this.#dropped++
       return

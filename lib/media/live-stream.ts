@@ -5,7 +5,7 @@ import { Refused } from '../errors.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
-import { isAudio } from './audio-tag.ts'
+import { Entrances } from './entrances.ts'
 import { BatchCursor, type LiveCursor, MessageCursor } from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
 import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
@@ -13,7 +13,7 @@ import { MessageBatch } from './message-batch.ts'
 import { MessageRing, type MessageRingOptions } from './message-ring.ts'
 import { PinnedBytes } from './pinned-bytes.ts'
 import { Timeline } from './timeline.ts'
-import { isKeyframe, isVideo } from './video-tag.ts'
+import { isVideo } from './video-tag.ts'
 
 export interface LiveStreamOptions extends MessageRingOptions {
   /**
@@ -83,9 +83,9 @@ export class LiveStream extends EventEmitter {
   readonly #pinned = new PinnedBytes()
   #heardAt = 0
   #stopHold: (() => void) | undefined
-  /** Of the publisher there is, or was last: its state, whether it has video, whether it has come to a place to begin. */
+  /** Of the publisher there is, or was last: its state, where it can be begun, whether it has come to such a place. */
   #state = new MediaState()
-  #hasVideo = false
+  #entrances = new Entrances()
   #begun = false
   /** The batch that is being gathered. */
   #due: Due | undefined
@@ -158,7 +158,8 @@ export class LiveStream extends EventEmitter {
     this.#stopHold = undefined
     this.#heardAt = this.#clock.now()
     this.#state = new MediaState()
-    this.#hasVideo = this.#begun = false
+    this.#entrances = new Entrances()
+    this.#begun = false
     return input
   }
 
@@ -227,13 +228,13 @@ export class LiveStream extends EventEmitter {
     if (this.#input !== input || !isMedia(given)) return
     this.#heardAt = this.#clock.now()
     const plain = unwrapped(given)
-    if (isVideo(plain) && !this.#hasVideo) {
-      this.#hasVideo = true
+    const { hasVideo } = this.#entrances
+    const isState = isMetadata(plain) || isSequenceHeader(plain)
+    const begins = this.#entrances.isAt(plain) && !isState
+    if (!hasVideo && this.#entrances.hasVideo) {
       this.#begun = false
       this.#ring.close()
     }
-    const isState = isMetadata(plain) || isSequenceHeader(plain)
-    const begins = !isState && (this.#hasVideo ? isKeyframe(plain) : isAudio(plain))
     if (begins || this.#begun) this.#gather(this.#timeline.place(plain), isState, begins)
     // what comes ahead of the first place to begin is of no use to a decoder, but for its state
     else if (isState) this.#state.note(plain)
@@ -241,7 +242,7 @@ export class LiveStream extends EventEmitter {
 
   #gather(message: Message, isState: boolean, begins: boolean): void {
     this.#begun = true
-    if (begins && this.#hasVideo) this.#send()
+    if (begins && this.#entrances.hasVideo) this.#send()
     this.#due ??= { messages: [], cost: 0, tells: undefined, state: begins ? this.#state.messages() : undefined }
     const due = this.#due
     const kept = isState ? this.#state.note(message) : undefined
@@ -254,7 +255,7 @@ export class LiveStream extends EventEmitter {
 
   #sendLater(message: Message): void {
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
-    const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#hasVideo)
+    const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#entrances.hasVideo)
     if (mergeMs > 0 && !completes) this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
     // who must miss nothing is asked at once whether there is room for more
     else if (this.#strict.size > 0) this.#send()

@@ -1,8 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
-import { isAudio } from './audio-tag.ts'
+import { Entrances } from './entrances.ts'
 import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
-import { isKeyframe, isVideo } from './video-tag.ts'
 
 export interface StartAtOptions {
   /** Bytes of payload it holds at most: 16 MiB. A group of pictures that is longer is left out. */
@@ -17,7 +16,7 @@ export class StartAt extends Stage<Message, Message> {
   readonly #ms: number
   readonly #maxBytes: number
   readonly #state = new MediaState()
-  #hasVideo = false
+  readonly #entrances = new Entrances()
   #begun = false
   /** What came since the last place to begin. */
   #group: Message[] = []
@@ -45,15 +44,14 @@ export class StartAt extends Stage<Message, Message> {
 
   #note(message: Message): void {
     this.#state.note(message)
-    this.#hasVideo ||= isVideo(message)
+    this.#entrances.isAt(message)
   }
 
   #hold(message: Message): void | Iterable<Message> {
-    this.#hasVideo ||= isVideo(message)
-    const begins = this.#hasVideo ? isKeyframe(message) : isAudio(message)
+    const begins = this.#entrances.isAt(message)
     if (begins && message.timestamp <= this.#ms) this.#forget()
     // what follows a group that was too long is of no use either, up to the next place to begin
-    if (!begins && this.#group.length === 0 && this.#hasVideo) return
+    if (!begins && this.#group.length === 0 && this.#entrances.hasVideo) return
     this.#group.push(message)
     this.#bytes += message.payload.length
     if (message.timestamp >= this.#ms) return this.#begin()

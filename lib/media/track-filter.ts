@@ -1,8 +1,8 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
+import { Entrances } from './entrances.ts'
 import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
 import { type TrackName, trackOf } from './track.ts'
-import { isKeyframe } from './video-tag.ts'
 
 /** Which tracks are wanted. */
 export type TrackSelection = { readonly [Name in TrackName]?: boolean }
@@ -15,6 +15,7 @@ export type TrackSelection = { readonly [Name in TrackName]?: boolean }
  */
 export class TrackFilter extends Stage<Message, Message> {
   readonly #wanted = { audio: true, video: true, data: true }
+  readonly #entrances = new Entrances()
   /** The state of each track that has lost something, since it did. */
   readonly #missed = new Map<TrackName, MediaState>()
 
@@ -38,7 +39,8 @@ export class TrackFilter extends Stage<Message, Message> {
   protected override turn(message: Message): boolean | void {
     const name = trackOf(message)
     if (name === undefined) return this.push(message)
-    if (!this.#begins(name, message)) return this.#miss(name, message)
+    const isEntrance = this.#entrances.isAt(message)
+    if (!this.#begins(name, message, isEntrance)) return this.#miss(name, message)
     const metadata = this.#wanted.data ? this.#take('data') : []
     const { timestamp } = message
     // metadata that comes now takes the place of what was missed
@@ -48,10 +50,10 @@ export class TrackFilter extends Stage<Message, Message> {
   }
 
   /** Whether the message goes through: its track is wanted, and goes on or begins again here. */
-  #begins(name: TrackName, message: Message): boolean {
+  #begins(name: TrackName, message: Message, isEntrance: boolean): boolean {
     if (!this.#wanted[name]) return false
     if (!this.#missed.has(name)) return true
-    return name === 'video' ? isKeyframe(message) : !isSequenceHeader(message)
+    return name === 'video' ? isEntrance : !isSequenceHeader(message)
   }
 
   #miss(name: TrackName, message: Message): void {

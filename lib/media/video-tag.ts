@@ -48,15 +48,12 @@ export const isVideo = (message: Message): boolean => message.type === MessageTy
 /** Whether decoding can begin with this message: a keyframe of video, not its sequence header. */
 export function isKeyframe(message: Message): boolean {
   const tag = isVideo(message) ? readVideoTag(message.payload) : undefined
-  if (
-    tag === undefined ||
-    (tag.frameType !== VideoFrameType.Keyframe && tag.frameType !== VideoFrameType.GeneratedKeyframe)
-  ) {
-    return false
-  }
-  return (
-    tag.packetType === VideoPacketType.CodedFrames || (tag.enhanced && tag.packetType === VideoPacketType.CodedFramesX)
-  )
+  return tag !== undefined && isKeyframeTag(tag)
+}
+
+export function isKeyframeTag({ enhanced, frameType, packetType }: VideoTag): boolean {
+  if (frameType !== VideoFrameType.Keyframe && frameType !== VideoFrameType.GeneratedKeyframe) return false
+  return packetType === VideoPacketType.CodedFrames || (enhanced && packetType === VideoPacketType.CodedFramesX)
 }
 
 /** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */

@@ -1,8 +1,9 @@
 import type { Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { isAudio } from '../media/audio-tag.ts'
+import { Entrances } from '../media/entrances.ts'
 import { MessageBatch } from '../media/message-batch.ts'
-import { isKeyframe, isVideo } from '../media/video-tag.ts'
+import { isVideo } from '../media/video-tag.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage, unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
@@ -171,6 +172,7 @@ class PlayOutgoing extends Outgoing {
   #isPaused: boolean
   /** Whether video waits for a keyframe, having been left out. */
   #lacksKeyframe = false
+  readonly #entrances = new Entrances()
 
   constructor(
     stream: ServerStream,
@@ -217,7 +219,7 @@ class PlayOutgoing extends Outgoing {
   #isWanted(message: Message): boolean {
     if (isAudio(message)) return this.#tracks.audio
     if (!isVideo(message)) return true
-    if (this.#tracks.video && isKeyframe(message)) this.#lacksKeyframe = false
+    if (this.#entrances.isAt(message) && this.#tracks.video) this.#lacksKeyframe = false
     return this.#tracks.video && !this.#lacksKeyframe
   }
 }

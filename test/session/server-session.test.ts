@@ -24,7 +24,7 @@ import {
 import t from 'tap'
 import { TestClock } from '../support/clock.ts'
 import { collect } from '../support/collect.ts'
-import { audio, metadata, video, word } from '../support/media.ts'
+import { audio, metadata, track, video, word } from '../support/media.ts'
 import { Peer } from '../support/peer.ts'
 
 const info = { app: 'live', tcUrl: 'rtmp://127.0.0.1/live' }
@@ -566,7 +566,9 @@ t.test('tracks are left out as asked; video comes back at a keyframe', async t =
   out.write(video.frame(7))
   t.same(await peer.hears(), ['#1 a@5'])
   await peer.asks('receiveVideo', 0, [null, true], 1)
-  for (const message of [video.frame(9), audio.frame(9), video.keyframe(11), video.frame(13)]) out.write(message)
+  const another = track(1).keyframe(10)
+  for (const message of [video.frame(9), audio.frame(9), another, video.keyframe(11), video.frame(13)])
+    out.write(message)
   t.same(await peer.hears(), ['#1 a@9', '#1 v key@11', '#1 v@13'])
   t.same(heard, [
     ['audio', false],

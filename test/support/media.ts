@@ -15,6 +15,13 @@ export const video = {
   frame: (timestamp: number, size = 100): Message => message(9, timestamp, filled(0x27, size))
 }
 
+/** Another track of video, as FFmpeg and OBS send it: Enhanced, of HEVC, a packet for it alone. */
+export const track = (id: number): Record<'header' | 'keyframe' | 'frame', (timestamp: number) => Message> => {
+  const packet = (first: string, kind: number) => (timestamp: number) =>
+    message(9, timestamp, Buffer.from(`${first}0${kind}687663310${id}000000`, 'hex'))
+  return { header: packet('96', 0), keyframe: packet('96', 1), frame: packet('a6', 1) }
+}
+
 export const audio = {
   header: (timestamp = 0): Message => message(8, timestamp, Buffer.of(0xaf, 0, 0x12, 0x10)),
   frame: (timestamp: number, size = 20): Message => message(8, timestamp, filled(0xaf, size))
@@ -34,6 +41,7 @@ function filled(first: number, size: number): Buffer {
 export function word({ type, timestamp, payload }: Message): string {
   if (type === 18) return `meta@${timestamp}`
   if (type !== 8 && type !== 9) return `type ${type}`
-  const kind = payload[1] === 0 ? 'header' : type === 8 ? '' : payload[0] === 0x17 ? 'key' : ''
-  return `${type === 8 ? 'a' : 'v'}${kind && ` ${kind}`}@${timestamp}`
+  const id = type === 9 && (payload[0]! & 0x8f) === 0x86 ? payload[6]! : ''
+  const kind = payload[1] === 0 ? 'header' : type === 8 ? '' : [0x17, 0x96].includes(payload[0]!) ? 'key' : ''
+  return `${type === 8 ? 'a' : 'v'}${id}${kind && ` ${kind}`}@${timestamp}`
 }

@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { keyframeGate, LiveStream, type Message, type MessageBatch, startAt, trackFilter } from 'rtmpipe'
+import t from 'tap'
+import { Entrances } from '../../lib/media/entrances.ts'
+import { TestClock } from '../support/clock.ts'
+import { collect } from '../support/collect.ts'
+import { audio, track, video, word } from '../support/media.ts'
+
+/** The messages at which a stream of these can be begun. */
+const entrances = (...messages: Message[]): string[] => {
+  const found = new Entrances()
+  return messages.filter(message => found.isAt(message)).map(word)
+}
+const other = track(1)
+/** Two tracks of video, as FFmpeg sends them: the frames of both one behind the other. */
+const frames = (at: number): Message[] => [
+  ...[video.keyframe(at), other.keyframe(at), audio.frame(at + 5)],
+  ...[video.frame(at + 40), other.frame(at + 40)]
+]
+const headers = [video.header(), other.header(0), audio.header()]
+
+t.test('without video a stream can be begun at any audio, and with it at a keyframe', async t => {
+  t.same(entrances(audio.frame(0), audio.frame(20)), ['a@0', 'a@20'])
+  t.same(entrances(audio.frame(0), video.header(), audio.frame(20), video.frame(30), video.keyframe(40)), [
+    'a@0',
+    'v key@40'
+  ])
+})
+
+t.test('of several tracks it is begun at the first, whatever comes first', async t => {
+  t.same(entrances(...headers.slice(0, 2), ...frames(0), ...frames(200)), ['v key@0', 'v key@200'])
+  t.same(entrances(other.keyframe(0), video.keyframe(0), other.keyframe(200), video.keyframe(200)), [
+    'v1 key@0',
+    'v key@0',
+    'v key@200'
+  ])
+  t.same(entrances(track(3).keyframe(0), track(2).keyframe(0), track(3).keyframe(200), track(2).keyframe(200)), [
+    'v3 key@0',
+    'v2 key@0',
+    'v2 key@200'
+  ])
+})
+
+t.test('a first track that has been silent for 10 s is the first no more, until it is heard again', async t => {
+  t.same(
+    entrances(
+      ...[video.keyframe(0), other.keyframe(9_999), other.keyframe(10_000), other.keyframe(10_001)],
+      ...[other.keyframe(10_002), video.frame(10_003), other.keyframe(10_004), video.keyframe(10_005)]
+    ),
+    ['v key@0', 'v1 key@10001', 'v1 key@10002', 'v key@10005']
+  )
+})
+
+t.test('who comes late to a stream of two tracks has a picture of both', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const input = live.input()
+  for (const message of [...headers, ...frames(0), ...frames(200)]) {
+    input.write(message)
+    await turnOfTheLoop()
+  }
+  const player = live.player()
+  await turnOfTheLoop()
+  const words: string[] = []
+  for (let batch = player.read(); batch !== null; batch = player.read())
+    words.push((batch as MessageBatch).messages.map(word).join(' '))
+  t.same(words, ['v header@200 v1 header@200 a header@200', ...['v key@200', 'v1 key@200', 'a@205 v@240', 'v1@240']])
+})
+
+t.test('a gate, a start in the middle and a filter go on at the first track', async t => {
+  const from = (...messages: Message[]) => Readable.from(messages)
+  const late = [...headers, other.keyframe(0), ...frames(40)]
+  const opened = ['v key@40', 'v1 key@40', 'a@45', 'v@80', 'v1@80']
+  const open = [...headers, video.frame(0), ...late.slice(3)]
+  t.same((await collect<Message>(from(...open).pipe(keyframeGate()))).map(word), [
+    ...['v header@40', 'v1 header@40', 'a header@40'],
+    ...opened
+  ])
+  t.same((await collect<Message>(from(...headers, ...frames(0), ...frames(200)).pipe(startAt(220)))).map(word), [
+    ...['v header@200', 'v1 header@200', 'a header@200'],
+    ...['v key@200', 'v1 key@200', 'a@205', 'v@240', 'v1@240']
+  ])
+  const filter = trackFilter({ video: false })
+  const heard: string[] = []
+  filter.on('data', (message: Message) => heard.push(word(message)))
+  for (const message of [...headers, ...frames(0)]) filter.write(message)
+  filter.select({ video: true })
+  for (const message of [other.keyframe(100), ...frames(200)]) filter.write(message)
+  filter.end()
+  await once(filter, 'end')
+  t.same(heard, [
+    ...['a header@0', 'a@5', 'v header@200', 'v1 header@200'],
+    ...['v key@200', 'v1 key@200', 'a@205', 'v@240', 'v1@240']
+  ])
+})
