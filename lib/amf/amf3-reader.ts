@@ -125,26 +125,23 @@ export class Amf3Reader {
     const flag = bytes.u8() !== 0
     switch (marker) {
       case Amf3Marker.VectorInt:
-        this.#fits(count, 4, offset)
         return this.#met(
           new Vector(
-            Int32Array.from({ length: count }, () => bytes.u32()),
+            this.#numbers(Int32Array, count, offset, () => bytes.u32()),
             flag
           )
         )
       case Amf3Marker.VectorUint:
-        this.#fits(count, 4, offset)
         return this.#met(
           new Vector(
-            Uint32Array.from({ length: count }, () => bytes.u32()),
+            this.#numbers(Uint32Array, count, offset, () => bytes.u32()),
             flag
           )
         )
       case Amf3Marker.VectorDouble:
-        this.#fits(count, 8, offset)
         return this.#met(
           new Vector(
-            Float64Array.from({ length: count }, () => bytes.f64()),
+            this.#numbers(Float64Array, count, offset, () => bytes.f64()),
             flag
           )
         )
@@ -163,6 +160,18 @@ export class Amf3Reader {
         return dictionary
       }
     }
+  }
+
+  #numbers<Items extends Int32Array | Uint32Array | Float64Array>(
+    kind: { new (count: number): Items; readonly BYTES_PER_ELEMENT: number },
+    count: number,
+    offset: number,
+    read: () => number
+  ): Items {
+    this.#fits(count, kind.BYTES_PER_ELEMENT, offset)
+    const items = new kind(count)
+    for (let i = 0; i < count; i++) items[i] = read()
+    return items
   }
 
   /** One with names is an ECMA array, and what has only indices in it follows the names. */
