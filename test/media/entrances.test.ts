@@ -1,9 +1,22 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { keyframeGate, LiveStream, type Message, type MessageBatch, startAt, trackFilter } from 'rtmpipe'
+import {
+  ChunkReader,
+  isKeyframe,
+  isVideo,
+  keyframeGate,
+  LiveStream,
+  type Message,
+  type MessageBatch,
+  MessageReader,
+  readVideoTag,
+  startAt,
+  trackFilter
+} from 'rtmpipe'
 import t from 'tap'
 import { Entrances } from '../../lib/media/entrances.ts'
+import { readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
 import { collect } from '../support/collect.ts'
 import { audio, track, video, word } from '../support/media.ts'
@@ -41,6 +54,20 @@ t.test('of several tracks it is begun at the first, whatever comes first', async
     'v2 key@0',
     'v2 key@200'
   ])
+})
+
+t.test('FFmpeg 8 with two tracks (captures/ffmpeg8-publish-two-tracks)', async t => {
+  const messages = new MessageReader()
+  const found = new Entrances()
+  const begins: string[] = []
+  const { bytes } = readCapture('ffmpeg8-publish-two-tracks').client
+  for (const { header, payload, last } of new ChunkReader().chunks(bytes.subarray(3073))) {
+    const message = messages.add(header, payload, 0, payload.length, last)
+    if (message === undefined || !isVideo(message)) continue
+    const isAt = found.isAt(message)
+    if (isKeyframe(message)) begins.push(`${isAt} ${readVideoTag(message.payload)!.trackId}@${message.timestamp}`)
+  }
+  t.same(begins, ['true 0@23', 'false 1@23', 'true 0@1023', 'false 1@1023', 'true 0@2023', 'false 1@2023'])
 })
 
 t.test('a first track that has been silent for 10 s is the first no more, until it is heard again', async t => {
