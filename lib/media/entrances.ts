@@ -8,8 +8,8 @@ const SILENT_MS = 10_000
 
 /**
  * Knows the places to begin of one stream: its keyframes, or without video all its audio. Of several tracks of video (Enhanced RTMP
- * v2, "Multitrack") those of the first, which players show unless told. FFmpeg and OBS send the keyframes of all tracks one
- * behind the other: who began at the last of them would lack those of all others until the next.
+ * v2, "Multitrack") those of the first, which players show unless told. FFmpeg 8 sends the keyframes of all tracks one behind
+ * the other (captures/ffmpeg8-publish-two-tracks): who began at the last of them would lack those of all others until the next.
  */
 export class Entrances {
   /** The first track of video: that with the lowest id. */

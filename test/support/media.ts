@@ -15,7 +15,7 @@ export const video = {
   frame: (timestamp: number, size = 100): Message => message(9, timestamp, filled(0x27, size))
 }
 
-/** Another track of video, as FFmpeg and OBS send it: Enhanced, of HEVC, a packet for it alone. */
+/** Another track of video, as FFmpeg 8 sends it: Enhanced, of HEVC, a packet for it alone. */
 export const track = (id: number): Record<'header' | 'keyframe' | 'frame', (timestamp: number) => Message> => {
   const packet = (first: string, kind: number) => (timestamp: number) =>
     message(9, timestamp, Buffer.from(`${first}0${kind}687663310${id}000000`, 'hex'))
