@@ -20,8 +20,8 @@ export class Entrances {
     return this.#first !== undefined
   }
 
-  /** Takes each message of the stream; whether it is a place to begin, unless it is state. */
-  isAt(message: Message): boolean {
+  /** Looks at each message of the stream, in turn; whether it is a place to begin, unless it is state. */
+  note(message: Message): boolean {
     if (!isVideo(message)) return !this.hasVideo && isAudio(message)
     const tag = readVideoTag(message.payload)
     const trackId = tag?.trackId ?? 0

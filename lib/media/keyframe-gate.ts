@@ -78,7 +78,7 @@ export class KeyframeGate extends Duplex {
       return
     }
     const state = this.#state.note(message)
-    const begins = this.#entrances.isAt(message)
+    const begins = this.#entrances.note(message)
     if (this.#open && this.#isFull(message)) this.#open = false
     if (this.#open) this.#pass(message, state)
     else if (state === undefined) this.#tryToOpen(message, begins)

@@ -230,7 +230,7 @@ export class LiveStream extends EventEmitter {
     const plain = unwrapped(given)
     const { hasVideo } = this.#entrances
     const isState = isMetadata(plain) || isSequenceHeader(plain)
-    const begins = this.#entrances.isAt(plain) && !isState
+    const begins = this.#entrances.note(plain) && !isState
     if (!hasVideo && this.#entrances.hasVideo) {
       this.#begun = false
       this.#ring.close()

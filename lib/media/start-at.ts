@@ -44,11 +44,11 @@ export class StartAt extends Stage<Message, Message> {
 
   #note(message: Message): void {
     this.#state.note(message)
-    this.#entrances.isAt(message)
+    this.#entrances.note(message)
   }
 
   #hold(message: Message): void | Iterable<Message> {
-    const begins = this.#entrances.isAt(message)
+    const begins = this.#entrances.note(message)
     if (begins && message.timestamp <= this.#ms) this.#forget()
     // what follows a group that was too long is of no use either, up to the next place to begin
     if (!begins && this.#group.length === 0 && this.#entrances.hasVideo) return

@@ -39,7 +39,7 @@ export class TrackFilter extends Stage<Message, Message> {
   protected override turn(message: Message): boolean | void {
     const name = trackOf(message)
     if (name === undefined) return this.push(message)
-    const isEntrance = this.#entrances.isAt(message)
+    const isEntrance = this.#entrances.note(message)
     if (!this.#begins(name, message, isEntrance)) return this.#miss(name, message)
     const metadata = this.#wanted.data ? this.#take('data') : []
     const { timestamp } = message

@@ -219,7 +219,7 @@ class PlayOutgoing extends Outgoing {
   #isWanted(message: Message): boolean {
     if (isAudio(message)) return this.#tracks.audio
     if (!isVideo(message)) return true
-    if (this.#entrances.isAt(message) && this.#tracks.video) this.#lacksKeyframe = false
+    if (this.#entrances.note(message) && this.#tracks.video) this.#lacksKeyframe = false
     return this.#tracks.video && !this.#lacksKeyframe
   }
 }

@@ -24,7 +24,7 @@ import { audio, track, video, word } from '../support/media.ts'
 /** The messages at which a stream of these can be begun. */
 const entrances = (...messages: Message[]): string[] => {
   const found = new Entrances()
-  return messages.filter(message => found.isAt(message)).map(word)
+  return messages.filter(message => found.note(message)).map(word)
 }
 const other = track(1)
 /** Two tracks of video, as FFmpeg sends them: the frames of both one behind the other. */
@@ -64,7 +64,7 @@ t.test('FFmpeg 8 with two tracks (captures/ffmpeg8-publish-two-tracks)', async t
   for (const { header, payload, last } of new ChunkReader().chunks(bytes.subarray(3073))) {
     const message = messages.add(header, payload, 0, payload.length, last)
     if (message === undefined || !isVideo(message)) continue
-    const isAt = found.isAt(message)
+    const isAt = found.note(message)
     if (isKeyframe(message)) begins.push(`${isAt} ${readVideoTag(message.payload)!.trackId}@${message.timestamp}`)
   }
   t.same(begins, ['true 0@23', 'false 1@23', 'true 0@1023', 'false 1@1023', 'true 0@2023', 'false 1@2023'])
