@@ -13,7 +13,7 @@ export interface Limits {
   readonly bufferedBytes: number
   /** How deep AMF values may be nested. */
   readonly amfDepth: number
-  /** How many AMF values one message may carry, those inside others included. */
+  /** How many AMF values one message may carry, those inside others included, and the names that classes of AMF3 list. */
   readonly amfNodes: number
   /** Milliseconds from the first moment until the handshake is over, however its bytes drip in; and until an SWF has answered. */
   readonly handshakeMs: number

@@ -7,6 +7,7 @@ export type ObjectEncoding = 0 | 3
 /**
  * The body of a message of values. For encoding 3 that is a byte that selects the format, always 0, and then AMF0 too, which
  * switches to AMF3 for a value that needs it (errata 7.2; Enhanced RTMP v2, "AMF0 and AMF3").
+ * @throws TypeError, RangeError for what cannot be said in it: see Amf0Writer.
  */
 export function writeBody(encoding: ObjectEncoding, values: readonly AmfValue[]): Buffer {
   const writer = new Amf0Writer({ amf3: encoding === 3 })

@@ -69,7 +69,10 @@ export function readCommand(message: Message, options?: AmfReaderOptions): Comma
   return command
 }
 
-/** The message of a command: the one it was read from, or else new bytes. */
+/**
+ * The message of a command: the one it was read from, or else new bytes.
+ * @throws TypeError, RangeError for what cannot be said in its encoding: see Amf0Writer.
+ */
 export function commandMessage(command: Command): Message {
   const source = sources.get(command)
   if (source !== undefined) return source
