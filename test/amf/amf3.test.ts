@@ -316,7 +316,7 @@ const { value: amfValue } = fc.letrec(tie => ({
       .map(([items, isFixed, name]) => new Vector(items as AmfValue[], isFixed, name)),
     fc
       .tuple(fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }), fc.boolean())
-      .map(([entries, hasWeakKeys]) => new Dictionary(entries as never, hasWeakKeys)),
+      .map(([entries, hasWeakKeys]) => new Dictionary(entries as [AmfValue, AmfValue][], hasWeakKeys)),
     tie('value').map(value => new ExternalizableObject('flex.messaging.io.ArrayCollection', value as AmfValue)),
     named(tie('value')),
     named(tie('value')).map(properties => new EcmaArray({ ...properties, name: 1 })),
