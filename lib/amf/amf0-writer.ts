@@ -30,8 +30,8 @@ export interface Amf0WriterOptions {
 /**
  * Writes AMF0 values, the mirror of Amf0Reader. An object met again in one body goes out as a reference, as AMF0 2.9
  * demands; so a cycle ends.
- * @throws TypeError for what AMF0 cannot say (a function, a bigint, an instance of a foreign class, and without `amf3` what is of AMF3 alone), RangeError for a key of
- *   more than 65,535 bytes.
+ * @throws TypeError for what AMF0 cannot say (a function, a bigint, an instance of a foreign class, and without `amf3` what is
+ *   of AMF3 alone), RangeError for a key of more than 65,535 bytes.
  */
 export class Amf0Writer {
   readonly #bytes = new ByteWriter()
