@@ -4,6 +4,8 @@ import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
 /** Sound formats (FLV 10.1, E.4.2.1); 9 announces the Enhanced header. */
 export const SoundFormat = { Mp3: 2, ExHeader: 9, Aac: 10 } as const
 const MULTITRACK = 5
+/** Bytes of AAC's header, ahead of the decoder's record. */
+const HEADER_LENGTH = 2
 
 /** Enhanced RTMP v2, "AudioPacketType". */
 export const AudioPacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 2, MultichannelConfig: 4 } as const
@@ -30,8 +32,10 @@ export const isAudio = (message: Message): boolean => message.type === MessageTy
 /** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */
 export function audioState(payload: Buffer): string | undefined {
   const tag = readAudioTag(payload)
-  if (tag?.packetType === AudioPacketType.SequenceStart) return `audio ${tag.trackId}`
-  return tag?.enhanced && tag.packetType === AudioPacketType.MultichannelConfig
+  // AAC's without a record sets nothing; of the Enhanced codecs some have none
+  if (tag === undefined || (!tag.enhanced && payload.length <= HEADER_LENGTH)) return undefined
+  if (tag.packetType === AudioPacketType.SequenceStart) return `audio ${tag.trackId}`
+  return tag.enhanced && tag.packetType === AudioPacketType.MultichannelConfig
     ? `audio channels ${tag.trackId}`
     : undefined
 }

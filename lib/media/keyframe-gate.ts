@@ -1,8 +1,9 @@
 import { Duplex } from 'readable-stream'
 import type { Message } from '../message/message.ts'
 import { sides } from '../stream/sides.ts'
-import { Entrances } from './entrances.ts'
-import { isMedia, MediaState } from './media-state.ts'
+import { isMedia, MediaState, stateAt } from './media-state.ts'
+import { RandomAccess } from './random-access.ts'
+import { isVideo } from './video-tag.ts'
 
 export interface KeyframeGateOptions {
   /** Bytes of payload it holds at most for a reader that is slow: 8 MiB. */
@@ -14,6 +15,12 @@ export interface KeyframeGateOptions {
 /** Messages it holds at most, however small: five seconds hold a few hundred. */
 const MAX_MESSAGES = 8192
 
+/** A message that waits for the reader, and where the stream was: metadata itself has 0. */
+interface Held {
+  readonly message: Message
+  readonly at: number
+}
+
 /** What a gate left out: so many messages, and the time from the last one before them to the first behind them. */
 export interface Gap {
   readonly messages: number
@@ -21,10 +28,10 @@ export interface Gap {
 }
 
 /**
- * Lets live media through to a reader that may be slow, and never makes its writer wait. It opens at a keyframe, with metadata
- * and sequence headers ahead of it; when it holds as much as it may, it drops everything, audio and video alike, up to the
- * next keyframe, and tells what was lost with `'gap'` (see Gap). In a stream without video every message is a place to begin.
- * Messages that are neither audio, video nor data pass at all times.
+ * Lets live media through to a reader that may be slow, and never makes its writer wait. Audio and data pass from the first message
+ * on, video from a keyframe on, with metadata and sequence headers ahead. While it holds as much as it may, it drops what comes;
+ * then audio and data go on at once, and video at its next keyframe. What was lost is told with `'gap'` (see Gap). Messages that
+ * are neither audio, video nor data pass at all times.
  */
 export class KeyframeGate extends Duplex {
   readonly #maxBytes: number
@@ -32,15 +39,17 @@ export class KeyframeGate extends Duplex {
   readonly #state = new MediaState()
   /** The parts of the state that the reader has, or will have when it has read what is held. */
   readonly #told = new WeakSet<Message>()
-  readonly #queue: Message[] = []
+  readonly #queue: Held[] = []
   #held = 0
   #wanted = false
   #ending: (() => void) | undefined
-  #open = false
-  readonly #entrances = new Entrances()
-  /** What was dropped since the gate closed, and when the last message before it was. */
+  readonly #access = new RandomAccess()
+  /** Whether the next message that passes is the first, or the first since it was full. */
+  #goesOn = false
+  /** What was dropped and not told, and when the last message before it was, and the last of video. */
   #dropped = 0
   #lastTimestamp: number | undefined
+  #lastVideo: number | undefined
 
   /** @throws RangeError for a bound that is not a positive number. */
   constructor({ maxBytes = 8 * 1024 * 1024, maxMs = 5000 }: KeyframeGateOptions = {}) {
@@ -78,35 +87,39 @@ export class KeyframeGate extends Duplex {
       return
     }
     const state = this.#state.note(message)
-    const begins = this.#entrances.note(message)
-    if (this.#open && this.#isFull(message)) this.#open = false
-    if (this.#open) this.#pass(message, state)
-    else if (state === undefined) this.#tryToOpen(message, begins)
+    const wasOpen = this.#access.isOpen
+    this.#access.note(message)
+    if (this.#isFull(message)) {
+      this.#goesOn = false
+      this.#access.close()
+      if (state === undefined) this.#dropped++
+    } else if (!this.#access.passes(message)) this.#dropped++
+    else if (this.#goesOn && wasOpen === this.#access.isOpen) this.#pass(message, state)
+    else if (state === undefined) this.#open(message, wasOpen)
   }
 
-  /** While it is closed state is remembered, and told when the gate opens; anything else that begins no run is lost. */
-  #tryToOpen(message: Message, begins: boolean): void {
-    if (!begins || this.#isFull(message)) {
-      this.#dropped++
-      return
-    }
-    this.#open = true
-    this.#tellGap(message)
+  /** Goes on with all tracks, or with video, where its state has to be told. */
+  #open(message: Message, wasOpen: boolean): void {
+    this.#tellGap(message, this.#goesOn && !wasOpen ? this.#lastVideo : this.#lastTimestamp)
+    this.#goesOn = true
     for (const state of this.#state.messages()) {
-      if (!this.#told.has(state)) this.#pass({ ...state, timestamp: message.timestamp }, state)
+      if (!this.#told.has(state)) this.#pass(stateAt(state, message.timestamp), state, message.timestamp)
     }
     this.#pass(message)
   }
 
-  #pass(message: Message, state?: Message): void {
+  #pass(message: Message, state?: Message, at: number = message.timestamp): void {
     if (state !== undefined) this.#told.add(state)
-    this.#lastTimestamp = message.timestamp
-    this.#enqueue(message)
+    else {
+      this.#lastTimestamp = message.timestamp
+      if (isVideo(message)) this.#lastVideo = message.timestamp
+    }
+    this.#enqueue(message, at)
   }
 
-  #tellGap({ timestamp }: Message): void {
-    if (this.#dropped > 0 && this.#lastTimestamp !== undefined) {
-      const gap: Gap = { messages: this.#dropped, ms: (timestamp - this.#lastTimestamp) >>> 0 }
+  #tellGap({ timestamp }: Message, since: number | undefined): void {
+    if (this.#dropped > 0 && since !== undefined) {
+      const gap: Gap = { messages: this.#dropped, ms: (timestamp - since) >>> 0 }
       this.emit('gap', gap)
     }
     this.#dropped = 0
@@ -115,19 +128,19 @@ export class KeyframeGate extends Duplex {
   #isFull(message: Message): boolean {
     const first = this.#queue[0]
     if (first === undefined) return false
-    const ms = (message.timestamp - first.timestamp) | 0
+    const ms = (message.timestamp - first.at) | 0
     if (this.#queue.length >= MAX_MESSAGES) return true
     return this.#held + message.payload.length > this.#maxBytes || ms > this.#maxMs
   }
 
-  #enqueue(message: Message): void {
-    this.#queue.push(message)
+  #enqueue(message: Message, at: number = message.timestamp): void {
+    this.#queue.push({ message, at })
     this.#held += message.payload.length
   }
 
   #give(): void {
     while (this.#wanted && this.#queue.length > 0) {
-      const message = this.#queue.shift()!
+      const { message } = this.#queue.shift()!
       this.#held -= message.payload.length
       this.#wanted = this.push(message)
     }

@@ -5,17 +5,18 @@ import { Refused } from '../errors.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
-import { Entrances } from './entrances.ts'
-import { BatchCursor, type LiveCursor, MessageCursor } from './live-cursor.ts'
+import { BatchCursor, type LiveCursor, type LiveSource, MessageCursor, type StartFrom } from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
-import { isMedia, isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
+import { isMedia, isMetadata, isState, MediaState, stateAt } from './media-state.ts'
 import { MessageBatch } from './message-batch.ts'
 import { MessageRing, type MessageRingOptions } from './message-ring.ts'
 import { PinnedBytes } from './pinned-bytes.ts'
-import { Timeline } from './timeline.ts'
+import { RandomAccess } from './random-access.ts'
+import { type Repair, TimestampMender } from './timestamp-mender.ts'
+import { checkRepair, type TimestampRepairOptions } from './timestamp-repair.ts'
 import { isVideo } from './video-tag.ts'
 
-export interface LiveStreamOptions extends MessageRingOptions {
+export interface LiveStreamOptions extends MessageRingOptions, Pick<TimestampRepairOptions, 'maxJumpMs' | 'mend'> {
   /**
    * How long a message may wait for others to go out with: `'frame'` (the default) lets audio ride with the next video frame,
    * 40 ms at most; a number of milliseconds gathers all that comes in so long; 0 waits for nothing. What comes in one turn of the event
@@ -40,6 +41,12 @@ export interface CursorOptions {
 }
 
 export interface SubscribeOptions extends CursorOptions {
+  /**
+   * Where it begins: `'keyframe'` (the default) at the newest random access point that the stream holds, so up to `maxMs` ago;
+   * `'next'` at the next one, with nothing ahead of it, as a switch from one stream to another wants it; `'now'` with the next
+   * message, where video waits for its keyframe and audio does not.
+   */
+  from?: StartFrom
   /** Let the publisher wait for this reader: it misses nothing, and it is the one reader that can slow its source. */
   wait?: boolean
 }
@@ -53,6 +60,7 @@ const SILENT_MS = 10_000
 /** A batch that is being gathered. */
 interface Due {
   readonly messages: Message[]
+  readonly timestamp: number
   cost: number
   tells: Message[] | undefined
   readonly state: readonly Message[] | undefined
@@ -60,12 +68,17 @@ interface Due {
 
 /**
  * One live stream: a Writable for its publisher, and a reader for whoever wants it. It keeps one ring of batches, and every
- * reader is a cursor on it; so there is no queue a player, and a thousand that have stalled cost one ring. Readers begin at a
- * keyframe with metadata and sequence headers ahead of it. One that lags too far jumps to the newest keyframe, which its
- * `'gap'` tells (see Gap). All publishers that come one after another are one timeline, which never goes back.
+ * reader is a cursor on it; so there is no queue a player, and a thousand that have stalled cost one ring. Readers begin at the
+ * newest keyframe with metadata and sequence headers ahead of it. Where the ring holds none they begin with audio and data at once,
+ * and with video at its next keyframe. One that lags too far jumps to the newest keyframe, which its `'gap'` tells (see Gap).
  *
- * Events: `'idle'`, when neither publisher nor reader is left, is the moment to forget it; `'over'`, when what was published is over,
- * its publisher gone for `holdMs`; `'unread'`, when the last reader has left.
+ * All publishers that come one after another are one timeline. As by TimestampRepair no track goes back, and none jumps ahead by
+ * more than `maxJumpMs`; audio and video are shifted by one offset. With `mend: false` timestamps stay as they come. Behind each
+ * discontinuity the next keyframe has metadata and sequence headers ahead of it again.
+ *
+ * Events: `'repair'` tells a discontinuity (see Repair), which a wrap of the publisher's clock is not; `'idle'`, when neither
+ * publisher nor reader is left, is the moment to forget it; `'over'`, when what was published is over, its publisher gone for
+ * `holdMs`; `'unread'`, when the last reader has left.
  */
 export class LiveStream extends EventEmitter {
   readonly #ring: MessageRing
@@ -79,35 +92,49 @@ export class LiveStream extends EventEmitter {
   /** Those that came while nobody published, and wait for somebody. */
   readonly #waiting = new WeakSet<LiveCursor>()
   #input: LiveInput | undefined
-  #timeline = new Timeline()
+  readonly #mender: TimestampMender
+  readonly #mend: boolean
   readonly #pinned = new PinnedBytes()
   #heardAt = 0
   #stopHold: (() => void) | undefined
-  /** Of the publisher there is, or was last: its state, where it can be begun, whether it has come to such a place. */
+  /** Of the publisher there is, or was last: its state, where its tracks begin, whether any has begun. */
   #state = new MediaState()
-  #entrances = new Entrances()
+  #access = new RandomAccess()
   #begun = false
+  /** Where the stream is, by its mended clock: by this readers lag, whatever messages say. */
+  #timestamp = 0
   /** The batch that is being gathered. */
   #due: Due | undefined
   /** Whether it is sent once this turn is over. */
   #isComplete = false
+  /** What cursors see of it. */
+  readonly #source: LiveSource
   readonly #sendComplete = (): void => {
     if (this.#isComplete) this.#send()
   }
   #stopTimer: (() => void) | undefined
 
-  /** @throws RangeError for a time below 0. */
-  constructor({ mergeMs = 'frame', holdMs = 5000, clock = systemClock, budget, ...ring }: LiveStreamOptions = {}) {
+  /** @throws RangeError for a time out of range; TypeError for a choice that is no boolean. */
+  constructor(options: LiveStreamOptions = {}) {
     super()
+    const { mergeMs = 'frame', holdMs = 5000, clock = systemClock, budget, ...ring } = options
+    const { maxJumpMs, mend } = checkRepair(options)
     if (mergeMs !== 'frame' && !(mergeMs >= 0)) {
       throw new RangeError(`mergeMs must be 'frame' or a number from 0, not ${mergeMs}`)
     }
     if (!(holdMs >= 0)) throw new RangeError(`holdMs must be a number from 0, not ${holdMs}`)
     this.#ring = new MessageRing(ring)
+    this.#source = {
+      ring: this.#ring,
+      state: () => this.#state.messages(),
+      parted: cursor => this.#part(cursor)
+    }
     this.#clock = clock
     this.#budget = budget
     this.#mergeMs = mergeMs
     this.#holdMs = holdMs
+    this.#mender = new TimestampMender(maxJumpMs, repair => this.#repaired(repair))
+    this.#mend = mend
   }
 
   /** Whether there is a publisher. */
@@ -153,26 +180,27 @@ export class LiveStream extends EventEmitter {
     this.#send()
     this.#budget?.add(this)
     this.#input = input
+    if (previous !== undefined) this.#mender.interrupt()
     previous?.destroy()
     this.#stopHold?.()
     this.#stopHold = undefined
     this.#heardAt = this.#clock.now()
     this.#state = new MediaState()
-    this.#entrances = new Entrances()
+    this.#access = new RandomAccess()
     this.#begun = false
     return input
   }
 
   /** A Readable of MessageBatches, which `play.accept()` takes whole: the cheapest way to many players. */
   player({ maxLagMs = 5000 }: CursorOptions = {}): Readable {
-    return this.#join(new BatchCursor(this.#ring, maxLagMs, cursor => this.#part(cursor)))
+    return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe' }))
   }
 
   /** A Readable of Messages, for recorders, transcoders and stages of one's own. */
-  subscribe({ maxLagMs = 5000, wait = false }: SubscribeOptions = {}): Readable {
-    const parted = (cursor: LiveCursor) => this.#part(cursor)
-    if (!wait) return this.#join(new MessageCursor(this.#ring, maxLagMs, parted))
-    const cursor = new MessageCursor(this.#ring, Number.POSITIVE_INFINITY, parted, () => this.#input?.release())
+  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe' }: SubscribeOptions = {}): Readable {
+    if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from }))
+    const moved = () => this.#input?.release()
+    const cursor = new MessageCursor(this.#source, { maxLagMs: Number.POSITIVE_INFINITY, from, moved })
     this.#strict.add(cursor)
     return this.#join(cursor)
   }
@@ -186,6 +214,8 @@ export class LiveStream extends EventEmitter {
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
     if (this.#isComplete) this.#send()
+    // what is over is not for readers that join now, and wait for the next publisher
+    cursor.begin(this.#input === undefined && this.#stopHold === undefined ? 'now' : undefined)
     this.#cursors.add(cursor)
     this.#budget?.add(this)
     if (!this.isPublished) this.#waiting.add(cursor)
@@ -203,7 +233,7 @@ export class LiveStream extends EventEmitter {
     if (this.#input !== input) return
     this.#send()
     this.#input = undefined
-    this.#timeline.interrupt()
+    this.#mender.interrupt()
     this.#stopHold = this.#clock.after(this.#holdMs, () => {
       this.#stopHold = undefined
       for (const cursor of this.#cursors) if (cursor.hasBegun || !this.#waiting.has(cursor)) cursor.finish()
@@ -226,26 +256,43 @@ export class LiveStream extends EventEmitter {
 
   #take(given: Message, input: LiveInput): void {
     if (this.#input !== input || !isMedia(given)) return
-    this.#heardAt = this.#clock.now()
+    const now = this.#clock.now()
+    const waitedMs = now - this.#heardAt
+    this.#heardAt = now
     const plain = unwrapped(given)
-    const { hasVideo } = this.#entrances
-    const isState = isMetadata(plain) || isSequenceHeader(plain)
-    const begins = this.#entrances.note(plain) && !isState
-    if (!hasVideo && this.#entrances.hasVideo) {
-      this.#begun = false
-      this.#ring.close()
-    }
-    if (begins || this.#begun) this.#gather(this.#timeline.place(plain), isState, begins)
-    // what comes ahead of the first place to begin is of no use to a decoder, but for its state
-    else if (isState) this.#state.note(plain)
+    const begins = this.#access.note(plain)
+    if (!this.#access.passes(plain)) return
+    const isKept = isState(plain)
+    if (begins || this.#begun) this.#gather(this.#placed(plain, waitedMs), isKept, begins)
+    // state ahead of the publisher's first moment is told with that
+    else if (isKept) this.#state.note(plain)
   }
 
-  #gather(message: Message, isState: boolean, begins: boolean): void {
+  #placed(message: Message, waitedMs: number): Message {
+    if (isMetadata(message)) return message.timestamp === 0 ? message : stateAt(message, 0)
+    const mended = this.#mender.place(message, waitedMs)
+    this.#timestamp = mended.timestamp
+    return this.#mend ? mended : message
+  }
+
+  #repaired(repair: Repair): void {
+    if (repair.kind === 'wrap') return
+    this.#state.renew()
+    this.emit('repair', repair)
+  }
+
+  #gather(message: Message, isKept: boolean, begins: boolean): void {
     this.#begun = true
-    if (begins && this.#entrances.hasVideo) this.#send()
-    this.#due ??= { messages: [], cost: 0, tells: undefined, state: begins ? this.#state.messages() : undefined }
+    if (begins && this.#access.hasVideo) this.#send()
+    this.#due ??= {
+      messages: [],
+      timestamp: this.#timestamp,
+      cost: 0,
+      tells: undefined,
+      state: begins ? this.#state.messages() : undefined
+    }
     const due = this.#due
-    const kept = isState ? this.#state.note(message) : undefined
+    const kept = isKept ? this.#state.note(message) : undefined
     if (kept !== undefined) due.tells = [...(due.tells ?? []), kept]
     due.messages.push(this.#pinned.keep(message))
     due.cost += message.payload.length + MESSAGE_COST
@@ -255,7 +302,7 @@ export class LiveStream extends EventEmitter {
 
   #sendLater(message: Message): void {
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
-    const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#entrances.hasVideo)
+    const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#access.hasVideo)
     if (mergeMs > 0 && !completes) this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
     // who must miss nothing is asked at once whether there is room for more
     else if (this.#strict.size > 0) this.#send()
@@ -273,7 +320,7 @@ export class LiveStream extends EventEmitter {
     const due = this.#due
     if (due === undefined) return
     this.#due = undefined
-    this.#ring.push(new MessageBatch(due.messages), due.state, due.tells)
+    this.#ring.push(new MessageBatch(due.messages, due.timestamp), due.state, due.tells)
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {
       cursor.advance()

@@ -45,7 +45,21 @@ export class MediaState {
   messages(): Message[] {
     return [...this.#messages.values()]
   }
+
+  /** Makes new objects of what is kept: whoever tells readers only what they have not been told tells all of it again. */
+  renew(): void {
+    for (const [name, message] of this.#messages) this.#messages.set(name, { ...message })
+  }
 }
+
+/**
+ * State as it goes ahead of the message of that timestamp. Metadata is of no moment and has 0, as nginx-rtmp sends it: of an
+ * onMetaData at any other time FFmpeg makes a stream of subtitles, which ends `ffmpeg -map 0 -c copy film.mp4`.
+ */
+export const stateAt = (state: Message, timestamp: number): Message => ({
+  ...state,
+  timestamp: isMetadata(state) ? 0 : timestamp
+})
 
 function nameOf(message: Message): string | undefined {
   if (message.type === MessageTypeId.Video) return videoState(message.payload)

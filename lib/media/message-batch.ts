@@ -9,18 +9,21 @@ import { type Message, mediaChunkStreamId } from '../message/message.ts'
  */
 export class MessageBatch {
   readonly messages: readonly Message[]
-  /** Milliseconds, of its first message. */
+  /** Milliseconds: where the stream is when it begins. */
   readonly timestamp: number
   /** Bytes of the payloads. */
   readonly byteLength: number
   /** Its bytes, by how they were asked for; a recorder alone asks for none. */
   #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] | undefined
 
-  /** @throws RangeError for none. */
-  constructor(messages: readonly Message[]) {
-    if (messages.length === 0) throw new RangeError('a batch has one message at least')
+  /**
+   * @param timestamp of its first message, unless told: metadata has 0 at any time.
+   * @throws RangeError for no message.
+   */
+  constructor(messages: readonly Message[], timestamp: number | undefined = messages[0]?.timestamp) {
+    if (timestamp === undefined) throw new RangeError('a batch has one message at least')
     this.messages = messages
-    this.timestamp = messages[0]!.timestamp
+    this.timestamp = timestamp
     let length = 0
     for (const { payload } of messages) length += payload.length
     this.byteLength = length

@@ -1,5 +1,7 @@
 import { MESSAGE_COST, type Message } from '../message/message.ts'
-import type { MessageBatch } from './message-batch.ts'
+import { isState } from './media-state.ts'
+import { MessageBatch } from './message-batch.ts'
+import { isVideo } from './video-tag.ts'
 
 export interface MessageRingOptions {
   /** Bytes it holds at most, 256 for each message included: 16 MiB. What they pin in memory may be twice that, and 1 MiB. */
@@ -11,12 +13,46 @@ export interface MessageRingOptions {
 /** A batch and what it is in its stream. */
 export interface RingEntry {
   readonly batch: MessageBatch
+  /** The batch without video, for readers whose video waits for a keyframe; undefined where nothing is left. One for all of them. */
+  readonly withoutVideo: MessageBatch | undefined
   /** What a decoder needs ahead of it, if it is a place to begin: metadata and sequence headers. */
   readonly state: readonly Message[] | undefined
   /** Which of its own messages are such state. */
   readonly tells: readonly Message[] | undefined
   /** How many messages of the stream came before it. */
   readonly before: number
+}
+
+class Entry implements RingEntry {
+  readonly batch: MessageBatch
+  readonly state: RingEntry['state']
+  readonly tells: RingEntry['tells']
+  readonly before: number
+  #withoutVideo: MessageBatch | undefined | 'unasked' = 'unasked'
+
+  constructor(batch: MessageBatch, state: RingEntry['state'], tells: RingEntry['tells'], before: number) {
+    this.batch = batch
+    this.state = state
+    this.tells = tells
+    this.before = before
+  }
+
+  get withoutVideo(): MessageBatch | undefined {
+    if (this.#withoutVideo === 'unasked') this.#withoutVideo = withoutVideo(this.batch)
+    return this.#withoutVideo
+  }
+
+  /** Lets go of the bytes that were made for level readers. */
+  forget(): void {
+    this.batch.forget()
+    if (this.#withoutVideo !== 'unasked') this.#withoutVideo?.forget()
+  }
+}
+
+function withoutVideo(batch: MessageBatch): MessageBatch | undefined {
+  const left = batch.messages.filter(message => !isVideo(message) || isState(message))
+  if (left.length === batch.messages.length) return batch
+  return left.length === 0 ? undefined : new MessageBatch(left, batch.timestamp)
 }
 
 /** Batches it holds at most. In 20 s of 60 frames a second there are 1200. */
@@ -32,7 +68,7 @@ const LEVEL = 4
 export class MessageRing {
   readonly #maxBytes: number
   readonly #maxMs: number
-  #entries: RingEntry[] = []
+  #entries: Entry[] = []
   #first = 0
   #entrance: number | undefined
   /** All that have come, in messages. */
@@ -77,6 +113,10 @@ export class MessageRing {
   }
 
   at(number: number): RingEntry | undefined {
+    return this.#entry(number)
+  }
+
+  #entry(number: number): Entry | undefined {
     return this.#entries[number - this.#first]
   }
 
@@ -85,13 +125,13 @@ export class MessageRing {
     if (state !== undefined) {
       // from now on nobody begins before this one, so no bytes are made again and again for what lies there; what lies before the
       // last place to begin was told so then, and without video every message is one
-      for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.at(at)?.batch.forget()
+      for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.#entry(at)?.forget()
       this.#entrance = this.next
     }
-    this.#entries.push({ batch, state, tells, before: this.#count })
+    this.#entries.push(new Entry(batch, state, tells, this.#count))
     this.#count += batch.messages.length
     // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
-    this.at(this.next - LEVEL)?.batch.forget()
+    this.#entry(this.next - LEVEL)?.forget()
     this.#bytes += batch.byteLength
     this.#cost += cost(batch)
     let beyond = 0
@@ -103,11 +143,6 @@ export class MessageRing {
       beyond++
     }
     this.#drop(Math.min(beyond, this.#entries.length - 1))
-  }
-
-  /** Nobody may begin at what it holds: the stream has changed its kind. */
-  close(): void {
-    this.#entrance = undefined
   }
 
   /** Drops what comes before both the place to begin and `wanted`. */

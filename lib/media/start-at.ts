@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
-import { Entrances } from './entrances.ts'
-import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
+import { isState, MediaState, stateAt } from './media-state.ts'
+import { RandomAccess } from './random-access.ts'
 
 export interface StartAtOptions {
   /** Bytes of payload it holds at most: 16 MiB. A group of pictures that is longer is left out. */
@@ -10,15 +10,16 @@ export interface StartAtOptions {
 
 /**
  * Begins a stream at a time, in milliseconds: at the last keyframe that is not later, or else the last audio where there is no
- * video, with metadata and sequence headers ahead. Timestamps stay as they are. It holds one group of pictures at a time.
+ * video, with metadata and sequence headers ahead. Where neither is held it begins at the time itself with audio and data, and
+ * with video at its next keyframe. Timestamps stay as they are. It holds one group of pictures at a time.
  */
 export class StartAt extends Stage<Message, Message> {
   readonly #ms: number
   readonly #maxBytes: number
   readonly #state = new MediaState()
-  readonly #entrances = new Entrances()
+  readonly #access: RandomAccess
   #begun = false
-  /** What came since the last place to begin. */
+  /** What came since the last random access point. */
   #group: Message[] = []
   #bytes = 0
 
@@ -29,12 +30,13 @@ export class StartAt extends Stage<Message, Message> {
     this.#ms = ms
     this.#maxBytes = maxBytes
     this.#begun = ms <= 0
+    this.#access = new RandomAccess(this.#begun)
   }
 
   protected override turn(message: Message): void | Iterable<Message> {
-    if (this.#begun) this.push(message)
-    else if (isMetadata(message) || isSequenceHeader(message)) this.#note(message)
-    else return this.#hold(message)
+    const begins = this.#access.note(message)
+    if (!this.#begun) return isState(message) ? void this.#state.note(message) : this.#hold(message, begins)
+    if (this.#access.passes(message)) this.push(message)
   }
 
   /** A stream that ends before the time still shows its end. */
@@ -42,20 +44,18 @@ export class StartAt extends Stage<Message, Message> {
     if (!this.#begun && this.#group.length > 0) return this.#begin()
   }
 
-  #note(message: Message): void {
-    this.#state.note(message)
-    this.#entrances.note(message)
-  }
-
-  #hold(message: Message): void | Iterable<Message> {
-    const begins = this.#entrances.note(message)
+  #hold(message: Message, begins: boolean): void | Iterable<Message> {
+    const isDue = message.timestamp >= this.#ms
     if (begins && message.timestamp <= this.#ms) this.#forget()
-    // what follows a group that was too long is of no use either, up to the next place to begin
-    if (!begins && this.#group.length === 0 && this.#entrances.hasVideo) return
+    // what follows a group that was too long is of no use, up to the next random access point or the time
+    const isHeld = begins || this.#group.length > 0 || isDue
+    if (!isHeld || !this.#access.passes(message)) return
     this.#group.push(message)
     this.#bytes += message.payload.length
-    if (message.timestamp >= this.#ms) return this.#begin()
-    if (this.#bytes > this.#maxBytes) this.#forget()
+    if (isDue) return this.#begin()
+    if (this.#bytes <= this.#maxBytes) return
+    this.#forget()
+    this.#access.close()
   }
 
   #forget(): void {
@@ -67,7 +67,7 @@ export class StartAt extends Stage<Message, Message> {
     this.#begun = true
     const group = this.#group
     this.#group = []
-    for (const state of this.#state.messages()) yield { ...state, timestamp: group[0]!.timestamp }
+    for (const state of this.#state.messages()) yield stateAt(state, group[0]!.timestamp)
     yield* group
   }
 }

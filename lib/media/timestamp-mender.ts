@@ -8,15 +8,15 @@ import { isWrap, TrackClock } from './track-clock.ts'
 export interface Repair {
   /**
    * `'wrap'`: the source's own clock of 31 or 24 bits began again at 0; `'jump'`: a step too far ahead; `'backward'`: any other
-   * step back.
+   * step back; `'source'`: another source goes on, as of a LiveStream another publisher.
    */
-  readonly kind: 'wrap' | 'jump' | 'backward'
+  readonly kind: 'wrap' | 'jump' | 'backward' | 'source'
   readonly track: TrackName
-  /** The timestamp ahead of it, as it came in; for a track that begins, where the others were. */
+  /** The timestamp ahead of it, as it came in; for a track or a source that begins, where the stream was. */
   readonly from: number
   /** The timestamp behind it, as it came in. */
   readonly to: number
-  /** Milliseconds from one to the other, whichever is first, by serial number arithmetic: 1 to 2^31. */
+  /** Milliseconds from one to the other, whichever is first, by serial number arithmetic: 0 to 2^31. */
   readonly ms: number
 }
 
@@ -38,15 +38,34 @@ export class TimestampMender {
   #last: TrackClock | undefined
   /** Milliseconds that audio and video have gone on. */
   #elapsed = 0
+  /** Where the next source goes on. */
+  #resumeAt: number | undefined
+  /** Milliseconds for which no message has come, by a clock of ours. */
+  #waitedMs = 0
 
   constructor(maxJumpMs: number, tell: (repair: Repair) => void) {
     this.#maxJumpMs = maxJumpMs
     this.#tell = tell
   }
 
-  place(message: Message): Message {
+  /** The source is over. The next one goes on a usual frame behind the last moment, all its tracks by one shift. */
+  interrupt(): void {
+    const last = this.#last ?? this.#tracks.get('data')
+    if (last === undefined) return
+    const { frameMs } = this.#tracks.get('video') ?? last
+    let newest = sum(last.out, this.#elapsed - last.elapsed)
+    for (const floor of this.#floors.values()) if (isBefore(newest, floor)) newest = floor
+    this.#resumeAt = sum(newest, Math.min(frameMs, this.#maxJumpMs))
+    this.#tracks.clear()
+    this.#last = undefined
+    this.#elapsed = 0
+  }
+
+  /** @param waitedMs for which no message has come: where a jump is closed, the stream goes on by as much, `maxJumpMs` at most. */
+  place(message: Message, waitedMs = 0): Message {
     const name = trackOf(message)
     if (name === undefined) return message
+    this.#waitedMs = waitedMs
     const timestamp = isState(message)
       ? this.#placeState(name, message.timestamp)
       : this.#placeMoment(name, message.timestamp)
@@ -55,10 +74,12 @@ export class TimestampMender {
 
   /** State tells no time: many encoders send it with 0 in mid-stream. */
   #placeState(name: TrackName, timestamp: number): number {
-    if (this.#last === undefined) return timestamp
+    if (this.#last === undefined) return this.#resumeAt ?? timestamp
     const { out, shift } = (name === 'data' ? undefined : this.#tracks.get(name)) ?? this.#last
-    const placed = sum(timestamp, shift)
-    return this.#put(name, Math.abs(between(out, placed)) <= this.#maxJumpMs ? placed : out)
+    const ahead = between(out, sum(timestamp, shift))
+    // 0 that lies ahead, where a clock is about to wrap, would hold up the moments that follow
+    const fits = Math.abs(ahead) <= this.#maxJumpMs && (ahead <= 0 || timestamp !== 0)
+    return this.#put(name, fits ? sum(timestamp, shift) : out)
   }
 
   #placeMoment(name: TrackName, timestamp: number): number {
@@ -84,8 +105,16 @@ export class TimestampMender {
   #beginAll(name: TrackName, timestamp: number): TrackClock {
     // data that servers send ahead of audio and video, such as |RtmpSampleAccess, has 0 whatever the time is
     this.#tracks.clear()
-    this.#floors.clear()
-    return new TrackClock(name, timestamp, timestamp, 0, 0)
+    const out = this.#resumeAt
+    if (out === undefined) {
+      this.#floors.clear()
+      return new TrackClock(name, timestamp, timestamp, 0, 0)
+    }
+    if (name !== 'data') {
+      this.#resumeAt = undefined
+      this.#tell({ kind: 'source', track: name, from: out, to: timestamp, ms: Math.abs(between(out, timestamp)) })
+    }
+    return new TrackClock(name, timestamp, out, sum(out, -timestamp), 0)
   }
 
   /** A track that begins far from where the stream is begins there; but data such as onPlayStatus has 0 at any time. */
@@ -129,7 +158,7 @@ export class TimestampMender {
       track.fitting(timestamp, [track.shift, ...this.#shifts()], pausedMs, -max, behind + max) ??
       // half of it, so that the other track, whose frames are others, still fits
       track.fitting(timestamp, track.wrapped(timestamp), 0, -max / 2, max / 2) ??
-      track.closing(timestamp, Math.max(pausedMs, floor), max)
+      track.closing(timestamp, Math.max(pausedMs, floor, Math.min(this.#waitedMs, max)), max)
     )
   }
 

@@ -15,6 +15,21 @@ export interface TimestampRepairOptions {
 /** With twice as much a wrap of 24 bits would be a small step back. */
 const MAX_JUMP_MS = 2 ** 23 - 1
 
+/** The options with their defaults. @throws RangeError for a step out of range; TypeError for a choice that is no boolean. */
+export function checkRepair({
+  rebase = false,
+  maxJumpMs = 2000,
+  mend = true
+}: TimestampRepairOptions): Required<TimestampRepairOptions> {
+  if (!Number.isInteger(maxJumpMs) || maxJumpMs < 1 || maxJumpMs > MAX_JUMP_MS) {
+    throw new RangeError(`maxJumpMs must be an integer from 1 to ${MAX_JUMP_MS}, not ${maxJumpMs}`)
+  }
+  for (const [name, value] of Object.entries({ rebase, mend })) {
+    if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false, not ${value}`)
+  }
+  return { rebase, maxJumpMs, mend }
+}
+
 /**
  * Mends the timestamps of one stream whose source wraps, jumps or steps back. Each track is looked at by itself, and audio and
  * video stay in sync. Every place is told with `'repair'` (see Repair), ahead of the message:
@@ -38,14 +53,9 @@ export class TimestampRepair extends Stage<Message, Message> {
   readonly #rebase: Rebase | undefined
 
   /** @throws RangeError for a step out of range; TypeError for a choice that is no boolean. */
-  constructor({ rebase = false, maxJumpMs = 2000, mend = true }: TimestampRepairOptions = {}) {
+  constructor(options: TimestampRepairOptions = {}) {
     super({ layer: 'timestampRepair' })
-    if (!Number.isInteger(maxJumpMs) || maxJumpMs < 1 || maxJumpMs > MAX_JUMP_MS) {
-      throw new RangeError(`maxJumpMs must be an integer from 1 to ${MAX_JUMP_MS}, not ${maxJumpMs}`)
-    }
-    for (const [name, value] of Object.entries({ rebase, mend })) {
-      if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false, not ${value}`)
-    }
+    const { rebase, maxJumpMs, mend } = checkRepair(options)
     this.#mender = new TimestampMender(maxJumpMs, repair => this.emit('repair', repair))
     this.#mend = mend
     if (rebase) this.#rebase = new Rebase(maxJumpMs)

@@ -35,6 +35,11 @@ export class TrackClock {
     this.heardAt = elapsed
   }
 
+  /** Milliseconds that a frame takes. */
+  get frameMs(): number {
+    return this.#frameMs
+  }
+
   advance(source: number, out: number): void {
     const ms = between(this.source, source)
     if (ms > 0 && ms < LONG_FRAME_MS) this.#frameMs = ms

@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
-import { Entrances } from './entrances.ts'
-import { isMetadata, isSequenceHeader, MediaState } from './media-state.ts'
+import { isMetadata, isSequenceHeader, MediaState, stateAt } from './media-state.ts'
+import { RandomAccess } from './random-access.ts'
 import { type TrackName, trackOf } from './track.ts'
 
 /** Which tracks are wanted. */
@@ -15,7 +15,7 @@ export type TrackSelection = { readonly [Name in TrackName]?: boolean }
  */
 export class TrackFilter extends Stage<Message, Message> {
   readonly #wanted = { audio: true, video: true, data: true }
-  readonly #entrances = new Entrances()
+  readonly #access = new RandomAccess(true)
   /** The state of each track that has lost something, since it did. */
   readonly #missed = new Map<TrackName, MediaState>()
 
@@ -39,21 +39,23 @@ export class TrackFilter extends Stage<Message, Message> {
   protected override turn(message: Message): boolean | void {
     const name = trackOf(message)
     if (name === undefined) return this.push(message)
-    const isEntrance = this.#entrances.note(message)
-    if (!this.#begins(name, message, isEntrance)) return this.#miss(name, message)
+    this.#access.note(message)
+    if (!this.#begins(name, message)) return this.#miss(name, message)
     const metadata = this.#wanted.data ? this.#take('data') : []
     const { timestamp } = message
     // metadata that comes now takes the place of what was missed
-    if (!isMetadata(message)) for (const state of metadata) this.push({ ...state, timestamp })
-    for (const state of this.#take(name)) this.push({ ...state, timestamp })
+    if (!isMetadata(message)) for (const state of metadata) this.push(stateAt(state, timestamp))
+    for (const state of this.#take(name)) this.push(stateAt(state, timestamp))
     return this.push(message)
   }
 
   /** Whether the message goes through: its track is wanted, and goes on or begins again here. */
-  #begins(name: TrackName, message: Message, isEntrance: boolean): boolean {
-    if (!this.#wanted[name]) return false
-    if (!this.#missed.has(name)) return true
-    return name === 'video' ? isEntrance : !isSequenceHeader(message)
+  #begins(name: TrackName, message: Message): boolean {
+    if (!this.#wanted[name]) {
+      if (name === 'video') this.#access.close()
+      return false
+    }
+    return !this.#missed.has(name) || (!isSequenceHeader(message) && this.#access.passes(message))
   }
 
   #miss(name: TrackName, message: Message): void {

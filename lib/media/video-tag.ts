@@ -4,6 +4,8 @@ import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
 /** The codecs of the legacy header that tell a sequence header from a frame (FLV 10.1, E.4.3.1; 12 is HEVC by custom). */
 const CODECS_WITH_PACKET_TYPE: readonly number[] = [7, 12]
 const ENHANCED = 0x80
+/** Bytes ahead of a decoder's record: the legacy header with its composition time, or the Enhanced one with its FourCC. */
+const HEADER_LENGTH = 5
 const MULTITRACK = 6
 
 export const VideoFrameType = {
@@ -62,6 +64,8 @@ export function videoState(payload: Buffer): string | undefined {
   if (tag === undefined) return undefined
   if (tag.enhanced && tag.packetType === VideoPacketType.Metadata) return `video metadata ${tag.trackId}`
   if (tag.frameType === VideoFrameType.Command) return undefined
+  // an encoder that changes its size may send a header without a record ahead of the next one: no decoder begins with it
+  if (payload.length <= HEADER_LENGTH) return undefined
   const starts =
     tag.packetType === VideoPacketType.SequenceStart ||
     (tag.enhanced && tag.packetType === VideoPacketType.Mpeg2TsSequenceStart)

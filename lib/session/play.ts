@@ -1,8 +1,8 @@
 import type { Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { isAudio } from '../media/audio-tag.ts'
-import { Entrances } from '../media/entrances.ts'
 import { MessageBatch } from '../media/message-batch.ts'
+import { RandomAccess } from '../media/random-access.ts'
 import { isVideo } from '../media/video-tag.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage, unwrapped } from '../message/data.ts'
@@ -170,9 +170,8 @@ class PlayOutgoing extends Outgoing {
   readonly #bye: () => void
   #isBegun = false
   #isPaused: boolean
-  /** Whether video waits for a keyframe, having been left out. */
-  #lacksKeyframe = false
-  readonly #entrances = new Entrances()
+  /** Video that was left out waits for a keyframe. */
+  readonly #access = new RandomAccess(true)
 
   constructor(
     stream: ServerStream,
@@ -198,7 +197,7 @@ class PlayOutgoing extends Outgoing {
   }
 
   changeTracks(): void {
-    if (!this.#tracks.video) this.#lacksKeyframe = true
+    if (!this.#tracks.video) this.#access.close()
   }
 
   protected override get isOpen(): boolean {
@@ -207,9 +206,9 @@ class PlayOutgoing extends Outgoing {
 
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
-    if (this.#tracks.audio && this.#tracks.video && !this.#lacksKeyframe) return item
+    if (this.#tracks.audio && this.#tracks.video && this.#access.isOpen) return item
     const messages = item.messages.filter(message => this.#isWanted(message))
-    return messages.length === 0 ? undefined : new MessageBatch(messages)
+    return messages.length === 0 ? undefined : new MessageBatch(messages, item.timestamp)
   }
 
   protected override bye(): void {
@@ -219,7 +218,8 @@ class PlayOutgoing extends Outgoing {
   #isWanted(message: Message): boolean {
     if (isAudio(message)) return this.#tracks.audio
     if (!isVideo(message)) return true
-    if (this.#entrances.note(message) && this.#tracks.video) this.#lacksKeyframe = false
-    return this.#tracks.video && !this.#lacksKeyframe
+    this.#access.note(message)
+    if (!this.#tracks.video) this.#access.close()
+    return this.#access.passes(message)
   }
 }

@@ -33,7 +33,10 @@ export class Publishing extends Outgoing implements Engaged {
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch {
     if (!(item instanceof MessageBatch)) return isMetadata(item) ? wrapped(item) : item
     return item.messages.some(isMetadata)
-      ? new MessageBatch(item.messages.map(each => (isMetadata(each) ? wrapped(each) : each)))
+      ? new MessageBatch(
+          item.messages.map(each => (isMetadata(each) ? wrapped(each) : each)),
+          item.timestamp
+        )
       : item
   }
 

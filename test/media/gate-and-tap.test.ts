@@ -17,17 +17,18 @@ async function through(gate: KeyframeGate, ...messages: Message[]): Promise<stri
   return read(gate)
 }
 
-t.test('it opens at a keyframe, with the state ahead of it at its time', async t => {
+t.test('audio passes at once, video from a keyframe on, with the state ahead', async t => {
   const gate = keyframeGate()
   gate.on('gap', () => t.fail('nothing was lost: nothing had begun'))
-  t.same(await through(gate, metadata(), video.header(), audio.header(), audio.frame(0), video.frame(10)), [])
-  t.same(await through(gate, video.keyframe(40), audio.frame(41)), [
-    'meta@40',
-    'v header@40',
-    'a header@40',
-    'v key@40',
-    'a@41'
+  t.same(await through(gate, metadata(5), video.header(), audio.header(), video.frame(10)), [])
+  t.same(await through(gate, audio.frame(12), video.frame(20), audio.frame(35)), [
+    'meta@0',
+    'v header@12',
+    'a header@12',
+    'a@12',
+    'a@35'
   ])
+  t.same(await through(gate, video.keyframe(40), audio.frame(41)), ['v key@40', 'a@41'])
   t.same(await through(gate, video.header(50, 2), video.frame(80)), ['v header@50', 'v@80'], 'open, it passes all')
 })
 
@@ -44,27 +45,37 @@ t.test('it never makes its writer wait', async t => {
   t.pass()
 })
 
-t.test('full, it drops everything up to the next keyframe, and tells', async t => {
-  const gate = keyframeGate({ maxBytes: 350 })
-  const gaps: Gap[] = []
-  gate.on('gap', gap => gaps.push(gap))
-  const messages = [
-    video.header(),
-    video.keyframe(0),
-    video.frame(40),
-    video.frame(80),
-    audio.frame(90),
-    video.frame(120),
-    audio.frame(130)
-  ]
-  t.same(await through(gate, ...messages), ['v header@0', 'v key@0', 'v@40', 'v@80', 'a@90'])
-  t.same(await through(gate, audio.frame(140), video.frame(160)), [], 'closed until a keyframe')
-  t.same(
-    await through(gate, video.keyframe(200), video.frame(240)),
-    ['v key@200', 'v@240'],
-    'state that did not change is not told again'
-  )
-  t.same(gaps, [{ messages: 4, ms: 110 }])
+t.test(
+  'full, it drops what comes; then audio goes on at once and video at its keyframe, and both gaps are told',
+  async t => {
+    const gate = keyframeGate({ maxBytes: 350 })
+    const gaps: Gap[] = []
+    gate.on('gap', gap => gaps.push(gap))
+    const messages = [
+      video.header(),
+      video.keyframe(0),
+      video.frame(40),
+      video.frame(80),
+      audio.frame(90),
+      video.frame(120),
+      audio.frame(125, 50),
+      audio.frame(130)
+    ]
+    t.same(await through(gate, ...messages), ['v header@0', 'v key@0', 'v@40', 'v@80', 'a@90', 'a@130'])
+    t.same(gaps, [{ messages: 2, ms: 40 }])
+    t.same(await through(gate, audio.frame(140), video.frame(160)), ['a@140'])
+    t.same(
+      await through(gate, video.keyframe(200), video.frame(240)),
+      ['v key@200', 'v@240'],
+      'state that did not change is not told again'
+    )
+    t.same(gaps.slice(1), [{ messages: 1, ms: 120 }], 'of video')
+  }
+)
+
+t.test('time is counted from the first message that is held, whatever its metadata says', async t => {
+  const late = [metadata(), video.header(), video.keyframe(90_000), video.frame(90_040)]
+  t.same(await through(keyframeGate(), ...late), ['meta@0', 'v header@90000', 'v key@90000', 'v@90040'])
 })
 
 t.test('it holds up to the last byte and millisecond', async t => {

@@ -1,16 +1,30 @@
 import { type Readable, Writable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
-import { type Gap, LiveStream, type LiveStreamOptions, type Message, MessageBatch, MessageRing } from 'rtmpipe'
+import {
+  type Gap,
+  isAudio,
+  isKeyframe,
+  isMetadata,
+  isSequenceHeader,
+  isVideo,
+  LiveStream,
+  type LiveStreamOptions,
+  type Message,
+  MessageBatch,
+  MessageRing,
+  type Repair
+} from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from '../support/clock.ts'
-import { audio, metadata, video, word } from '../support/media.ts'
-import { holds } from '../support/property.ts'
+import { audio, caption, metadata, video, word } from '../support/media.ts'
+import { holds, holdsLater } from '../support/property.ts'
 
 const clock = new TestClock()
 const liveStream = (options: LiveStreamOptions = {}) => new LiveStream({ clock, ...options })
 const gop = (at: number, frames = 5, size = 100): Message[] =>
   Array.from({ length: frames }, (_, i) => (i === 0 ? video.keyframe(at, size) : video.frame(at + 40 * i, size)))
+const isState = (message: Message) => isMetadata(message) || isSequenceHeader(message)
 const opening = [metadata(), video.header(), audio.header()]
 
 /** What a reader gives at once, in words; a batch in brackets. */
@@ -44,40 +58,101 @@ t.test('a player that is there from the start gets all of it, with the state ahe
   t.same(await read(player), ['[meta@0 v header@0 a header@0]', '[v key@0]', '[a@10 v@40]'])
 })
 
-t.test('one that comes late begins at the newest keyframe, with the state at its time', async t => {
+t.test('one that comes late begins at the newest keyframe, with headers at its time and metadata at 0', async t => {
   const live = liveStream()
   await publish(live, ...opening, ...gop(0), ...gop(200), video.frame(400))
   t.same(await read(live.player()), [
-    '[meta@200 v header@200 a header@200]',
+    '[meta@0 v header@200 a header@200]',
     ...['[v key@200]', '[v@240]', '[v@280]', '[v@320]', '[v@360]', '[v@400]']
   ])
 })
 
-t.test('one that comes before anything waits', async t => {
+t.test('one that comes before anything hears audio at once, and sees from the first keyframe on', async t => {
   const live = liveStream()
   const player = live.subscribe()
+  player.on('gap', () => t.fail('it had not begun'))
   t.same(await read(player), [])
   await publish(live, video.header(), video.frame(0), audio.frame(3), video.keyframe(40), video.frame(80))
-  t.same(
-    await read(player),
-    ['v header@40', 'v key@40', 'v@80'],
-    'and what comes ahead of the first keyframe is not for it'
-  )
+  t.same(await read(player), ['v header@3', 'a@3', 'v key@40', 'v@80'])
 })
 
-t.test('without video every message is a place to begin', async t => {
+t.test('without video every message is a random access point, of data too', async t => {
   const live = liveStream()
   await publish(live, audio.header(), audio.frame(0), audio.frame(23))
   t.same(await read(live.subscribe()), ['a header@23', 'a@23'])
+  const captions = liveStream()
+  const reader = captions.subscribe()
+  const input = await publish(captions, metadata(), caption(0))
+  clock.pass(1500)
+  await write(input, caption(1500))
+  t.same(await read(reader), ['meta@0', 'caption@0', 'caption@1500'])
+  t.same(await read(captions.subscribe()), ['meta@0', 'caption@1500'])
 })
 
-t.test('video that joins audio: from then on keyframes are the places to begin', async t => {
+t.test('video that was promised and never comes holds up no audio', async t => {
   const live = liveStream()
+  const player = live.player()
+  await publish(live, ...opening, audio.frame(0), audio.frame(23))
+  const all = ['[meta@0 v header@0 a header@0]', '[a@0]', '[a@23]']
+  t.same(await read(player), all)
+  t.same(await read(live.player()), ['[meta@0 v header@23 a header@23]', '[a@23]'])
+})
+
+t.test('video that joins audio: audio goes on, and video begins at its keyframe', async t => {
+  const live = liveStream()
+  const first = live.subscribe()
   const input = await publish(live, audio.header(), audio.frame(0))
   await write(input, video.header(5), video.frame(10), audio.frame(20))
-  t.same(await read(live.subscribe()), [])
+  t.same(await read(live.subscribe()), ['a header@20', 'v header@20', 'a@20'])
   await write(input, video.keyframe(40))
   t.same(await read(live.subscribe()), ['a header@40', 'v header@40', 'v key@40'])
+  t.same(await read(first), ['a header@0', 'a@0', 'v header@5', 'a@20', 'v key@40'])
+})
+
+t.test('where the ring holds no keyframe one hears at once, and sees from the next keyframe on', async t => {
+  const live = liveStream({ maxMs: 1000, mergeMs: 0 })
+  const input = await publish(live, ...opening, video.keyframe(0))
+  for (let at = 20; at < 2000; at += 20) await write(input, audio.frame(at))
+  const late = live.player()
+  late.on('gap', () => t.fail('its video had not begun'))
+  await write(input, audio.frame(2000), video.frame(2010), audio.frame(2020), video.frame(2050))
+  t.same(await read(late), ['[meta@0 v header@2000 a header@2000]', '[a@2000]', '[a@2020]'])
+  await write(input, video.keyframe(2100), audio.frame(2110), video.frame(2140))
+  t.same(await read(late), ['[v key@2100]', '[a@2110]', '[v@2140]'])
+})
+
+t.test('and readers whose video waits share one batch of what is left', async t => {
+  const live = liveStream({ maxMs: 1000, mergeMs: 1000 })
+  const input = await publish(live, video.keyframe(0))
+  clock.pass(1000)
+  await write(input, video.frame(2000))
+  clock.pass(1000)
+  const [one, other] = [live.player(), live.player()]
+  await write(input, audio.frame(2010), video.frame(2040), audio.frame(2050))
+  clock.pass(1000)
+  const batch = one.read() as MessageBatch
+  t.same(batch.messages.map(word), ['a@2010', 'a@2050'])
+  t.equal(other.read(), batch)
+})
+
+t.test('an empty sequence header is none: the last one goes ahead of a late reader', async t => {
+  const live = liveStream()
+  const input = await publish(live, video.header(0, 7), video.keyframe(0))
+  await write(input, { ...video.header(20), payload: Buffer.of(0x17, 0, 0, 0, 0) })
+  const header = live.subscribe().read() as Message
+  t.equal(header.payload[5], 7)
+})
+
+t.test('one begins at the newest keyframe, at the next, or now', async t => {
+  const live = liveStream()
+  const input = await publish(live, ...opening, video.keyframe(0), video.frame(40))
+  const [at, next, now] = (['keyframe', 'next', 'now'] as const).map(from => live.subscribe({ from }))
+  await write(input, audio.frame(50), video.frame(80), video.keyframe(120), video.frame(160))
+  const whole = ['v key@120', 'v@160']
+  t.same((await read(at!)).slice(3), ['v key@0', 'v@40', 'a@50', 'v@80', ...whole])
+  t.same(await read(next!), ['meta@0', 'v header@120', 'a header@120', ...whole])
+  t.same(await read(now!), ['meta@0', 'v header@50', 'a header@50', 'a@50', ...whole])
+  t.throws(() => live.subscribe({ from: 'then' as 'now' }), TypeError)
 })
 
 t.test('state that changes on the way is passed on, and told once', async t => {
@@ -479,7 +554,8 @@ t.test('publishers that come one after another are one timeline', async t => {
     audio.frame(50),
     video.frame(106)
   )
-  t.same(await read(player), ['meta@5130', 'v header@5130', 'v key@5130', 'a@5130', 'v@5170'], 'never back')
+  const second = ['meta@0', 'v header@5130', 'a@5130', 'v key@5176', 'a@5160', 'v@5216']
+  t.same(await read(player), second, 'all by one offset')
   t.equal(clock.timers, 0)
 })
 
@@ -516,6 +592,19 @@ t.test('when nobody comes back its readers end, and it is idle when they have go
   waiting.destroy()
   await turnOfTheLoop()
   t.equal(idle, 1)
+})
+
+t.test('what is over is not played to one that joins behind it, and waits', async t => {
+  const live = liveStream({ holdMs: 1000 })
+  live.subscribe()
+  ;(await publish(live, ...opening, ...gop(0, 2))).end()
+  const held = live.subscribe()
+  clock.pass(1000)
+  const late = live.subscribe()
+  t.equal((await read(held)).length, 5, 'while it is held it is')
+  t.same(await read(late), [])
+  await publish(live, video.header(0, 2), video.keyframe(0))
+  t.same(await read(late), ['v header@80', 'v key@80'])
 })
 
 t.test('end() ends every reader behind what it is still to read', async t => {
@@ -571,4 +660,131 @@ t.test('the ring never holds more than it may, and numbers its batches without a
       })
     })
   )
+})
+
+const made = { a: audio.frame, v: video.frame, V: video.keyframe, head: video.header, meta: metadata }
+
+/** A publisher: what it sends, of any order of tracks and with any clock, and how it goes. */
+const anyPublisher = fc.record({
+  start: fc.oneof(fc.constantFrom(0, 18_000_000, 2 ** 24 - 500, 2 ** 32 - 500), fc.nat(2 ** 32 - 1)),
+  sent: fc.array(fc.tuple(fc.constantFrom(...(['a', 'a', 'v', 'v', 'V', 'head', 'meta'] as const)), fc.nat(60)), {
+    maxLength: 40
+  }),
+  stateAt0: fc.boolean(),
+  goes: fc.constantFrom('ends', 'fails', 'is taken over')
+})
+
+t.test(
+  'whoever publishes: no track goes back, no audio is lost, video begins at a keyframe, A/V offsets are exact',
+  t =>
+    holdsLater(
+      t,
+      'any publishers, one after another',
+      fc.asyncProperty(fc.array(anyPublisher, { maxLength: 4 }), async publishers => {
+        const live = liveStream({ mergeMs: 0 })
+        const got: Message[] = []
+        live.subscribe({ maxLagMs: 1e9 }).on('data', (message: Message) => got.push(message))
+        const sent: { by: number; message: Message }[] = []
+        for (const [by, { start, sent: words, stateAt0, goes }] of publishers.entries()) {
+          const input = live.input({ takeover: true })
+          let at = start
+          for (const [word, ms] of words) {
+            at = (at + ms) >>> 0
+            const message = made[word](stateAt0 && word.length > 1 ? 0 : at)
+            // each frame says which it is
+            if (word.length === 1) message.payload.writeUInt32BE(sent.length, 5)
+            sent.push({ by, message })
+            input.write(message)
+          }
+          await turnOfTheLoop()
+          if (goes === 'ends') input.end()
+          if (goes === 'fails') input.destroy()
+        }
+        live.end()
+        await turnOfTheLoop()
+        const frames = got.filter(message => !isState(message))
+        const of = (message: Message) => sent[message.payload.readUInt32BE(5)]!
+        const neverBack = ['audio', 'video'].every(name => {
+          const times = frames.filter(message => isAudio(message) === (name === 'audio')).map(each => each.timestamp)
+          return times.every((time, i) => i === 0 || ((time - times[i - 1]!) | 0) >= 0)
+        })
+        const allAudio = frames.filter(isAudio).length === sent.filter(({ message }) => isAudio(message)).length
+        const each = publishers.map((_, by) => frames.filter(message => of(message).by === by))
+        const atKeyframes = each.every(mine => isKeyframe(mine.find(isVideo) ?? video.keyframe(0)))
+        const exact = each.every(mine => {
+          const shifts = mine.map(message => (message.timestamp - of(message).message.timestamp) >>> 0)
+          return new Set(shifts.map(shift => shift % 2 ** 24)).size <= 1
+        })
+        return neverBack && allAudio && atKeyframes && exact
+      }),
+      { numRuns: 300 }
+    )
+)
+
+t.test(
+  'a clock that jumps or begins again is mended and told, and the next keyframe has its headers again',
+  async t => {
+    const live = liveStream({ mergeMs: 0 })
+    const repairs: Repair[] = []
+    live.on('repair', repair => repairs.push(repair))
+    const player = live.subscribe()
+    const input = await publish(live, ...opening, video.keyframe(0), audio.frame(10), video.frame(40))
+    t.equal((await read(player)).length, 6)
+    await write(input, video.frame(10_800_080), audio.frame(10_800_056), video.keyframe(10_800_120))
+    const again = ['meta@0', 'v header@120', 'a header@120']
+    t.same(await read(player), ['v@80', 'a@56', ...again, 'v key@120'])
+    t.same(repairs, [
+      { kind: 'jump', track: 'video', from: 40, to: 10_800_080, ms: 10_800_040 },
+      { kind: 'jump', track: 'audio', from: 10, to: 10_800_056, ms: 10_800_046 }
+    ])
+    await write(input, video.keyframe(500_000))
+    t.same(await read(player), ['meta@0', 'v header@160', 'a header@160', 'v key@160'])
+    t.equal(repairs[2]?.kind, 'backward')
+    live.input({ takeover: true }).write(video.keyframe(5000))
+    t.same(await read(player), ['v key@200'])
+    t.same(repairs[3], { kind: 'source', track: 'video', from: 200, to: 5000, ms: 4800 })
+  }
+)
+
+t.test('a wrap of 24 or 32 bits is none', async t => {
+  for (const at of [2 ** 24, 2 ** 32]) {
+    const live = liveStream({ mergeMs: 0 })
+    live.on('repair', () => t.fail('nothing is to be told'))
+    const player = live.subscribe()
+    await publish(
+      live,
+      video.keyframe(at - 40),
+      audio.frame(at - 20),
+      video.frame(0),
+      audio.frame(3),
+      video.keyframe(40)
+    )
+    const out = (ms: number) => (at + ms) % 2 ** 32
+    t.same(await read(player), [`v key@${at - 40}`, `a@${at - 20}`, `v@${out(0)}`, `a@${out(3)}`, `v key@${out(40)}`])
+  }
+})
+
+t.test('a step that took its time is closed by no more than maxJumpMs', async t => {
+  const clock = new TestClock()
+  const live = liveStream({ clock, mergeMs: 0, maxJumpMs: 1000 })
+  const player = live.subscribe()
+  const input = await publish(live, video.keyframe(0))
+  clock.pass(600)
+  await write(input, video.keyframe(5000))
+  clock.pass(5000)
+  await write(input, video.keyframe(10_000))
+  t.same(await read(player), ['v key@0', 'v key@600', 'v key@1600'])
+})
+
+t.test('with mend: false the clock stays as it is, and is told', async t => {
+  const live = liveStream({ mergeMs: 0, mend: false })
+  let told = 0
+  live.on('repair', () => told++)
+  const player = live.subscribe()
+  await publish(live, video.keyframe(0), video.keyframe(90_000))
+  live.input({ takeover: true }).write(video.keyframe(20))
+  t.same(await read(player), ['v key@0', 'v key@90000', 'v key@20'])
+  t.equal(told, 2)
+  t.throws(() => liveStream({ mend: 'no' as never }), TypeError)
+  t.throws(() => liveStream({ maxJumpMs: 0 }), RangeError)
 })

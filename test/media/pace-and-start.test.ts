@@ -79,7 +79,7 @@ const from = async (ms: number, messages = film, options = {}) =>
   (await Readable.from(messages).pipe(startAt(ms, options)).toArray()).map(word)
 
 t.test('a film begins at the last keyframe that is not later, its state ahead', async t => {
-  const state = (at: number) => [`meta@${at}`, `v header@${at}`, `a header@${at}`]
+  const state = (at: number) => ['meta@0', `v header@${at}`, `a header@${at}`]
   t.same(await from(0), film.map(word))
   t.same(await from(-2000), film.map(word))
   t.same(await from(110), [...state(80), 'v key@80', 'a@100', 'v@120', 'v key@160', 'v@200'])
@@ -99,6 +99,27 @@ t.test('a group too long to be held is left out, and the film begins behind it',
   ]
   t.same(await from(120, long, { maxBytes: 250 }), ['v key@160', 'v@200'])
   t.same(await from(120, long), ['v key@0', 'v@40', 'v@80', 'v@120', 'v key@160', 'v@200'])
+})
+
+t.test('where no keyframe is held audio begins at the time, and video at its keyframe', async t => {
+  const promised = [video.header(), audio.frame(0), video.frame(10), audio.frame(23), audio.frame(46), video.frame(50)]
+  t.same(await from(20, [...promised, video.keyframe(80), video.frame(120)]), [
+    'v header@0',
+    'a@0',
+    'a@23',
+    'a@46',
+    'v key@80',
+    'v@120'
+  ])
+  const long = [
+    video.keyframe(0),
+    video.frame(40),
+    video.frame(80),
+    video.frame(120),
+    audio.frame(125),
+    audio.frame(150)
+  ]
+  t.same(await from(130, [...long, video.frame(160), video.keyframe(200)], { maxBytes: 250 }), ['a@150', 'v key@200'])
 })
 
 t.test('sound without pictures begins where it is told', async t => {

@@ -30,6 +30,9 @@ export const audio = {
 export const metadata = (timestamp = 0, properties = {}): Message =>
   message(18, timestamp, writeAmf0('onMetaData', properties))
 
+/** Data that is a moment, as captions are. */
+export const caption = (timestamp: number): Message => message(18, timestamp, writeAmf0('onTextData', { text: 'a' }))
+
 function filled(first: number, size: number): Buffer {
   const payload = Buffer.alloc(size, 0x61)
   payload[0] = first
@@ -39,7 +42,7 @@ function filled(first: number, size: number): Buffer {
 
 /** A message in a word: what it is, and when. */
 export function word({ type, timestamp, payload }: Message): string {
-  if (type === 18) return `meta@${timestamp}`
+  if (type === 18) return `${payload.includes('onTextData') ? 'caption' : 'meta'}@${timestamp}`
   if (type !== 8 && type !== 9) return `type ${type}`
   const id = type === 9 && (payload[0]! & 0x8f) === 0x86 ? payload[6]! : ''
   const kind = payload[1] === 0 ? 'header' : type === 8 ? '' : [0x17, 0x96].includes(payload[0]!) ? 'key' : ''

@@ -15,15 +15,15 @@ import {
   trackFilter
 } from 'rtmpipe'
 import t from 'tap'
-import { Entrances } from '../../lib/media/entrances.ts'
+import { RandomAccess } from '../../lib/media/random-access.ts'
 import { readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
 import { collect } from '../support/collect.ts'
-import { audio, track, video, word } from '../support/media.ts'
+import { audio, caption, metadata, track, video, word } from '../support/media.ts'
 
 /** The messages at which a stream of these can be begun. */
 const entrances = (...messages: Message[]): string[] => {
-  const found = new Entrances()
+  const found = new RandomAccess()
   return messages.filter(message => found.note(message)).map(word)
 }
 const other = track(1)
@@ -34,12 +34,14 @@ const frames = (at: number): Message[] => [
 ]
 const headers = [video.header(), other.header(0), audio.header()]
 
-t.test('without video a stream can be begun at any audio, and with it at a keyframe', async t => {
+t.test('ahead of its first keyframe a stream can be begun at any audio or data, and then at keyframes', async t => {
   t.same(entrances(audio.frame(0), audio.frame(20)), ['a@0', 'a@20'])
   t.same(entrances(audio.frame(0), video.header(), audio.frame(20), video.frame(30), video.keyframe(40)), [
     'a@0',
+    'a@20',
     'v key@40'
   ])
+  t.same(entrances(metadata(), caption(0), video.keyframe(40), caption(50), audio.frame(60)), ['caption@0', 'v key@40'])
 })
 
 t.test('of several tracks it is begun at the first, whatever comes first', async t => {
@@ -58,7 +60,7 @@ t.test('of several tracks it is begun at the first, whatever comes first', async
 
 t.test('FFmpeg 8 with two tracks (captures/ffmpeg8-publish-two-tracks)', async t => {
   const messages = new MessageReader()
-  const found = new Entrances()
+  const found = new RandomAccess()
   const begins: string[] = []
   const { bytes } = readCapture('ffmpeg8-publish-two-tracks').client
   for (const { header, payload, last } of new ChunkReader().chunks(bytes.subarray(3073))) {
