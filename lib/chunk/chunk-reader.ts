@@ -16,8 +16,10 @@ import { isProtocolControlType, protocolControlLength, readProtocolControl } fro
 export interface ChunkReaderOptions {
   limits?: Partial<Limits>
   /**
-   * Refuse chunk streams that open with format 1, 2 or 3. By default the header they build on is all zeros: librtmp opens
-   * chunk stream 2 with a format 1 Acknowledgement (captures/rtmpdump-play-live), and so does OBS.
+   * Refuse chunk streams that open with format 1, 2 or 3, and messages that go on in chunks of another format than 3. By default
+   * the header that the former build on is all zeros: librtmp opens chunk stream 2 with a format 1 Acknowledgement
+   * (captures/rtmpdump-play-live), and so does OBS. Of the latter those of format 2 are read, and those of format 1 that repeat
+   * the message's length and type, as nginx-rtmp, SRS and FFmpeg do; their timestamp says nothing.
    */
   strict?: boolean
 }
@@ -239,10 +241,13 @@ export class ChunkReader {
     const field = bytes.readUIntBE(fields, 3)
     const extended = field === EXTENDED_TIMESTAMP
     if (extended && room < length + 4) return 0
-    if (known !== undefined && known.left > 0) this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${id}`)
     const stream = this.#chunkStream(known, id, format)
-    stream.extended = extended ? bytes.readUInt32BE(at + length) : undefined
-    stream.delta = stream.extended ?? field
+    if (stream.left === 0) {
+      stream.extended = extended ? bytes.readUInt32BE(at + length) : undefined
+      stream.delta = stream.extended ?? field
+    } else if (this.#strict || !isContinued(stream.header, format, bytes, fields)) {
+      this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${id}`)
+    }
     this.#begin(stream, format, { bytes, fields })
     return extended ? length + 4 : length
   }
@@ -315,3 +320,7 @@ export class ChunkReader {
     throw new ProtocolError(code, { layer: 'chunk', offset: this.offset, detail })
   }
 }
+
+/** Whether a header in the middle of a message is one of that message still. */
+const isContinued = ({ length, type }: ChunkHeader, format: ChunkFormat, bytes: Buffer, fields: number): boolean =>
+  format === 2 || (format === 1 && bytes.readUIntBE(fields + 3, 3) === length && bytes[fields + 6] === type)

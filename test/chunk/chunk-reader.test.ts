@@ -192,8 +192,37 @@ t.test('Abort forgets the message in progress; timestamps go on from it (errata 
 
 t.test('a header in the middle of a message is an error', async t => {
   const begun = hex`04 000000 0000c8 09 01000000 ${Buffer.alloc(128)}`
-  for (const header of ['04 000000 0000c8 09 01000000', '44 000000 000064 09', '84 000000']) {
+  for (const header of ['04 000000 0000c8 09 01000000', '44 000000 000064 09', '44 000000 0000c8 08']) {
     t.throws(() => read(hex`${begun} ${header}`), { code: 'ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', offset: 140 })
+  }
+})
+
+t.test('a message goes on in chunks of format 1 that repeat its length and type, and in those of format 2', async t => {
+  const [one, two, three] = [Buffer.alloc(128, 1), Buffer.alloc(128, 2), Buffer.alloc(44, 3)]
+  const wire = hex`
+    04 0003e8 00012c 09 01000000 ${one}  44 000014 00012c 09 ${two}  84 000007 ${three}
+    84 000014 ${one} 84 ffffff 00000014 ${two} c4 ${three}`
+  const lines = [
+    '0 4 @1000 t9 m1 128/300',
+    '1 4 @1000 t9 m1 128/300',
+    '2 4 @1000 t9 m1 44/300.',
+    '2 4 @1020 t9 m1 128/300',
+    '2 4 @1020 t9 m1 128/300',
+    '3 4 @1020 t9 m1 44/300.'
+  ]
+  for (const pieces of [[wire], bytewise(wire)]) {
+    const chunks = read(pieces)
+    t.same(chunks.map(line), lines, 'the timestamp is that of its first chunk')
+    t.same(Buffer.concat(chunks.map(({ payload }) => payload)), Buffer.concat([one, two, three, one, two, three]))
+  }
+  const reader = new ChunkReader()
+  reader.feed(Buffer.from(wire), true)
+  const runs: Buffer[] = []
+  while (reader.next()) runs.push(Buffer.from(reader.source.subarray(reader.start, reader.end)))
+  t.same(Buffer.concat(runs), Buffer.concat([one, two, three, one, two, three]), 'where the bytes are ours too')
+  for (const header of ['44 000000 0000c8 09', '84 000000']) {
+    const strictly = hex`04 000000 0000c8 09 01000000 ${Buffer.alloc(128)} ${header}`
+    t.throws(() => read(strictly, { strict: true }), { code: 'ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', offset: 140 })
   }
 })
 
