@@ -39,7 +39,8 @@ const USUAL_INFO: AmfObject = {
 
 /**
  * Connects to an app of a server, `connect('rtmp://host/app')`: a session that publishes, plays and calls. The URL's path is the app;
- * splitStreamUrl splits a URL that has a stream's name in it.
+ * splitStreamUrl splits a URL that has a stream's name in it. Where a URL has a password in it, errors of sockets do not tell the
+ * address.
  * @throws TypeError for a URL that is none, RangeError for an option out of range, Refused when the server says no, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or
  *   `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, an AbortError, and the errors of sockets.
  */
@@ -58,12 +59,12 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   }
 }
 
-async function attempt({ app, tcUrl, ...where }: RtmpUrl, query: string | undefined, options: ConnectOptions) {
+async function attempt(where: RtmpUrl, query: string | undefined, options: ConnectOptions) {
   options.signal?.throwIfAborted()
   const session = open(where, options)
   try {
     const { info, args = [] } = options
-    const names = { app: withQuery(app, query), tcUrl: withQuery(tcUrl, query) }
+    const names = { app: withQuery(where.app, query), tcUrl: withQuery(where.tcUrl, query) }
     await session.connect({ ...names, ...USUAL_INFO, ...info }, ...args)
     return session
   } catch (error) {
@@ -76,10 +77,7 @@ const withQuery = (text: string, query: string | undefined): string =>
   query === undefined ? text : `${text}${text.includes('?') ? '&' : '?'}${query}`
 
 /** A session over a wire of its own, that has not connected yet. */
-function open(
-  where: Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
-  { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions
-): ClientSession {
+function open(where: RtmpUrl, { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions): ClientSession {
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
   const session = clientSession({ ...bounds, timeoutMs })
   const wire = dial(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })

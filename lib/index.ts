@@ -184,7 +184,7 @@ export { Stage, stage } from './stream/stage.ts'
 // wires
 export { type DialOptions, dial } from './transport/dial.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
-export { type RtmpUrl, readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
+export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
 export { TunnelClient, type TunnelClientOptions, type TunnelPlace, tunnelClient } from './transport/tunnel-client.ts'
 export { type TunnelHandler, type TunnelSession, tunnelServer } from './transport/tunnel-server.ts'

@@ -1,6 +1,10 @@
+import { once } from 'node:events'
 import net from 'node:net'
-import { authenticate, type Connect, connect, createServer } from 'rtmpipe'
+import { inspect } from 'node:util'
+import { authenticate, type Connect, connect, createServer, isVideo, splitStreamUrl } from 'rtmpipe'
 import t from 'tap'
+import { LiveServer } from './support/live-server.ts'
+import { video } from './support/media.ts'
 
 type Scope = { teardown(end: () => unknown): unknown }
 
@@ -44,6 +48,30 @@ for (const scheme of ['adobe', 'llnw'] as const) {
     await t.rejects(connect(`rtmp://${host}/live`), { code: 'ERR_RTMP_REFUSED', description: /need auth/ })
   })
 }
+
+t.test('the URL of a stream that has an app alone: what is published there is played there', async t => {
+  const server = new LiveServer(t, { live: { holdMs: 20 } })
+  const host = await server.listen()
+  const { url, name } = splitStreamUrl(`${host}/cam1?user=a&pass=b`)
+  await using publisher = await connect(url)
+  const publishing = await publisher.publish(name)
+  for (const at of [0, 40]) publishing.write(video.keyframe(at))
+  await server.happens('publish cam1?user=a&pass=b')
+  await using player = await connect(`${host}/cam1`)
+  const [message] = await once(await player.play(''), 'data')
+  t.ok(isVideo(message))
+  await server.happens('play cam1')
+})
+
+t.test('an error of the way there tells no part of a password', async t => {
+  for (const secret of ['s3cret', 's3@127.0.0.1:1/cret', 's3cret@localhost:1/et']) {
+    for (const scheme of ['rtmp', 'rtmpt', 'rtmps']) {
+      const error = await connect(`${scheme}://ada:${secret}@127.0.0.1:1/live`).catch(failure => failure)
+      t.match(error, { code: 'ECONNREFUSED', message: /%2F/ }, secret)
+      t.notMatch(inspect(error, { showHidden: true, depth: 5 }), /s3|cret|et@|localhost|127\.0/, secret)
+    }
+  }
+})
 
 t.test('nobody there, nobody who answers, nobody who speaks RTMP: each a typed end', async t => {
   await t.rejects(connect('rtmp://127.0.0.1:1/live'), { code: 'ECONNREFUSED' })

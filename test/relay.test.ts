@@ -362,7 +362,7 @@ t.test('many retries leave no listener behind', { buffered }, async t => {
 })
 
 t.test('what is no URL of a stream, or no time, is told at once', { buffered }, async t => {
-  t.throws(() => push(new LiveStream(), 'rtmp://host/live'), TypeError)
+  t.throws(() => push(new LiveStream(), 'rtmp://host/'), TypeError)
   t.throws(() => pull('film.flv', new LiveStream()), TypeError)
   for (const options of [{ retryMs: 0 }, { maxRetryMs: -1 }, { timeoutMs: Number.NaN }, { maxLagMs: 0 }]) {
     t.throws(() => push(new LiveStream(), 'rtmp://host/live/film', options), RangeError)

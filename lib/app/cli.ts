@@ -7,7 +7,7 @@ import * as publish from './subcommands/publish.ts'
 import * as relay from './subcommands/relay.ts'
 import * as serve from './subcommands/serve.ts'
 import { say } from './terminal.ts'
-import { HelpWanted, UsageError } from './words.ts'
+import { HelpWanted, UsageError, withoutSecrets } from './words.ts'
 
 const subcommands = { serve, play, publish, relay, proxy, inspect }
 
@@ -31,8 +31,10 @@ function help(): string {
 }
 
 /** What went wrong, and what to do about it where that is known. */
-function said({ code, message }: NodeJS.ErrnoException): string {
-  return code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `${message}; -k trusts it` : message
+function said(error: NodeJS.ErrnoException): string {
+  // a host of several addresses; the errors of its attempts are told and the message is empty
+  const message = error instanceof AggregateError ? error.errors.map(each => each.message).join(', ') : error.message
+  return error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `${message}; -k trusts it` : message
 }
 
 // whoever reads us may have seen enough
@@ -42,6 +44,7 @@ try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  process.stderr.write(`rtmpipe: ${said(error as NodeJS.ErrnoException)}\n`)
+  const line = withoutSecrets(said(error as NodeJS.ErrnoException), process.argv.slice(2))
+  process.stderr.write(`rtmpipe: ${line}\n`)
   process.exit(error instanceof UsageError ? 2 : 1)
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { type DialOptions, readRtmpUrl, splitStreamUrl } from '../index.ts'
+import { type DialOptions, readRtmpUrl, redactedUrl, splitStreamUrl } from '../index.ts'
 import type { DoorOptions } from './doors.ts'
 
 /** What is wrong with the words of a call: one line, exit code 2. */
@@ -82,4 +82,13 @@ export function checked<Read>(read: () => Read): Read {
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
+}
+
+/** What may have a password in it: a URL, or what was meant to be one. */
+const SECRET = /:\/\/|:.*@/s
+
+/** A message about a call, with the URLs among its words as they may be shown. A file's name may be a URL out of place. */
+export function withoutSecrets(message: string, args: readonly string[]): string {
+  const words = args.flatMap(arg => [arg, arg.replace(/^--?[a-z-]*=?/, '')]).filter(word => SECRET.test(word))
+  return words.reduce((text, word) => text.replaceAll(word, () => redactedUrl(word)), message)
 }

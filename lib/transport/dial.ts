@@ -1,8 +1,8 @@
 import net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import tls from 'node:tls'
-import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
-import { type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
+import { MessageWire, type MessageWireOptions } from './message-wire.ts'
+import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel-client.ts'
 
 export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
@@ -13,6 +13,9 @@ export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce
 }
 
 type Place = Pick<TunnelPlace, 'host' | 'port'>
+
+/** What a URL says of the way; with the rest of it, whether the address may be a part of a password is known too. */
+type Where = Pick<RtmpUrl, 'scheme' | 'host' | 'port'> & Partial<RtmpUrl>
 
 /** What a URL says of the way: how the bytes are carried, and the port where it names none (RTMP URIs, 4). */
 interface Door {
@@ -40,16 +43,14 @@ const ENCRYPTION = 6
  * the time until the handshake is over.
  * @throws TypeError for what is no URL, and for a scheme that is not spoken here; RangeError for an option out of range.
  */
-export function dial(
-  url: string | Pick<RtmpUrl, 'scheme' | 'host' | 'port'>,
-  { signal, tls: secrets, ...options }: DialOptions = {}
-): MessageWire {
-  const { scheme, host, port } = typeof url === 'string' ? readRtmpUrl(url) : url
+export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): MessageWire {
+  const where = typeof url === 'string' ? readRtmpUrl(url) : url
+  const { scheme, host, port } = where
   const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
   if (door === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(doors).join(', ')}`)
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
-  return over(bytes, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
+  return over(bytes, where, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
 }
 
 /** How bytes get there. */
@@ -70,11 +71,33 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
 }
 
 /** An option that is wrong leaves no socket behind. */
-function over(bytes: Duplex, options: MessageWireOptions): MessageWire {
+function over(bytes: Duplex, where: Where, options: MessageWireOptions): MessageWire {
   try {
-    return messageWire(bytes, { ...options, role: 'client' })
+    return new DialedWire(bytes, where, options)
   } catch (error) {
     bytes.destroy()
     throw error
   }
 }
+
+/**
+ * A wire whose errors do not tell where it led to, if the URL had a password in it or may have had: of `rtmp://ada:p@ss/w@host/app`
+ * the host is `ss`, which Node's errors would say.
+ */
+class DialedWire extends MessageWire {
+  readonly #isDiscreet: boolean
+
+  constructor(lower: Duplex, { user, password, app }: Where, options: MessageWireOptions) {
+    super(lower, { ...options, role: 'client' })
+    this.#isDiscreet = user !== undefined || password !== undefined || (app?.includes('@') ?? false)
+  }
+
+  protected override failed(error: NodeJS.ErrnoException): void {
+    const { code, syscall } = error
+    if (!this.#isDiscreet || !PLACES.some(name => name in error)) super.failed(error)
+    else super.failed(Object.assign(new Error(`${syscall ?? 'connect'} ${code}; ${ESCAPES}`), { code, syscall }))
+  }
+}
+
+/** The fields by which Node's errors tell an address: of look-ups, of sockets, of several attempts, of certificates. */
+const PLACES = ['hostname', 'address', 'errors', 'host']

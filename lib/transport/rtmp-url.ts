@@ -6,7 +6,7 @@ export interface RtmpUrl {
   readonly host: string
   /** Undefined where the URL leaves it to the scheme. */
   readonly port: number | undefined
-  /** All of the path, as a server takes it for its app, with the query behind it. */
+  /** All of the path, as a server takes it for its app, with the query behind it. Slashes at its end are left out. */
   readonly app: string
   /** The URL as it is told to the server: without user and password. */
   readonly tcUrl: string
@@ -14,24 +14,26 @@ export interface RtmpUrl {
   readonly password: string | undefined
 }
 
-const FORM = /^([a-z]+):\/\/(?:([^/]*)@)?(\[[^\]/]*\]|[^:/?#[\]]*)(?::(\d+))?(\/[^#]*)?$/i
+const FORM = /^([a-z]+):\/\/(?:([^/]*)@)?(\[[^\]/]*\]|[^:/?#[\]]*)(?::(\d+))?(\/.*)?$/is
 
 /**
  * Reads the URL of an app, `rtmp://user:password@host:1935/app/instance?query`. It is not read as a web page's would be: nothing but
- * user and password is unescaped, and the path goes to the server as it stands.
+ * user and password is unescaped, the path goes to the server as it stands, and a `#` is part of it. User and password end at the
+ * last `@` ahead of the first slash.
  * @throws TypeError for what is none.
  */
 export function readRtmpUrl(url: string): RtmpUrl {
   const [, scheme, credentials, address, port, path = ''] = FORM.exec(url) ?? []
-  if (scheme === undefined || !address) throw new TypeError(`${hidden(url)} is no URL such as rtmp://host/app`)
-  if (Number(port) > 65535 || Number(port) === 0) throw new TypeError(`${port} is no port, in ${hidden(url)}`)
+  if (scheme === undefined || !address) throw wrong(url, 'is no URL such as rtmp://host/app')
+  if (Number(port) > 65535 || Number(port) === 0) throw wrong(url, 'has a port that is not from 1 to 65535')
   const [user, password] = split(credentials ?? '', ':')
+  const sent = untrailed(path)
   return {
     scheme: scheme.toLowerCase(),
     host: address.replace(/^\[|\]$/g, ''),
     port: port === undefined ? undefined : Number(port),
-    app: path.slice(1).replace(/\/+$/, ''),
-    tcUrl: url.replace(`${credentials}@`, '').replace(/\/+$/, ''),
+    app: sent.slice(1),
+    tcUrl: `${scheme}://${address}${port === undefined ? '' : `:${port}`}${sent}`,
     user: user === '' ? undefined : unescaped(user),
     password: password === undefined ? undefined : unescaped(password)
   }
@@ -40,18 +42,28 @@ export function readRtmpUrl(url: string): RtmpUrl {
 /**
  * Splits the URL of a stream into that of its app and the stream's name, as FFmpeg and rtmpdump do: `rtmp://host/app/name`, or
  * `rtmp://host/app/instance/name`, whose name may have slashes of its own and a query behind it. Where the name has a colon
- * (`mp4:folder/film.mp4`) it begins there, and a `#` says at any rate where it begins (RTMP URIs, 6). A query that has a slash in it
- * belongs to the app if the path ahead of it is only one. Of names `.flv` is left out, and those of MP4 files get their `mp4:`.
- * @throws TypeError where there is no name.
+ * (`mp4:folder/film.mp4`) it begins there. A query that has a slash in it belongs to the app if the path ahead of it is only one. Of
+ * names `.flv` is left out, and those of MP4 files get their `mp4:`. `rtmp://host/stream` has an app and no more: the name is
+ * empty, and servers know the stream by the app.
+ * @throws TypeError where there is no path.
  */
 export function splitStreamUrl(url: string): { url: string; name: string } {
-  const hash = url.indexOf('#')
-  if (hash >= 0) return named(url.slice(0, hash), url.slice(hash + 1), url)
   const begin = url.indexOf('/', url.indexOf('://') + 3) + 1
-  if (begin === 0) return named(url, '', url)
-  const path = url.slice(begin)
+  const path = begin === 0 ? '' : url.slice(begin)
+  if (/^\/*(\?|$)/.test(path)) throw wrong(url, 'names no stream, as rtmp://host/app/name does')
   const at = nameAt(path)
-  return named(url.slice(0, begin + Math.max(0, at - 1)), path.slice(at), url)
+  if (at === path.length) return { url: untrailed(url), name: '' }
+  return { url: url.slice(0, begin + Math.max(0, at - 1)), name: fileName(path.slice(at)) }
+}
+
+/**
+ * A URL as it may be logged: its scheme, and its host if there is nothing in it that may be a user and a password. The rest, which may
+ * be a key, is an ellipsis.
+ */
+export function redactedUrl(url: string): string {
+  const [shown] = /^([a-z]+:\/{0,2})?[^:/?#@]*/i.exec(url)!
+  if (url.includes('@')) return `${/^[a-z]+:\/\//i.exec(url)?.[0] ?? ''}…`
+  return shown.length === url.length ? url : `${shown}…`
 }
 
 /** Where the name begins in a path. */
@@ -66,10 +78,15 @@ function nameAt(path: string): number {
   return second === 0 || (colon >= 0 && colon < second) ? first : second
 }
 
-function named(url: string, name: string, whole: string): { url: string; name: string } {
-  if (name === '') throw new TypeError(`${hidden(whole)} names no stream, as rtmp://host/app/name does`)
-  return { url, name: fileName(name) }
-}
+/** Without slashes at its end; that of a query is part of a key. */
+const untrailed = (path: string): string => (path.includes('?') ? path : path.replace(/\/+$/, ''))
+
+/** An `@` behind a slash tells of a password that ends there, or of a key that holds one. */
+const wrong = (url: string, why: string): TypeError =>
+  new TypeError(`${redactedUrl(url)} ${why}${/\/\/[^/]*\/.*@/s.test(url) ? `; ${ESCAPES}` : ''}`)
+
+/** What to do about a password that is taken for a part of the address or the path. */
+export const ESCAPES = 'in a user or a password a / is written %2F, and an @ %40'
 
 /** Servers of Adobe's kind know files by these names. */
 function fileName(name: string): string {
@@ -92,6 +109,3 @@ function unescaped(text: string): string {
     return text
   }
 }
-
-/** A URL as it may be shown. */
-const hidden = (url: string): string => url.replace(/\/\/[^/]*@/, '//')

@@ -22,7 +22,7 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
   const calls: [string[], RegExp][] = [
     [['play'], /URL is missing$/],
     [['play', 'film'], /film names no stream, as rtmp:\/\/host\/app\/name does$/],
-    [['play', 'rtmp://host/live'], /rtmp:\/\/host\/live names no stream/],
+    [['play', 'rtmp://host/'], /rtmp:\/\/host… names no stream/],
     [['play', 'rtmp://h/a/b', 'more'], /unexpected argument 'more'$/],
     [['publish', 'film.flv'], /URL is missing$/],
     [['publish', '-', 'rtmp://h/a/b', '--loop'], /--loop wants a file/],
@@ -37,6 +37,36 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     t.equal((await program.ends()).code, 2, args.join(' '))
     t.match(program.said.trim(), says)
     t.equal(program.said.trim().split('\n').length, 1, 'one line')
+  }
+})
+
+t.test('no password is shown, whatever is wrong with a call', { buffered }, async t => {
+  const home = folder(t)
+  const film = join(home, 'film.flv')
+  writeFileSync(film, '')
+  for (const secret of ['s3cret', 's3/cret#', 's3@cr/et']) {
+    const url = `rtmp://ada:${secret}@127.0.0.1:1/live/film`
+    const calls = [
+      [url],
+      ['play', url],
+      ['play', url, url],
+      ['play', url.replace(':1/', ':99999/')],
+      ['play', '-k', url.slice(0, -5), `-o${url}`],
+      ['publish', url, 'rtmp://127.0.0.1:1/live/film?pass=s3cret'],
+      ['publish', film, url.replace('//', '/')],
+      ['inspect', url.replace('rtmp://', '')],
+      ['inspect', url.replace('rtmp:', 'rtmps:')],
+      ['serve', `--port=${url}`],
+      ['proxy', '--origin', url.replace('rtmp:', '')],
+      ['relay', url, 'film']
+    ]
+    const tried = calls.map(async args => {
+      const program = rtmpipe(t, ...args)
+      t.not((await program.ends()).code, 0, args.join(' '))
+      t.match(program.said, /^rtmpipe: .+\n$/)
+      t.notMatch(program.said, /s3|cret|et@/)
+    })
+    await Promise.all(tried)
   }
 })
 

@@ -1,4 +1,4 @@
-import { readRtmpUrl, splitStreamUrl } from 'rtmpipe'
+import { readRtmpUrl, redactedUrl, splitStreamUrl } from 'rtmpipe'
 import t from 'tap'
 
 t.test('the URL of an app: all of its path is the app', async t => {
@@ -19,7 +19,15 @@ t.test('the URL of an app: all of its path is the app', async t => {
   t.same(of('rtmp://:pw@h/live').slice(-2), [none, 'pw'])
 })
 
-t.test('what is no URL is told at once, and never with its password', async t => {
+t.test('a # is part of the path, as FFmpeg has it, and a slash at the end of a query is part of that', async t => {
+  const of = (url: string) => Object.values(readRtmpUrl(url)).slice(3, 5)
+  t.same(of('rtmp://h/live#1'), ['live#1', 'rtmp://h/live#1'])
+  t.same(of('rtmp://h/live/?x=1'), ['live/?x=1', 'rtmp://h/live/?x=1'])
+  t.same(of('rtmp://h/live?token=abc/'), ['live?token=abc/', 'rtmp://h/live?token=abc/'])
+  t.same(of('rtmp://h/undefined@x'), ['undefined@x', 'rtmp://h/undefined@x'])
+})
+
+t.test('what is no URL is told at once', async t => {
   for (const url of [
     '',
     'live',
@@ -27,19 +35,52 @@ t.test('what is no URL is told at once, and never with its password', async t =>
     'rtmp://',
     'rtmp:///live',
     'rtmp://h:x/live',
-    'rtmp://a:s3cret@/live',
+    'rtmp://a:b@/live',
     '//h/a'
   ]) {
     t.throws(() => readRtmpUrl(url), { name: 'TypeError', message: /is no URL such as rtmp:\/\/host\/app/ }, url)
   }
-  for (const port of [0, 65536]) t.throws(() => readRtmpUrl(`rtmp://h:${port}/x`), TypeError)
-  for (const read of [readRtmpUrl, splitStreamUrl]) {
-    try {
-      read('rtmp://ada:s3cret@host:99999')
-    } catch (error) {
-      t.notMatch((error as Error).message, 's3cret')
+  t.throws(() => readRtmpUrl('host/live/film'), { message: /^host… is no URL/ })
+  t.throws(() => readRtmpUrl('rtmp://host:x/live'), { message: /^rtmp:\/\/host… is no URL/ })
+  for (const port of [0, 65536]) t.throws(() => readRtmpUrl(`rtmp://h:${port}/x`), { message: /^rtmp:\/\/h… .* port/ })
+})
+
+/** Passwords that hold what parts a URL, as they are and with a host behind them that is none. */
+const secrets = [
+  's3cret',
+  's3/cret',
+  's3@cret',
+  's3#cret',
+  's3?cret',
+  '12/s3cret',
+  '99999/s3',
+  's3@99:88/cret',
+  's3/cr/e@t/#'
+]
+
+t.test('no error and nothing that is shown holds a part of a password', async t => {
+  for (const secret of secrets) {
+    for (const end of ['@', '@host:x/live/film', '@host:99999/live/film', '@host', '@ho st:0/live?pass=s3cret']) {
+      for (const url of [`rtmp://ada:${secret}${end}`, `ada:${secret}${end}`, `rtmp:/ada:${secret}${end}`]) {
+        for (const read of [readRtmpUrl, splitStreamUrl, (url: string) => readRtmpUrl(splitStreamUrl(url).url)]) {
+          try {
+            read(url)
+          } catch (error) {
+            t.notMatch((error as Error).message, /s3|cr|99|88/, url)
+          }
+        }
+        t.notMatch(redactedUrl(url), /s3|cr|99|88|12/, url)
+      }
     }
   }
+  t.throws(
+    () => readRtmpUrl('rtmp://ada:s3/cret@host/live'),
+    { message: /^rtmp:\/\/… is no URL.*%2F/ },
+    'and what to do'
+  )
+  t.equal(redactedUrl('rtmp://host:1935/live/film?key=K'), 'rtmp://host…')
+  t.equal(redactedUrl('rtmp://ada:s3cret@host/live'), 'rtmp://…')
+  t.equal(redactedUrl('rtmp://host'), 'rtmp://host')
 })
 
 t.test('the URL of a stream', async t => {
@@ -55,8 +96,22 @@ t.test('the URL of a stream', async t => {
   t.equal(of('vod/film.mp4?x=1'), 'vod mp4:film.mp4?x=1')
   t.equal(of('vod/mp4:a/b.mp4'), 'vod mp4:a/b.mp4')
   t.equal(of('live?auth=abc/film'), 'live?auth=abc film', 'an app with a query of its own')
-  t.equal(of('a/b/c#d/e.x'), 'a/b/c d/e.x', 'by the letter of the specification')
-  for (const none of ['', 'live', 'live/', 'live?key=a', 'a/b/', 'live#']) t.throws(() => of(none), TypeError, none)
-  t.throws(() => splitStreamUrl('rtmp://h'), TypeError)
-  t.throws(() => splitStreamUrl('film.flv'), TypeError)
+  t.equal(of('live/key#1?x=#'), 'live key#1?x=#', 'a # is part of a key')
+  t.equal(of('live/?key=a'), 'live ?key=a')
+  for (const none of ['', '/', '?key=a']) t.throws(() => of(none), { message: /names no stream/ }, none)
+  t.throws(() => splitStreamUrl('rtmp://h'), { message: /^rtmp:\/\/h names no stream/ })
+  t.throws(() => splitStreamUrl('film.flv'), { message: /^film\.flv names no stream/ })
+})
+
+t.test('a URL that has an app alone names the stream of that path: its name is empty', async t => {
+  for (const [path, app] of [
+    ['cam1', 'cam1'],
+    ['cam1/', 'cam1'],
+    ['cam1?user=a&pass=b', 'cam1?user=a&pass=b'],
+    ['cam#1', 'cam#1'],
+    ['a/b/', 'a/b'],
+    ['live#', 'live#']
+  ] as const) {
+    t.same(splitStreamUrl(`rtmp://h/${path}`), { url: `rtmp://h/${app}`, name: '' }, path)
+  }
 })

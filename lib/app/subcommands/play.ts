@@ -2,7 +2,7 @@ import { endingSignal, progressWriter } from '../terminal.ts'
 import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
-export const help = `rtmpipe play URL              play rtmp://HOST/APP/NAME
+export const help = `rtmpipe play URL              play rtmp://HOST/APP/NAME, or rtmp://HOST/NAME
   -o FILE                     into an FLV file, or - for standard output
   -k, --insecure              trust any certificate; relay and proxy, publish and inspect know it too`
 
