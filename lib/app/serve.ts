@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { pipeline } from 'node:stream'
 import {
+  type Connect,
   createServer,
   type Gap,
   type LiveStreamOptions,
@@ -13,11 +13,12 @@ import { clip, loop } from './demo.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
 import { Lives } from './lives.ts'
 import type { Log } from './log.ts'
+import { bringsKey } from './publish-key.ts'
 
 export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, DoorOptions {
   /** Records every stream below this folder. */
   record?: string | undefined
-  /** What a publisher must bring as `?key=` behind its stream name. */
+  /** What a publisher must bring as `?key=` behind its app or its stream name, as it stands or with escapes. */
   publishKey?: string | undefined
   /** Refuse to play what nobody publishes, instead of waiting for it. */
   refuseMissing?: boolean
@@ -59,13 +60,13 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     if (!LEAVING.includes(error.code)) log('error', { peer: session?.peer, message: error.message })
   })
 
-  function hearPublish(publish: Publish, { peer }: ServerSession): void {
-    const { path } = publish
-    if (publishKey !== undefined && !isSame(publish.query.get('key') ?? '', publishKey)) {
-      log('denied', { path, from: peer })
+  function hearPublish(publish: Publish, { peer, connection }: ServerSession): void {
+    if (publishKey !== undefined && !admits(publish, connection!, publishKey)) {
+      log('denied', { path: publish.path, from: peer })
       publish.reject('NetStream.Publish.Denied', 'wrong key')
       return
     }
+    const { path } = publish
     const messages = publish.accept()
     const input = lives.at(path).input()
     log('publish', { path, from: peer })
@@ -109,8 +110,10 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   }
 }
 
-/** Compares in a time that tells nothing, of lengths neither. */
-function isSame(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(one), digest(other))
+/** Whether a publisher brings the key. Of `live/film?key=a/b` FFmpeg makes the app `live/film?key=a` and the name `b`. */
+function admits(publish: Publish, connect: Connect, key: string): boolean {
+  const isKey = bringsKey(publish.rawQuery, key)
+  const isCut = bringsKey(`${connect.rawQuery}/${publish.name}`, key)
+  if (isCut && !isKey) publish.rename('')
+  return isKey || isCut
 }

@@ -90,5 +90,6 @@ const SECRET = /:\/\/|:.*@/s
 /** A message about a call, with the URLs among its words as they may be shown. A file's name may be a URL out of place. */
 export function withoutSecrets(message: string, args: readonly string[]): string {
   const words = args.flatMap(arg => [arg, arg.replace(/^--?[a-z-]*=?/, '')]).filter(word => SECRET.test(word))
-  return words.reduce((text, word) => text.replaceAll(word, () => redactedUrl(word)), message)
+  const longestFirst = words.sort((one, other) => other.length - one.length)
+  return longestFirst.reduce((text, word) => text.replaceAll(word, () => redactedUrl(word)), message)
 }

@@ -31,7 +31,7 @@ const fieldNames = ['authmod', 'user', 'challenge', 'response', 'opaque', 'nonce
 /**
  * A listener that lets in who proves a password, as encoders do it (`authmod=adobe`, `authmod=llnw`):
  * `session.on('connect', authenticate({ password: user => users.get(user) }))`. Then `session.connection.user` is who it is, and
- * nothing of it is left in `connect.query`. Whoever plays has to prove it too, unless the listener is only called for some.
+ * nothing of it is left in `connect.query`; `connect.rawQuery` stays as it came. Whoever plays has to prove it too, unless the listener is only called for some.
  *
  * It keeps nothing between a client's connections, and answers alike whether a user is unknown or a password wrong. A response
  * goes over the wire in the clear, so who reads along may use it again for `maxAgeMs`, and guess at the password at leisure:
@@ -91,7 +91,7 @@ export function authenticate({
   }
 }
 
-/** What was sent behind app and tcUrl; connect.query has made spaces of base64's `+`. */
+/** What was sent behind app and tcUrl, with its escapes: some programs compute their response with them. */
 const sentFields = ({ info, tcUrl }: Connect): AuthFields =>
   new Map([...authFields(queryOf(tcUrl)), ...authFields(queryOf(sentApp(info)))])
 

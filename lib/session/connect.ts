@@ -8,8 +8,10 @@ import { connectPath } from './stream-path.ts'
 export class Connect extends Request {
   readonly app: string
   readonly tcUrl: string
-  /** What stood behind a `?` in app or tcUrl. */
+  /** What stood behind a `?` in app or tcUrl, unescaped; see StreamPath. */
   readonly query: URLSearchParams
+  /** The same as it came. */
+  readonly rawQuery: string
   /** The command object, as it was sent: flashVer, type, fourCcList ... */
   readonly info: AmfObject
   /** What was sent behind the command object (errata 8.1.5). */
@@ -25,10 +27,11 @@ export class Connect extends Request {
     const [info, ...args] = command.args
     this.info = propertiesOf(info) ?? {}
     this.args = args
-    const { app, tcUrl, query } = connectPath(this.info)
+    const { app, tcUrl, query, rawQuery } = connectPath(this.info)
     this.app = app
     this.tcUrl = tcUrl
     this.query = query
+    this.rawQuery = rawQuery
     // what it was read from goes: it lies in a block of memory with others
     this.#command = { ...command, args: [] }
     this.#answer = answer

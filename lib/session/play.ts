@@ -37,6 +37,7 @@ export class Play extends Request implements StreamPath, PlayRange {
   readonly name: string
   readonly path: string
   readonly query: URLSearchParams
+  readonly rawQuery: string
   readonly start: number
   readonly duration: number
   readonly reset: boolean
@@ -47,13 +48,14 @@ export class Play extends Request implements StreamPath, PlayRange {
   #isRecorded = false
   #isOver = false
 
-  constructor(stream: ServerStream, { app, name, path, query }: StreamPath, { start, duration, reset }: PlayRange) {
+  constructor(stream: ServerStream, where: StreamPath, { start, duration, reset }: PlayRange) {
     super()
     this.#stream = stream
-    this.app = app
-    this.name = name
-    this.path = path
-    this.query = query
+    this.app = where.app
+    this.name = where.name
+    this.path = where.path
+    this.query = where.query
+    this.rawQuery = where.rawQuery
     this.start = start
     this.duration = duration
     this.reset = reset

@@ -5,7 +5,7 @@ import type { Message } from '../message/message.ts'
 import { Incoming } from './incoming.ts'
 import type { ServerStream } from './net-stream.ts'
 import { Request } from './request.ts'
-import { type StreamPath, streamPath } from './stream-path.ts'
+import { namedPath, type StreamPath } from './stream-path.ts'
 
 /** A peer wants to publish (RTMP 1.0, 7.2.2.6). */
 export class Publish extends Request implements StreamPath {
@@ -37,6 +37,9 @@ export class Publish extends Request implements StreamPath {
   get query(): URLSearchParams {
     return this.#where.query
   }
+  get rawQuery(): string {
+    return this.#where.rawQuery
+  }
 
   /** Whether the peer calls it so, whatever it is called here; a query is not part of the name. */
   wasNamed(name: string): boolean {
@@ -45,8 +48,7 @@ export class Publish extends Request implements StreamPath {
 
   /** Gives it another name, so that a key it was published by stays hidden. */
   rename(name: string): void {
-    const { app, query } = this.#where
-    this.#where = streamPath({ app, query }, name)
+    this.#where = namedPath(this.#where, name)
   }
 
   /**

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { command, commandMessage, connect, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
 import t from 'tap'
 import { textLog } from '../../lib/app/log.ts'
+import { bringsKey } from '../../lib/app/publish-key.ts'
 import { film, folder, packets } from '../support/films.ts'
 import { video } from '../support/media.ts'
 import { line } from '../support/peer.ts'
@@ -258,6 +259,69 @@ t.test('a disk that is full ends the recording and nothing else', { skip, buffer
   t.equal(statSync(join(home, 'rec', 'live', name!)).size, KIB * 1024)
   program.kill()
   t.equal((await program.ends()).code, 0)
+})
+
+t.test('a publish key is the right one as it stands, and with escapes, whatever signs it holds', async t => {
+  const keys = [
+    'abc',
+    'ab+cd/ef==',
+    'a%2Fb',
+    '100%',
+    'p&q',
+    'a=1&b=2',
+    'key=x',
+    'a#b',
+    'a?b',
+    'ключ',
+    'a b',
+    '/',
+    '&',
+    '+'
+  ]
+  const mistaken: string[] = []
+  const hears = (query: string, key: string, isRight: boolean) => {
+    if (bringsKey(query, key) !== isRight) mistaken.push(`${query} for ${key}`)
+  }
+  for (const key of keys) {
+    const escaped = encodeURIComponent(key)
+    for (const said of [key, `${key}/`, escaped, escaped.replaceAll('%20', '+')])
+      for (const query of [`key=${said}`, `a=1&key=${said}&b=2`, `key=wrong&key=${said}`]) hears(query, key, true)
+    for (const said of [`${key}x`, `x${key}`, key.slice(0, -1), escaped.slice(0, -1), `${key}%`, ''])
+      for (const query of [`key=${said}`, `a=1&key=${said}&b=2`, `kex=${key}`, `xkey=${key}`, said])
+        hears(query, key, false)
+  }
+  hears('key=a/b', 'a%2Fb', true)
+  hears(`key=right${'&key=wrong'.repeat(8)}`, 'right', false)
+  t.same(mistaken, [])
+})
+
+t.test('a publish key behind the app or the name, as programs split its URL', { buffered }, async t => {
+  const key = 'ab+cd/ef=='
+  const { program, url } = await serve(t, '--publish-key', key)
+  // the last two are FFmpeg's: rtmp://host/live/film?key=ab+cd/ef==
+  const splits = [
+    ['live', `film?key=${key}`],
+    [`live?key=${key}`, 'film'],
+    ['live', `film/?key=${key}/`],
+    [`live/film?key=${key}`, ''],
+    ['live/film?key=ab+cd', 'ef=='],
+    ['film?key=ab+cd', 'ef==']
+  ] as const
+  for (const [app, name] of splits) {
+    await using session = await connect(`${url}/${app}`)
+    t.equal((await session.publish(name)).destroyed, false, `${app} ${name}`)
+  }
+  const wrong = [
+    ['live', 'film?key=ab+cd'],
+    ['live/film?key=ab+cd', 'ef='],
+    ['live/film?key=ab+cd/ef', '==']
+  ] as const
+  for (const [app, name] of wrong) {
+    await using session = await connect(`${url}/${app}`)
+    await t.rejects(session.publish(name), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Publish.Denied' })
+  }
+  t.equal(program.said.match(/ publish live\/film from/g)?.length, 5)
+  t.match(program.said, / publish film from/)
 })
 
 t.test('a publish key is asked for, and never logged', { skip, buffered }, async t => {

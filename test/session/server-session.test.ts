@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type AmfObject,
+  type AmfValue,
   type Connect,
   command,
   commandMessage,
@@ -61,6 +62,88 @@ t.test('connect, createStream, publish: as an encoder says it', async t => {
   ])
   t.same((await messages).map(word), ['v header@0', 'a@5', 'meta@7'])
   t.same(await peer.asks('deleteStream', 7, [null, 1]), [])
+})
+
+t.test('a stream is where the URL leads that was typed into its encoder, however that says it', async t => {
+  const host = 'rtmp://127.0.0.1:1935'
+  const typed: [path: string, info: AmfObject, name: AmfValue][] = [
+    ['live/cam', { app: 'live', tcUrl: `${host}/live` }, 'cam'],
+    ['live/cam', { app: 'live/cam', tcUrl: `${host}/live/cam` }, ''],
+    ['live/cam', { app: 'live/cam', tcUrl: `${host}/live/cam` }, null],
+    ['cam', { app: 'cam', tcUrl: `${host}/cam` }, ''],
+    ['cam', { app: '', tcUrl: host }, 'cam'],
+    ['live/cam', { app: '/live//', tcUrl: `${host}/live/` }, '/cam/'],
+    ['live/cam', { app: 'live/_definst_', tcUrl: `${host}/live/_definst_` }, 'cam'],
+    ['live/cam', { app: 'live' }, 'cam'],
+    ['live/cam', { tcUrl: `${host}/live` }, 'cam'],
+    ['live/cam', { app: 'live', tcUrl: 'rtmp://nat.example:19350/live' }, 'cam'],
+    // all of the URL, or its path, as the name
+    ['live/cam', { app: 'live', tcUrl: `${host}/live` }, `${host}/live/cam`],
+    ['live/cam', { app: 'live', tcUrl: `${host}/live` }, 'RTMPS://nat.example/live/_definst_/cam/'],
+    ['live/cam', { app: 'live/cam', tcUrl: `${host}/live/cam` }, `${host}/live/cam`],
+    ['cam', { app: 'cam', tcUrl: `${host}/cam` }, `${host}/cam`],
+    ['a/b/c/d', { app: 'a/b/c', tcUrl: `${host}/a/b/c` }, `${host}/a/b/c/d`],
+    ['live/cam', { app: 'live', tcUrl: `${host}/live` }, 'live/cam'],
+    ['live/cam', { app: 'live/live', tcUrl: `${host}/live/live` }, 'cam'],
+    ['live/cam', { app: 'live/cam', tcUrl: `${host}/live/cam` }, 'live/cam'],
+    // all of it as the app, or in the tcUrl alone
+    ['live/cam', { app: `${host}/live`, tcUrl: `${host}/live` }, 'cam'],
+    ['live/cam', { app: `${host}/live`, tcUrl: `${host}/live` }, `${host}/live/cam`],
+    ['live/cam', { app: `${host}/live/cam`, tcUrl: `${host}/live/cam` }, ''],
+    ['live/cam', { app: `${host}/live/cam`, tcUrl: `${host}/live/cam` }, 'cam'],
+    ['live/cam', { tcUrl: `${host}/live/cam` }, 'cam'],
+    ['live/cam', { app: 'live', tcUrl: `${host}/live/cam` }, ''],
+    ['cam', { app: 'cam?', tcUrl: `${host}/cam?` }, 'user=a&pass=b'],
+    // what is no mistake
+    ['live/live', { app: 'live', tcUrl: `${host}/live` }, 'live'],
+    ['a/b/b', { app: 'a/b', tcUrl: `${host}/a/b` }, 'b'],
+    ['live/liver/cam', { app: 'live', tcUrl: `${host}/live` }, 'liver/cam'],
+    ['LIVE/cam', { app: 'LIVE', tcUrl: `${host}/LIVE` }, 'cam'],
+    // nor is it a way out of the app
+    ['live/other/cam', { app: 'live', tcUrl: `${host}/live` }, `${host}/other/cam`]
+  ]
+  for (const [path, info, name] of typed) {
+    const { peer, publishes, plays } = undecided()
+    await peer.begins(info)
+    await peer.asks('play', 3, [null, name], 1)
+    plays[0]!.reject()
+    await peer.hears()
+    await peer.asks('publish', 4, [null, name], 1)
+    t.same([plays[0]!.path, publishes[0]!.path], [path, path], `${String(info.app)} ${String(name)}`)
+  }
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('publish', 3, [null, `${host}/live/cam?key=a`], 1)
+  const messages = collect<Message>(publishes[0]!.accept())
+  publishes[0]!.rename('live/ada')
+  t.equal(publishes[0]!.path, 'live/live/ada', 'what the application says is taken by the letter')
+  await peer.asks('FCUnpublish', 4, [null, `${host}/live/cam`])
+  t.same(await messages, [], 'it ends by the name that began it')
+})
+
+t.test('a query is given as it came, and unescaped: a plus is a plus', async t => {
+  const key = 'ab+cd/ef=='
+  const tcUrl = 'rtmp://127.0.0.1/live'
+  const queries: [raw: string, keys: string, info: AmfObject, name: string][] = [
+    [`key=${key}`, key, { app: 'live', tcUrl }, `film?key=${key}`],
+    [`key=${key}`, key, { app: `live?key=${key}`, tcUrl: `${tcUrl}?key=${key}` }, 'film'],
+    [`key=${key}`, key, { app: 'live', tcUrl: `${tcUrl}?key=${key}` }, 'film'],
+    [`a=1&b=2&key=${key}`, key, { app: 'live?b=2', tcUrl: `${tcUrl}?a=1` }, `film?key=${key}`],
+    ['key=a%2Fb%2B&c', 'a/b+', { app: 'live', tcUrl }, 'film?key=a%2Fb%2B&c'],
+    ['key=100%#&b=?x', '100%#', { app: 'live', tcUrl }, 'film?key=100%#&b=?x'],
+    [`key=${key}`, key, { app: 'live', tcUrl }, `${tcUrl}/film?key=${key}`],
+    ['key=a b', 'a b', { app: 'live?', tcUrl }, 'key=a b'],
+    ['', 'null', { app: 'live', tcUrl }, 'film']
+  ]
+  for (const [raw, keys, info, name] of queries) {
+    const { peer, publishes } = undecided()
+    await peer.begins(info)
+    await peer.asks('publish', 3, [null, name], 1)
+    const { rawQuery, query, path } = publishes[0]!
+    t.same([rawQuery, `${query.get('key')}`, path], [raw, keys, name.startsWith('key') ? 'live' : 'live/film'])
+    publishes[0]!.rename('ada')
+    t.same([publishes[0]!.rawQuery, publishes[0]!.path], [raw, 'live/ada'])
+  }
 })
 
 t.test('who says that it reads AMF3 hears that we do, and is answered as it asks', async t => {
