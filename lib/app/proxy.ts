@@ -45,14 +45,37 @@ export async function serveProxy(options: ProxyServerOptions, log: Log): Promise
 /** Calls an app and a stream as the origin should hear them called. */
 function rewriter({ origin, rewriteKey }: ProxyServerOptions) {
   const { app, tcUrl } = readRtmpUrl(origin)
+  const server = tcUrl.slice(0, tcUrl.length - app.length).replace(/\/$/, '')
   return commandRewriter({
-    connect: info => ({ ...info, app: app || info.app, tcUrl: app ? tcUrl : `${tcUrl}/${String(info.app ?? '')}` }),
+    connect: info => {
+      const sent = textOf(info.app)
+      const [name, query] = split(sent.includes('?') ? sent : `${sent}?${split(textOf(info.tcUrl))[1]}`)
+      const [ours, ourQuery] = split(app)
+      const asked = [ours || name, queries(ourQuery, query)].filter(Boolean).join('?')
+      return { ...info, app: asked, tcUrl: `${server}/${asked}` }
+    },
     name: name => (rewriteKey === undefined ? name : renamed(name, rewriteKey))
   })
 }
 
-/** A name without its query is what a key is; the query stays. */
-function renamed(name: string, { from, to }: { from: string; to: string }): string {
-  const [bare, ...query] = name.split('?')
-  return bare === from ? [to, ...query].join('?') : name
+/** The origin's query, and of a client's what that does not say; as they were written. */
+function queries(origins: string, clients: string): string {
+  if (origins === '') return clients
+  const nameOf = (field: string) => field.split('=', 1)[0]
+  const said = new Set(origins.split('&').map(nameOf))
+  return [origins, ...clients.split('&').filter(field => !said.has(nameOf(field)))].filter(Boolean).join('&')
 }
+
+/** A name without its query is what a key is; the query stays, unless it was told of too. */
+function renamed(name: string, { from, to }: { from: string; to: string }): string {
+  const said = name === from ? name : split(name)[0]
+  return said === from ? to + name.slice(said.length) : name
+}
+
+/** What stands ahead of a `?`, and what behind it. */
+function split(text: string): [bare: string, query: string] {
+  const at = text.indexOf('?')
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { FlvReader, isVideo, type Message } from 'rtmpipe'
+import { connect, FlvReader, isVideo, type Message, Refused } from 'rtmpipe'
 import t from 'tap'
 import { film, folder, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
@@ -29,7 +29,8 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['relay', 'rtmp://h/a/b'], /TO\.\.\. is missing$/],
     [['proxy'], /--origin is missing/],
     [['proxy', '--origin', 'host'], /host is no URL/],
-    [['proxy', '--origin', 'rtmp://h', '--rewrite-key', 'x'], /--rewrite-key is OLD=NEW$/],
+    [['proxy', '--origin', 'rtmp://h', '--rewrite-key', 'x'], /--rewrite-key is OLD=NEW, or OLD with --as NEW$/],
+    [['proxy', '--origin', 'rtmp://h', '--as', 'x'], /--as is the new name/],
     [['inspect'], /FILE or URL is missing$/]
   ]
   for (const [args, says] of calls) {
@@ -191,6 +192,43 @@ t.test(
     t.equal((await proxy.ends()).code, 0)
   }
 )
+
+t.test('proxy: what a client asks behind its app reaches the origin, and a key may be any', { buffered }, async t => {
+  const asked: unknown[] = []
+  const server = new LiveServer(t, {
+    prepare: session =>
+      session.on('connect', ({ info }) => {
+        asked.push(info.app, info.tcUrl)
+        throw new Refused('NetConnection.Connect.Rejected')
+      })
+  })
+  const origin = await server.listen()
+  const calls: [origin: string, app: string, tcUrl: string, asked: string][] = [
+    ['', 'live?a=1', '/live?a=1', '/live?a=1'],
+    ['', 'live', '/live?a=1', '/live?a=1'],
+    ['', 'live', '/live', '/live'],
+    ['/app', 'live?a=1', '/live?a=1', '/app?a=1'],
+    ['/app', 'live', '/live?a=1', '/app?a=1'],
+    ['/app?token=x+/', 'live', '/live', '/app?token=x+/'],
+    ['/app?token=x', 'live?a=1&token=y&b', '/live', '/app?token=x&a=1&b'],
+    ['/?token=x', 'live?a=1', '/live', '/live?token=x&a=1']
+  ]
+  for (const [path, app, tcUrl, wanted] of calls) {
+    const proxy = rtmpipe(t, 'proxy', '--listen', '0', '--origin', `${origin}${path}`)
+    const [, near] = await proxy.says(/listening (rtmp:\/\/\S+)/)
+    await t.rejects(connect(`${near}/x`, { info: { app, tcUrl: `${near}${tcUrl}` } }), Refused)
+    t.same(asked.splice(0), [wanted.slice(1), `${origin}${wanted}`], `${path} ${app}`)
+  }
+  const key = 'ab+/=='
+  const rewriting = new LiveServer(t)
+  const words = ['--listen', '0', '--origin', await rewriting.listen(), '--rewrite-key', key, '--as', 'a=b']
+  const [, near] = await rtmpipe(t, 'proxy', ...words).says(/listening (rtmp:\/\/\S+)/)
+  await using session = await connect(`${near}/live`)
+  await session.publish(`${key}?c=1`)
+  await rewriting.happens('publish live/a=b?c=1')
+  await session.play(key)
+  await rewriting.happens('play live/a=b')
+})
 
 t.test('proxy: at Ctrl-C those who pass through it hear of it', { skip, buffered }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 60 })
