@@ -23,7 +23,8 @@ export const errorCodes = {
   ERR_RTMP_ANSWER_TIMEOUT: 'the peer did not answer in time',
   ERR_RTMP_CONNECT_TIMEOUT: 'the peer did not say in time what it came for',
   ERR_RTMP_COMMANDS: 'the peer sends more commands in a second than limits.commandsPerSecond',
-  ERR_RTMP_IDLE: 'the peer sent nothing for limits.idleMs',
+  ERR_RTMP_IDLE:
+    'the peer is gone: it sent nothing, and answered no ping, for longer than limits.pingMs or limits.idleMs allow',
   ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
   ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',
   ERR_RTMP_BUDGET: 'the servers of this process hold more bytes than their budget, and the newest have to go',

@@ -25,9 +25,12 @@ export interface Limits {
   readonly messageStreams: number
   /** Commands that a peer may send within a second. */
   readonly commandsPerSecond: number
-  /** Milliseconds that a peer may be silent before a server asks whether it is there, by a ping. No answer is no offence. */
+  /**
+   * Milliseconds of silence after which a peer is asked by a ping. After twice as many it is ended if it is there to send media, as
+   * a publisher or the source of a play, or if it has answered before; the destination of a publish is asked and ended in half the time.
+   */
   readonly pingMs: number
-  /** Milliseconds that a peer may send no byte at all, not even the answer to a ping, before it is ended. */
+  /** Milliseconds without a single byte, not even the answer to a ping, after which any peer is ended, whatever it is there for. */
   readonly idleMs: number
   /** Bytes of answers that may wait for a peer that takes none, 256 for each included. */
   readonly replyBytes: number

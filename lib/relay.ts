@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { type ConnectOptions, connect } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Refused } from './errors.ts'
+import { limitsWith } from './limits.ts'
 import type { Gap } from './media/keyframe-gate.ts'
 import type { LiveStream } from './media/live-stream.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
@@ -176,15 +177,19 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
 
 /**
  * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry goes on where the last attempt
- * was, on one timeline. It ends when the source says that it is over, unless `forever`.
+ * was, on one timeline. It ends when the source says that it is over, unless `forever`. A source that is silent for twice
+ * `limits.pingMs` is connected to anew, whatever it answers otherwise; `limits.idleMs` is another time for that.
  * @throws TypeError for what is no URL of a stream, RangeError for a time that is not above 0.
  */
 export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
+  // a source may be silent and well, but to connect anew costs it nothing
+  const { pingMs } = limitsWith(options.limits)
+  const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }
   const attempt: Attempt = async (signal, is) => {
     is('connecting')
-    await connected(app, options, signal, async session => {
+    await connected(app, bounded, signal, async session => {
       const playing = await session.play(name, options)
       const input = live.input()
       is('live')

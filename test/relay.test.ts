@@ -298,6 +298,86 @@ t.test('pull: what another server plays becomes a live stream here, and a break 
   )
 })
 
+/** A wire to a port that can be cut without a word: what was connected stands still, and whoever comes then passes. */
+class Wire {
+  readonly #server: net.Server
+  readonly #ends = new Set<net.Socket>()
+
+  constructor(t: Scope, port: number) {
+    this.#server = net.createServer(near => {
+      const far = net.connect(port, '127.0.0.1')
+      for (const end of [near, far]) this.#ends.add(end.on('error', () => {}))
+      near.pipe(far).pipe(near)
+    })
+    t.teardown(() => {
+      for (const end of this.#ends) end.destroy()
+      this.#server.close()
+    })
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve))
+    return `rtmp://127.0.0.1:${(this.#server.address() as net.AddressInfo).port}/live/film`
+  }
+
+  cut(): void {
+    for (const end of this.#ends) end.unpipe().pause()
+  }
+}
+
+t.test('a source that vanishes without a word is connected to anew', { buffered }, async t => {
+  const far = new LiveStream()
+  const input = far.input()
+  const origin = createServer(session => {
+    session.on('play', play => pipeline(far.player(), play.accept(), () => {}))
+  })
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const wire = new Wire(t, (origin.address() as net.AddressInfo).port)
+  const live = new LiveStream()
+  const relay = pull(await wire.listen(), live, { ...quick, limits: { pingMs: 200 } })
+  const seen = states(relay)
+  const reasons: unknown[] = []
+  relay.on('retrying', ({ error }: Retry) => reasons.push(error))
+  // it has sent nothing yet, and answers: it waits
+  await wait(600)
+  t.same(seen, ['connecting', 'live'])
+  wire.cut()
+  await until(() => seen.length === 5)
+  t.match(reasons, [{ code: 'ERR_RTMP_IDLE' }])
+  const got: Message[] = []
+  live.subscribe().on('data', message => got.push(message))
+  input.write(video.keyframe(0))
+  await until(() => got.length === 1)
+  t.same(seen, ['connecting', 'live', 'retrying', 'connecting', 'live'])
+  relay.close()
+  input.destroy()
+})
+
+t.test('a destination that vanishes without a word is connected to anew', { buffered }, async t => {
+  const to = await new Destination(t).listen()
+  const source = new Source()
+  const wire = new Wire(t, to.port)
+  const relay = push(source.live, await wire.listen(), { ...quick, limits: { pingMs: 200 } })
+  const seen = states(relay)
+  const reasons: unknown[] = []
+  relay.on('retrying', ({ error }: Retry) => reasons.push(error))
+  await source.frames(10)
+  await until(() => to.publishes[0]?.length === 23)
+  // it answers, and is left alone
+  await wait(600)
+  t.same(seen, ['connecting', 'live'])
+  wire.cut()
+  while (seen.length < 5) {
+    await source.frames(1)
+    await wait(5)
+  }
+  t.match(reasons, [{ code: 'ERR_RTMP_IDLE' }])
+  await until(() => to.publishes.length === 2)
+  source.input.end()
+  await until(() => relay.state === 'ended')
+})
+
 t.test('pull into a stream that somebody publishes: it is never said to be live', { buffered }, async t => {
   const origin = createServer(session => {
     session.on('play', play => void play.accept().write(video.keyframe(0)))

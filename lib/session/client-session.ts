@@ -8,6 +8,7 @@ import type { Message, MessageStreamId } from '../message/message.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
 import { informationOf, refusal, textOf } from './information.ts'
+import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { Playing } from './playing.ts'
 import { Publishing } from './publishing.ts'
@@ -75,6 +76,7 @@ export class ClientSession extends NetConnection {
     // the name of an answer says no more than that there is one
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
+    this.watch()
     if (info.objectEncoding === 3 && information.objectEncoding === 3) this.#encoding = 3
     return information
   }
@@ -105,11 +107,14 @@ export class ClientSession extends NetConnection {
     this.#tell('FCPublish', name)
     const stream = await this.#newStream()
     const publishing = new Publishing(stream, () => this.#unpublish(stream, name))
-    return this.#granted(stream, publishing, () => {
+    await this.#granted(stream, publishing, () => {
       const answer = stream.ask('publish', name, kind)
       stream.begin('publishing', publishing)
       return answer
     })
+    // it sends nothing of itself: whether it answers should be known before the link fails
+    this.askNow()
+    return publishing
   }
 
   /**
@@ -177,6 +182,15 @@ export class ClientSession extends NetConnection {
   }
 
   protected override userControl(): void {}
+
+  protected override get due(): Due {
+    let isPublishing = false
+    for (const { publish, play, isFed } of this.#streams.values()) {
+      if (play !== undefined && isFed) return 'media'
+      isPublishing ||= publish !== undefined
+    }
+    return isPublishing ? 'prompt answers' : 'answers'
+  }
 
   protected override over(reason?: Error): void {
     this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here'))

@@ -25,6 +25,8 @@ export class ClientStream extends NetStream<Publishing, Playing> {
   readonly #transaction: () => number
   /** Of the publish or play that was sent last. */
   transactionId = 0
+  #hasMedia = false
+  #isPaused = false
 
   constructor(
     id: number,
@@ -56,13 +58,21 @@ export class ClientStream extends NetStream<Publishing, Playing> {
     this.say(userControlMessage({ kind: 'SetBufferLength', messageStreamId: this.id, milliseconds }))
   }
 
+  /** Whether the peer sends media: it has, and was not asked to pause. */
+  get isFed(): boolean {
+    return this.#hasMedia && !this.#isPaused
+  }
+
   /** The peer has sent media: so it plays, whatever it has said. */
   begun(): void {
+    this.#hasMedia = true
     if (this.#answers.size > 0) this.#answers.settle('play', {})
   }
 
   /** The peer says something of this stream. */
   hear(code: string, information: AmfObject): void {
+    if (code === 'NetStream.Pause.Notify') this.#isPaused = true
+    if (code === 'NetStream.Unpause.Notify') this.#isPaused = false
     const asked = answeredBy[code]
     if (asked !== undefined) this.#answers.settle(asked, information)
   }

@@ -9,6 +9,7 @@ import { readUserControlEvent, type UserControlEvent, userControlMessage } from 
 import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
 import { type Later, promised, Turns } from '../stream/turns.ts'
+import { type Due, type LifeSigns, Liveness } from './liveness.ts'
 
 export interface NetConnectionOptions {
   limits?: Partial<Limits>
@@ -19,7 +20,7 @@ export interface NetConnectionOptions {
 const BATCHES = 4
 
 /** A wire that takes batches of live media whole: see MessageWire. */
-interface BatchWire extends Taker {
+interface BatchWire extends Taker, LifeSigns {
   write(item: Message | AddressedBatch, done: () => void): unknown
   takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean
 }
@@ -36,7 +37,7 @@ interface Waiting {
  * What both sides of a session are: a Duplex of Messages that closes the loop, `pipeline(wire, session, wire)`; Commands may
  * come in place of their messages. It always reads: what comes in never waits for what goes out, or a player whose socket is
  * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
- * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here.
+ * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here, and a silent peer is asked by one.
  */
 export abstract class NetConnection extends DirectDuplex {
   protected readonly limits: Limits
@@ -47,7 +48,7 @@ export abstract class NetConnection extends DirectDuplex {
   /** To hear may take its time. */
   readonly #turns = new Turns()
   readonly #listen = (item: Message | Command): Later | undefined => {
-    this.#isAlive = true
+    this.#hasHeard = true
     const hearing = this.#hear(item)
     return hearing === undefined ? undefined : promised(hearing)
   }
@@ -57,9 +58,11 @@ export abstract class NetConnection extends DirectDuplex {
   /** Whether everything has been said. */
   #closed = false
   #stopLinger: (() => void) | undefined
-  /** Whether the peer has said anything since we last looked. */
-  #isAlive = false
-  #stopPing: (() => void) | undefined
+  /** Begun once it is connected. */
+  #liveness: Liveness | undefined
+  /** Where no wire tells it: whether anything has come since we last looked, and when we saw that. */
+  #hasHeard = false
+  #heardAt = Number.NEGATIVE_INFINITY
   /** The commands of the second that began then. */
   #second = Number.NEGATIVE_INFINITY
   #commands = 0
@@ -81,6 +84,9 @@ export abstract class NetConnection extends DirectDuplex {
 
   /** The connection is over: everything that depends on it ends, by this error unless it was closed here. */
   protected abstract over(reason?: Error): void
+
+  /** What the peer is there to give: see Liveness. */
+  protected abstract get due(): Due
 
   /** Whether nothing can be said any more. */
   protected get isOver(): boolean {
@@ -136,13 +142,27 @@ export abstract class NetConnection extends DirectDuplex {
     if (at >= 0) this.#waiting.splice(at, 1)
   }
 
-  /** From now on pings a peer that has said nothing for `limits.pingMs`. OBS answers none while it sends: that is as good. */
-  protected askAfterPeer(): void {
-    this.#stopPing = this.clock.after(this.limits.pingMs, () => {
-      if (!this.#isAlive) this.say(userControlMessage({ kind: 'PingRequest', timestamp: this.clock.now() >>> 0 }))
-      this.#isAlive = false
-      if (!this.isOver) this.askAfterPeer()
+  /** From now on a peer that is silent is asked whether it is there, and ended with `ERR_RTMP_IDLE` if it is not: see Liveness. */
+  protected watch(): void {
+    if (this.isOver) return
+    this.#liveness = new Liveness(this.clock, this.limits, {
+      signs: () => batchWire(takerOf(this)) ?? this.#signs(),
+      due: () => this.due,
+      ask: () => this.say(userControlMessage({ kind: 'PingRequest', timestamp: this.clock.now() >>> 0 })),
+      gone: () => this.destroy(new RtmpError('ERR_RTMP_IDLE'))
     })
+  }
+
+  /** Asks the peer now whether it is there. */
+  protected askNow(): void {
+    this.#liveness?.ask()
+  }
+
+  /** What is seen of the peer where no wire tells, but messages alone. */
+  #signs(): LifeSigns {
+    if (this.#hasHeard) this.#heardAt = this.clock.now()
+    this.#hasHeard = false
+    return { heardAt: this.#heardAt, isHeldBack: this.#turns.isTaken, owesAcknowledgement: false }
   }
 
   /** Answers a command that nobody here knows, if it wants an answer. */
@@ -161,7 +181,7 @@ export abstract class NetConnection extends DirectDuplex {
     if (this.isOver) return
     this.over(reason)
     this.#closed = true
-    this.#stopPing?.()
+    this.#liveness?.stop()
     this.#stopLinger = this.clock.after(this.limits.lingerMs, () => this.destroy())
     this.push(null)
   }
@@ -189,7 +209,7 @@ export abstract class NetConnection extends DirectDuplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopLinger?.()
-    this.#stopPing?.()
+    this.#liveness?.stop()
     this.over(error ?? gone())
     this.#waiting.length = 0
     this.#turns.close()
@@ -215,6 +235,7 @@ export abstract class NetConnection extends DirectDuplex {
 
   #hearEvent(event: UserControlEvent): void {
     if (event.kind === 'PingRequest') this.say(userControlMessage({ kind: 'PingResponse', timestamp: event.timestamp }))
+    else if (event.kind === 'PingResponse') this.#liveness?.answered()
     else this.userControl(event)
   }
 

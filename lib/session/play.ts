@@ -61,6 +61,11 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.reset = reset
   }
 
+  /** Whether the peer has it paused. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
   /** Items that were written to it, and wait. */
   get waiting(): number {
     return this.#out?.writableLength ?? 0

@@ -4,6 +4,7 @@ import { type Command, command, error, onStatus, result } from '../message/comma
 import type { Message } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import { Connect } from './connect.ts'
+import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStream, type ServerStream } from './net-stream.ts'
 import { Play } from './play.ts'
@@ -92,6 +93,16 @@ export class ServerSession extends NetConnection {
     }
   }
 
+  protected override get due(): Due {
+    let isPaused = false
+    for (const { publish, play } of this.#streams.values()) {
+      if (publish !== undefined) return 'media'
+      if (play !== undefined && !play.isPaused) return 'answers'
+      isPaused ||= play !== undefined
+    }
+    return isPaused ? 'nothing' : 'answers'
+  }
+
   protected override over(): void {
     this.#stopConnectTimer()
     for (const request of this.#open) request.abandon()
@@ -111,7 +122,7 @@ export class ServerSession extends NetConnection {
       return
     }
     this.#state = 'connected'
-    this.askAfterPeer()
+    this.watch()
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 

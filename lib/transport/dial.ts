@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import tls from 'node:tls'
+import { limitsWith } from '../limits.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel-client.ts'
@@ -57,7 +58,9 @@ export function dial(url: string | Where, { signal, tls: secrets, ...options }: 
 function carry({ tunnel, secure = false }: Door, place: Place, { tls: secrets, limits, clock }: DialOptions): Duplex {
   const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
   if (tunnel) return tunnelClient({ ...place, secure, ...(secrets && { tls: secrets }) }, bounds)
-  return secure ? secured(place, secrets) : net.connect({ ...undelayed, ...place })
+  const { pingMs } = limitsWith(limits)
+  if (secure) return secured(place, secrets).setKeepAlive(true, pingMs)
+  return net.connect({ ...undelayed, keepAlive: true, keepAliveInitialDelay: pingMs, ...place })
 }
 
 /** Half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more. */

@@ -44,6 +44,8 @@ const CHUNK_SIZE = 65536
 const BATCHES = 4
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
+/** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
+const SHOWN = 3
 
 /**
  * The tower of stages folded into one Duplex of Messages over a Duplex of bytes: handshake, chunk stream, acknowledgements. It is
@@ -72,8 +74,9 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #swf: SwfVerification | undefined
   /** Ends the wait for the answer to what we have asked. */
   #stopSwf: (() => void) | undefined
-  /** Begins anew with every byte that comes; only where `limits.idleMs` wants it. */
-  #idle: Countdown | undefined
+  #heardAt = 0
+  /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
+  readonly #acknowledged = { at: 0, span: 0, times: 0 }
   /** The answer to the last Set Peer Bandwidth, while the lower is full. */
   #owed: Message | undefined
 
@@ -116,9 +119,38 @@ export class MessageWire extends HandshakeStream<Message> {
     return this.#messageReader.held + items * this.lower.writableLength
   }
 
+  /** When a byte last came, or the lower had room again, in milliseconds of the clock: what a session knows of its peer's life. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  /** Whether it is we who do not read. */
+  get isHeldBack(): boolean {
+    return this.lower.isPaused()
+  }
+
+  /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
+  get owesAcknowledgement(): boolean {
+    const { at, span, times } = this.#acknowledged
+    return times >= SHOWN && this.#sent - at > 2 * span
+  }
+
+  /** Bytes that went down, as far as the lower counts them. */
+  get #sent(): number {
+    return (this.lower as Partial<Socket>).bytesWritten ?? 0
+  }
+
+  #hearAcknowledgement(): void {
+    const acknowledged = this.#acknowledged
+    const sent = this.#sent
+    acknowledged.span = Math.max(acknowledged.span, sent - acknowledged.at)
+    acknowledged.at = sent
+    acknowledged.times++
+  }
+
   protected override *plain(bytes: Buffer): Generator<Message, void> {
     const reader = this.#chunkReader
-    this.#idle?.begin()
+    this.#heardAt = this.#clock.now()
     reader.feed(bytes, this.#isSocket && this.lower.listenerCount('data') === 1)
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
@@ -126,6 +158,7 @@ export class MessageWire extends HandshakeStream<Message> {
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
         this.#owed = this.#window.heed(reader.control) ?? this.#owed
+        if (reader.control.kind === 'Acknowledgement') this.#hearAcknowledgement()
         if (!this.lower.writableNeedDrain) this.#sayOwed()
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
@@ -208,14 +241,8 @@ export class MessageWire extends HandshakeStream<Message> {
     return this.#stall
   }
 
-  /** The peer that has shaken hands may be silent for `limits.idleMs`, unless it is we who do not read. */
   protected override open(): void {
-    const { idleMs } = this.#limits
-    if (Number.isFinite(idleMs)) {
-      const expired = () => this.destroy(new RtmpError('ERR_RTMP_IDLE'))
-      this.#idle = new Countdown(this.#clock, idleMs, { expired, isExcused: () => this.lower.isPaused() })
-      this.#idle.begin()
-    }
+    this.#heardAt = this.#clock.now()
     super.open()
   }
 
@@ -226,6 +253,7 @@ export class MessageWire extends HandshakeStream<Message> {
 
   /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
+    this.#heardAt = this.#clock.now()
     this.#stall?.pause()
     this.#sayOwed()
     this.#say(this.#window.acknowledge())
@@ -241,7 +269,6 @@ export class MessageWire extends HandshakeStream<Message> {
     this.#stopLinger?.()
     this.#stopSwf?.()
     this.#stall?.stop()
-    this.#idle?.stop()
     super._destroy(error, done)
   }
 

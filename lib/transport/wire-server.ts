@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
 import type tls from 'node:tls'
+import { limitsWith } from '../limits.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { TunnelSession } from './tunnel-server.ts'
@@ -50,8 +51,10 @@ export class WireServer extends net.Server {
    *   that is none.
    */
   constructor({ maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, ...options }: WireServerOptions = {}) {
-    // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more
-    super({ allowHalfOpen: true, noDelay: true })
+    const { pingMs } = limitsWith(options.limits)
+    // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more; kept alive, for
+    // a peer that never answers a ping can only be missed by TCP
+    super({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: pingMs })
     if (!(maxConnections > 0)) throw new RangeError(`maxConnections must be a positive number, not ${maxConnections}`)
     // what is wrong with the rest is told now, and not by the first connection
     messageWire(new PassThrough(), options).destroy()

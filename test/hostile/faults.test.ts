@@ -97,7 +97,7 @@ class Tape extends Writable {
 }
 
 const FRAMES = 4
-/** Else a peer that stands still, and is not spoken to, stays. */
+/** Else a peer that stands still, and has never answered a ping, stays. */
 const limits = { idleMs: 60_000 }
 
 /** One session from its beginning to its end; what was wrong, and how many steps there were. */
@@ -116,11 +116,11 @@ async function played(
   const near = side === 'server' ? faulty : one
   const far = side === 'client' ? faulty : other
   const wires = [
-    watched(messageWire(near, { clock, limits }), 'server wire', ends),
-    watched(messageWire(far, { clock, limits, role: 'client' }), 'client wire', ends)
+    watched(messageWire(near, { clock }), 'server wire', ends),
+    watched(messageWire(far, { clock, role: 'client' }), 'client wire', ends)
   ] as const
-  const server = watched(serverSession({ clock }), 'server session', ends)
-  const client = watched(clientSession({ clock }), 'client session', ends)
+  const server = watched(serverSession({ clock, limits }), 'server session', ends)
+  const client = watched(clientSession({ clock, limits }), 'client session', ends)
   server.on('publish', publish => {
     pipeline(publish.accept(), live.input(), () => {})
     pipeline(live.subscribe(), flvEncoder(), tape, () => {})
@@ -155,7 +155,7 @@ async function played(
   const isOver = () => isDone && [server, client, ...wires].every(({ closed }) => closed)
   for (let turn = 0; turn < 600 && !isOver(); turn++) {
     await turnOfTheLoop()
-    if (turn > 60) clock.pass(1000)
+    if (turn > 60) for (const each of [clock, liveClock]) each.pass(1000)
   }
   for (let turn = 0; turn < 10; turn++) await turnOfTheLoop()
   const { timers } = clock

@@ -263,7 +263,58 @@ t.test('a peer that answers nothing: each time a typed one', async t => {
   t.same(await other.hears(), ['deleteStream 7 null 1'])
   t.equal(played.error?.code, 'ERR_RTMP_ANSWER_TIMEOUT', 'play')
   t.equal(other.ended, undefined)
+  other.session.destroy()
+  await other.hears()
   t.equal(other.clock.timers, 0, 'and no timer is left')
+})
+
+const pong = userControlMessage({ kind: 'PingResponse', timestamp: 0 })
+/** What was heard but for pings, and how many of those. */
+const pings = async (peer: ServerPeer) => (await peer.hears()).filter(heard => heard.startsWith('PingRequest')).length
+
+t.test('a destination is asked at once whether it answers: one that does has to go on with that', async t => {
+  for (const answers of [false, true]) {
+    const peer = await new ServerPeer().begins()
+    const published = peer.session.publish('film')
+    await peer.hears()
+    await peer.answers(4, null, 1)
+    t.same(await peer.says('NetStream.Publish.Start'), ['PingRequest 0'])
+    const failed = once(await published, 'error')
+    if (answers) await peer.sends(pong)
+    peer.clock.pass(29_999)
+    t.equal(await pings(peer), 1)
+    t.equal(peer.ended, undefined)
+    peer.clock.pass(answers ? 1 : 3_600_000)
+    await peer.hears()
+    if (answers) t.match(await failed, [{ code: 'ERR_RTMP_IDLE' }])
+    else t.equal(peer.ended, undefined, 'there are platforms that say nothing for hours')
+    peer.session.destroy()
+    if (!answers) await failed
+  }
+})
+
+t.test('a source that has never sent anything may wait; one that has is gone after two intervals', async t => {
+  const peer = await new ServerPeer().begins()
+  const { playing: film } = await playing(peer)
+  film.resume()
+  const failed = once(film, 'error')
+  peer.clock.pass(3_600_000)
+  t.equal(await pings(peer), 120)
+  await peer.sends(video.keyframe(0))
+  const paused = film.setPaused(true)
+  await peer.says('NetStream.Pause.Notify')
+  await paused
+  peer.clock.pass(600_000)
+  await peer.hears()
+  t.equal(peer.ended, undefined, 'nor need one send that was asked to pause')
+  const resumed = film.setPaused(false)
+  await peer.says('NetStream.Unpause.Notify')
+  await resumed
+  peer.clock.pass(59_999)
+  t.equal(await pings(peer), 1)
+  t.equal(peer.ended, undefined)
+  peer.clock.pass(1)
+  t.match(await failed, [{ code: 'ERR_RTMP_IDLE' }])
 })
 
 t.test('a publish that the peer ends fails with what it said', async t => {

@@ -743,31 +743,74 @@ t.test('who says nothing is not waited for', async t => {
   await busy.peer.asks('publish', 3, [null, 'film'], 1)
   busy.publishes[0]!.accept().resume()
   await busy.peer.hears()
-  clock.pass(100_000)
+  clock.pass(50_000)
   await busy.peer.hears()
   t.equal(busy.peer.ended, undefined)
 })
 
-t.test(
-  'a peer that is silent is asked whether it is there, and need not answer; one that sends is not asked',
-  async t => {
-    const clock = new TestClock()
-    const { peer, publishes } = undecided({ clock, limits: { pingMs: 30_000 } })
-    await peer.begins()
-    await peer.asks('publish', 3, [null, 'film'], 1)
-    publishes[0]!.accept().resume()
-    await peer.hears()
-    for (let i = 1; i < 5; i++) {
-      clock.pass(20_000)
-      t.same(await peer.sends(video.frame(i)), [], 'OBS answers none, and sends')
-    }
-    clock.pass(60_000)
-    t.same(await peer.hears(), ['PingRequest 120000'])
-    clock.pass(600_000)
-    await peer.hears()
-    t.equal(peer.ended, undefined)
+t.test('a publisher that is silent is asked whether it is there, and ended; one that sends is not asked', async t => {
+  const clock = new TestClock()
+  const { peer, publishes } = undecided({ clock })
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  publishes[0]!.accept().resume()
+  await peer.hears()
+  for (let i = 1; i < 5; i++) {
+    clock.pass(20_000)
+    t.same(await peer.sends(video.frame(i)), [], 'OBS answers none, and sends')
   }
-)
+  clock.pass(30_000)
+  t.same(await peer.hears(), ['PingRequest 110000'])
+  clock.pass(29_999)
+  await peer.hears()
+  t.equal(peer.ended, undefined)
+  clock.pass(1)
+  await peer.hears()
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_IDLE' })
+  t.equal(clock.timers, 0)
+})
+
+t.test('a player that has never answered stays; one that has must answer again, unless it has paused', async t => {
+  const clock = new TestClock()
+  const { peer, plays } = undecided({ clock })
+  await peer.begins()
+  await peer.asks('play', 3, [null, 'film'], 1)
+  plays[0]!.accept()
+  await peer.hears()
+  clock.pass(600_000)
+  t.same(
+    (await peer.hears()).map(heard => heard.replace(/\d+/, '')),
+    Array(20).fill('PingRequest ')
+  )
+  await peer.sends(userControlMessage({ kind: 'PingResponse', timestamp: 600_000 }))
+  await peer.asks('pause', 0, [null, true, 0], 1)
+  clock.pass(600_000)
+  t.same(await peer.hears(), [])
+  await peer.asks('pause', 0, [null, false, 0], 1)
+  clock.pass(60_000)
+  await peer.hears()
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_IDLE' })
+})
+
+t.test('where no wire tells of bytes, each message is a sign of life', async t => {
+  const clock = new TestClock()
+  const session = serverSession({ clock })
+  const ended = once(session, 'error')
+  session.on('publish', publish => void publish.accept().resume())
+  session.resume()
+  session.write(command('connect', 1, [info]))
+  session.write(command('createStream', 2, [null]))
+  session.write(command('publish', 3, [null, 'film'], { messageStreamId: 1 }))
+  for (let i = 0; i < 8; i++) await turnOfTheLoop()
+  for (let i = 0; i < 10; i++) {
+    session.write(video.frame(i))
+    clock.pass(30_000)
+  }
+  t.equal(session.destroyed, false)
+  // a message is only noticed at the next look
+  clock.pass(75_000)
+  t.match(await ended, [{ code: 'ERR_RTMP_IDLE' }])
+})
 
 t.test('so many commands a second, and as many in the next', async t => {
   const clock = new TestClock()

@@ -165,7 +165,7 @@ async function listener(options: Parameters<typeof messageWire>[1] = {}) {
     )
   }
   const raw = () => Buffer.concat(sent)
-  return { server, far, heard, raw }
+  return { server, near, far, heard, raw }
 }
 
 t.test('what is of its hop goes out first', async t => {
@@ -337,26 +337,54 @@ t.test('a peer that takes no byte for stallMs is ended; one that takes some is n
   t.equal(own.timers, 0)
 })
 
-t.test('a peer that sends no byte for idleMs is ended, unless it is we who read none', async t => {
+t.test('a wire tells when its peer was last heard, and whether it is we who do not read', async t => {
   const own = new TestClock()
-  const { server, far } = await listener({ clock: own, limits: { idleMs: 30_000 } })
-  const error = errorOf(server)
-  // it fills what waits between us, and stands still since
+  const { server, far } = await listener({ clock: own })
+  // it fills what waits between us
   const frame = hex`04 000000 000001 09 01000000 aa`
   far.write(Buffer.alloc(100 * frame.length, frame))
   await sleep(5)
-  own.pass(100_000)
-  t.equal(server.destroyed, false, 'nobody reads it')
+  t.equal(server.isHeldBack, true, 'nobody reads it')
   server.resume()
   await sleep(5)
-  own.pass(29_999)
-  far.write(frame)
+  t.equal(server.isHeldBack, false)
+  own.pass(100)
+  // half a message is a sign of life
+  far.write(frame.subarray(0, 6))
   await sleep(5)
-  own.pass(29_999)
-  t.equal(server.destroyed, false, 'it said something meanwhile')
-  own.pass(1)
-  t.match(await error, { code: 'ERR_RTMP_IDLE' })
-  t.equal(own.timers, 0)
+  own.pass(100)
+  t.equal(server.heardAt, 100)
+  far.pause()
+  while (server.write(message({ payload: Buffer.alloc(20_000) })));
+  own.pass(100)
+  t.equal(server.heardAt, 100)
+  far.resume()
+  await sleep(5)
+  t.equal(server.heardAt, 300, 'it took what waited')
+  server.destroy()
+})
+
+t.test('who has kept acknowledging owes it once more than twice as much is on its way', async t => {
+  const { server, near, far } = await listener()
+  // as a socket counts
+  const sent = Object.assign(near, { bytesWritten: 0 })
+  server.resume()
+  const acknowledges = async () => {
+    far.write(hex`02 000000 000004 03 00000000 00000001`)
+    await sleep(5)
+  }
+  for (let i = 0; i < 3; i++) {
+    sent.bytesWritten += 1000
+    t.equal(server.owesAcknowledgement, false)
+    await acknowledges()
+  }
+  sent.bytesWritten += 2000
+  t.equal(server.owesAcknowledgement, false)
+  sent.bytesWritten += 1
+  t.equal(server.owesAcknowledgement, true)
+  await acknowledges()
+  t.equal(server.owesAcknowledgement, false)
+  server.destroy()
 })
 
 t.test('a batch goes out as its own bytes, and what follows on its chunk streams takes the whole header', async t => {
