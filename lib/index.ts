@@ -130,6 +130,7 @@ export {
   type MessageStreamId,
   MessageTypeId
 } from './message/message.ts'
+export { liveMetadata } from './message/metadata.ts'
 export {
   readUserControlEvent,
   type UserControlEvent,

@@ -34,8 +34,8 @@ const codecs: Record<string, readonly RegExp[]> = {
   chunk: [/^bytes\//, /^message\/message\.ts$/],
   message: [/^bytes\//, /^amf\//],
   // message-batch makes the bytes of live media
-  media: [/^bytes\//, /^amf\//, /^chunk\//, /^message\/(message|data)\.ts$/],
-  flv: [/^bytes\//, /^amf\//, /^message\/(message|data)\.ts$/]
+  media: [/^bytes\//, /^amf\//, /^chunk\//, /^message\/(message|data|metadata)\.ts$/],
+  flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/]
 }
 
 t.test('errors, limits and clock import nothing but each other', async t => {

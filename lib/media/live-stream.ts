@@ -5,6 +5,7 @@ import { Refused } from '../errors.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
+import { liveMetadata } from '../message/metadata.ts'
 import { BatchCursor, type LiveCursor, type LiveSource, MessageCursor, type StartFrom } from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
 import { isMedia, isMetadata, isState, MediaState, stateAt } from './media-state.ts'
@@ -259,7 +260,7 @@ export class LiveStream extends EventEmitter {
     const now = this.#clock.now()
     const waitedMs = now - this.#heardAt
     this.#heardAt = now
-    const plain = unwrapped(given)
+    const plain = liveMetadata(unwrapped(given))
     const begins = this.#access.note(plain)
     if (!this.#access.passes(plain)) return
     const isKept = isState(plain)
