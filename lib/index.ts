@@ -72,9 +72,13 @@ export {
   type RtmpErrorCode,
   type Truncated
 } from './errors.ts'
+export { type FixedFlv, type FixFlvOptions, fixFlv } from './fix-flv.ts'
 export { FlvDecoder, type FlvDecoderOptions, flvDecoder } from './flv/flv-decoder.ts'
 export { FlvEncoder, type FlvEncoderOptions, flvEncoder } from './flv/flv-encoder.ts'
+export { FlvFile, type FlvFileOptions, flvFile } from './flv/flv-file.ts'
 export { FlvReader, type FlvReaderOptions, type PreviousTagSizeMismatch } from './flv/flv-reader.ts'
+export { FlvRecording, type FlvRecordingOptions } from './flv/flv-recording.ts'
+export type { FlvPatch } from './flv/flv-summary.ts'
 export type { FlvTracks } from './flv/flv-tag.ts'
 export { FlvWriter, type FlvWriterOptions } from './flv/flv-writer.ts'
 export { ClientHandshake, type ClientHandshakeOptions } from './handshake/client-handshake.ts'

@@ -52,6 +52,11 @@ export class FlvReader {
     this.#limits = limitsWith(options.limits)
   }
 
+  /** Bytes taken so far; when a message is given, the end of its tag without the size behind it. */
+  get offset(): number {
+    return this.#offset
+  }
+
   /**
    * Takes the next bytes and gives the messages that end in them.
    * @throws ProtocolError `ERR_RTMP_FLV_HEADER`, `ERR_RTMP_FLV_TAG`, `ERR_RTMP_MESSAGE_TOO_LONG`.

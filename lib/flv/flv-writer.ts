@@ -1,6 +1,7 @@
-import { propertiesOf } from '../amf/amf-value.ts'
+import { type AmfObject, propertiesOf } from '../amf/amf-value.ts'
 import { isDataType, readData, unwrapped } from '../message/data.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
+import { inAmf0 } from '../message/metadata.ts'
 import { type FlvTracks, flvHeader, flvTag } from './flv-tag.ts'
 
 export interface FlvWriterOptions {
@@ -8,11 +9,13 @@ export interface FlvWriterOptions {
   tracks?: FlvTracks
 }
 
-const BOTH: FlvTracks = { audio: true, video: true }
+/** Where nothing tells. */
+export const BOTH: FlvTracks = { audio: true, video: true }
 
 /**
  * Writes an FLV file (FLV 10.1, Annex E), the mirror of FlvReader. Messages that are no audio, video or data are left out.
- * Metadata that a publisher wrapped in `@setDataFrame` is written without it.
+ * Metadata that a publisher wrapped in `@setDataFrame` is written without it, and data of type 15 in AMF0: FFmpeg and GStreamer skip
+ * tags of that type.
  */
 export class FlvWriter {
   #tracks: FlvTracks | undefined
@@ -25,7 +28,7 @@ export class FlvWriter {
   /** The bytes of `message`; with the first one the file's header ahead of them. */
   write(message: Message): Buffer[] {
     if (!isTag(message)) return []
-    const tag = unwrapped(message)
+    const tag = inAmf0(unwrapped(message))
     return [...this.begin(tag), flvTag(tag)]
   }
 
@@ -37,7 +40,8 @@ export class FlvWriter {
   }
 }
 
-const isTag = ({ type }: Message): boolean =>
+/** Whether the message has a place in a file. */
+export const isTag = ({ type }: Message): boolean =>
   type === MessageTypeId.Audio || type === MessageTypeId.Video || isDataType(type)
 
 /** FFmpeg writes metadata first, with a codec id for each track there is. */
@@ -45,10 +49,14 @@ function tracksNamedBy(message: Message | undefined): FlvTracks | undefined {
   if (message === undefined || !isDataType(message.type)) return undefined
   try {
     const properties = readData(message).map(propertiesOf).find(Boolean)
-    if (properties === undefined) return undefined
-    const tracks = { audio: 'audiocodecid' in properties, video: 'videocodecid' in properties }
-    return tracks.audio || tracks.video ? tracks : undefined
+    return properties && tracksOf(properties)
   } catch {
     return undefined
   }
+}
+
+/** The tracks for which metadata has a codec id; undefined where it has none. */
+export function tracksOf(properties: AmfObject): FlvTracks | undefined {
+  const tracks = { audio: 'audiocodecid' in properties, video: 'videocodecid' in properties }
+  return tracks.audio || tracks.video ? tracks : undefined
 }

@@ -5,7 +5,8 @@ import { type Message, MessageTypeId } from './message.ts'
 
 /**
  * Properties that describe one finished file, in lower case: OBS writes `fileSize`, FFmpeg `filesize`. FFmpeg, yamdi, flvtool2 and
- * OBS write them, and an encoder that reads such a file publishes them as they are.
+ * OBS write them, and an encoder that reads such a file publishes them as they are. `spacer` is the room that a recording of ours
+ * keeps for them.
  */
 const FILE_PROPERTIES: ReadonlySet<string> = new Set([
   'bytelength',
@@ -23,6 +24,7 @@ const FILE_PROPERTIES: ReadonlySet<string> = new Set([
   'lasttimestamp',
   'moovposition',
   'seekpoints',
+  'spacer',
   'totalduration',
   'videosize'
 ])

@@ -62,6 +62,16 @@ t.test('what is no audio, video or data is left out, and @setDataFrame taken off
   t.same(written?.subarray(11, -4), writeAmf0('onMetaData', { width: 1 }))
 })
 
+t.test('data of type 15 becomes a script tag in AMF0: players skip tags of type 15', async t => {
+  const writer = new FlvWriter()
+  const body = ['onMetaData', { width: 1, audiocodecid: 10 }]
+  const [header, written] = writer.write(dataMessage(['@setDataFrame', ...body], { encoding: 3, timestamp: 42 }))
+  t.equal(header?.[4], 4)
+  t.same(written, new FlvWriter().write(dataMessage(body, { timestamp: 42 }))[1])
+  const [tag] = writer.write(dataMessage(['onCue', Buffer.of(1)], { encoding: 3 }))
+  t.equal(tag?.[0], 15, 'what AMF0 cannot express stays as it is')
+})
+
 t.test('a file without messages has a header', async t => {
   const encoder = flvEncoder()
   encoder.end()

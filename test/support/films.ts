@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FlvWriter, type Message } from 'rtmpipe'
+import { type AmfObject, FlvReader, FlvWriter, type Message, propertiesOf, readData } from 'rtmpipe'
 
 /** A folder of one's own, gone with the test. */
 export function folder(t: { teardown(end: () => unknown): unknown }): string {
@@ -63,3 +63,28 @@ export const packetLines = (out: Buffer): string[] =>
     .split('\n')
     .filter(line => line !== '' && !line.startsWith('#'))
     .map(line => line.replace(/\s/g, ''))
+
+export interface Tag {
+  readonly message: Message
+  /** Where it begins in its file. */
+  readonly position: number
+}
+
+/** The tags of a file that is whole. */
+export function tags(file: Buffer): Tag[] {
+  const reader = new FlvReader()
+  const found: Tag[] = []
+  for (const message of reader.messages(file))
+    found.push({ message, position: reader.offset - message.payload.length - 11 })
+  if (reader.cut() !== undefined || reader.offset !== file.length) throw new Error('the file ends within a tag')
+  return found
+}
+
+/** The metadata of a recording, which is its first tag and has timestamp 0, without the room it has. */
+export function says(file: Buffer): AmfObject {
+  const [{ message } = {}] = tags(file)
+  const [name, value] = readData(message!)
+  if (name !== 'onMetaData' || message?.timestamp !== 0) throw new Error('the first tag is no metadata at 0')
+  const { spacer: _, ...properties } = propertiesOf(value)!
+  return properties
+}

@@ -33,6 +33,18 @@ export const metadata = (timestamp = 0, properties = {}): Message =>
 /** Data that is a moment, as captions are. */
 export const caption = (timestamp: number): Message => message(18, timestamp, writeAmf0('onTextData', { text: 'a' }))
 
+/** A stream of `seconds`, without metadata: a keyframe each second, and audio. */
+export const stream = (seconds: number): Message[] => [
+  video.header(),
+  audio.header(),
+  ...Array.from({ length: seconds }, (_, at) => at * 1000).flatMap(at => [
+    video.keyframe(at),
+    audio.frame(at + 20),
+    video.frame(at + 500),
+    audio.frame(at + 520)
+  ])
+]
+
 function filled(first: number, size: number): Buffer {
   const payload = Buffer.alloc(size, 0x61)
   payload[0] = first

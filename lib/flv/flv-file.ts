@@ -1,0 +1,138 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { Writable } from 'readable-stream'
+import type { Message } from '../message/message.ts'
+import { FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
+
+export interface FlvFileOptions extends FlvRecordingOptions {
+  /** How the file is opened: `'w'` replaces one that is there, `'wx'` fails with EEXIST. `'w'` unless told. */
+  flags?: 'w' | 'wx'
+}
+
+type Done = (error?: Error | null) => void
+
+/**
+ * A Writable of Messages that writes an FLV file (see FlvRecording): each tag as it comes, so that a process that is killed loses
+ * the last one at most, and at the end the duration, the size and the index of keyframes into the metadata at the front. However
+ * it ends, by an error of the disk too, the file is cut behind its last whole tag, and its metadata is filled in.
+ * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
+ */
+export class FlvFile extends Writable {
+  readonly path: string
+  readonly #flags: string
+  readonly #recording: FlvRecording
+  #handle: FileHandle | undefined
+  /** Whether it can be cut and written to anywhere, as a pipe cannot. */
+  #isRegular = false
+  /** Bytes that are in the file, up to the end of its last whole tag. */
+  #written = 0
+  /** Whether its metadata is filled in. */
+  #isWhole = false
+  #work: Promise<void> = Promise.resolve()
+
+  /** @throws RangeError for a number of keyframes out of range. */
+  constructor(path: string, { flags = 'w', ...options }: FlvFileOptions = {}) {
+    // ahead of the stream, which would open the file whatever is thrown
+    const recording = new FlvRecording(options)
+    super({ objectMode: true, highWaterMark: 16 })
+    this.path = path
+    this.#flags = flags
+    this.#recording = recording
+  }
+
+  /** Bytes in the file, whole tags. */
+  get byteLength(): number {
+    return this.#written
+  }
+
+  /** Milliseconds: the highest timestamp of audio and video. */
+  get durationMs(): number {
+    return this.#recording.durationMs
+  }
+
+  /** Whether there is audio or video in it. */
+  get hasMedia(): boolean {
+    return this.#recording.hasMedia
+  }
+
+  // @types/readable-stream has no word of it
+  _construct(done: Done): void {
+    this.#settle(this.#open(), done)
+  }
+
+  override _write(message: Message, _encoding: string, done: Done): void {
+    this.#settle(this.#take(message), done)
+  }
+
+  override _final(done: Done): void {
+    this.#settle(this.#finish(), done)
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#settle(this.#close(), failure => done(error ?? failure ?? null))
+  }
+
+  /** One thing at a time is done to the file; its end waits for what is going on. */
+  #settle(work: Promise<void>, done: Done): void {
+    this.#work = work.then(
+      () => process.nextTick(done),
+      error => process.nextTick(done, error)
+    )
+  }
+
+  async #open(): Promise<void> {
+    this.#handle = await open(this.path, this.#flags)
+    this.#isRegular = (await this.#handle.stat()).isFile()
+  }
+
+  async #take(message: Message): Promise<void> {
+    await this.#append(this.#recording.write(message))
+  }
+
+  async #append(pieces: readonly Buffer[]): Promise<void> {
+    if (pieces.length === 0) return
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+    await this.#put(bytes, this.#written)
+    this.#written += bytes.length
+  }
+
+  async #finish(): Promise<void> {
+    const isEmpty = this.#written === 0
+    const patches = this.#recording.end(isEmpty ? undefined : this.#written)
+    if (this.#isRegular) for (const { position, bytes } of patches) await this.#put(bytes, position)
+    else if (isEmpty) await this.#append(patches.map(({ bytes }) => bytes))
+    if (isEmpty) this.#written = this.#recording.byteLength
+    this.#isWhole = true
+  }
+
+  async #close(): Promise<void> {
+    await this.#work
+    try {
+      if (this.#isRegular && !this.#isWhole) await this.#cut()
+    } catch {
+      // the disk that has failed may fail again: what is in the file stays
+    } finally {
+      await this.#handle?.close()
+    }
+  }
+
+  async #cut(): Promise<void> {
+    await this.#handle!.truncate(this.#written)
+    if (this.#written > 0) await this.#finish()
+  }
+
+  /** A file that is a pipe knows no position. */
+  #put(bytes: Buffer, position: number): Promise<void> {
+    return writeAt(this.#handle!, bytes, this.#isRegular ? position : null)
+  }
+}
+
+/** Writes all of the bytes, at a position or where the file is. */
+export async function writeAt(handle: FileHandle, bytes: Buffer, position: number | null): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const place = position === null ? null : position + at
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, place)
+    at += bytesWritten
+  }
+}
+
+export const flvFile = (path: string, options?: FlvFileOptions): FlvFile => new FlvFile(path, options)

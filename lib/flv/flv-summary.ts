@@ -1,0 +1,114 @@
+import type { AmfObject } from '../amf/amf-value.ts'
+import { isKeyframe } from '../media/video-tag.ts'
+import { type Message, MessageTypeId } from '../message/message.ts'
+import { describedBy } from '../message/metadata.ts'
+import { FlvIndex, indexRoom } from './flv-index.ts'
+import { paddedMetadataBody, roomFor } from './flv-metadata.ts'
+import { FLV_HEADER_LENGTH, flvHeader, flvTag, PREVIOUS_TAG_SIZE_LENGTH } from './flv-tag.ts'
+
+/** Bytes to be written over others. */
+export interface FlvPatch {
+  readonly position: number
+  readonly bytes: Buffer
+}
+
+/** Where the first tag of a file begins, which in a recording of ours is its metadata. */
+export const METADATA_POSITION: number = FLV_HEADER_LENGTH + PREVIOUS_TAG_SIZE_LENGTH
+
+/**
+ * What a file can say of itself once its tags are known: which tracks it holds, its duration, its size and its keyframes; and what
+ * its publisher said of it.
+ */
+export class FlvSummary {
+  readonly #index: FlvIndex
+  readonly #tracks = { audio: false, video: false }
+  #durationMs = 0
+  #hasTags = false
+  /** The metadata from ahead of the first tag; and what later metadata adds to it. */
+  #described: AmfObject = {}
+  #added: AmfObject = {}
+
+  constructor(maxKeyframes: number) {
+    this.#index = new FlvIndex(maxKeyframes)
+  }
+
+  /** The highest timestamp of audio and video. */
+  get durationMs(): number {
+    return this.#durationMs
+  }
+
+  get keyframes(): number {
+    return this.#index.length
+  }
+
+  get hasMedia(): boolean {
+    return this.#tracks.audio || this.#tracks.video
+  }
+
+  /** What the publisher said ahead of the first tag. */
+  get described(): AmfObject {
+    return this.#described
+  }
+
+  /** Notes metadata; false for any other message. */
+  describe(message: Message): boolean {
+    const described = describedBy(message)
+    if (described === undefined) return false
+    if (this.#hasTags) this.#added = { ...this.#added, ...described }
+    else this.#described = described
+    return true
+  }
+
+  /** Notes a tag that begins at byte `position`. */
+  note(message: Message, position: number): void {
+    const { type, timestamp } = message
+    this.#hasTags = true
+    if (type === MessageTypeId.Audio) this.#tracks.audio = true
+    else if (type === MessageTypeId.Video) this.#tracks.video = true
+    else return
+    this.#durationMs = Math.max(this.#durationMs, timestamp)
+    if (isKeyframe(message)) this.#index.note(timestamp, position)
+  }
+
+  /**
+   * What is to be written over the header, and over metadata whose body has `room` bytes, in a file that ends at byte `byteLength`.
+   * Where the index does not fit, every second keyframe is left out; undefined where nothing helps.
+   */
+  patches(room: number, byteLength: number): FlvPatch[] | undefined {
+    for (let index = this.#index.before(byteLength); ; index = index.thinned()) {
+      for (const described of [{ ...this.#added, ...this.#described }, this.#described]) {
+        const own = this.#properties(byteLength, index)
+        // what it says of itself comes first, and counts
+        const body = paddedMetadataBody({ ...own, ...described, ...own }, room)
+        if (body === undefined) continue
+        return [
+          { position: 0, bytes: flvHeader(this.#tracks) },
+          { position: METADATA_POSITION, bytes: metadataTag(body) }
+        ]
+      }
+      if (index.length < 2) return undefined
+    }
+  }
+
+  /** Bytes that the body of the metadata needs with an index of so many keyframes. */
+  room(keyframes: number): number {
+    const properties = { ...this.#added, ...this.#described, ...this.#properties(0, new FlvIndex(0)) }
+    return roomFor(properties) + indexRoom(keyframes)
+  }
+
+  /** FFmpeg warns of an index of less than two keyframes. */
+  #properties(byteLength: number, index: FlvIndex): AmfObject {
+    return {
+      duration: this.#durationMs / 1000,
+      filesize: byteLength,
+      hasAudio: this.#tracks.audio,
+      hasVideo: this.#tracks.video,
+      hasKeyframes: index.length > 1,
+      ...(index.length > 1 && { keyframes: index.properties() })
+    }
+  }
+}
+
+/** A tag of metadata, at 0. */
+export const metadataTag = (payload: Buffer): Buffer =>
+  flvTag({ type: MessageTypeId.DataAmf0, messageStreamId: 0, chunkStreamId: 0, timestamp: 0, payload })
