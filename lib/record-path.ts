@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, realpathSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 
@@ -8,39 +9,71 @@ export interface RecordPathOptions {
   at?: Date
 }
 
-/** A name longer than this is no file's name on any of the usual file systems. */
+/** Bytes of a file's name, on any of the usual file systems. */
 const MAX_NAME_LENGTH = 255
+/** Folders below the root and the file: what a name has more is one name. */
+const MAX_PARTS = 8
+/** Hexadecimal digits of a SHA-256. */
+const HASH_LENGTH = 16
+
+/** Control characters, what Windows gives a meaning, the mark of what is encoded, and what separates the parts of a path. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is encoded
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f"%*/:<>?\\|]/g
+/** Names of devices on Windows, in any folder and with any extension. */
+const DEVICE = /^(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))./i
+/** Windows leaves these out at the end of a name; and so `.` and `..` are names like any other. */
+const LAST = /[. ]$/
 
 /**
  * A path below `root` for a recording of a stream: `live/film` at noon becomes `root/live/film-20261122T120000.000Z.flv`. The
- * folders on the way are made. Stream names are a stranger's words, so this is the one door from names to paths: it refuses
- * whatever could lead out of `root` or means something to a file system.
- * @throws RangeError for a name with `..` or `.` as a part, an absolute one, one with NUL or another control character, a
- *   backslash or a drive letter, a folder's that ends in a dot or a blank, an empty one, one over 255 bytes; and where a symbolic link on the way leads out of `root`.
+ * folders on the way are made. Stream names are a stranger's words, so this is the one door from names to paths, and it never leads out
+ * of `root`. Two names never share a path:
+ *
+ * - What no file's name can have, or what means something to a file system, is percent-encoded, and so is `%` itself: `live/a:b` is
+ *   `live/a%3Ab`, `..` is `.%2E`, `CON` is `%43ON`. An empty part, as in `live//film`, is `%empty`.
+ * - A part that is too long for a name is cut, and ends in `%~` and a hash of it. What lies deeper than eight parts is one part.
+ *
+ * @throws RangeError where a symbolic link on the way leads out of `root`; the error of the file system where a folder cannot be made.
  */
 export function safeRecordPath(
   root: string,
   { path }: { readonly path: string },
   { extension = '.flv', at = new Date() }: RecordPathOptions = {}
 ): string {
+  const suffix = `-${at.toISOString().replace(/[-:]/g, '')}${extension}`
   const parts = path.split('/')
-  const stamp = at.toISOString().replace(/[-:]/g, '')
-  const last = `${parts.pop()}-${stamp}${extension}`
-  for (const part of [...path.split('/'), last]) checkPart(part)
-  for (const part of parts) if (/[. ]$/.test(part)) throw refused('ends in a dot or a blank, which Windows leaves out,')
-  if (Buffer.byteLength(path) > MAX_NAME_LENGTH) throw refused('is too long')
-  const folder = join(root, ...parts)
+  const names = [...parts.slice(0, MAX_PARTS - 1), ...deepest(parts)].map(encoded)
+  const last = shortened(names.pop()!, MAX_NAME_LENGTH - Buffer.byteLength(suffix))
+  const folder = join(root, ...names.map(name => shortened(name, MAX_NAME_LENGTH)))
   makeBelow(resolve(root), resolve(folder))
-  return join(folder, last)
+  return join(folder, `${last}${suffix}`)
 }
 
-function checkPart(part: string): void {
-  if (part === '') throw refused('has an empty part')
-  if (part === '.' || part === '..') throw refused('leads elsewhere')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (/[\u0000-\u001f\u007f]/.test(part)) throw refused('has a control character')
-  if (/[\\:]/.test(part)) throw refused('has a backslash or a drive')
-  if (Buffer.byteLength(part) > MAX_NAME_LENGTH) throw refused('is too long')
+function deepest(parts: readonly string[]): string[] {
+  return parts.length < MAX_PARTS ? [] : [parts.slice(MAX_PARTS - 1).join('/')]
+}
+
+function encoded(part: string): string {
+  if (part === '') return '%empty'
+  return part.replace(UNSAFE, percent).replace(DEVICE, percent).replace(LAST, percent)
+}
+
+const percent = (characters: string): string =>
+  [...Buffer.from(characters)].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+
+function shortened(name: string, maxLength: number): string {
+  if (Buffer.byteLength(name) <= maxLength) return name
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH)
+  const ending = `%~${hash}`
+  let left = maxLength - ending.length
+  let kept = ''
+  // whole characters, encoded ones too
+  for (const [character] of name.matchAll(/%[0-9A-F]{2}|./gsu)) {
+    left -= Buffer.byteLength(character)
+    if (left < 0) break
+    kept += character
+  }
+  return `${kept}${ending}`
 }
 
 /** Makes the folder, part by part, looking at each where it really lies. */
@@ -51,8 +84,7 @@ function makeBelow(root: string, folder: string): void {
   for (const part of relative(root, folder).split(sep).filter(Boolean)) {
     at = join(at, part)
     mkdirSync(at, { recursive: true })
-    if (!`${realpathSync(at)}${sep}`.startsWith(`${real}${sep}`)) throw refused('leads elsewhere by a link')
+    if (!`${realpathSync(at)}${sep}`.startsWith(`${real}${sep}`))
+      throw new RangeError(`a symbolic link leads the recordings of this stream out of their folder, at ${at}`)
   }
 }
-
-const refused = (why: string): RangeError => new RangeError(`a stream name that ${why} names no recording`)

@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { safeRecordPath } from 'rtmpipe'
 import t from 'tap'
 import { folder } from './support/films.ts'
+import { holds } from './support/property.ts'
 
 const at = new Date('2026-11-22T12:00:00Z')
 
@@ -14,49 +16,79 @@ t.test('a name becomes a path below the root, and its folders are made', async t
     safeRecordPath(root, { path: 'film' }, { at, extension: '.part' }),
     join(root, 'film-20261122T120000.000Z.part')
   )
-  t.equal(safeRecordPath(root, { path: 'a/b/žluť %2e' }, { at }), join(root, 'a/b/žluť %2e-20261122T120000.000Z.flv'))
+  t.equal(safeRecordPath(root, { path: 'a/b/žluť' }, { at }), join(root, 'a/b/žluť-20261122T120000.000Z.flv'))
 })
 
-t.test('names that are refused', async t => {
+const stamp = '-20261122T120000.000Z.flv'
+
+t.test('what no name of a file can have, or what means something to a file system, is encoded', async t => {
   const root = folder(t)
-  const names = [
-    ...[
-      '',
-      '/',
-      '//',
-      '/etc/passwd',
-      'live/',
-      'live//film',
-      '..',
-      '../film',
-      'live/..',
-      'live/../film',
-      'live/../../etc/passwd',
-      '.',
-      'live/./film',
-      '.. /film',
-      '... /film',
-      '.../film',
-      'live./film',
-      'live /film'
-    ],
-    ...[
-      'live\\film',
-      '..\\film',
-      'live/..\\..\\film',
-      '\\\\host\\share',
-      'C:film',
-      'C:\\film',
-      'live/c:film',
-      'film:stream'
-    ],
-    ...['film\0', 'live/fi\0lm', 'film\n', 'film\r', 'film\u007f', '\u001b[2J'],
-    ...['a'.repeat(256), `live/${'a'.repeat(251)}`, 'ž'.repeat(128), `${'a/'.repeat(127)}film`, 'a'.repeat(240)]
+  const names: [string, string][] = [
+    ['live/a:b', 'live/a%3Ab'],
+    ['C:film', 'C%3Afilm'],
+    ['live\\film', 'live%5Cfilm'],
+    ['\\\\host\\share', '%5C%5Chost%5Cshare'],
+    ['a<b>|"*?', 'a%3Cb%3E%7C%22%2A%3F'],
+    ['film\0', 'film%00'],
+    ['film\n', 'film%0A'],
+    ['\u001b[2J\u007f\u0085', '%1B[2J%7F%C2%85'],
+    ['a%3Ab', 'a%253Ab'],
+    ['..', '.%2E'],
+    ['../film', '.%2E/film'],
+    ['live/../../etc/passwd', 'live/.%2E/.%2E/etc/passwd'],
+    ['.', '%2E'],
+    ['... /film', '...%20/film'],
+    ['live./film ', 'live%2E/film%20'],
+    ['', '%empty'],
+    ['/', '%empty/%empty'],
+    ['/etc/passwd', '%empty/etc/passwd'],
+    ['live//film', 'live/%empty/film'],
+    ['con/Aux.h/nul', '%63on/%41ux.h/%6Eul'],
+    ['console/com', 'console/com'],
+    ['1/2/3/4/5/6/7/8', '1/2/3/4/5/6/7/8'],
+    ['1/2/3/4/5/6/7/8/9/..', '1/2/3/4/5/6/7/8%2F9%2F.%2E'],
+    ['..film/ž', '..film/ž']
   ]
-  for (const path of names)
-    t.throws(() => safeRecordPath(root, { path }, { at }), RangeError, JSON.stringify(path.slice(0, 40)))
-  t.doesNotThrow(() => safeRecordPath(root, { path: 'a'.repeat(200) }, { at }))
-  t.doesNotThrow(() => safeRecordPath(root, { path: '..film/... ' }, { at }), 'dots that lead nowhere')
+  for (const [path, name] of names)
+    t.equal(safeRecordPath(root, { path }, { at }), join(root, `${name}${stamp}`), JSON.stringify(path))
+})
+
+t.test('a name that is too long is cut, between characters, and ends in a hash of all of it', async t => {
+  const root = folder(t)
+  const of = (path: string) => safeRecordPath(root, { path }, { at }).slice(root.length + 1, -stamp.length)
+  const room = 255 - stamp.length
+  t.equal(of('a'.repeat(room)), 'a'.repeat(room))
+  for (const path of ['a'.repeat(300), 'ž'.repeat(200), ':'.repeat(200), '📹'.repeat(100), 'a/'.repeat(140)]) {
+    const name = of(path).split('/').at(-1)!
+    t.match(name, /^(a|ž|%3A|📹|a%2F)+%~[0-9a-f]{16}$/)
+    t.ok(Buffer.byteLength(name) <= room && Buffer.byteLength(name) > room - 4, `${Buffer.byteLength(name)} bytes`)
+  }
+  t.not(of(`${'a'.repeat(300)}b`), of(`${'a'.repeat(300)}c`))
+  t.match(of(`${'a'.repeat(300)}/film`), /^a{237}%~[0-9a-f]{16}\/film$/, 'a folder too')
+})
+
+t.test('any name has a path of its own, below the root, in which a file can be made', async t => {
+  const root = folder(t)
+  const paths = new Map<string, string>()
+  const part = fc.oneof(
+    fc.constantFrom('', '.', '..', 'a', 'A', '%', '%2E', '%empty', '%~', ':', '\\', 'nul', 'a ', 'a'.repeat(300)),
+    fc.string({ unit: 'binary', maxLength: 4 })
+  )
+  holds(
+    t,
+    'names',
+    fc.property(
+      fc.array(part, { minLength: 1, maxLength: 12 }).map(parts => parts.join('/')),
+      path => {
+        const made = safeRecordPath(root, { path }, { at })
+        const known = paths.get(made)
+        paths.set(made, path)
+        writeFileSync(made, '')
+        return made === join(root, made.slice(root.length)) && (known === undefined || known === path)
+      }
+    ),
+    { numRuns: 500 }
+  )
 })
 
 t.test('a link that leads out of the root is not followed', async t => {
@@ -71,6 +103,7 @@ t.test('a link that leads out of the root is not followed', async t => {
   symlinkSync(`${root}-near`, join(root, 'near'))
   for (const path of ['out/film', 'out/a/film', 'near/film', 'dangling/film'])
     t.throws(() => safeRecordPath(root, { path }, { at }), path)
+  t.throws(() => safeRecordPath(root, { path: 'out/film' }, { at }), RangeError)
   t.notOk(existsSync(join(home, 'outside', 'a')), 'nothing is made there')
   t.notOk(existsSync(`${root}-evil`))
   t.doesNotThrow(() => safeRecordPath(root, { path: 'in/film' }, { at }), 'a link within it is')
