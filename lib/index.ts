@@ -143,6 +143,13 @@ export {
 } from './message/user-control-event.ts'
 export { type ProxyOptions, proxy } from './proxy.ts'
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
+export {
+  type RecordedFile,
+  type RecordOptions,
+  type RecordRolledOptions,
+  record,
+  recordRolled
+} from './recording.ts'
 // front doors
 export {
   type PullOptions,

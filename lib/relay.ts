@@ -40,14 +40,14 @@ export interface Retry {
 }
 
 /** One attempt: it says how far it is, and settles when its source is over. */
-type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<void>
+export type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<void>
 
 const RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
 
 /**
  * A stream on its way from one place to another, for as long as it takes: what fails is tried again, with waits that grow. It depends
- * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push() and pull().
+ * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push(), pull(), record() and recordRolled().
  *
  * Its states are events: `'connecting'`, `'live'`, `'retrying'` and `'refused'` (see Retry; it is tried again all the same), and
  * at last `'ended'`: its source is over, or it was closed. A push that lagged tells what it left out: `'gap'` (see Gap).
@@ -200,7 +200,7 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
 }
 
 /** What is wrong in itself would be tried again without end. */
-function positive(name: string, value: number | undefined): void {
+export function positive(name: string, value: number | undefined): void {
   if (value !== undefined && !(value > 0)) throw new RangeError(`${name} must be a positive number, not ${value}`)
 }
 

@@ -36,7 +36,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   // message-batch makes the bytes of live media
   media: [/^bytes\//, /^amf\//, /^chunk\//, /^message\/(message|data|metadata)\.ts$/],
   // a recording's index holds keyframes
-  flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/video-tag\.ts$/]
+  flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
 }
 
 t.test('errors, limits and clock import nothing but each other', async t => {

@@ -1,10 +1,13 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { Writable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
 import { FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
 
 export interface FlvFileOptions extends FlvRecordingOptions {
-  /** How the file is opened: `'w'` replaces one that is there, `'wx'` fails with EEXIST. `'w'` unless told. */
+  /**
+   * How the file is opened: `'w'` replaces one that is there; `'wx'` fails with EEXIST, and where an error leaves no frame in the new
+   * file removes that. `'w'` unless told.
+   */
   flags?: 'w' | 'wx'
 }
 
@@ -25,6 +28,7 @@ export class FlvFile extends Writable {
   #isRegular = false
   /** Bytes that are in the file, up to the end of its last whole tag. */
   #written = 0
+  #hasFrames = false
   /** Whether its metadata is filled in. */
   #isWhole = false
   #work: Promise<void> = Promise.resolve()
@@ -49,9 +53,9 @@ export class FlvFile extends Writable {
     return this.#recording.durationMs
   }
 
-  /** Whether there is audio or video in it. */
-  get hasMedia(): boolean {
-    return this.#recording.hasMedia
+  /** Whether there is any audio or video in it, and not only sequence headers. */
+  get hasFrames(): boolean {
+    return this.#hasFrames
   }
 
   // @types/readable-stream has no word of it
@@ -86,6 +90,7 @@ export class FlvFile extends Writable {
 
   async #take(message: Message): Promise<void> {
     await this.#append(this.#recording.write(message))
+    this.#hasFrames = this.#recording.hasFrames
   }
 
   async #append(pieces: readonly Buffer[]): Promise<void> {
@@ -116,6 +121,7 @@ export class FlvFile extends Writable {
   }
 
   async #cut(): Promise<void> {
+    if (this.#flags === 'wx' && !this.#hasFrames) return rm(this.path)
     await this.#handle!.truncate(this.#written)
     if (this.#written > 0) await this.#finish()
   }

@@ -55,8 +55,9 @@ export class FlvRecording {
     return this.#summary.durationMs
   }
 
-  get hasMedia(): boolean {
-    return this.#summary.hasMedia
+  /** Whether there was any audio or video, and not only sequence headers. */
+  get hasFrames(): boolean {
+    return this.#summary.hasFrames
   }
 
   /** The bytes to append for `message`: whole tags, none for what has no place in a file. */

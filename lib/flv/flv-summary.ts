@@ -1,4 +1,5 @@
 import type { AmfObject } from '../amf/amf-value.ts'
+import { isSequenceHeader } from '../media/media-state.ts'
 import { isKeyframe } from '../media/video-tag.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
@@ -24,6 +25,7 @@ export class FlvSummary {
   readonly #tracks = { audio: false, video: false }
   #durationMs = 0
   #hasTags = false
+  #hasFrames = false
   /** The metadata from ahead of the first tag; and what later metadata adds to it. */
   #described: AmfObject = {}
   #added: AmfObject = {}
@@ -41,8 +43,8 @@ export class FlvSummary {
     return this.#index.length
   }
 
-  get hasMedia(): boolean {
-    return this.#tracks.audio || this.#tracks.video
+  get hasFrames(): boolean {
+    return this.#hasFrames
   }
 
   /** What the publisher said ahead of the first tag. */
@@ -66,6 +68,7 @@ export class FlvSummary {
     if (type === MessageTypeId.Audio) this.#tracks.audio = true
     else if (type === MessageTypeId.Video) this.#tracks.video = true
     else return
+    if (!isSequenceHeader(message)) this.#hasFrames = true
     this.#durationMs = Math.max(this.#durationMs, timestamp)
     if (isKeyframe(message)) this.#index.note(timestamp, position)
   }

@@ -175,7 +175,7 @@ t.test('a file is written tag by tag, and whole once it has ended', async t => {
   file.end()
   await new Promise(resolve => file.once('close', resolve))
   t.same(readFileSync(path), recorded(messages).whole)
-  t.same([file.byteLength, file.durationMs, file.hasMedia], [statSync(path).size, 2520, true])
+  t.same([file.byteLength, file.durationMs, file.hasFrames], [statSync(path).size, 2520, true])
 })
 
 t.test('a file without messages, and one that is there already', async t => {

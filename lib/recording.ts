@@ -1,0 +1,127 @@
+import { pipeline } from 'node:stream/promises'
+import type { FlvFile } from './flv/flv-file.ts'
+import { FlvFiles, type FlvFilesOptions } from './flv/flv-files.ts'
+import type { FlvRecordingOptions } from './flv/flv-recording.ts'
+import type { Gap } from './media/keyframe-gate.ts'
+import type { LiveStream, SubscribeOptions } from './media/live-stream.ts'
+import type { Repair } from './media/timestamp-mender.ts'
+import { timestampRepair } from './media/timestamp-repair.ts'
+import { safeRecordPath } from './record-path.ts'
+import { type Attempt, positive, Relay, type RelayOptions } from './relay.ts'
+
+export interface RecordOptions
+  extends SubscribeOptions,
+    FlvRecordingOptions,
+    Pick<RelayOptions, 'signal' | 'clock' | 'retryMs' | 'maxRetryMs' | 'jitter'> {
+  /** The name of the stream, of which the names of its files are made (see safeRecordPath): `recording`. */
+  name?: string
+  /** Milliseconds that the disk may lag behind before the recording jumps to the newest keyframe: 30,000. */
+  maxLagMs?: number
+  /** Milliseconds that a retry waits at most: 10,000. */
+  maxRetryMs?: number
+}
+
+export interface RecordRolledOptions extends RecordOptions {
+  /** Milliseconds of media after which another file begins. */
+  everyMs?: number
+  /** Bytes of a file after which another one begins. */
+  everyBytes?: number
+}
+
+/** What the events `'file'` and `'recorded'` tell. */
+export interface RecordedFile {
+  readonly path: string
+  /** Bytes in it by now. */
+  readonly byteLength: number
+  /** Milliseconds: its highest timestamp by now. */
+  readonly durationMs: number
+}
+
+const MAX_LAG_MS = 30_000
+const MAX_RETRY_MS = 10_000
+
+/**
+ * Records a live stream into an FLV file below `folder`, until what is published is over: `'ended'`. Its clock begins at 0 and is mended
+ * (see timestampRepair), its metadata is its own (see FlvRecording).
+ *
+ * What the file system refuses is tried again, with waits that grow up to `maxRetryMs`, in another file, from the newest keyframe on:
+ * `'retrying'` (Retry) tells why. Further events: `'file'` (RecordedFile) when a file has begun, `'recorded'` (RecordedFile) when one
+ * is whole, also one that an error has ended; `'gap'` (Gap) for what the disk was too slow for; `'repair'` (Repair). `close()` ends
+ * the recording.
+ * @throws RangeError for a number out of range.
+ */
+export function record(live: LiveStream, folder: string, options: RecordOptions = {}): Relay {
+  return recordInto(live, folder, options, {})
+}
+
+/**
+ * The same into one file after another: another one begins at the first random access point, a keyframe or without video any audio, at
+ * which the last one has lasted `everyMs` or has `everyBytes`. Each has its own clock, metadata and sequence headers, and plays by
+ * itself.
+ * @throws TypeError without any of the two, RangeError for a number out of range.
+ */
+export function recordRolled(live: LiveStream, folder: string, options: RecordRolledOptions): Relay {
+  const { everyMs, everyBytes } = options
+  if (everyMs === undefined && everyBytes === undefined) throw new TypeError('everyMs or everyBytes must be given')
+  return recordInto(live, folder, options, {
+    ...(everyMs !== undefined && { everyMs }),
+    ...(everyBytes !== undefined && { everyBytes })
+  })
+}
+
+function recordInto(
+  live: LiveStream,
+  folder: string,
+  { name = 'recording', maxLagMs = MAX_LAG_MS, wait = false, maxKeyframes, ...options }: RecordOptions,
+  bounds: Pick<FlvFilesOptions, 'everyMs' | 'everyBytes'>
+): Relay {
+  positive('maxLagMs', maxLagMs)
+  const next = paths(folder, name)
+  const makeFiles = () =>
+    new FlvFiles(next, { ...bounds, flags: 'wx', ...(maxKeyframes !== undefined && { maxKeyframes }) })
+  // what is wrong in itself would be tried again without end
+  makeFiles().destroy()
+  let isOver = false
+  const attempt: Attempt = async (signal, is) => {
+    if (isOver) return
+    is('connecting')
+    const messages = live.subscribe({ maxLagMs, wait })
+    const leave = () => messages.destroy()
+    signal.addEventListener('abort', leave, { once: true })
+    const repair = timestampRepair()
+    const files = makeFiles()
+    messages.on('gap', (gap: Gap) => relay.emit('gap', gap))
+    repair.on('repair', (found: Repair) => relay.emit('repair', found))
+    files.once('file', () => is('live'))
+    for (const event of ['file', 'recorded']) files.on(event, (file: FlvFile) => relay.emit(event, told(file)))
+    // however the reader ends, what it has read is written
+    messages.pipe(repair)
+    messages.once('close', () => repair.end())
+    try {
+      await pipeline(repair, files)
+    } finally {
+      signal.removeEventListener('abort', leave)
+      messages.destroy()
+    }
+  }
+  const relay = new Relay(attempt, { maxRetryMs: MAX_RETRY_MS, ...options }, false)
+  const over = () => {
+    isOver = true
+    // while it records it reads up to the end
+    if (relay.state === 'waiting' || relay.state === 'retrying') relay.close()
+  }
+  live.once('over', over)
+  relay.once('ended', () => live.off('over', over))
+  return relay
+}
+
+/** The path of one file after another: no two begin in the same millisecond. */
+function paths(folder: string, name: string): () => string {
+  let last = 0
+  return () => {
+    last = Math.max(Date.now(), last + 1)
+    return safeRecordPath(folder, { path: name }, { at: new Date(last) })
+  }
+}
+
+const told = ({ path, byteLength, durationMs }: FlvFile): RecordedFile => ({ path, byteLength, durationMs })
