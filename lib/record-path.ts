@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, realpathSync } from 'node:fs'
-import { join, relative, resolve, sep } from 'node:path'
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 
 export interface RecordPathOptions {
   /** What the file's name ends with: `.flv`. */
@@ -78,13 +78,26 @@ function shortened(name: string, maxLength: number): string {
 
 /** Makes the folder, part by part, looking at each where it really lies. */
 function makeBelow(root: string, folder: string): void {
-  mkdirSync(root, { recursive: true })
+  makeFolder(root)
   const real = realpathSync(root)
   let at = root
   for (const part of relative(root, folder).split(sep).filter(Boolean)) {
     at = join(at, part)
-    mkdirSync(at, { recursive: true })
+    makeFolder(at)
     if (!`${realpathSync(at)}${sep}`.startsWith(`${real}${sep}`))
       throw new RangeError(`a symbolic link leads the recordings of this stream out of their folder, at ${at}`)
+  }
+}
+
+/** Not by `recursive`: with that Node tries for ever where a folder such as /proc takes none. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  const above = dirname(folder)
+  if (!existsSync(above)) makeFolder(above)
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // somebody else was faster
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }

@@ -91,6 +91,18 @@ t.test('any name has a path of its own, below the root, in which a file can be m
   )
 })
 
+t.test('a folder that cannot be made is an error, and none is tried for ever', async t => {
+  const home = folder(t)
+  writeFileSync(join(home, 'file'), '')
+  for (const [root, code] of [
+    [join(home, 'file'), 'EEXIST'],
+    [join(home, 'file', 'rec'), 'ENOTDIR'],
+    // where Node's own mkdir, recursive, does not come back
+    ...(process.platform === 'linux' ? ([['/proc/rec', 'ENOENT']] as const) : [])
+  ] as const)
+    t.throws(() => safeRecordPath(root, { path: 'live/film' }), { code })
+})
+
 t.test('a link that leads out of the root is not followed', async t => {
   const home = folder(t)
   const root = join(home, 'recordings')

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
+import * as fix from './subcommands/fix.ts'
 import * as inspect from './subcommands/inspect.ts'
 import * as play from './subcommands/play.ts'
 import * as proxy from './subcommands/proxy.ts'
@@ -9,7 +10,7 @@ import * as serve from './subcommands/serve.ts'
 import { say } from './terminal.ts'
 import { HelpWanted, UsageError, withoutSecrets } from './words.ts'
 
-const subcommands = { serve, play, publish, relay, proxy, inspect }
+const subcommands = { serve, play, publish, relay, proxy, inspect, fix }
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === undefined || ['help', '--help', '-h'].includes(name)) return say(help())

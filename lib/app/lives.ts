@@ -1,25 +1,38 @@
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { flvEncoder, type Gap, LiveStream, type LiveStreamOptions, safeRecordPath } from '../index.ts'
+import { once } from 'node:events'
+import {
+  type Gap,
+  LiveStream,
+  type LiveStreamOptions,
+  type RecordedFile,
+  type Relay,
+  type Retry,
+  record,
+  recordRolled
+} from '../index.ts'
+import { diskWords } from './disk.ts'
 import type { Log } from './log.ts'
 
-export interface LivesOptions extends LiveStreamOptions {
+export interface RecordingOptions {
   /** Records every stream below this folder. */
   record?: string | undefined
+  /** Begins another file after so many milliseconds, or bytes. */
+  recordEveryMs?: number | undefined
+  recordEveryBytes?: number | undefined
 }
 
-/** A disk may be slow for so long before its recording leaves something out. */
-const RECORD_LAG_MS = 30_000
+export interface LivesOptions extends LiveStreamOptions, RecordingOptions {}
 
 /** The table of live streams: one for each path that is published, played or waited for, and none for any other. */
 export class Lives {
-  readonly #options: LivesOptions
+  readonly #options: LiveStreamOptions
+  readonly #recording: RecordingOptions
   readonly #log: Log
   readonly #lives = new Map<string, LiveStream>()
-  readonly #recordings = new Map<string, Promise<void>>()
+  readonly #recordings = new Map<string, Relay>()
 
-  constructor(options: LivesOptions, log: Log) {
+  constructor({ record, recordEveryMs, recordEveryBytes, ...options }: LivesOptions, log: Log) {
     this.#options = options
+    this.#recording = { record, recordEveryMs, recordEveryBytes }
     this.#log = log
   }
 
@@ -27,8 +40,7 @@ export class Lives {
   at(path: string): LiveStream {
     const found = this.#lives.get(path)
     if (found !== undefined) return found
-    const { record: _, ...options } = this.#options
-    const made = new LiveStream(options)
+    const made = new LiveStream(this.#options)
     this.#lives.set(path, made)
     made.on('idle', () => this.#lives.delete(path))
     return made
@@ -47,28 +59,46 @@ export class Lives {
 
   /** Records what is published at this path until it ends, unless that is done already. */
   record(path: string): void {
-    const root = this.#options.record
-    if (root === undefined || this.#recordings.has(path)) return
-    const recording = this.#write(root, path).finally(() => this.#recordings.delete(path))
+    const { record: folder } = this.#recording
+    if (folder === undefined || this.#recordings.has(path)) return
+    const recording = this.#begin(path, folder)
     this.#recordings.set(path, recording)
+    recording.once('ended', () => this.#recordings.delete(path))
+    this.#tell(path, recording)
   }
 
   /** Ends every stream, and settles when their recordings are on the disk. */
   async end(): Promise<void> {
+    const ended = [...this.#recordings.values()].map(recording => once(recording, 'ended'))
     for (const live of this.#lives.values()) live.end()
-    await Promise.all(this.#recordings.values())
+    await Promise.all(ended)
   }
 
-  async #write(root: string, path: string): Promise<void> {
-    try {
-      const file = safeRecordPath(root, { path })
-      const messages = this.at(path).subscribe({ maxLagMs: RECORD_LAG_MS })
-      messages.on('gap', ({ messages: count, ms }: Gap) => this.#log('record gap', { path, messages: count, ms }))
-      this.#log('record', { path, to: file })
-      await pipeline(messages, flvEncoder(), createWriteStream(file, { flags: 'wx' }))
-      this.#log('recorded', { path, to: file })
-    } catch (error) {
-      this.#log('record failed', { path, message: (error as Error).message })
-    }
+  #begin(name: string, folder: string): Relay {
+    const { recordEveryMs: everyMs, recordEveryBytes: everyBytes } = this.#recording
+    const live = this.at(name)
+    if (everyMs === undefined && everyBytes === undefined) return record(live, folder, { name })
+    return recordRolled(live, folder, {
+      name,
+      ...(everyMs !== undefined && { everyMs }),
+      ...(everyBytes !== undefined && { everyBytes })
+    })
+  }
+
+  #tell(path: string, recording: Relay): void {
+    let trouble: string | undefined
+    recording
+      .on('file', ({ path: to }: RecordedFile) => {
+        trouble = undefined
+        this.#log('record', { path, to })
+      })
+      .on('recorded', ({ path: to }: RecordedFile) => this.#log('recorded', { path, to }))
+      .on('gap', ({ messages, ms }: Gap) => this.#log('record gap', { path, messages, ms }))
+      .on('retrying', ({ error }: Retry) => {
+        const message = diskWords(error!)
+        // it is tried again every few seconds, for as long as it takes
+        if (message !== trouble) this.#log('record failed', { path, message: `${message}; it is tried again` })
+        trouble = message
+      })
   }
 }

@@ -10,14 +10,13 @@ import {
   type ServerSession
 } from '../index.ts'
 import { clip, loop } from './demo.ts'
+import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
-import { Lives } from './lives.ts'
+import { Lives, type RecordingOptions } from './lives.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 
-export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, DoorOptions {
-  /** Records every stream below this folder. */
-  record?: string | undefined
+export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, RecordingOptions, DoorOptions {
   /** What a publisher must bring as `?key=` behind its app or its stream name, as it stands or with escapes. */
   publishKey?: string | undefined
   /** Refuse to play what nobody publishes, instead of waiting for it. */
@@ -47,8 +46,10 @@ const LEAVING: readonly (string | undefined)[] = [
 
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { record, publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
-  const lives = new Lives({ record, mergeMs }, log)
+  const { publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
+  const { record, recordEveryMs, recordEveryBytes } = options
+  if (record !== undefined) await prepareFolder(record)
+  const lives = new Lives({ record, recordEveryMs, recordEveryBytes, mergeMs }, log)
 
   let isEnding = false
 

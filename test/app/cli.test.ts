@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { command, commandMessage, connect, FlvReader, isKeyframe, isVideo, messa
 import t from 'tap'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packets, says, tags } from '../support/films.ts'
 import { video } from '../support/media.ts'
 import { line } from '../support/peer.ts'
 import { players, publishers } from '../support/players.ts'
@@ -49,6 +49,8 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['serve', '--log', 'xml'], /--log is text or json, not xml$/],
     [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key want each other$/],
     [['serve', '--publish-key', ''], /--publish-key is empty$/],
+    [['serve', '--record', 'x', '--record-every-ms', '0'], /--record-every-ms is more than 0$/],
+    [['serve', '--record-every-bytes', '1'], /want --record$/],
     [['serve', 'extra'], /unexpected argument 'extra'$/]
   ]
   for (const [args, says] of calls) {
@@ -224,25 +226,106 @@ t.test('it records, and its recordings are whole when it is told to end', { skip
   t.match(program.said, `recorded live/other to ${running}`)
 })
 
+t.test('a folder that cannot be recorded into: one line, and exit code 1', { buffered }, async t => {
+  const home = folder(t)
+  writeFileSync(join(home, 'file'), '')
+  const folders: readonly (readonly [string, RegExp])[] = [
+    [join(home, 'file'), /a file has that name \(EEXIST/],
+    [join(home, 'file', 'rec'), /a file is where a folder should be \(ENOTDIR/],
+    // nothing can be made there, whoever asks
+    ...(process.platform === 'linux' ? ([['/proc/rec', /no such folder can be made \(ENOENT/]] as const) : [])
+  ]
+  for (const [path, says] of folders) {
+    const program = rtmpipe(t, 'serve', '--port', '0', '--record', path)
+    t.equal((await program.ends()).code, 1)
+    t.match(program.said, new RegExp(`^rtmpipe: nothing can be recorded into ${path}: .*\n$`))
+    t.match(program.said, says)
+  }
+  await serve(t, '--record', join(home, 'none', 'yet'))
+  t.same(readdirSync(join(home, 'none', 'yet')), [], 'one that is missing is made')
+})
+
 t.test('a recording that cannot be made is told, and the stream goes on', { skip, buffered }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 1 })
-  writeFileSync(join(home, 'rec'), 'a file where a folder should be')
   const { program, url } = await serve(t, '--record', join(home, 'rec'))
+  rmSync(join(home, 'rec'), { recursive: true })
+  writeFileSync(join(home, 'rec'), 'a file where a folder should be')
   const player = players.rtmpdump(t, `${url}/live/film`, home)
   await program.says(/wait live\/film/)
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
-  t.match(program.said, /record failed live\/film .*(EEXIST|ENOTDIR)/)
+  t.match(program.said, /record failed live\/film a file has that name \(EEXIST.*\); it is tried again/)
   t.same(await player.packets(), packets(source))
-  const evil = publishers.ffmpeg(t, source, `${url}/live/../../evil`)
-  await evil.ends()
-  t.match(program.said, /record failed live\/\.\.\/\.\.\/evil a stream name that leads elsewhere names no recording/)
-  t.notOk(existsSync(join(home, 'evil.flv')))
+  t.equal(program.said.match(/record failed/g)?.length, 1, 'once, as long as it is the same')
+})
+
+t.test('a name that no file can have is recorded under a safe one', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 1 })
+  const { program, url } = await serve(t, '--record', join(home, 'rec'))
+  for (const name of ['../../evil', 'a:b', 'x'.repeat(300)])
+    await publishers.ffmpeg(t, source, `${url}/live/${name}`).ends()
+  program.kill()
+  await program.ends()
+  t.match(program.said, /record live\/\.\.\/\.\.\/evil to \S+\/rec\/live\/\.%2E\/\.%2E\/evil-/)
+  t.match(program.said, /record live\/a:b to \S+\/rec\/live\/a%3Ab-/)
+  t.match(program.said, /record live\/x{300} to \S+\/rec\/live\/x+%~[0-9a-f]{16}-/)
+  for (const [, path] of program.said.matchAll(/recorded \S+ to (\S+)/g)) t.same(packets(path!), packets(source))
+  t.same(readdirSync(home).sort(), ['film.flv', 'rec'])
+})
+
+t.test('--record-every-ms begins files at keyframes', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 4 })
+  const { program, url } = await serve(t, '--record', join(home, 'rec'), '--record-every-ms', '1500')
+  await publishers.ffmpeg(t, source, `${url}/live/film`).ends()
+  program.kill()
+  await program.ends()
+  const files = [...program.said.matchAll(/recorded live\/film to (\S+)/g)].map(([, path]) => readFileSync(path!))
+  t.equal(files.length, 2)
+  for (const file of files) {
+    const frames = tags(file).map(({ message }) => message)
+    t.equal(frames.find(message => isVideo(message) && message.payload[1] === 1)?.timestamp, 0)
+    t.match(says(file), { duration: Number, filesize: file.length, width: 320, keyframes: { times: [0, 1] } })
+  }
+})
+
+t.test('fix repairs the recordings of a server that was killed', { skip, buffered }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.flv'), { seconds: 4 })
+  const { program, url } = await serve(t, '--record', join(home, 'rec'))
+  const publisher = publishers.ffmpeg(t, source, `${url}/live/film`)
+  const [, recorded] = await program.says(/record live\/film to (\S+)/)
+  while (statSync(recorded!).size < 80_000) await sleep(10)
+  program.kill('SIGKILL')
+  await program.ends()
+  await publisher.ends()
+  const torn = join(home, 'torn.flv')
+  writeFileSync(torn, readFileSync(recorded!).subarray(0, -7))
+  const before = packets(recorded!)
+  const fixed = rtmpipe(t, 'fix', recorded!, torn)
+  t.equal((await fixed.ends()).code, 0)
+  t.match(fixed.said, /^\S+\.flv: \d\.\d s, \d keyframes\n\S+torn\.flv: \d\.\d s, \d keyframes, \d+ bytes cut off\n$/)
+  t.same(packets(recorded!), before)
+  t.same(packets(torn), before.slice(0, -1))
+  for (const path of [recorded!, torn]) t.equal(says(readFileSync(path)).filesize, statSync(path).size)
+  const calls: [string[], number, RegExp][] = [
+    [[], 2, /FILE\.\.\. is missing$/],
+    [[torn, torn, '-o', 'x.flv'], 2, /-o wants one FILE$/],
+    [[join(home, 'none.flv')], 1, /none\.flv: .*ENOENT/],
+    [[fileURLToPath(import.meta.url)], 1, /the bytes do not begin with an FLV header/]
+  ]
+  for (const [args, code, says] of calls) {
+    const program = rtmpipe(t, 'fix', ...args)
+    t.equal((await program.ends()).code, code)
+    t.match(program.said.trim(), says)
+    t.equal(program.said.trim().split('\n').length, 1, 'one line')
+  }
 })
 
 const KIB = 64
 
-t.test('a disk that is full ends the recording and nothing else', { skip, buffered }, async t => {
+t.test('a disk that is full ends the file and nothing else', { skip, buffered }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
   mkdirSync(join(home, 'rec'))
@@ -253,12 +336,15 @@ t.test('a disk that is full ends the recording and nothing else', { skip, buffer
   const playing = players.ffmpeg(t, `${url}/live/film`)
   await program.says(/wait live\/film/)
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
-  t.match(program.said, /record failed live\/film .*EFBIG/)
+  t.match(program.said, /record failed live\/film no file may be larger \(EFBIG/)
   t.same(await playing.packets(), packets(source), 'who plays it gets every packet')
-  const [name] = readdirSync(join(home, 'rec', 'live'))
-  t.equal(statSync(join(home, 'rec', 'live', name!)).size, KIB * 1024)
   program.kill()
   t.equal((await program.ends()).code, 0)
+  for (const name of readdirSync(join(home, 'rec', 'live'))) {
+    const file = readFileSync(join(home, 'rec', 'live', name))
+    t.ok(file.length <= KIB * 1024)
+    t.equal(says(file).filesize, file.length, 'what there is, is whole')
+  }
 })
 
 t.test('a publish key is the right one as it stands, and with escapes, whatever signs it holds', async t => {

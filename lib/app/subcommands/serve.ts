@@ -9,6 +9,7 @@ export const help = `rtmpipe serve [options]       serve live streams: who publi
   --tls-cert FILE, --tls-key FILE  rtmps and rtmpts too; SIGHUP has the files read again
   --tls                       the same with a certificate that is made up, to try it
   --record DIR                record every stream below this folder, as FLV
+  --record-every-ms N, --record-every-bytes N  into files of so much each, which begin at keyframes
   --publish-key KEY           let only those publish who bring ?key=KEY behind the stream name
   --refuse-missing            refuse to play what nobody publishes, instead of waiting for it
   --merge-ms N                gather media for N ms before it is sent: cheaper, and later
@@ -33,6 +34,8 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     port: { type: 'string', default: '1935' },
     ...tlsWords,
     record: { type: 'string' },
+    'record-every-ms': { type: 'string' },
+    'record-every-bytes': { type: 'string' },
     'publish-key': { type: 'string' },
     'refuse-missing': { type: 'boolean', default: false },
     'merge-ms': { type: 'string' },
@@ -40,21 +43,32 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     log: { type: 'string', default: 'text' }
   })
   const { host, port, record, demo, 'publish-key': publishKey, 'merge-ms': mergeMs } = values
+  const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
   if (log === undefined) throw new UsageError(`--log is text or json, not ${values.log}`)
+  if (record === undefined && (everyMs ?? everyBytes) !== undefined)
+    throw new UsageError('--record-every-ms and --record-every-bytes want --record')
   if (publishKey === '') throw new UsageError('--publish-key is empty')
   return {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
     record,
+    ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
+    ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
     publishKey,
     refuseMissing: values['refuse-missing'],
     demo,
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
+}
+
+function positive(name: string, text: string): number {
+  const number = wholeNumber(name, text, Number.MAX_SAFE_INTEGER)
+  if (number === 0) throw new UsageError(`${name} is more than 0`)
+  return number
 }
 
 function hint(url: string): void {
