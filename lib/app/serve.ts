@@ -16,11 +16,15 @@ import { Lives, type RecordingOptions } from './lives.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 
-export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs'>, RecordingOptions, DoorOptions {
+export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs'>, RecordingOptions, DoorOptions {
   /** What a publisher must bring as `?key=` behind its app or its stream name, as it stands or with escapes. */
   publishKey?: string | undefined
   /** Refuse to play what nobody publishes, instead of waiting for it. */
   refuseMissing?: boolean
+  /** Let any new publisher of a stream take over from the one there is. Without it only the same encoder does. */
+  takeover?: boolean
+  /** Milliseconds without a byte from a peer after which it is ended. */
+  idleMs?: number
   /** Publish a clip as `live/demo`. */
   demo?: boolean
 }
@@ -46,14 +50,17 @@ const LEAVING: readonly (string | undefined)[] = [
 
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { publishKey, refuseMissing = false, demo = false, mergeMs = 'frame' } = options
-  const { record, recordEveryMs, recordEveryBytes } = options
+  const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
+  const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
-  const lives = new Lives({ record, recordEveryMs, recordEveryBytes, mergeMs }, log)
+  const recording = { record, recordEveryMs, recordEveryBytes }
+  const lives = new Lives({ ...recording, mergeMs, ...(holdMs !== undefined && { holdMs }) }, log)
+  const publishers = new Map<string, Publisher>()
 
   let isEnding = false
 
-  const server = createServer(await doorsWith(options), session => {
+  const limits = idleMs === undefined ? {} : { idleMs }
+  const server = createServer({ ...(await doorsWith(options)), limits }, session => {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
   })
@@ -69,10 +76,16 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     }
     const { path } = publish
     const messages = publish.accept()
-    const input = lives.at(path).input()
-    log('publish', { path, from: peer })
+    const publisher = { peer, encoder: encoderOf(peer, publish) }
+    const previous = publishers.get(path)
+    const input = lives.at(path).input({ takeover: takeover || isSameEncoder(previous, publisher) })
+    publishers.set(path, publisher)
+    log('publish', { path, from: peer, 'in place of': previous?.peer })
     lives.record(path)
-    pipeline(messages, input, () => log('unpublish', { path, from: peer }))
+    pipeline(messages, input, () => {
+      if (publishers.get(path) === publisher) publishers.delete(path)
+      log('unpublish', { path, from: peer })
+    })
   }
 
   function hearPlay(play: Play, { peer }: ServerSession): void {
@@ -118,3 +131,16 @@ function admits(publish: Publish, connect: Connect, key: string): boolean {
   if (isCut && !isKey) publish.rename('')
   return isKey || isCut
 }
+
+/** Who publishes a stream. */
+interface Publisher {
+  readonly peer: string
+  /** Its address without the port, and the query with its key; empty where the address is not known. */
+  readonly encoder: string
+}
+
+const encoderOf = (peer: string, { rawQuery }: Publish): string => peer && `${peer.replace(/:\d+$/, '')}?${rawQuery}`
+
+/** An encoder whose connection was lost comes back while the server still holds the old one. */
+const isSameEncoder = (one: Publisher | undefined, other: Publisher): boolean =>
+  other.encoder !== '' && one?.encoder === other.encoder

@@ -62,12 +62,16 @@ export function tlsOption({ tls, 'tls-cert': cert, 'tls-key': key }: TlsWords): 
   return tls ? 'self-signed' : undefined
 }
 
-export function wholeNumber(name: string, text: string, most: number): number {
+export function wholeNumber(name: string, text: string, most: number, least = 0): number {
   const number = Number(text)
-  if (!/^\d+$/.test(text) || number > most)
-    throw new UsageError(`${name} is a whole number from 0 to ${most}, not ${text}`)
+  if (!/^\d+$/.test(text) || number > most || number < least)
+    throw new UsageError(`${name} is a whole number from ${least} to ${most}, not ${text}`)
   return number
 }
+
+/** Milliseconds, of a day at most. */
+export const milliseconds = (name: string, text: string, least = 0): number =>
+  wholeNumber(name, text, 86_400_000, least)
 
 /** The URL of a stream. */
 export function streamUrl(url: string): string {

@@ -1,8 +1,8 @@
 import { finished } from 'node:stream/promises'
 import { Writable } from 'readable-stream'
 import { RtmpError } from '../errors.ts'
-import { Entrances } from '../media/entrances.ts'
 import { MediaState } from '../media/media-state.ts'
+import { RandomAccess } from '../media/random-access.ts'
 import { Rebase } from '../media/rebase.ts'
 import type { Message } from '../message/message.ts'
 import { FlvFile, type FlvFileOptions } from './flv-file.ts'
@@ -29,7 +29,7 @@ export class FlvFiles extends Writable {
   readonly #options: FlvFileOptions
   readonly #everyMs: number
   readonly #everyBytes: number
-  readonly #entrances = new Entrances()
+  readonly #access = new RandomAccess()
   readonly #state = new MediaState()
   #file: FlvFile | undefined
   #clock = new Rebase(EARLY_MS)
@@ -71,8 +71,8 @@ export class FlvFiles extends Writable {
   }
 
   async #take(message: Message): Promise<void> {
-    const isState = this.#state.note(message) !== undefined
-    const begins = this.#entrances.note(message) && !isState
+    this.#state.note(message)
+    const begins = this.#access.note(message)
     const isNext = this.#file !== undefined && begins && this.#isFull(this.#file, message)
     if (isNext) await this.#end()
     if (this.#file !== undefined) return this.#put(message, this.#file)

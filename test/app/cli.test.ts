@@ -46,6 +46,8 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['serve', '--port', 'x'], /--port is a whole number from 0 to 65535, not x$/],
     [['serve', '--port', '65536'], /not 65536$/],
     [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
+    [['serve', '--hold-ms', '86400001'], /--hold-ms is a whole number from 0 to 86400000, not 86400001$/],
+    [['serve', '--idle-ms', '0'], /--idle-ms is a whole number from 1 to 86400000, not 0$/],
     [['serve', '--log', 'xml'], /--log is text or json, not xml$/],
     [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key want each other$/],
     [['serve', '--publish-key', ''], /--publish-key is empty$/],
@@ -82,9 +84,9 @@ t.test('Ctrl-C and SIGTERM end it', { buffered }, async t => {
   }
 })
 
-/** A player by hand, which hears everything and never leaves by itself. */
-function stays(t: Scope, url: string, name: string) {
-  const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+/** A client by hand, which hears everything and never leaves by itself. */
+function stays(t: Scope, url: string, kind: 'publish' | 'play', name: string, localAddress = '127.0.0.1') {
+  const socket = net.connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress })
   t.teardown(() => socket.destroy())
   const wire = messageWire(socket, { role: 'client' })
   const heard: string[] = []
@@ -92,7 +94,7 @@ function stays(t: Scope, url: string, name: string) {
   wire.on('close', () => heard.push('closed'))
   wire.write(commandMessage(command('connect', 1, [{ app: 'live' }])))
   wire.write(commandMessage(command('createStream', 2, [null])))
-  wire.write(commandMessage(command('play', 3, [null, name], { messageStreamId: 1 })))
+  wire.write(commandMessage(command(kind, 3, [null, name], { messageStreamId: 1 })))
   const hears = async (word: RegExp, times = 1) => {
     while (heard.filter(each => word.test(each)).length < times) await sleep(10)
   }
@@ -104,7 +106,7 @@ t.test(
   { buffered },
   async t => {
     const { program, url } = await serve(t)
-    const [slow, quick] = [stays(t, url, 'film'), stays(t, url, 'film')]
+    const [slow, quick] = [stays(t, url, 'play', 'film'), stays(t, url, 'play', 'film')]
     await Promise.all([slow, quick].map(each => each.hears(/Play\.Start/)))
     slow.wire.pause()
     const session = await connect(`${url}/live`)
@@ -132,6 +134,66 @@ t.test(
   }
 )
 
+/** Beside 127.0.0.1 Linux has all of 127.0.0.0/8. */
+const elsewhere = '127.0.0.2'
+
+t.test(
+  'an encoder that comes back takes over from its old connection; another is refused',
+  { skip: process.platform !== 'linux' && `${elsewhere} may not be there`, buffered },
+  async t => {
+    const { program, url } = await serve(t)
+    const old = stays(t, url, 'publish', 'film?key=a')
+    await old.hears(/Publish\.Start/)
+    const others = [stays(t, url, 'publish', 'film?key=b'), stays(t, url, 'publish', 'film?key=a', elsewhere)]
+    for (const other of others) await other.hears(/Publish\.BadName/)
+    t.notMatch(program.said, 'in place of')
+    const again = stays(t, url, 'publish', 'film?key=a')
+    await again.hears(/Publish\.Start/)
+    await program.says(/publish live\/film from 127\.0\.0\.1:\d+ in place of 127\.0\.0\.1:\d+/)
+    await program.says(/unpublish live\/film from 127\.0\.0\.1:\d+/)
+    t.notMatch(program.said, /key=|in place of[\s\S]*in place of/)
+    const player = stays(t, url, 'play', 'film')
+    await player.hears(/Play\.Start/)
+    again.wire.write(video.keyframe(0))
+    await player.hears(/v key@/)
+  }
+)
+
+t.test('--takeover: any publisher takes over', { buffered }, async t => {
+  const { program, url } = await serve(t, '--takeover')
+  for (const key of ['a', 'b', 'c']) await stays(t, url, 'publish', `film?key=${key}`).hears(/Publish\.Start/)
+  await program.says(/in place of/, 2)
+  await program.says(/unpublish/, 2)
+})
+
+t.test('--hold-ms: players are kept for so long', { buffered }, async t => {
+  for (const [args, ends] of [
+    [['--hold-ms', '0'], true],
+    [['--hold-ms', '86400000'], false]
+  ] as const) {
+    const { program, url } = await serve(t, ...args)
+    const player = stays(t, url, 'play', 'film')
+    const publisher = stays(t, url, 'publish', 'film')
+    await publisher.hears(/Publish\.Start/)
+    publisher.wire.write(video.keyframe(0))
+    await player.hears(/v key@0/)
+    publisher.wire.end()
+    await program.says(/unpublish/)
+    if (ends) await player.hears(/UnpublishNotify/)
+    else {
+      await stays(t, url, 'publish', 'film').hears(/Publish\.Start/)
+      t.notMatch(player.heard, /UnpublishNotify/)
+    }
+  }
+})
+
+t.test('--idle-ms: a peer that sends nothing is ended', { buffered }, async t => {
+  const { program, url } = await serve(t, '--idle-ms', '50')
+  const silent = stays(t, url, 'play', 'film')
+  await silent.hears(/closed/)
+  await program.says(/error .*limits\.idleMs/)
+})
+
 t.test('the second signal waits for nothing, whichever it is', { buffered }, async t => {
   for (const [first, second] of [
     ['SIGTERM', 'SIGTERM'],
@@ -139,7 +201,7 @@ t.test('the second signal waits for nothing, whichever it is', { buffered }, asy
     ['SIGTERM', 'SIGINT']
   ] as const) {
     const { program, url } = await serve(t, '--demo')
-    await stays(t, url, 'demo').hears(/v key@/)
+    await stays(t, url, 'play', 'demo').hears(/v key@/)
     program.kill(first)
     await program.says(/closing/)
     program.kill(second)

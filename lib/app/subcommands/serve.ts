@@ -1,7 +1,7 @@
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
-import { readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
+import { milliseconds, readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
 
 export const help = `rtmpipe serve [options]       serve live streams: who publishes is played; rtmp, rtmpe, rtmpt and rtmpte at one port
   --host HOST                 the address to listen on (127.0.0.1)
@@ -12,6 +12,9 @@ export const help = `rtmpipe serve [options]       serve live streams: who publi
   --record-every-ms N, --record-every-bytes N  into files of so much each, which begin at keyframes
   --publish-key KEY           let only those publish who bring ?key=KEY behind the stream name
   --refuse-missing            refuse to play what nobody publishes, instead of waiting for it
+  --takeover                  let a new publisher take a stream over from any other, not only from the same address and key
+  --hold-ms N                 keep players for N ms when their publisher has gone, for it to come back (5000)
+  --idle-ms N                 end a peer that has sent no byte for N ms
   --merge-ms N                gather media for N ms before it is sent: cheaper, and later
   --demo                      publish a clip as live/demo, over and over
   --log json                  log for programs`
@@ -38,11 +41,15 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'record-every-bytes': { type: 'string' },
     'publish-key': { type: 'string' },
     'refuse-missing': { type: 'boolean', default: false },
+    takeover: { type: 'boolean', default: false },
+    'hold-ms': { type: 'string' },
+    'idle-ms': { type: 'string' },
     'merge-ms': { type: 'string' },
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
   })
-  const { host, port, record, demo, 'publish-key': publishKey, 'merge-ms': mergeMs } = values
+  const { host, port, record, demo, takeover, 'publish-key': publishKey } = values
+  const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs } = values
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
@@ -59,7 +66,10 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
     publishKey,
     refuseMissing: values['refuse-missing'],
+    takeover,
     demo,
+    ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
+    ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
