@@ -1,51 +1,71 @@
-import { pipeline } from 'node:stream'
 import { type DialOptions, type Gap, LiveStream, pull, push, type Relay, type Retry } from '../index.ts'
-import type { Log } from './log.ts'
+import { type Log, said } from './log.ts'
 import { Progress } from './progress.ts'
 
 export interface RelayOptions {
   /** Aborted to end it: each destination hears of it. */
   signal: AbortSignal
+  /** Ask again when the source has ended, which may begin anew: false. */
+  forever?: boolean
   /** Where a line of progress goes, if anywhere. */
   write?: ((text: string) => void) | undefined
   /** How to go to the servers. */
   dial?: Pick<DialOptions, 'tls'>
 }
 
-/** Plays one stream and publishes it at each of the others, until it is over; whoever fails is tried again. */
+/** Milliseconds that a source which comes back waits for us at most. */
+const MAX_RETRY_MS = 5_000
+
+/**
+ * Plays one stream and publishes it at each of the others, until the source ends, or for ever; whoever fails is tried again. While the
+ * source is away the destinations are told that the stream has ended; they get it anew when the source is back.
+ */
 export async function relay(
   from: string,
   to: readonly string[],
   log: Log,
-  { signal, write, dial }: RelayOptions
+  { signal, forever = false, write, dial }: RelayOptions
 ): Promise<void> {
   const live = new LiveStream()
   const progress = new Progress({ write })
-  pipeline(live.subscribe(), progress, () => {})
   progress.resume()
-  const pushes = to.map((url, i) => {
-    const each = push(live, url, dial)
-    each.on('gap', ({ messages }: Gap) => progress.countDropped(messages))
-    return told(each, `to ${i + 1}`, log)
-  })
-  const source = pull(from, live, dial)
-  const pulling = told(source, 'from', log)
+  const source = pull(from, live, { ...dial, forever, maxRetryMs: MAX_RETRY_MS })
+  const pulling = told(source, 'from', log, () =>
+    forever || signal.aborted ? 'ended' : 'ended; --forever waits for it to begin again'
+  )
+  const isOver = () => source.state === 'ended'
+  /** A push ends with what it publishes, which is each time that the source is away. */
+  const publish = async (url: string, name: string) => {
+    while (!isOver()) {
+      const each = push(live, url, dial)
+      each.on('gap', ({ messages }: Gap) => progress.countDropped(messages))
+      await told(each, name, log)
+    }
+  }
+  const count = async () => {
+    while (!isOver()) for await (const message of live.subscribe()) progress.write(message)
+    progress.end()
+  }
+  const all = [count(), ...to.map((url, i) => publish(url, `to ${i + 1}`))]
   signal.addEventListener('abort', () => source.close(), { once: true })
   await pulling
   live.end()
-  await Promise.all(pushes)
+  await Promise.all(all)
 }
 
 /** Tells of a relay's states, without its URL, which may have a key in it; settles when it has ended. */
-function told(each: Relay, name: string, log: Log): Promise<void> {
+function told(each: Relay, name: string, log: Log, ending = () => 'ended'): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
   each.on('gap', ({ ms }: Gap) => log(name, { message: 'lags, and leaves out', ms }))
   for (const state of ['retrying', 'refused'] as const) {
-    each.on(state, ({ error, ms }: Retry) => log(name, { message: `${state}: ${error?.message}; again in ${ms} ms` }))
+    each.on(state, ({ error, ms }: Retry) => {
+      const why = error === undefined ? 'ended' : said(error)
+      log(name, { message: `${state === 'retrying' ? `${state}: ` : ''}${why}; again in ${ms} ms` })
+    })
   }
   return new Promise(resolve =>
     each.once('ended', () => {
-      log(name, { message: 'ended' })
+      log(name, { message: ending() })
       resolve()
     })
   )

@@ -3,18 +3,27 @@ import { relay } from '../relay.ts'
 import { endingSignal, progressWriter, say } from '../terminal.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
-export const help = 'rtmpipe relay FROM TO...      play one stream, and publish it at all the others'
+export const help = `rtmpipe relay FROM TO...      play one stream, and publish it at all the others; what fails is tried again
+  --forever                   wait for FROM to begin again when it has ended`
 
 /** The line of progress makes room, and is written anew below. */
 const CLEAR_LINE = '\r\u001b[K'
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readWords(args, dialWords, ['FROM', 'TO...'])
+  const { values, positionals } = readWords(args, { forever: { type: 'boolean', default: false }, ...dialWords }, [
+    'FROM',
+    'TO...'
+  ])
   const [from, ...to] = positionals.map(streamUrl) as [string, ...string[]]
   const write = progressWriter()
   const log = textLog(line => {
     write?.(CLEAR_LINE)
     say(line)
   })
-  await relay(from, to, log, { signal: endingSignal(), write, dial: dialOptions(values) })
+  await relay(from, to, log, {
+    signal: endingSignal(),
+    forever: values.forever,
+    write,
+    dial: dialOptions(values)
+  })
 }
