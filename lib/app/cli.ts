@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
+import { said } from './log.ts'
 import * as fix from './subcommands/fix.ts'
 import * as inspect from './subcommands/inspect.ts'
 import * as play from './subcommands/play.ts'
@@ -7,7 +8,7 @@ import * as proxy from './subcommands/proxy.ts'
 import * as publish from './subcommands/publish.ts'
 import * as relay from './subcommands/relay.ts'
 import * as serve from './subcommands/serve.ts'
-import { say } from './terminal.ts'
+import { advise, say } from './terminal.ts'
 import { HelpWanted, UsageError, withoutSecrets } from './words.ts'
 
 const subcommands = { serve, play, publish, relay, proxy, inspect, fix }
@@ -31,12 +32,15 @@ function help(): string {
   return [...all, 'rtmpipe --help, rtmpipe --version'].join('\n\n')
 }
 
-/** What went wrong, and what to do about it where that is known. */
-function said(error: NodeJS.ErrnoException): string {
-  // a host of several addresses; the errors of its attempts are told and the message is empty
-  const message = error instanceof AggregateError ? error.errors.map(each => each.message).join(', ') : error.message
-  return error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? `${message}; -k trusts it` : message
+/** What to do about an error, where that is known. */
+const remedies: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: '; -k trusts it',
+  ERR_RTMP_FLV_HEADER:
+    '. Only FLV is read; to publish another file: ffmpeg -i FILE -c copy -f flv - | rtmpipe publish - URL'
 }
+
+/** What went wrong, and what to do about it. */
+const told = (error: NodeJS.ErrnoException): string => `${said(error)}${remedies[error.code ?? ''] ?? ''}`
 
 // whoever reads us may have seen enough
 process.stdout.on('error', () => process.exit(0))
@@ -45,7 +49,6 @@ try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  const line = withoutSecrets(said(error as NodeJS.ErrnoException), process.argv.slice(2))
-  process.stderr.write(`rtmpipe: ${line}\n`)
+  advise(withoutSecrets(told(error as NodeJS.ErrnoException), process.argv.slice(2)))
   process.exit(error instanceof UsageError ? 2 : 1)
 }

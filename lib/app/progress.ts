@@ -1,4 +1,4 @@
-import { isVideo, type Message, Stage } from '../index.ts'
+import { isAudio, isVideo, type Message, Stage } from '../index.ts'
 
 export interface ProgressOptions {
   /** Where the line goes; undefined for nowhere. */
@@ -19,11 +19,17 @@ export class Progress extends Stage<Message, Message> {
   #bytes = 0
   #frames = 0
   #dropped = 0
+  #hasBegun = false
 
   constructor({ write, now = () => performance.now() }: ProgressOptions) {
     super({ layer: 'progress' })
     this.#write = write
     this.#now = now
+  }
+
+  /** Whether audio or video has come. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
   }
 
   /** Counts messages that somebody behind it did not get. */
@@ -36,6 +42,7 @@ export class Progress extends Stage<Message, Message> {
     this.#ms = Math.max(this.#ms, (message.timestamp - this.#first) | 0)
     this.#bytes += message.payload.length
     if (isVideo(message)) this.#frames++
+    this.#hasBegun ||= isVideo(message) || isAudio(message)
     this.#show(false)
     return this.push(message)
   }

@@ -7,6 +7,11 @@ export function say(line: string): void {
 export const progressWriter = (): ((text: string) => void) | undefined =>
   process.stderr.isTTY ? text => process.stderr.write(text) : undefined
 
+/** One line on standard error, which standard output is not to have. */
+export const advise = (text: string): void => {
+  process.stderr.write(`rtmpipe: ${text}\n`)
+}
+
 /** Settles at the first Ctrl-C or SIGTERM; the next one no longer waits for anything. */
 export function ending(): Promise<void> {
   return new Promise(resolve => {

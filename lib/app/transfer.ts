@@ -1,7 +1,19 @@
+import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { connect, type DialOptions, flvDecoder, flvEncoder, type Message, pace, splitStreamUrl } from '../index.ts'
+import {
+  type ClientSession,
+  type Clock,
+  connect,
+  type DialOptions,
+  flvDecoder,
+  flvEncoder,
+  type Message,
+  pace,
+  splitStreamUrl,
+  systemClock
+} from '../index.ts'
 import { looped } from './looped.ts'
 import { Progress } from './progress.ts'
 
@@ -14,14 +26,27 @@ export interface TransferOptions {
   each?: (message: Message) => void
   /** How to go to the server. */
   dial?: Pick<DialOptions, 'tls'>
+  /** Where a word of advice goes, if anywhere. */
+  advise?: (text: string) => void
+  clock?: Clock
 }
+
+/** Milliseconds without a frame after which it is said that a player waits. Servers grant the play of a stream that is not there yet. */
+const WAIT_MS = 2000
 
 /** Plays a stream into a file, to standard output (`-`), or nowhere. */
 export async function play(url: string, to: string | undefined, options: TransferOptions): Promise<void> {
   const { url: app, name } = splitStreamUrl(url)
-  await withSession(app, options, async session => {
+  await withSession(app, options, async open => {
+    const session = await open()
     const playing = await session.play(name)
     const progress = new Progress({ write: options.write })
+    const { clock = systemClock, advise } = options
+    const stop = clock.after(WAIT_MS, () => {
+      if (!progress.hasBegun)
+        advise?.('no audio or video so far: nobody publishes the stream, or it is silent; waiting for it')
+    })
+    playing.once('close', stop)
     if (to === undefined) await pipeline(playing, progress, nowhere(options.each))
     else await pipeline(playing, progress, flvEncoder(), to === '-' ? process.stdout : createWriteStream(to))
   })
@@ -35,29 +60,38 @@ export async function publish(
 ): Promise<void> {
   const { url: app, name } = splitStreamUrl(url)
   const messages = source(file, loop)
-  await withSession(app, options, async session => {
+  await withSession(app, options, async open => {
+    // a file that is missing, or no FLV, is an error before anybody is connected to
+    await once(messages, 'readable', { signal: options.signal })
+    const session = await open()
     const to: Writable = await session.publish(name)
     const progress = new Progress({ write: options.write })
     await (fast ? pipeline(messages, progress, to) : pipeline(messages, pace(), progress, to))
   })
 }
 
-/** Does something with a session, which says goodbye behind it or when it is told to end; an end that was asked for is no failure. */
+/** Does something with a session that it opens, and closes it behind that or at the signal; an end that was asked for is no failure. */
 async function withSession(
   app: string,
   { signal, dial }: TransferOptions,
-  use: (session: Awaited<ReturnType<typeof connect>>) => Promise<void>
+  use: (open: () => Promise<ClientSession>) => Promise<void>
 ): Promise<void> {
-  const session = await connect(app, dial)
-  const close = () => void session.close()
+  const dialing = new AbortController()
+  let session: ClientSession | undefined
+  // once it is connected it says goodbye
+  const close = () => (session === undefined ? dialing.abort() : void session.close())
   signal.addEventListener('abort', close, { once: true })
   try {
-    if (!signal.aborted) await use(session)
+    await use(async () => {
+      signal.throwIfAborted()
+      session = await connect(app, { ...dial, signal: dialing.signal })
+      return session
+    })
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', close)
-    await session.close()
+    await session?.close()
   }
 }
 

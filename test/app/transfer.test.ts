@@ -1,11 +1,16 @@
+import { once } from 'node:events'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connect, FlvReader, isVideo, type Message, Refused } from 'rtmpipe'
+import { connect, FlvReader, isKeyframe, isVideo, type Message, Refused } from 'rtmpipe'
 import t from 'tap'
+import { play } from '../../lib/app/transfer.ts'
+import { TestClock } from '../support/clock.ts'
 import { film, folder, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
+import { video } from '../support/media.ts'
 import { freePort, nginx, played } from '../support/nginx.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -75,6 +80,20 @@ t.test('what fails: one line, and exit code 1', { buffered }, async t => {
   const nobody = rtmpipe(t, 'play', `rtmp://127.0.0.1:${await freePort()}/live/film`)
   t.equal((await nobody.ends()).code, 1)
   t.match(nobody.said, /^rtmpipe: connect ECONNREFUSED \S+\n$/)
+  const url = `rtmp://127.0.0.1:${await freePort()}/live/film`
+  const missing = rtmpipe(t, 'publish', '/no/such/file', url)
+  t.equal((await missing.ends()).code, 1)
+  t.match(missing.said, /^rtmpipe: ENOENT.*\n$/, 'before anybody is connected to')
+  const film = join(folder(t), 'film.mp4')
+  writeFileSync(film, Buffer.from('00000020667479706d703432', 'hex'))
+  for (const args of [
+    [film, url],
+    ['--loop', film, url]
+  ]) {
+    const other = rtmpipe(t, 'publish', ...args)
+    t.equal((await other.ends()).code, 1)
+    t.match(other.said, /^rtmpipe: .*Only FLV is read.*ffmpeg -i FILE -c copy -f flv - \| rtmpipe publish - URL\n$/)
+  }
   const file = rtmpipe(t, 'inspect', '/no/such/file')
   t.equal((await file.ends()).code, 1)
   t.match(file.said, /^rtmpipe: ENOENT.*\n$/)
@@ -144,6 +163,49 @@ t.test('a player ends its file well at Ctrl-C', { skip, buffered }, async t => {
   publisher.kill()
 })
 
+t.test('a player says that it waits, where nothing has come for two seconds', { buffered }, async t => {
+  const server = new LiveServer(t, { live: { holdMs: 0 } })
+  const url = await server.listen()
+  for (const isThere of [false, true]) {
+    const name = `live/${isThere}`
+    const session = await connect(`${url}/live`)
+    const publishing = isThere ? await session.publish('true') : undefined
+    publishing?.write(video.keyframe(0))
+    const clock = new TestClock()
+    const said: string[] = []
+    const ending = new AbortController()
+    const got = new Promise(resolve => {
+      const options = { signal: ending.signal, clock, advise: (text: string) => said.push(text), each: resolve }
+      void play(`${url}/${name}`, undefined, options).then(() => said.push('ended'))
+    })
+    await server.happens(`play ${name}`)
+    if (isThere) await got
+    while (clock.timers === 0) await sleep(5)
+    clock.pass(1999)
+    t.same(said, [])
+    clock.pass(1)
+    t.match(said, isThere ? [] : [/nobody publishes the stream, or it is silent; waiting for it/])
+    ending.abort()
+    while (said.at(-1) !== 'ended') await sleep(5)
+    t.equal(clock.timers, 0)
+    await session.close()
+  }
+})
+
+t.test('it ends when it is told to, though the server it connects to says nothing', { buffered }, async t => {
+  const mute = net.createServer()
+  await new Promise<void>(resolve => mute.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => mute.close())
+  const ending = new AbortController()
+  const { port } = mute.address() as net.AddressInfo
+  const played = play(`rtmp://127.0.0.1:${port}/live/film`, undefined, { signal: ending.signal })
+  const [socket] = (await once(mute, 'connection')) as [net.Socket]
+  const gone = once(socket.resume(), 'close')
+  ending.abort()
+  await played
+  await gone
+})
+
 t.test('a line of progress on a terminal', { skip, buffered }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 1 })
@@ -168,8 +230,38 @@ t.test('relay: one in, two out', { skip, buffered }, async t => {
   const count = (messages: Message[]) => messages.filter(isVideo).length
   const frames = count([...new FlvReader().messages(readFileSync(source))])
   for (const copy of copies) t.equal(count(await copy), frames)
-  t.match(relay.said, /to 1 live[\s\S]*ended/)
+  t.match(relay.said, /to 1 live[\s\S]*from ended; --forever waits[\s\S]*ended/)
 })
+
+t.test(
+  'relay --forever: a source that is not there yet, and one that goes for longer than it is held',
+  { buffered },
+  async t => {
+    const source = rtmpipe(t, 'serve', '--port', '0', '--refuse-missing', '--hold-ms', '0')
+    const [, a] = await source.says(/listening (rtmp:\S+)/)
+    const to = new LiveServer(t, { live: { holdMs: 0 } })
+    const relay = rtmpipe(t, 'relay', '--forever', `${a}/live/film`, `${await to.listen()}/live/copy`)
+    await relay.says(/from refused: NetStream\.Play\.StreamNotFound, nobody publishes it; again in/, 2)
+    for (const time of [1, 2]) {
+      const copy = to.received('live/copy')
+      const session = await connect(`${a}/live`)
+      const publishing = await session.publish('film')
+      const publish = setInterval(() => publishing.write(video.keyframe(0)), 20)
+      await to.happens('publish live/copy', time)
+      clearInterval(publish)
+      publishing.end()
+      await session.close()
+      await relay.says(/from retrying: ended; again in/, time)
+      if (time === 2) break
+      // the relay too holds its stream for a while
+      await relay.says(/to 1 ended/)
+      await to.happens('unpublish live/copy')
+      t.ok(isKeyframe((await copy).find(isVideo)!))
+    }
+    relay.kill('SIGINT')
+    t.equal((await relay.ends()).code, 0)
+  }
+)
 
 t.test(
   'proxy: ffmpeg on one side, nginx-rtmp on the other, and another key between them',

@@ -3,7 +3,7 @@ import { inspectFile } from '../inspect/inspect.ts'
 import { type LedgerEntry, messageEntry } from '../inspect/ledger.ts'
 import { jsonLine } from '../inspect/ledger-json.ts'
 import { textLine } from '../inspect/ledger-text.ts'
-import { endingSignal, say } from '../terminal.ts'
+import { advise, endingSignal, say } from '../terminal.ts'
 import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 import { writeLines } from '../write-lines.ts'
@@ -24,7 +24,7 @@ export async function run(args: readonly string[]): Promise<void> {
   if (/^[a-z]+:\/\//i.test(what)) {
     const begun = performance.now()
     const print = (message: Message) => say(line(messageEntry(message, { time: (performance.now() - begun) / 1000 })))
-    await play(streamUrl(what), undefined, { signal: endingSignal(), each: print, dial: dialOptions(values) })
+    await play(streamUrl(what), undefined, { signal: endingSignal(), each: print, advise, dial: dialOptions(values) })
   } else {
     await writeLines(lines(await inspectFile(what, { chunks }), line), process.stdout)
   }

@@ -1,4 +1,4 @@
-import { endingSignal, progressWriter } from '../terminal.ts'
+import { advise, endingSignal, progressWriter } from '../terminal.ts'
 import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
@@ -11,6 +11,7 @@ export async function run(args: readonly string[]): Promise<void> {
   await play(streamUrl(positionals[0]!), values.output, {
     signal: endingSignal(),
     write: progressWriter(),
+    advise,
     dial: dialOptions(values)
   })
 }
