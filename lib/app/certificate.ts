@@ -17,12 +17,12 @@ export const readCertificate = ({ key, cert }: CertificateFiles): Certificate =>
   cert: readFileSync(cert, 'utf8')
 })
 
-/** A certificate that nobody vouches for, good for trying things out on this machine. */
-export async function selfSigned(host: string): Promise<Certificate> {
+/** A certificate that nobody vouches for, of these hosts and this machine: good for trying things out. */
+export async function selfSigned(hosts: readonly string[]): Promise<Certificate> {
   const { generate } = await import('selfsigned').catch(() => {
     throw new Error('--tls without files needs the package selfsigned: npm install selfsigned')
   })
-  const names = [...new Set([host, '127.0.0.1', 'localhost'])]
+  const names = [...new Set([...hosts, '127.0.0.1', 'localhost'])]
   const altNames = names.map(name => (isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name }))
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',

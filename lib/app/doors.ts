@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { WireServer, WireServerOptions } from '../index.ts'
 import { type CertificateFiles, readCertificate, selfSigned } from './certificate.ts'
 import type { Log } from './log.ts'
@@ -21,17 +22,19 @@ export interface OpenDoors {
 /** What a server must be made with. */
 export async function doorsWith({ host, tls }: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel'>> {
   if (tls === undefined) return { tunnel: true }
-  return { tunnel: true, tls: tls === 'self-signed' ? await selfSigned(host) : readCertificate(tls) }
+  return { tunnel: true, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
 }
 
 /** Listens, and tells of each door; or says what to do about a port that is taken. */
 export async function openDoors(server: WireServer, { host, port, tls }: DoorOptions, log: Log): Promise<OpenDoors> {
-  const address = await listen(server, host, port)
+  const { address, port: bound } = await listen(server, host, port)
+  const [first, ...others] = reachable(address).map(each => `${isIPv6(each) ? `[${each}]` : each}:${bound}`)
   const schemes = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(tls === undefined ? [] : ['rtmps', 'rtmpts'])]
-  for (const scheme of schemes) log('listening', { url: `${scheme}://${address}` })
+  for (const scheme of schemes) log('listening', { url: `${scheme}://${first}` })
+  for (const other of others) log('listening', { url: `rtmp://${other}` })
   if (tls === 'self-signed') log('certificate', { message: 'made up, and vouched for by nobody' })
   return {
-    url: `rtmp://${address}`,
+    url: `rtmp://${first}`,
     reload() {
       if (typeof tls !== 'object') return
       try {
@@ -44,8 +47,23 @@ export async function openDoors(server: WireServer, { host, port, tls }: DoorOpt
   }
 }
 
-/** The address as a URL has it, `host:port`. */
-async function listen(server: WireServer, host: string, port: number): Promise<string> {
+/**
+ * The addresses at which others reach what listens at `address`: where that is all of them, `0.0.0.0` or `::`, those of the network
+ * interfaces, IPv4 first. Link-local ones of IPv6 are left out, for they mean nothing without an interface's name.
+ */
+export function reachable(
+  address: string,
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces()
+): readonly string[] {
+  if (address !== '0.0.0.0' && address !== '::') return [address]
+  const all = Object.values(interfaces).flatMap(each => each ?? [])
+  const found = all.filter(each => !each.internal && !/^fe80:/i.test(each.address)).map(each => each.address)
+  const [four, six] = [found.filter(each => !isIPv6(each)), found.filter(isIPv6)]
+  const others = address === '::' ? [...four, ...six] : four
+  return others.length > 0 ? others : [address === '::' ? '::1' : '127.0.0.1']
+}
+
+async function listen(server: WireServer, host: string, port: number): Promise<AddressInfo> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -55,6 +73,5 @@ async function listen(server: WireServer, host: string, port: number): Promise<s
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new Error(`port ${port} of ${host} is taken; name another, or 0 for any that is free`)
   }
-  const { address, family, port: bound } = server.address() as AddressInfo
-  return `${family === 'IPv6' ? `[${address}]` : address}:${bound}`
+  return server.address() as AddressInfo
 }

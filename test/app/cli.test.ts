@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
+import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { command, commandMessage, connect, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
 import t from 'tap'
+import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
 import { film, folder, packets, says, tags } from '../support/films.ts'
@@ -73,6 +75,26 @@ t.test('a port that is taken: one line, and exit code 1', { buffered }, async t 
   const program = rtmpipe(t, 'serve', '--port', `${port}`)
   t.equal((await program.ends()).code, 1)
   t.match(program.said.trim(), `rtmpipe: port ${port} of 127.0.0.1 is taken; name another, or 0 for any that is free`)
+})
+
+t.test('a server on all addresses tells those that another machine can type', { buffered }, async t => {
+  const at = (address: string, internal = false) => ({ address, internal }) as NetworkInterfaceInfo
+  const interfaces = {
+    lo: [at('127.0.0.1', true), at('::1', true)],
+    eth0: [at('fd00::2'), at('fe80::1'), at('192.0.2.2')],
+    wlan0: [at('198.51.100.7')]
+  }
+  t.same(reachable('0.0.0.0', interfaces), ['192.0.2.2', '198.51.100.7'])
+  t.same(reachable('::', interfaces), ['192.0.2.2', '198.51.100.7', 'fd00::2'])
+  t.same(reachable('127.0.0.1', interfaces), ['127.0.0.1'])
+  t.same(reachable('0.0.0.0', { lo: interfaces.lo }), ['127.0.0.1'], 'one that is alone')
+  t.same(reachable('::', { lo: interfaces.lo }), ['::1'])
+  const program = rtmpipe(t, 'serve', '--port', '0', '--host', '0.0.0.0', '--demo')
+  await program.says(/Ctrl-C ends it/)
+  t.notMatch(program.said, '0.0.0.0')
+  const [first] = reachable('0.0.0.0')
+  t.match(program.said, `listening rtmp://${first}:`)
+  t.match(program.said, `ffplay rtmp://${first}:`)
 })
 
 t.test('Ctrl-C and SIGTERM end it', { buffered }, async t => {
