@@ -1,6 +1,6 @@
-import net from 'node:net'
+import * as net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
-import tls from 'node:tls'
+import * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'

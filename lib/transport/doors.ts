@@ -1,6 +1,6 @@
-import type net from 'node:net'
+import type * as net from 'node:net'
 import type { Duplex } from 'node:stream'
-import type tls from 'node:tls'
+import type * as tls from 'node:tls'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
 import { httpDoor } from './http-door.ts'

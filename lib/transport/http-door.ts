@@ -1,4 +1,4 @@
-import http from 'node:http'
+import * as http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'

@@ -1,6 +1,6 @@
-import type net from 'node:net'
+import type * as net from 'node:net'
 import type { Duplex } from 'node:stream'
-import tls from 'node:tls'
+import * as tls from 'node:tls'
 import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import http from 'node:http'
-import https from 'node:https'
+import * as http from 'node:http'
+import * as https from 'node:https'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { ProtocolError, type RtmpErrorCode } from '../errors.ts'

@@ -1,6 +1,6 @@
-import net from 'node:net'
+import * as net from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
-import type tls from 'node:tls'
+import type * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
