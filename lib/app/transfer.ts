@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -9,10 +9,12 @@ import {
   type DialOptions,
   flvDecoder,
   flvEncoder,
+  flvFile,
   type Message,
   pace,
   splitStreamUrl,
-  systemClock
+  systemClock,
+  timestampRepair
 } from '../index.ts'
 import { looped } from './looped.ts'
 import { Progress } from './progress.ts'
@@ -34,7 +36,7 @@ export interface TransferOptions {
 /** Milliseconds without a frame after which it is said that a player waits. Servers grant the play of a stream that is not there yet. */
 const WAIT_MS = 2000
 
-/** Plays a stream into a file, to standard output (`-`), or nowhere. */
+/** Plays a stream into a file or to standard output (`-`), where its clock begins at 0 and goes on, or nowhere. */
 export async function play(url: string, to: string | undefined, options: TransferOptions): Promise<void> {
   const { url: app, name } = splitStreamUrl(url)
   await withSession(app, options, async open => {
@@ -48,7 +50,11 @@ export async function play(url: string, to: string | undefined, options: Transfe
     })
     playing.once('close', stop)
     if (to === undefined) await pipeline(playing, progress, nowhere(options.each))
-    else await pipeline(playing, progress, flvEncoder(), to === '-' ? process.stdout : createWriteStream(to))
+    else {
+      const mended = timestampRepair({ rebase: true })
+      if (to === '-') await pipeline(playing, progress, mended, flvEncoder(), process.stdout)
+      else await pipeline(playing, progress, mended, flvFile(to))
+    }
   })
 }
 

@@ -2,8 +2,12 @@ import { isMetadata } from '../media/media-state.ts'
 import { MessageBatch } from '../media/message-batch.ts'
 import { wrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
+import { liveMetadata } from '../message/metadata.ts'
 import type { Engaged, NetStream } from './net-stream.ts'
 import { Outgoing } from './outgoing.ts'
+
+/** Servers keep metadata that comes wrapped, and give it to whoever joins later. */
+const kept = (message: Message): Message => wrapped(liveMetadata(message))
 
 /**
  * What a client publishes: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. It waits while the
@@ -29,12 +33,12 @@ export class Publishing extends Outgoing implements Engaged {
     return true
   }
 
-  /** Servers keep metadata that comes wrapped, and give it to whoever joins later. */
+  /** Of metadata only what is true of a live stream. */
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch {
-    if (!(item instanceof MessageBatch)) return isMetadata(item) ? wrapped(item) : item
+    if (!(item instanceof MessageBatch)) return isMetadata(item) ? kept(item) : item
     return item.messages.some(isMetadata)
       ? new MessageBatch(
-          item.messages.map(each => (isMetadata(each) ? wrapped(each) : each)),
+          item.messages.map(each => (isMetadata(each) ? kept(each) : each)),
           item.timestamp
         )
       : item

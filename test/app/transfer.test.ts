@@ -8,7 +8,7 @@ import { connect, FlvReader, isKeyframe, isVideo, type Message, Refused } from '
 import t from 'tap'
 import { play } from '../../lib/app/transfer.ts'
 import { TestClock } from '../support/clock.ts'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packets, says } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { video } from '../support/media.ts'
 import { freePort, nginx, played } from '../support/nginx.ts'
@@ -113,6 +113,8 @@ t.test('publish and play, by way of nginx-rtmp', { skip, buffered }, async t => 
   const sent = packets(source)
   for (const program of [player, piped]) t.equal((await program.ends()).code, 0)
   t.same(packets(join(home, 'played.flv')), sent)
+  const file = readFileSync(join(home, 'played.flv'))
+  t.match(says(file), { duration: Number, filesize: file.length }, 'a file tells of itself')
   t.same(packets(join(home, 'piped.flv')), sent)
   t.same(await byFfmpeg.packets(), sent)
 })

@@ -7,6 +7,7 @@ import {
   MessageBatch,
   Refused,
   RtmpError,
+  readData,
   setChunkSize,
   userControlMessage
 } from 'rtmpipe'
@@ -45,14 +46,20 @@ t.test('connect, and publish as encoders do: no wait for what some servers never
   t.notOk(state.isDone)
   await peer.says('NetStream.Publish.Start', 7)
   const publishing = await published
-  publishing.write(metadata())
+  const told: unknown[] = []
+  peer.wire.on('data', (message: Message) => message.type === 18 && told.push(readData(message)))
+  publishing.write(metadata(0, { width: 1, duration: 10, keyframes: { times: [0], filepositions: [13] } }))
   publishing.write(new MessageBatch([video.keyframe(0), audio.frame(5)]))
-  publishing.write(new MessageBatch([metadata(7), video.frame(40)]))
+  publishing.write(new MessageBatch([metadata(7, { filesize: 1 }), video.frame(40)]))
   publishing.end(audio.frame(45))
   t.same(await peer.hears(), [
     ...['#7 @setDataFrame onMetaData {}', '#7 v key@0', '#7 a@5'],
     ...['#7 @setDataFrame onMetaData {}', '#7 v@40', '#7 a@45'],
     ...['FCUnpublish 6 null film?key=1', 'deleteStream 7 null 7']
+  ])
+  t.same(told, [
+    ['@setDataFrame', 'onMetaData', { width: 1 }],
+    ['@setDataFrame', 'onMetaData', {}]
   ])
   t.notOk(publishing.errored)
   const closed = peer.session.close()
