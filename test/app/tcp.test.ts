@@ -149,8 +149,12 @@ t.test('whatever carries the IP packets', async t => {
 
 t.test('of links that nobody here knows the number is told, of a file that is cut too', async t => {
   const file = pcap(framesOf(small), { linkType: 105 })
-  const notes = ['packets of link type 105 were passed over', 'no TCP connection in the capture carries a byte']
-  t.same(textLedger(file), notes)
+  const count = framesOf(small).length
+  const notes = (packets: number) => [
+    `${packets} packets of link type 105, passed over`,
+    'no TCP connection in the capture carries a byte'
+  ]
+  t.same(textLedger(file), notes(count))
   const lines: string[] = []
   t.throws(
     () => {
@@ -158,7 +162,47 @@ t.test('of links that nobody here knows the number is told, of a file that is cu
     },
     { message: /^the capture ends inside packet \d+$/ }
   )
-  t.same(lines, notes)
+  t.same(lines, notes(count - 1))
+})
+
+t.test('what is passed over is counted by its kind: tunnels, other protocols, fragments, what is cut', async t => {
+  const good = frame({ sequence: 1, payload: Buffer.from('bytes') })
+  const changed = (...changes: [at: number, ...bytes: number[]][]) => {
+    const packet = Buffer.from(good)
+    for (const [at, ...bytes] of changes) packet.set(bytes, at)
+    return packet
+  }
+  const udp = (port: number, side = 0) => changed([23, 17], [34, 0, 9, 0, 9], [34 + 2 * side, port >> 8, port & 255])
+  const tunnelled = framesOf(small).map(({ nanoseconds, bytes }) => {
+    const header = Buffer.from([0x30, 0xff, 0, 0, 0, 0, 0, 1])
+    const inner = Buffer.concat([udp(2152, 1).subarray(0, 42), header, bytes.subarray(14)])
+    inner.writeUInt16BE(inner.length - 14, 16)
+    return { nanoseconds, bytes: inner }
+  })
+  t.same(textLedger(pcap(tunnelled)), [
+    `${tunnelled.length} packets of UDP port 2152, GTP-U, a tunnel, passed over`,
+    'no TCP connection in the capture carries a byte'
+  ])
+  const [, inIpv6] = relinked['IPv6 with a fragment header, unfragmented']!(good)
+  const frames = [
+    ...[changed([12, 8, 6]), changed([12, 0x88, 0x64]), changed([12, 0x12, 3]), changed([14, 0x55])],
+    ...[1, 47, 99].map(protocol => changed([23, protocol])),
+    ...[udp(4789), udp(53), udp(1935, 1), changed([20, 0x20, 0]), Buffer.from(inIpv6.fill(1, 57, 58))],
+    ...[good.subarray(0, 50), good.subarray(0, 30), good.subarray(0, 10), good]
+  ]
+  t.same(
+    textLedger(pcap(eachMillisecond(frames)))
+      .slice(1)
+      .sort(),
+    [
+      ...['1 packet of ARP', '1 packet of EtherType 0x1203', '1 packet of GRE, a tunnel', '1 packet of ICMP'],
+      ...['1 packet of IP protocol 99', '1 packet of PPPoE, a tunnel', '1 packet of UDP port 1935, RTMFP perhaps'],
+      ...['1 packet of UDP port 4789, VXLAN, a tunnel', '1 packet of UDP', '2 packets of IP in fragments'],
+      ...['2 packets of TCP that is cut', '2 packets of no IP']
+    ].map(kind => `${kind}, passed over`)
+  )
+  const many = Array.from({ length: 200 }, (_, i) => changed([12, 0x20, i]))
+  t.equal(textLedger(pcap(eachMillisecond(many)))[0], '168 packets of other kinds, passed over')
 })
 
 t.test('packets that carry nothing of TCP are passed over, whatever they say', async t => {

@@ -2,10 +2,11 @@ import { readFile, stat } from 'node:fs/promises'
 import { FlvReader } from '../../index.ts'
 import { DirectionLedger } from './direction-ledger.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
-import { isPcap, type Packet, readPackets } from './pcap.ts'
+import { PassedOver } from './passed-over.ts'
+import { isPcap, readPackets } from './pcap.ts'
 import { protocolOf } from './protocol-of.ts'
 import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
-import { endpointName, isKnownLink } from './tcp-segment.ts'
+import { endpointName } from './tcp-segment.ts'
 
 export interface InspectOptions {
   /** Tell of each chunk too, ahead of the message that ends with it. */
@@ -36,17 +37,17 @@ export async function inspectFile(path: string, options?: InspectOptions): Promi
 
 /**
  * The ledger of every TCP connection of a capture, pcap or pcapng, as it happened: of one that speaks plain RTMP all that both
- * sides sent, of another what it looks like.
+ * sides sent, of another what it looks like; and how many packets of which kind were passed over.
  * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
  */
 export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
   // weakly, for one pair of endpoints may have any number of connections, one behind the other
   const ledgers = new WeakMap<TcpConnection, ConnectionLedger>()
   let count = 0
-  const strange = new Set<number>()
+  const passedOver = new PassedOver()
   let broken: { reason: unknown } | undefined
   try {
-    for (const event of tcpEvents(known(readPackets(bytes), strange))) {
+    for (const event of tcpEvents(readPackets(bytes), packet => passedOver.note(packet))) {
       let ledger = ledgers.get(event.connection)
       if (ledger === undefined) {
         if (event.piece.kind !== 'bytes') continue
@@ -59,7 +60,7 @@ export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Ge
   } catch (reason) {
     broken = { reason }
   }
-  for (const linkType of strange) yield { kind: 'note', text: `packets of link type ${linkType} were passed over` }
+  for (const text of passedOver.sentences()) yield { kind: 'note', text }
   if (count === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
   if (broken !== undefined) throw broken.reason
 }
@@ -88,14 +89,6 @@ export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   yield* met.splice(0)
   const cut = reader.cut()
   yield { offset: bytes.length, kind: 'end', how: 'file', ...(cut && { cut }) }
-}
-
-/** The packets that can be read; notes the link types of the others. */
-function* known(packets: Iterable<Packet>, strange: Set<number>): Generator<Packet, void> {
-  for (const packet of packets) {
-    if (isKnownLink(packet.linkType)) yield packet
-    else strange.add(packet.linkType)
-  }
 }
 
 /** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */

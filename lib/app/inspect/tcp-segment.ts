@@ -50,15 +50,13 @@ const SYN_FLAG = 0x02
 const RST_FLAG = 0x04
 const ACK_FLAG = 0x10
 
-export const isKnownLink = (linkType: number): boolean => linkHeaders.has(linkType)
-
 /**
  * The TCP segment in a packet; undefined where there is none, or its headers are not whole. Segments in IP fragments are
  * passed over, as if they were not captured: TCP sees to it that there are none.
  */
-export function tcpSegment({ linkType, bytes }: Packet): TcpSegment | undefined {
-  const ip = behindLink(bytes, linkHeaders.get(linkType))
-  if (ip === undefined || ip.length < IPV4_LENGTH) return undefined
+export function tcpSegment(packet: Packet): TcpSegment | undefined {
+  const { type, bytes: ip } = linkPayload(packet) ?? {}
+  if (ip === undefined || type !== undefined || ip.length < IPV4_LENGTH) return undefined
   const version = ip[0]! >> 4
   if (version === 4) return inIpv4(ip)
   return version === 6 ? inIpv6(ip) : undefined
@@ -74,16 +72,25 @@ export function endpointName(endpoint: string): string {
   return `${new URL(`http://[${groups.join(':')}]`).hostname}:${port}`
 }
 
-function behindLink(bytes: Buffer, header: LinkHeader | undefined): Buffer | undefined {
-  if (header === undefined || bytes.length < header.length) return undefined
+/** What lies behind a packet's link header, with its EtherType if that is not IP's; undefined of a link that is not known. */
+export function linkPayload({ linkType, bytes }: Packet): { type: number | undefined; bytes: Buffer } | undefined {
+  const header = linkHeaders.get(linkType)
+  if (header === undefined) return undefined
+  if (bytes.length < header.length) return { type: undefined, bytes: bytes.subarray(bytes.length) }
   let rest = bytes.subarray(header.length)
-  if (header.typeAt === undefined) return rest
+  if (header.typeAt === undefined) return { type: undefined, bytes: rest }
   let type = bytes.readUInt16BE(header.typeAt)
   while (VLAN_TYPES.includes(type) && rest.length >= VLAN_LENGTH) {
     type = rest.readUInt16BE(2)
     rest = rest.subarray(VLAN_LENGTH)
   }
-  return IP_TYPES.includes(type) ? rest : undefined
+  return { type: IP_TYPES.includes(type) ? undefined : type, bytes: rest }
+}
+
+/** Whether an IP packet holds a part of another. */
+export function isFragment(ip: Buffer): boolean {
+  if (ip[0]! >> 4 === 4) return ip.length >= IPV4_LENGTH && (ip.readUInt16BE(6) & FRAGMENT_BITS) !== 0
+  return ip[6] === FRAGMENT
 }
 
 function inIpv4(ip: Buffer): TcpSegment | undefined {

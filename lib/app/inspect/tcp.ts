@@ -60,10 +60,14 @@ class Connection implements TcpConnection {
 }
 
 /**
- * What both sides of every TCP connection sent, in order, and as it happened. Each direction ends once.
+ * What both sides of every TCP connection sent, in order, and as it happened. Each direction ends once. `passOver` is told of packets
+ * that hold no segment.
  * @throws Error what `packets` throws, once all directions have ended; and for more connections than can be remembered.
  */
-export function* tcpEvents(packets: Iterable<Packet>): Generator<TcpEvent, void> {
+export function* tcpEvents(
+  packets: Iterable<Packet>,
+  passOver: (packet: Packet) => void = () => {}
+): Generator<TcpEvent, void> {
   const connections = new Map<string, Connection>()
   let time = 0
   let broken: { reason: unknown } | undefined
@@ -71,7 +75,10 @@ export function* tcpEvents(packets: Iterable<Packet>): Generator<TcpEvent, void>
     for (const packet of packets) {
       time = packet.time
       const segment = tcpSegment(packet)
-      if (segment === undefined) continue
+      if (segment === undefined) {
+        passOver(packet)
+        continue
+      }
       const { from, to } = segment
       const key = from < to ? from + to : to + from
       let connection = connections.get(key)
