@@ -9,9 +9,7 @@ export type Log = (event: string, fields?: LogFields) => void
 /** What an error says; a connection that was tried at several addresses says it by its code alone. */
 export const said = (error: NodeJS.ErrnoException): string =>
   // of a host of several addresses each attempt has an error, and the whole has no message
-  error instanceof AggregateError
-    ? error.errors.map(said).join(', ')
-    : error.message || error.code || 'unknown error'
+  error instanceof AggregateError ? error.errors.map(said).join(', ') : error.message || error.code || 'unknown error'
 
 /** For people, what strangers have said escaped: `12:00:00 publish live/film from 127.0.0.1:50000`. */
 export function textLog(write: (line: string) => void): Log {
