@@ -83,7 +83,7 @@ function recordInto(
   makeFiles().destroy()
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
-    if (isOver) return
+    if (isOver) return true
     is('connecting')
     const messages = live.subscribe({ maxLagMs, wait })
     const leave = () => messages.destroy()
@@ -99,12 +99,13 @@ function recordInto(
     messages.once('close', () => repair.end())
     try {
       await pipeline(repair, files)
+      return true
     } finally {
       signal.removeEventListener('abort', leave)
       messages.destroy()
     }
   }
-  const relay = new Relay(attempt, { maxRetryMs: MAX_RETRY_MS, ...options }, false)
+  const relay = new Relay(attempt, { maxRetryMs: MAX_RETRY_MS, ...options })
   const over = () => {
     isOver = true
     // while it records it reads up to the end

@@ -27,8 +27,11 @@ export interface PushOptions extends RelayOptions {
 }
 
 export interface PullOptions extends RelayOptions, PlayOptions {
-  /** Ask again when the source has ended, which may begin anew: false. */
-  forever?: boolean
+  /**
+   * Milliseconds for which a source that has ended is asked again, for it may begin anew: 0; Infinity for ever. A source that says it
+   * is a recording is over when it has ended.
+   */
+  awayMs?: number
 }
 
 /** What `'retrying'` and `'refused'` tell. */
@@ -39,8 +42,8 @@ export interface Retry {
   readonly ms: number
 }
 
-/** One attempt: it says how far it is, and settles when its source is over. */
-export type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<void>
+/** One attempt: it says how far it is, and settles when its source has ended: with true if that does not begin anew. */
+export type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<boolean>
 
 const RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
@@ -57,7 +60,7 @@ export class Relay extends EventEmitter {
   readonly #clock: Clock
   #state: RelayState = 'waiting'
 
-  constructor(attempt: Attempt, options: RelayOptions, forever: boolean) {
+  constructor(attempt: Attempt, options: RelayOptions, awayMs = 0) {
     super()
     const { signal, clock = systemClock, retryMs, maxRetryMs, timeoutMs } = options
     for (const [name, value] of Object.entries({ retryMs, maxRetryMs, timeoutMs })) positive(name, value)
@@ -67,7 +70,7 @@ export class Relay extends EventEmitter {
     this.once('ended', () => signal?.removeEventListener('abort', close))
     if (signal?.aborted) this.close()
     // whoever made it may listen first
-    queueMicrotask(() => void this.#run(attempt, options, forever))
+    queueMicrotask(() => void this.#run(attempt, options, awayMs))
   }
 
   get state(): RelayState {
@@ -83,19 +86,21 @@ export class Relay extends EventEmitter {
     this.close()
   }
 
-  async #run(attempt: Attempt, { retryMs = RETRY_MS, ...options }: RelayOptions, forever: boolean): Promise<void> {
+  async #run(attempt: Attempt, { retryMs = RETRY_MS, ...options }: RelayOptions, awayMs: number): Promise<void> {
     const { maxRetryMs = MAX_RETRY_MS, jitter = Math.random } = options
     const { signal } = this.#stop
     let nextMs = retryMs
+    let endedAt: number | undefined
     while (!signal.aborted) {
       let liveAt: number | undefined
       let error: Error | undefined
       try {
-        await attempt(signal, state => {
+        const isOver = await attempt(signal, state => {
           if (state === 'live') liveAt = this.#clock.now()
           this.#be(state)
         })
-        if (!forever) break
+        if (isOver) break
+        if (liveAt !== undefined || endedAt === undefined) endedAt = this.#clock.now()
       } catch (thrown) {
         error = thrown as Error
       }
@@ -104,6 +109,7 @@ export class Relay extends EventEmitter {
       if (liveAt !== undefined && this.#clock.now() - liveAt > nextMs) nextMs = retryMs
       const ms = Math.round(nextMs * (0.5 + 0.5 * jitter()))
       nextMs = Math.min(maxRetryMs, 2 * nextMs)
+      if (endedAt !== undefined && this.#clock.now() + ms - endedAt > awayMs) break
       this.#be(error instanceof Refused ? 'refused' : 'retrying', { error, ms } satisfies Retry)
       await this.#sleep(ms)
     }
@@ -143,7 +149,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
   positive('maxLagMs', options.maxLagMs)
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
-    if (isOver) return
+    if (isOver) return true
     const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
     player.on('gap', (gap: Gap) => relay.emit('gap', gap))
     const leave = () => player.destroy()
@@ -153,19 +159,20 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
       await new Promise(resolve => {
         for (const event of ['readable', 'end', 'close']) player.once(event, resolve)
       })
-      if (signal.aborted) return
+      if (signal.aborted) return true
       is('connecting')
       await connected(app, options, signal, async session => {
         const publishing = await session.publish(name)
         is('live')
         await pipeline(player, publishing)
       })
+      return true
     } finally {
       signal.removeEventListener('abort', leave)
       player.destroy()
     }
   }
-  const relay = new Relay(attempt, options, false)
+  const relay = new Relay(attempt, options)
   const over = () => {
     isOver = true
     if (relay.state !== 'live') relay.close()
@@ -177,26 +184,31 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
 
 /**
  * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry goes on where the last attempt
- * was, on one timeline. It ends when the source says that it is over, unless `forever`. A source that is silent for twice
+ * was, on one timeline. It ends when the source says that it is over and does not begin anew within `awayMs`. A source that is silent for twice
  * `limits.pingMs` is connected to anew, whatever it answers otherwise; `limits.idleMs` is another time for that.
- * @throws TypeError for what is no URL of a stream, RangeError for a time that is not above 0.
+ * @throws TypeError for what is no URL of a stream, RangeError for a time that is out of range.
  */
 export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
+  const { awayMs = 0 } = options
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
   // a source may be silent and well, but to connect anew costs it nothing
   const { pingMs } = limitsWith(options.limits)
   const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }
   const attempt: Attempt = async (signal, is) => {
+    let isOver = false
     is('connecting')
     await connected(app, bounded, signal, async session => {
       const playing = await session.play(name, options)
       const input = live.input()
       is('live')
       await pipeline(playing, input)
+      isOver = playing.isRecorded
     })
+    return isOver
   }
-  return new Relay(attempt, options, options.forever ?? false)
+  if (!(awayMs >= 0)) throw new RangeError(`awayMs must be a number from 0, not ${awayMs}`)
+  return new Relay(attempt, options, awayMs)
 }
 
 /** What is wrong in itself would be tried again without end. */

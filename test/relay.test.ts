@@ -418,12 +418,37 @@ t.test('a source that has ended is asked again, if that is wanted', { buffered }
   await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
   t.teardown(() => origin.close())
   const url = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`
-  const relay = pull(url, new LiveStream(), { ...quick, forever: true })
+  const relay = pull(url, new LiveStream(), { ...quick, awayMs: Number.POSITIVE_INFINITY })
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }) => reasons.push(error))
   await until(() => plays === 3)
   relay.close()
   t.same(reasons.slice(0, 2), [undefined, undefined], 'no error: it had ended')
+})
+
+t.test('for awayMs and no longer, and not at all if it was a recording', { buffered }, async t => {
+  let plays = 0
+  let recorded = false
+  const origin = createServer(session => {
+    session.on('play', play => {
+      if (++plays === 1) play.accept({ recorded }).end(video.keyframe(0))
+      else play.reject('NetStream.Play.StreamNotFound')
+    })
+  })
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const url = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`
+  const asked = async (awayMs: number) => {
+    plays = 0
+    const relay = pull(url, new LiveStream(), { ...quick, awayMs })
+    await until(() => relay.state === 'ended')
+    return plays
+  }
+  t.equal(await asked(0), 1)
+  t.ok((await asked(100)) > 1)
+  recorded = true
+  t.equal(await asked(60_000), 1)
+  t.throws(() => pull(url, new LiveStream(), { awayMs: -1 }), RangeError)
 })
 
 t.test('many retries leave no listener behind', { buffered }, async t => {

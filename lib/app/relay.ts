@@ -5,7 +5,7 @@ import { Progress } from './progress.ts'
 export interface RelayOptions {
   /** Aborted to end it: each destination hears of it. */
   signal: AbortSignal
-  /** Ask again when the source has ended, which may begin anew: false. */
+  /** Wait for a source that has ended to begin anew however long that takes, and not for ten minutes: false. */
   forever?: boolean
   /** Where a line of progress goes, if anywhere. */
   write?: ((text: string) => void) | undefined
@@ -13,11 +13,14 @@ export interface RelayOptions {
   dial?: Pick<DialOptions, 'tls'>
 }
 
+/** Milliseconds that a source may be away: an encoder is started anew, a camera is moved. */
+const AWAY_MS = 600_000
 /** Milliseconds that a source which comes back waits for us at most. */
 const MAX_RETRY_MS = 5_000
 
 /**
- * Plays one stream and publishes it at each of the others, until the source ends, or for ever; whoever fails is tried again. While the
+ * Plays one stream and publishes it at each of the others, until a recording has ended or a live source has been away for ten minutes,
+ * or for ever; whoever fails is tried again. While the
  * source is away the destinations are told that the stream has ended; they get it anew when the source is back.
  */
 export async function relay(
@@ -29,10 +32,9 @@ export async function relay(
   const live = new LiveStream()
   const progress = new Progress({ write })
   progress.resume()
-  const source = pull(from, live, { ...dial, forever, maxRetryMs: MAX_RETRY_MS })
-  const pulling = told(source, 'from', log, () =>
-    forever || signal.aborted ? 'ended' : 'ended; --forever waits for it to begin again'
-  )
+  const awayMs = forever ? Number.POSITIVE_INFINITY : AWAY_MS
+  const source = pull(from, live, { ...dial, awayMs, maxRetryMs: MAX_RETRY_MS })
+  const pulling = told(source, 'from', log)
   const isOver = () => source.state === 'ended'
   /** A push ends with what it publishes, which is each time that the source is away. */
   const publish = async (url: string, name: string) => {
@@ -54,7 +56,7 @@ export async function relay(
 }
 
 /** Tells of a relay's states, without its URL, which may have a key in it; settles when it has ended. */
-function told(each: Relay, name: string, log: Log, ending = () => 'ended'): Promise<void> {
+function told(each: Relay, name: string, log: Log): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
   each.on('gap', ({ ms }: Gap) => log(name, { message: 'lags, and leaves out', ms }))
   for (const state of ['retrying', 'refused'] as const) {
@@ -65,7 +67,7 @@ function told(each: Relay, name: string, log: Log, ending = () => 'ended'): Prom
   }
   return new Promise(resolve =>
     each.once('ended', () => {
-      log(name, { message: ending() })
+      log(name, { message: 'ended' })
       resolve()
     })
   )

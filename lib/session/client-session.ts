@@ -5,6 +5,7 @@ import type { ObjectEncoding } from '../message/body.ts'
 import { type Command, command, result } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
+import type { UserControlEvent } from '../message/user-control-event.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
 import { informationOf, refusal, textOf } from './information.ts'
@@ -181,7 +182,10 @@ export class ClientSession extends NetConnection {
     }
   }
 
-  protected override userControl(): void {}
+  protected override userControl(event: UserControlEvent): void {
+    const play = event.kind === 'StreamIsRecorded' ? this.#stream(event.messageStreamId)?.play : undefined
+    if (play !== undefined) play.isRecorded = true
+  }
 
   protected override get due(): Due {
     let isPublishing = false

@@ -9,6 +9,8 @@ import type { Engaged } from './net-stream.ts'
  */
 export class Playing extends Incoming implements Engaged {
   readonly #stream: ClientStream
+  /** Whether the peer has said that it is a recording (RTMP 1.0, 7.1.7): it has an end, and does not begin anew. */
+  isRecorded = false
 
   constructor(stream: ClientStream) {
     super(() => stream.letGo(this))

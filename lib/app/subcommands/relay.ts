@@ -4,7 +4,7 @@ import { endingSignal, progressWriter, say } from '../terminal.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 
 export const help = `rtmpipe relay FROM TO...      play one stream, and publish it at all the others; what fails is tried again
-  --forever                   wait for FROM to begin again when it has ended`
+  --forever                   wait for FROM to begin again however long it is away, not only for ten minutes`
 
 /** The line of progress makes room, and is written anew below. */
 const CLEAR_LINE = '\r\u001b[K'
