@@ -5,6 +5,7 @@ import {
   type LiveStreamOptions,
   type RecordedFile,
   type Relay,
+  type Repair,
   type Retry,
   record,
   recordRolled
@@ -19,6 +20,9 @@ export interface RecordingOptions {
   recordEveryMs?: number | undefined
   recordEveryBytes?: number | undefined
 }
+
+/** Milliseconds between two lines on the clock of one stream. */
+const TELL_MS = 1000
 
 export interface LivesOptions extends LiveStreamOptions, RecordingOptions {}
 
@@ -43,6 +47,13 @@ export class Lives {
     const made = new LiveStream(this.#options)
     this.#lives.set(path, made)
     made.on('idle', () => this.#lives.delete(path))
+    let toldAt = Number.NEGATIVE_INFINITY
+    made.on('repair', ({ kind, track, from, to }: Repair) => {
+      // a clock may be wrong with each message; another publisher has a line of its own
+      if (kind === 'source' || performance.now() - toldAt < TELL_MS) return
+      toldAt = performance.now()
+      this.#log('timestamps', { path, message: `of ${track} step from ${from} to ${to}` })
+    })
     return made
   }
 

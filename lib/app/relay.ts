@@ -11,6 +11,8 @@ export interface RelayOptions {
   write?: ((text: string) => void) | undefined
   /** How to go to the servers. */
   dial?: Pick<DialOptions, 'tls'>
+  /** Whether timestamps are mended: true. */
+  mend?: boolean
 }
 
 /** Milliseconds that a source may be away: an encoder is started anew, a camera is moved. */
@@ -27,9 +29,9 @@ export async function relay(
   from: string,
   to: readonly string[],
   log: Log,
-  { signal, forever = false, write, dial }: RelayOptions
+  { signal, forever = false, mend = true, write, dial }: RelayOptions
 ): Promise<void> {
-  const live = new LiveStream()
+  const live = new LiveStream({ mend })
   const progress = new Progress({ write })
   progress.resume()
   const awayMs = forever ? Number.POSITIVE_INFINITY : AWAY_MS

@@ -16,7 +16,10 @@ import { Lives, type RecordingOptions } from './lives.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 
-export interface ServeOptions extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs'>, RecordingOptions, DoorOptions {
+export interface ServeOptions
+  extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
+    RecordingOptions,
+    DoorOptions {
   /** What a publisher must bring as `?key=` behind its app or its stream name, as it stands or with escapes. */
   publishKey?: string | undefined
   /** Refuse to play what nobody publishes, instead of waiting for it. */
@@ -51,10 +54,10 @@ const LEAVING: readonly (string | undefined)[] = [
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
-  const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, idleMs } = options
+  const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
   const recording = { record, recordEveryMs, recordEveryBytes }
-  const lives = new Lives({ ...recording, mergeMs, ...(holdMs !== undefined && { holdMs }) }, log)
+  const lives = new Lives({ ...recording, mergeMs, mend, ...(holdMs !== undefined && { holdMs }) }, log)
   const publishers = new Map<string, Publisher>()
 
   let isEnding = false

@@ -31,6 +31,8 @@ export interface TransferOptions {
   /** Where a word of advice goes, if anywhere. */
   advise?: (text: string) => void
   clock?: Clock
+  /** Whether timestamps of what is played are mended, and begin at 0: true. */
+  mend?: boolean
 }
 
 /** Milliseconds without a frame after which it is said that a player waits. Servers grant the play of a stream that is not there yet. */
@@ -43,7 +45,7 @@ export async function play(url: string, to: string | undefined, options: Transfe
     const session = await open()
     const playing = await session.play(name)
     const progress = new Progress({ write: options.write })
-    const { clock = systemClock, advise } = options
+    const { clock = systemClock, mend = true, advise } = options
     const stop = clock.after(WAIT_MS, () => {
       if (!progress.hasBegun)
         advise?.('no audio or video so far: nobody publishes the stream, or it is silent; waiting for it')
@@ -51,7 +53,7 @@ export async function play(url: string, to: string | undefined, options: Transfe
     playing.once('close', stop)
     if (to === undefined) await pipeline(playing, progress, nowhere(options.each))
     else {
-      const mended = timestampRepair({ rebase: true })
+      const mended = timestampRepair({ rebase: mend, mend })
       if (to === '-') await pipeline(playing, progress, mended, flvEncoder(), process.stdout)
       else await pipeline(playing, progress, mended, flvFile(to))
     }

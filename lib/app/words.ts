@@ -43,6 +43,13 @@ export const dialWords = { insecure: { type: 'boolean', short: 'k' } } as const
 export const dialOptions = ({ insecure = false }: { insecure?: boolean | undefined }): Pick<DialOptions, 'tls'> =>
   insecure ? { tls: { rejectUnauthorized: false } } : {}
 
+/** Words that say whether timestamps are mended. */
+export const timestampWords = { 'raw-timestamps': { type: 'boolean' } } as const
+
+export const timestampOption = (words: { 'raw-timestamps'?: boolean | undefined }): { mend: boolean } => ({
+  mend: words['raw-timestamps'] !== true
+})
+
 /** Words that say what a server speaks. */
 export const tlsWords = {
   tls: { type: 'boolean' },

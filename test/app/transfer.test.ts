@@ -237,35 +237,31 @@ t.test('relay: one in, two out', { skip, buffered }, async t => {
   for (const copy of copies) t.equal(count(await copy), frames)
 })
 
-t.test(
-  'relay: a source that is not there yet, and one that goes for longer than it is held',
-  { buffered },
-  async t => {
-    const source = rtmpipe(t, 'serve', '--port', '0', '--refuse-missing', '--hold-ms', '0')
-    const [, a] = await source.says(/listening (rtmp:\S+)/)
-    const to = new LiveServer(t, { live: { holdMs: 0 } })
-    const relay = rtmpipe(t, 'relay', `${a}/live/film`, `${await to.listen()}/live/copy`)
-    await relay.says(/from refused: NetStream\.Play\.StreamNotFound, nobody publishes it; again in/, 2)
-    for (const time of [1, 2]) {
-      const copy = to.received('live/copy')
-      const session = await connect(`${a}/live`)
-      const publishing = await session.publish('film')
-      const publish = setInterval(() => publishing.write(video.keyframe(0)), 20)
-      await to.happens('publish live/copy', time)
-      clearInterval(publish)
-      publishing.end()
-      await session.close()
-      await relay.says(/from retrying: ended; again in/, time)
-      if (time === 2) break
-      // the relay too holds its stream for a while
-      await relay.says(/to 1 ended/)
-      await to.happens('unpublish live/copy')
-      t.ok(isKeyframe((await copy).find(isVideo)!))
-    }
-    relay.kill('SIGINT')
-    t.equal((await relay.ends()).code, 0)
+t.test('relay: a source that is not there yet, and one that goes for longer than it is held', { buffered }, async t => {
+  const source = rtmpipe(t, 'serve', '--port', '0', '--refuse-missing', '--hold-ms', '0')
+  const [, a] = await source.says(/listening (rtmp:\S+)/)
+  const to = new LiveServer(t, { live: { holdMs: 0 } })
+  const relay = rtmpipe(t, 'relay', `${a}/live/film`, `${await to.listen()}/live/copy`)
+  await relay.says(/from refused: NetStream\.Play\.StreamNotFound, nobody publishes it; again in/, 2)
+  for (const time of [1, 2]) {
+    const copy = to.received('live/copy')
+    const session = await connect(`${a}/live`)
+    const publishing = await session.publish('film')
+    const publish = setInterval(() => publishing.write(video.keyframe(0)), 20)
+    await to.happens('publish live/copy', time)
+    clearInterval(publish)
+    publishing.end()
+    await session.close()
+    await relay.says(/from retrying: ended; again in/, time)
+    if (time === 2) break
+    // the relay too holds its stream for a while
+    await relay.says(/to 1 ended/)
+    await to.happens('unpublish live/copy')
+    t.ok(isKeyframe((await copy).find(isVideo)!))
   }
-)
+  relay.kill('SIGINT')
+  t.equal((await relay.ends()).code, 0)
+})
 
 t.test(
   'proxy: ffmpeg on one side, nginx-rtmp on the other, and another key between them',

@@ -1,17 +1,22 @@
 import { advise, endingSignal, progressWriter } from '../terminal.ts'
 import { play } from '../transfer.ts'
-import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
+import { dialOptions, dialWords, readWords, streamUrl, timestampOption, timestampWords } from '../words.ts'
 
 export const help = `rtmpipe play URL              play rtmp://HOST/APP/NAME, or rtmp://HOST/NAME
   -o FILE                     into an FLV file, or - for standard output
   -k, --insecure              trust any certificate; relay and proxy, publish and inspect know it too`
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readWords(args, { output: { type: 'string', short: 'o' }, ...dialWords }, ['URL'])
+  const { values, positionals } = readWords(
+    args,
+    { output: { type: 'string', short: 'o' }, ...timestampWords, ...dialWords },
+    ['URL']
+  )
   await play(streamUrl(positionals[0]!), values.output, {
     signal: endingSignal(),
     write: progressWriter(),
     advise,
+    ...timestampOption(values),
     dial: dialOptions(values)
   })
 }

@@ -1,7 +1,16 @@
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
-import { milliseconds, readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
+import {
+  milliseconds,
+  readWords,
+  timestampOption,
+  timestampWords,
+  tlsOption,
+  tlsWords,
+  UsageError,
+  wholeNumber
+} from '../words.ts'
 
 export const help = `rtmpipe serve [options]       serve live streams: who publishes is played; rtmp, rtmpe, rtmpt and rtmpte at one port
   --host HOST                 the address to listen on (127.0.0.1)
@@ -15,6 +24,7 @@ export const help = `rtmpipe serve [options]       serve live streams: who publi
   --takeover                  let a new publisher take a stream over from any other, not only from the same address and key
   --hold-ms N                 keep players for N ms when their publisher has gone, for it to come back (5000)
   --idle-ms N                 end a peer that has sent no byte for N ms
+  --raw-timestamps            leave timestamps as publishers send them, though they jump or go back
   --merge-ms N                gather media for N ms before it is sent: cheaper, and later
   --demo                      publish a clip as live/demo, over and over
   --log json                  log for programs`
@@ -45,6 +55,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'hold-ms': { type: 'string' },
     'idle-ms': { type: 'string' },
     'merge-ms': { type: 'string' },
+    ...timestampWords,
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
   })
@@ -68,6 +79,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     refuseMissing: values['refuse-missing'],
     takeover,
     demo,
+    ...timestampOption(values),
     ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
     ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
