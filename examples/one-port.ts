@@ -38,7 +38,8 @@ function serve(bytes: Duplex): void {
   const session = serverSession()
   session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
   session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
-  pipeline([wire, session, wire], report)
+  // a peer that leaves is no error, in whatever way it does
+  pipeline([wire, session, wire], () => session.closeReason instanceof Error && report(session.closeReason))
 }
 
 const tunnel = tunnelServer(serve)

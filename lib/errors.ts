@@ -25,6 +25,8 @@ export const errorCodes = {
   ERR_RTMP_COMMANDS: 'the peer sends more commands in a second than limits.commandsPerSecond',
   ERR_RTMP_IDLE:
     'the peer is gone: it sent nothing, and answered no ping, for longer than limits.pingMs or limits.idleMs allow',
+  ERR_RTMP_STRAY:
+    'the peer sent media of no publish or play that it was granted, or more of that than limits.strayBytes',
   ERR_RTMP_REPLIES: 'the peer asks and asks but takes no answers: more of them wait than limits.replyBytes',
   ERR_RTMP_STALLED: 'the peer took no byte for limits.stallMs',
   ERR_RTMP_BUDGET: 'the servers of this process hold more bytes than their budget, and the newest have to go',
@@ -57,6 +59,18 @@ export class RtmpError extends Error {
     this.code = code
   }
 }
+
+/** How those leave that do not say goodbye: a player that is closed, an encoder that is killed. */
+const LEAVES: readonly unknown[] = [
+  'ERR_RTMP_PREMATURE_CLOSE',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE'
+]
+
+/** Whether an error says no more than that the peer has left, which is its right. */
+export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { code?: unknown } | undefined)?.code)
 
 /** The part of the protocol that found the fault. */
 export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'

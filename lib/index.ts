@@ -176,7 +176,7 @@ export {
   type PublishOptions
 } from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
-export { NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
+export { type CloseReason, NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
 export { nextAuthQuery } from './session/next-auth-query.ts'
 export { Play, type PlayAcceptance } from './session/play.ts'
 export { Playing } from './session/playing.ts'

@@ -17,7 +17,7 @@ export interface Limits {
   readonly amfNodes: number
   /** Milliseconds from the first moment until the handshake is over, however its bytes drip in; and until an SWF has answered. */
   readonly handshakeMs: number
-  /** Milliseconds from the handshake until the peer has said whether it publishes or plays. */
+  /** Milliseconds from the handshake until the peer has said whether it publishes or plays; and once it was refused, until it is granted something. */
   readonly connectMs: number
   /** Milliseconds an application may take to decide on a request; then it is refused. */
   readonly decisionMs: number
@@ -32,6 +32,8 @@ export interface Limits {
   readonly pingMs: number
   /** Milliseconds without a single byte, not even the answer to a ping, after which any peer is ended, whatever it is there for. */
   readonly idleMs: number
+  /** Bytes of media that a peer may send without a publish or play that was granted, 256 for each message included. */
+  readonly strayBytes: number
   /** Bytes of answers that may wait for a peer that takes none, 256 for each included. */
   readonly replyBytes: number
   /** Milliseconds that a peer may take no byte of what waits for it. */
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = Object.freeze({
   commandsPerSecond: 1000,
   pingMs: 30_000,
   idleMs: Number.POSITIVE_INFINITY,
+  strayBytes: 1024 * 1024,
   replyBytes: 256 * 1024,
   stallMs: 30_000,
   lingerMs: 2_000,

@@ -12,7 +12,8 @@ export interface ServerOptions extends WireServerOptions {
 /**
  * A server of RTMP sessions: a WireServer whose every wire has a session in it. `'session'` gives each ServerSession once its
  * handshake is over. What goes wrong in one never leaves it: `'sessionError'` (error, session) tells; session is undefined where
- * it was not begun.
+ * it was not begun. A peer that leaves, in whatever way, is no error: see `session.closeReason`. A listener of yours that fails is told
+ * here too, unless the session has a listener for `'handlerError'`.
  */
 export class Server extends WireServer {
   readonly #options: WireServerOptions
@@ -43,11 +44,17 @@ export class Server extends WireServer {
     this.#sessionOf.set(wire, session)
     const holder = this.#budget && held(wire, session)
     if (holder) this.#budget?.add(holder)
-    session.on('handlerError', error => this.emit('sessionError', error, session))
-    loop(wire, session, error => {
+    let told: unknown
+    session.on('handlerError', error => {
+      told = error
+      if (session.listenerCount('handlerError') > 1) return
+      if (!this.emit('sessionError', error, session)) process.emitWarning(error)
+    })
+    loop(wire, session, () => {
       this.#sessions.delete(session)
       if (holder) this.#budget?.remove(holder)
-      if (error) this.emit('sessionError', error, session)
+      const { closeReason } = session
+      if (closeReason instanceof Error && closeReason !== told) this.emit('sessionError', closeReason, session)
     })
     this.emit('session', session)
   }

@@ -1,18 +1,24 @@
 import { getEventListeners, once } from 'node:events'
 import net from 'node:net'
+import { pipeline } from 'node:stream'
+import { pipeline as pipelined } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ClientHandshake,
+  type ClientSession,
+  clientSession,
   command,
   commandMessage,
   createServer,
   createWireServer,
+  LiveStream,
   messageWire,
   type Server,
   type ServerSession
 } from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from './support/clock.ts'
+import { video } from './support/media.ts'
 import { alive } from './support/memory.ts'
 
 const listen = async (server: Server): Promise<number> => {
@@ -90,6 +96,172 @@ t.test('what goes wrong in a session never leaves it', async t => {
     ['ERR_RTMP_TRUNCATED', true]
   ])
   t.equal(good.destroyed, false, 'and the one beside them goes on')
+  await server[Symbol.asyncDispose]()
+})
+
+/** A client over a socket of its own, so that it can leave as rudely as it likes. */
+async function guest(port: number): Promise<{ session: ClientSession; socket: net.Socket }> {
+  const socket = net.connect(port, '127.0.0.1')
+  const wire = messageWire(socket, { role: 'client' })
+  const session = clientSession()
+  pipeline([wire, session, wire], () => {})
+  await session.connect({ app: 'live' })
+  return { session, socket }
+}
+
+t.test('who leaves is no error, in whatever way: the server of the README prints nothing', async t => {
+  const lives = new Map<string, LiveStream>()
+  const printed: string[] = []
+  const report = (error?: Error | null) => error && printed.push(error.message)
+  const live = (path: string): LiveStream => {
+    const found = lives.get(path) ?? new LiveStream({ holdMs: 10 }).once('idle', () => lives.delete(path))
+    lives.set(path, found)
+    return found
+  }
+  const reasons: unknown[] = []
+  const server = createServer(session => {
+    session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
+    session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+    session.once('close', () => reasons.push(session.closeReason))
+  })
+  server.on('sessionError', report)
+  const port = await listen(server)
+  const leaves: readonly ((socket: net.Socket) => unknown)[] = [
+    socket => socket.end(),
+    socket => socket.destroy(),
+    socket => socket.resetAndDestroy(),
+    // it has read nothing of what was sent to it for a while
+    async socket => {
+      socket.pause()
+      await sleep(20)
+      socket.destroy()
+    }
+  ]
+  for (const leave of leaves) {
+    const [encoder, player, waiting] = await Promise.all([guest(port), guest(port), guest(port)])
+    const publishing = await encoder.session.publish('film')
+    const films = [await player.session.play('film'), await waiting.session.play('nothing')]
+    for (const each of [publishing, ...films]) each.on('error', () => {})
+    for (let i = 0; i < 50; i++) publishing.write(video.keyframe(i * 40, 100_000))
+    await once(films[0]!, 'data')
+    for (const { socket } of [waiting, player, encoder]) await leave(socket)
+    while (server.sessions.size > 0) await sleep(1)
+    while (lives.size > 0) await sleep(1)
+  }
+  t.same(printed, [])
+  t.same(reasons, Array(12).fill('left'))
+  // before its handshake is over, too
+  const early = net.connect(port, '127.0.0.1')
+  early.write(Buffer.of(3))
+  await once(server, 'connection')
+  early.resetAndDestroy()
+  await sleep(20)
+  t.same(printed, [])
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('how a session has ended is its closeReason', async t => {
+  const server = createServer({ limits: { lingerMs: 50 } })
+  const errors: unknown[] = []
+  server.on('sessionError', error => errors.push(error))
+  const port = await listen(server)
+  const reason = async (end: (session: ServerSession) => void) => {
+    connect(port)
+    const [session] = (await once(server, 'session')) as [ServerSession]
+    t.equal(session.closeReason, undefined)
+    const closed = new Promise(resolve => session.once('close', resolve))
+    end(session)
+    await closed
+    await sleep(1)
+    return session.closeReason
+  }
+  t.equal(await reason(session => session.close()), 'closed')
+  t.equal(await reason(session => void session.destroy()), 'closed')
+  t.same(errors, [])
+  const fault = new Error('enough')
+  t.equal(await reason(session => void session.destroy(fault)), fault)
+  t.same(errors, [fault])
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('a handler that fails is told once, whenever it fails', async t => {
+  const told: string[] = []
+  const server = createServer(session => {
+    session.on('publish', async publish => {
+      if (publish.name === 'at once') throw new Error(publish.name)
+      const live = pipelined(publish.accept(), new LiveStream().input())
+      if (publish.name === 'accepted') throw new Error(publish.name)
+      if (publish.name === 'late') await sleep(10)
+      if (publish.name === 'late') throw new Error(publish.name)
+      await live
+    })
+    session.on('play', async play => pipelined(new LiveStream().player(), play.accept()))
+  })
+  server.on('sessionError', (error, session) => told.push(`${error.message} ${session?.closeReason === error}`))
+  const rejected = (thrown: unknown) => told.push(`unhandled ${thrown}`)
+  process.on('unhandledRejection', rejected)
+  t.teardown(() => process.off('unhandledRejection', rejected))
+  const port = await listen(server)
+  for (const name of ['at once', 'accepted', 'late', 'good']) {
+    const { session, socket } = await guest(port)
+    const publishing = await session.publish(name).catch(() => undefined)
+    publishing?.on('error', () => {})
+    await sleep(30)
+    socket.destroy()
+  }
+  const { session, socket } = await guest(port)
+  const playing = await session.play('film')
+  playing.on('error', () => {})
+  socket.resetAndDestroy()
+  while (server.sessions.size > 0) await sleep(1)
+  await sleep(5)
+  t.same(told, ['at once false', 'accepted false', 'late false'])
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('a session with a listener for its own failures has them told there', async t => {
+  const told: string[] = []
+  const server = createServer(session => {
+    session.on('publish', () => {
+      throw new Error('it failed')
+    })
+    session.on('handlerError', error => told.push(`session: ${error.message}`))
+  })
+  server.on('sessionError', error => told.push(`server: ${error.message}`))
+  const { session, socket } = await guest(await listen(server))
+  await t.rejects(session.publish('film'), { code: 'ERR_RTMP_REFUSED' })
+  socket.destroy()
+  while (server.sessions.size > 0) await sleep(1)
+  t.same(told, ['session: it failed'])
+  await server[Symbol.asyncDispose]()
+})
+
+t.test("a developer's own mistakes are told on the server, once", async t => {
+  const warnings: string[] = []
+  const warned = (warning: Error) => warnings.push(`${warning.name}: ${warning.message}`)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const server = createServer({ limits: { decisionMs: 20 } }, session => {
+    session.on('play', play => {
+      if (play.name === 'failing') throw new Error('it failed')
+    })
+  })
+  const port = await listen(server)
+  for (let i = 0; i < 2; i++) {
+    const { session, socket } = await guest(port)
+    await t.rejects(session.publish('film'), { code: 'ERR_RTMP_REFUSED' })
+    await t.rejects(session.play('film'), { code: 'ERR_RTMP_REFUSED' })
+    socket.destroy()
+  }
+  t.same(warnings, [
+    "RtmpWarning: a 'publish' is refused, for the session has no listener for it",
+    "RtmpWarning: a 'play' was not decided on within 20 ms, and is refused"
+  ])
+  const { session, socket } = await guest(port)
+  await t.rejects(session.play('failing'), { code: 'ERR_RTMP_REFUSED' })
+  socket.destroy()
+  await sleep(1)
+  t.equal(warnings.at(-1), 'Error: it failed', 'and so is a failure that nobody listens to')
   await server[Symbol.asyncDispose]()
 })
 

@@ -6,7 +6,6 @@ import {
   type LiveStreamOptions,
   type Play,
   type Publish,
-  type RtmpError,
   type ServerSession
 } from '../index.ts'
 import { clip, loop } from './demo.ts'
@@ -42,15 +41,6 @@ const MAX_WAITING = 1000
 const DEMO = 'live/demo'
 /** So long may players take for the last frames and words when the server ends. */
 const GRACE_MS = 2000
-/** How a peer leaves that is in a hurry. */
-const LEAVING: readonly (string | undefined)[] = [
-  'ECONNRESET',
-  'EPIPE',
-  'ERR_RTMP_PREMATURE_CLOSE',
-  // of the bytes below a wire
-  'ERR_STREAM_PREMATURE_CLOSE'
-]
-
 /** A live server: who publishes is played, and recorded if that is wanted. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
@@ -67,8 +57,8 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
   })
-  server.on('sessionError', (error: RtmpError, session?: ServerSession) => {
-    if (!LEAVING.includes(error.code)) log('error', { peer: session?.peer, message: error.message })
+  server.on('sessionError', (error: Error, session?: ServerSession) => {
+    log('error', { peer: session?.peer, message: error.message })
   })
 
   function hearPublish(publish: Publish, { peer, connection }: ServerSession): void {
@@ -101,15 +91,9 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     const player = lives.at(path).player()
     player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
     log(lives.isPublished(path) ? 'play' : 'wait', { path, for: peer })
-    const out = play.accept()
     // as a pipeline would, in 7 KB less: there may be thousands
-    player.pipe(out)
-    out
-      .on('error', () => {})
-      .once('close', () => {
-        player.destroy()
-        log('stop', { path, for: peer })
-      })
+    const out = player.pipe(play.accept())
+    out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
   }
 
   const doors = await openDoors(server, options, log)

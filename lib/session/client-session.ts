@@ -11,6 +11,7 @@ import { ClientStream } from './client-stream.ts'
 import { informationOf, refusal, textOf } from './information.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
+import { NetStreams } from './net-streams.ts'
 import { Playing } from './playing.ts'
 import { Publishing } from './publishing.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
@@ -51,7 +52,9 @@ const LIVE_ONLY = -1000
 export class ClientSession extends NetConnection {
   readonly #timeoutMs: number
   readonly #answers: Answers<number, readonly AmfValue[]>
-  readonly #streams = new Map<MessageStreamId, ClientStream>()
+  readonly #streams = new NetStreams<ClientStream>()
+  /** Ids of message streams that were deleted here: what still comes for them is no news. */
+  readonly #deleted = new Set<MessageStreamId>()
   #state: ConnectionState = 'new'
   /** Of what is called: 3 once both sides have said that they read it (RTMP 1.0, 7.2.1.1). */
   #encoding: ObjectEncoding = 0
@@ -173,11 +176,16 @@ export class ClientSession extends NetConnection {
   }
 
   protected override media(message: Message): void | Promise<void> {
-    const stream = this.#stream(message.messageStreamId)
-    if (stream === undefined) return
+    const { messageStreamId } = message
+    if (this.#deleted.has(messageStreamId)) return
+    const stream = this.#streams.at(messageStreamId, plays)
+    if (stream === undefined) {
+      if (this.isTooMuch(message)) throw new RtmpError('ERR_RTMP_STRAY')
+      return
+    }
     if (isDataNamed(message, 'onPlayStatus')) this.#hearPlayStatus(message, stream)
     else {
-      stream.begun()
+      stream.begun(message)
       return stream.play?.deliver(message)
     }
   }
@@ -189,7 +197,7 @@ export class ClientSession extends NetConnection {
 
   protected override get due(): Due {
     let isPublishing = false
-    for (const { publish, play, isFed } of this.#streams.values()) {
+    for (const { publish, play, isFed } of this.#streams) {
       if (play !== undefined && isFed) return 'media'
       isPublishing ||= publish !== undefined
     }
@@ -198,7 +206,7 @@ export class ClientSession extends NetConnection {
 
   protected override over(reason?: Error): void {
     this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here'))
-    for (const stream of this.#streams.values()) this.#drop(stream, reason)
+    for (const stream of this.#streams) this.#drop(stream, reason)
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
@@ -234,7 +242,8 @@ export class ClientSession extends NetConnection {
       },
       { clock: this.clock, timeoutMs: this.#timeoutMs, next: () => ++this.#transaction }
     )
-    this.#streams.set(id, stream)
+    this.#streams.add(id, stream)
+    this.#deleted.delete(id)
     return stream
   }
 
@@ -249,6 +258,7 @@ export class ClientSession extends NetConnection {
     try {
       await ask()
       asked.off('error', unheard)
+      this.countAnew()
       return asked
     } catch (error) {
       this.#drop(stream)
@@ -261,36 +271,32 @@ export class ClientSession extends NetConnection {
   }
 
   #drop(stream: ClientStream, reason?: Error): void {
-    if (!this.#streams.delete(stream.id)) return
+    if (!this.#streams.delete(stream)) return
+    if (this.#deleted.size >= this.limits.messageStreams) this.#deleted.clear()
+    this.#deleted.add(stream.id)
     if (!this.isOver) this.#tell('deleteStream', stream.id)
     stream.end(reason)
     stream.state = 'deleted'
     stream.refuse(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the message stream is over'))
   }
 
-  /** FFmpeg's server sends media on message stream 0, and some of ZLMediaKit statuses (issue 4002): there is but one they can be of. */
-  #stream(id: MessageStreamId): ClientStream | undefined {
-    const named = this.#streams.get(id)
-    if (named !== undefined || id !== 0 || this.#streams.size > 1) return named
-    const [only] = this.#streams.values()
-    return only
-  }
-
   #hearError({ transactionId, args }: Command): void {
     const reason = refusal(args)
     this.#answers.refuse(transactionId, reason)
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams) {
       if (stream.transactionId === transactionId) stream.refuse(reason)
     }
   }
 
   #hearStatus({ args, messageStreamId }: Command): void {
     const information = informationOf(args)
+    if (this.#deleted.has(messageStreamId)) return
+    // some of ZLMediaKit come on message stream 0 (issue 4002)
     const isOfStream = messageStreamId !== 0 || textOf(information.code).startsWith('NetStream.')
-    const stream = isOfStream ? this.#stream(messageStreamId) : undefined
-    if (stream !== undefined) this.#hearStreamStatus(information, args, stream)
-    // what comes late for a message stream that was deleted is no news
-    else if (messageStreamId === 0) this.#hearOwnStatus(information, args)
+    const of = (fits?: (stream: ClientStream) => boolean) => this.#streams.at(messageStreamId, fits)
+    const stream = isOfStream ? (of() ?? of(waits)) : undefined
+    if (stream === undefined) this.#hearOwnStatus(information, args)
+    else this.#hearStreamStatus(information, args, stream)
   }
 
   #hearOwnStatus(information: AmfObject, args: readonly AmfValue[]): void {
@@ -331,4 +337,6 @@ export class ClientSession extends NetConnection {
 }
 
 const unheard = () => {}
+const plays = ({ play }: ClientStream): boolean => play !== undefined
+const waits = ({ waits }: ClientStream): boolean => waits
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

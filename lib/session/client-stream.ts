@@ -1,6 +1,9 @@
 import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 import type { Clock } from '../clock.ts'
+import { isAudio } from '../media/audio-tag.ts'
+import { isVideo } from '../media/video-tag.ts'
 import { command } from '../message/command.ts'
+import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
 import { Answers } from './answers.ts'
 import { NetStream, type StreamConnection } from './net-stream.ts'
@@ -58,14 +61,19 @@ export class ClientStream extends NetStream<Publishing, Playing> {
     this.say(userControlMessage({ kind: 'SetBufferLength', messageStreamId: this.id, milliseconds }))
   }
 
-  /** Whether the peer sends media: it has, and was not asked to pause. */
+  /** Whether the peer sends audio or video: it has, and was not asked to pause. */
   get isFed(): boolean {
     return this.#hasMedia && !this.#isPaused
   }
 
-  /** The peer has sent media: so it plays, whatever it has said. */
-  begun(): void {
-    this.#hasMedia = true
+  /** Whether something was asked on it that is not answered yet. */
+  get waits(): boolean {
+    return this.#answers.size > 0
+  }
+
+  /** The peer has sent something: so it plays, whatever it has said. What nginx-rtmp sends ahead of any publisher is no audio or video. */
+  begun(message?: Message): void {
+    if (message !== undefined && (isAudio(message) || isVideo(message))) this.#hasMedia = true
     if (this.#answers.size > 0) this.#answers.settle('play', {})
   }
 

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { RtmpError } from '../errors.ts'
+import { hasLeft, RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { isMedia } from '../media/media-state.ts'
 import { type AddressedBatch, MessageBatch } from '../media/message-batch.ts'
@@ -15,6 +15,9 @@ export interface NetConnectionOptions {
   limits?: Partial<Limits>
   clock?: Clock
 }
+
+/** How a session has ended: its peer `'left'`, or it was `'closed'` here, or it failed, by this error. */
+export type CloseReason = 'left' | 'closed' | Error
 
 /** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
 const BATCHES = 4
@@ -45,6 +48,7 @@ export abstract class NetConnection extends DirectDuplex {
   readonly #waiting: Waiting[] = []
   #wanted = false
   #replyBytes = 0
+  #strayBytes = 0
   /** To hear may take its time. */
   readonly #turns = new Turns()
   readonly #listen = (item: Message | Command): Later | undefined => {
@@ -57,6 +61,7 @@ export abstract class NetConnection extends DirectDuplex {
   }
   /** Whether everything has been said. */
   #closed = false
+  #closeReason: CloseReason | undefined
   #stopLinger: (() => void) | undefined
   /** Begun once it is connected. */
   #liveness: Liveness | undefined
@@ -165,6 +170,20 @@ export abstract class NetConnection extends DirectDuplex {
     return { heardAt: this.#heardAt, isHeldBack: this.#turns.isTaken, owesAcknowledgement: false }
   }
 
+  /**
+   * Counts media that comes where none was granted, and says whether it is too much: some may be on its way when a publish is refused or
+   * is over.
+   */
+  protected isTooMuch({ payload }: Message): boolean {
+    this.#strayBytes += payload.length + MESSAGE_COST
+    return this.#strayBytes > this.limits.strayBytes
+  }
+
+  /** Something was granted: what came before is forgotten. */
+  protected countAnew(): void {
+    this.#strayBytes = 0
+  }
+
   /** Answers a command that nobody here knows, if it wants an answer. */
   protected unknown(asked: Command): void {
     if (asked.transactionId <= 0) return
@@ -172,14 +191,25 @@ export abstract class NetConnection extends DirectDuplex {
     this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
-  /** Ends the connection behind what was said, and destroys it `limits.lingerMs` later if the peer does not leave. */
-  close(): void {
-    this.#leave()
+  /** How it ended: see CloseReason. Undefined while it goes on. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason
   }
 
-  #leave(reason?: Error): void {
+  /** Ends the connection behind what was said, and destroys it `limits.lingerMs` later if the peer does not leave. */
+  close(): void {
+    this.#leave('closed')
+  }
+
+  /** As close, for a fault. */
+  protected fail(fault: Error): void {
+    this.#leave(fault)
+  }
+
+  #leave(reason: CloseReason): void {
     if (this.isOver) return
-    this.over(reason)
+    this.#closeReason = reason
+    this.over(reason === 'left' ? gone() : reason === 'closed' ? undefined : reason)
     this.#closed = true
     this.#liveness?.stop()
     this.#stopLinger = this.clock.after(this.limits.lingerMs, () => this.destroy())
@@ -204,10 +234,11 @@ export abstract class NetConnection extends DirectDuplex {
   }
 
   override _final(done: Done): void {
-    this.#turns.take(() => void this.#leave(gone()), undefined, done)
+    this.#turns.take(() => void this.#leave('left'), undefined, done)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#closeReason ??= error === null ? 'closed' : hasLeft(error) ? 'left' : error
     this.#stopLinger?.()
     this.#liveness?.stop()
     this.over(error ?? gone())

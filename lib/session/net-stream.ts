@@ -23,7 +23,8 @@ export interface Engaged {
 
 /** One message stream of a connection (RTMP 1.0, 7.2.2), on either side: idle, or publishing, or playing. */
 export class NetStream<Publishes extends Engaged, Plays extends Engaged> implements MediaSink {
-  readonly id: MessageStreamId
+  /** The id that the peer uses for it: what is said and sent to it goes there. */
+  id: MessageStreamId
   readonly #connection: StreamConnection
   #at: Publishes | Plays | undefined
   state: StreamState = 'idle'

@@ -1,6 +1,7 @@
-import { Writable } from 'readable-stream'
+import { type Readable, Writable } from 'readable-stream'
 import type { MessageBatch } from '../media/message-batch.ts'
 import type { Message } from '../message/message.ts'
+import type { Fed } from '../stream/direct.ts'
 
 /** Where it goes: media waits there for room, and then `done` is called. */
 export interface MediaSink {
@@ -12,7 +13,8 @@ export interface MediaSink {
 }
 
 /** What goes out on a message stream: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. */
-export abstract class Outgoing extends Writable {
+export abstract class Outgoing extends Writable implements Fed {
+  _from: Readable | undefined
   readonly #sink: MediaSink
   /** What waits to be let through. */
   #held: (() => void) | undefined
@@ -43,6 +45,13 @@ export abstract class Outgoing extends Writable {
     const go = this.#held
     this.#held = undefined
     go?.()
+  }
+
+  /** Takes back what waits to be sent: nobody takes it any more. */
+  protected letGo(): void {
+    if (this.#done === undefined) return
+    this.#sink.unsend(this.#sent)
+    this.#sent()
   }
 
   /** As `write`, within the call, where nothing waits between here and the peer; false where it has to be written. */

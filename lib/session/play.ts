@@ -1,6 +1,7 @@
 import type { Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { isAudio } from '../media/audio-tag.ts'
+import { LiveCursor } from '../media/live-cursor.ts'
 import { MessageBatch } from '../media/message-batch.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { isVideo } from '../media/video-tag.ts'
@@ -8,6 +9,7 @@ import { onStatus } from '../message/command.ts'
 import { dataMessage, unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
+import { sourceOf } from '../stream/direct.ts'
 import type { ServerStream } from './net-stream.ts'
 import { Outgoing } from './outgoing.ts'
 import { Request } from './request.ts'
@@ -46,7 +48,6 @@ export class Play extends Request implements StreamPath, PlayRange {
   #out: PlayOutgoing | undefined
   #isPaused = false
   #isRecorded = false
-  #isOver = false
 
   constructor(stream: ServerStream, where: StreamPath, { start, duration, reset }: PlayRange) {
     super()
@@ -73,12 +74,14 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   /**
    * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
-   * peer; it is destroyed when the peer stops, and in the next turn where that was before now, or where the time to decide
-   * was over: so `pipeline(live.player(), play.accept(), report)` leaves nothing behind. After a seek it may be called again.
+   * peer. When the peer stops, a reader of a LiveStream that is piped into it ends, through stages of this library too, and so does the
+   * pipeline, without an error. Any other source cannot be told to end: then the Writable is destroyed, and a pipeline reports
+   * `ERR_STREAM_PREMATURE_CLOSE`. If the peer has stopped before the call, or the time to decide is over, that is in the next turn.
+   * After a seek it may be called again.
    * @throws TypeError when it is accepted already.
    */
   accept({ recorded = false }: PlayAcceptance = {}): Writable {
-    if (this.isRefused || this.#isOver) return this.#stillborn()
+    if (this.isOver) return this.#stillborn()
     if (this.isGranted && this.#out === undefined) {
       this.#out = this.#outgoing()
       this.#say('NetStream.Seek.Notify', 'NetStream.Play.Start')
@@ -91,10 +94,10 @@ export class Play extends Request implements StreamPath, PlayRange {
     return this.#out
   }
 
-  /** Destroyed soon, and not at once: a pipeline to what is destroyed already throws on Node 24, and leaves its source. */
+  /** Left soon, and not at once: what it is to be piped from is not known yet. */
   #stillborn(): PlayOutgoing {
     const out = this.#outgoing()
-    setImmediate(() => out.destroy())
+    setImmediate(() => out.leave())
     return out
   }
 
@@ -118,7 +121,7 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   protected override refused({ status, description }: Refused): void {
     this.#stream.say(onStatus(this.#stream.id, status, description, 'error'))
-    this.#out?.destroy()
+    this.#out?.leave()
   }
 
   pause(isPaused: boolean): void {
@@ -149,9 +152,8 @@ export class Play extends Request implements StreamPath, PlayRange {
 
   /** The playing is over. */
   over(): void {
-    this.#isOver = true
     this.abandon()
-    this.#out?.destroy()
+    this.#out?.leave()
   }
 
   /** What is said behind the last message. */
@@ -177,6 +179,7 @@ class PlayOutgoing extends Outgoing {
   readonly #bye: () => void
   #isBegun = false
   #isPaused: boolean
+  #hasLeft = false
   /** Video that was left out waits for a keyframe. */
   readonly #access = new RandomAccess(true)
 
@@ -190,6 +193,17 @@ class PlayOutgoing extends Outgoing {
     this.#tracks = tracks
     this.#isPaused = isPaused
     this.#bye = bye
+  }
+
+  /** The peer takes no more. What still comes until the source has ended goes nowhere. */
+  leave(): void {
+    this.#hasLeft = true
+    const source = sourceOf(this)
+    if (source instanceof LiveCursor) {
+      source.finish()
+      this.letGo()
+      this.release()
+    } else this.destroy()
   }
 
   /** The peer has been told that it plays. */
@@ -208,10 +222,11 @@ class PlayOutgoing extends Outgoing {
   }
 
   protected override get isOpen(): boolean {
-    return this.#isBegun && !this.#isPaused
+    return this.#hasLeft || (this.#isBegun && !this.#isPaused)
   }
 
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
+    if (this.#hasLeft) return undefined
     if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
     if (this.#tracks.audio && this.#tracks.video && this.#access.isOpen) return item
     const messages = item.messages.filter(message => this.#isWanted(message))
@@ -219,7 +234,7 @@ class PlayOutgoing extends Outgoing {
   }
 
   protected override bye(): void {
-    this.#bye()
+    if (!this.#hasLeft) this.#bye()
   }
 
   #isWanted(message: Message): boolean {

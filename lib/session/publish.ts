@@ -73,7 +73,7 @@ export class Publish extends Request implements StreamPath {
 
   protected override refused({ status, description }: Refused): void {
     this.#stream.say(onStatus(this.#stream.id, status, description, 'error'))
-    this.#messages.destroy()
+    this.#messages.end()
   }
 
   /** Takes a message; a promise, while there is no room for more. */

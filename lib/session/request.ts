@@ -13,6 +13,7 @@ export abstract class Request extends EventEmitter {
   readonly decided: Promise<void>
   #aborts: AbortController | undefined
   #isAbandoned = false
+  #isOver = false
   #state: 'open' | 'accepted' | 'granted' | 'refused' = 'open'
   #settle!: () => void
 
@@ -37,6 +38,11 @@ export abstract class Request extends EventEmitter {
   /** Refused, or its peer gone. */
   get isRefused(): boolean {
     return this.#state === 'refused'
+  }
+
+  /** Whether what it asked for is over, or will never begin. */
+  get isOver(): boolean {
+    return this.#isOver || this.isRefused
   }
 
   /** Tells the peer that it may. */
@@ -67,8 +73,9 @@ export abstract class Request extends EventEmitter {
     return true
   }
 
-  /** The peer has gone. */
+  /** What it asked for is over, or its peer gone. */
   abandon(): void {
+    this.#isOver = true
     if (this.#state === 'granted' || this.#state === 'refused') return
     this.#state = 'refused'
     this.#isAbandoned = true

@@ -1,17 +1,19 @@
 import type { AmfValue } from '../amf/amf-value.ts'
-import { ProtocolError, Refused, RtmpError } from '../errors.ts'
+import { hasLeft, ProtocolError, Refused, RtmpError } from '../errors.ts'
 import { type Command, command, error, onStatus, result } from '../message/command.ts'
-import type { Message } from '../message/message.ts'
+import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import { Connect } from './connect.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStream, type ServerStream } from './net-stream.ts'
+import { NetStreams } from './net-streams.ts'
 import { Play } from './play.ts'
 import { Publish } from './publish.ts'
 import type { Request } from './request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
+import { warnOnce } from './warn-once.ts'
 
 export interface ServerSessionOptions extends NetConnectionOptions {
   /** Where the peer is, for whoever wants to know: `127.0.0.1:50000`. */
@@ -31,14 +33,15 @@ const refusals = {
  * The server's side of a session: `pipeline(wire, serverSession(), wire)`. Its events are what its peer asks for, each a request
  * that a listener accepts or rejects, at once or later: `'connect'` (Connect), `'publish'` (Publish), `'play'` (Play). A publish
  * or play nobody listens for is refused, and so is one whose listener throws, rejects, or does not decide within
- * `limits.decisionMs`. `'handlerError'` tells of a listener that failed.
+ * `limits.decisionMs`. `'handlerError'` (error) tells of a listener that failed; a failure that comes too late to refuse ends the session.
+ * A peer that was refused and asks for nothing else within `limits.connectMs` is closed. Once `'close'` has come, `closeReason` says how it ended.
  */
 export class ServerSession extends NetConnection {
   /** Where the peer is; empty if nobody said. */
   readonly peer: string
   /** How it came, `rtmp` or another scheme of the family; empty if nobody said. */
   readonly scheme: string
-  readonly #streams = new Map<number, ServerStream>()
+  readonly #streams = new NetStreams<ServerStream>()
   readonly #open = new Set<Request>()
   #state: ConnectionState = 'new'
   #connect: Connect | undefined
@@ -52,8 +55,19 @@ export class ServerSession extends NetConnection {
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 
+  /** A peer has so long to connect, and again to ask for what it came for. */
   #startConnectTimer(): () => void {
     return this.clock.after(this.limits.connectMs, () => this.destroy(new RtmpError('ERR_RTMP_CONNECT_TIMEOUT')))
+  }
+
+  /** One that was refused has as long to ask for something else; librtmp would wait for ever. */
+  #startRefusedTimer(): () => void {
+    return this.clock.after(this.limits.connectMs, () => this.close())
+  }
+
+  get #isBusy(): boolean {
+    for (const { state } of this.#streams) if (state !== 'idle') return true
+    return false
   }
 
   /** What the peer connected with; undefined until it has been granted. */
@@ -63,14 +77,14 @@ export class ServerSession extends NetConnection {
 
   /** Whether it plays anything. */
   get isPlaying(): boolean {
-    for (const { play } of this.#streams.values()) if (play !== undefined) return true
+    for (const { play } of this.#streams) if (play !== undefined) return true
     return false
   }
 
   /** Items on their way to the wire, that it has not taken yet. */
   override get waiting(): number {
     let waiting = super.waiting
-    for (const { play } of this.#streams.values()) waiting += play?.waiting ?? 0
+    for (const { play } of this.#streams) waiting += play?.waiting ?? 0
     return waiting
   }
 
@@ -84,18 +98,34 @@ export class ServerSession extends NetConnection {
   }
 
   protected override media(message: Message): void | Promise<void> {
-    return this.#streams.get(message.messageStreamId)?.publish?.deliver(message)
+    const { publish } = this.#streams.at(message.messageStreamId, publishes) ?? {}
+    return publish === undefined ? this.#stray(message) : publish.deliver(message)
+  }
+
+  /**
+   * Some may be on its way when a publish is refused or over. A peer that goes on, or whose media may be of several publishes, is told so,
+   * and held back until it has been ended.
+   */
+  #stray(message: Message): void | Promise<void> {
+    const { messageStreamId } = message
+    const isOfSeveral = !this.#wasGiven(messageStreamId) && [...this.#streams].some(publishes)
+    if (!isOfSeveral && !this.isTooMuch(message)) return
+    this.say(
+      onStatus(messageStreamId, 'NetStream.Publish.Denied', 'nothing is published on this message stream', 'error')
+    )
+    this.fail(new RtmpError('ERR_RTMP_STRAY', `message stream ${messageStreamId}`))
+    return new Promise(() => {})
   }
 
   protected override userControl(event: UserControlEvent): void {
     if (event.kind === 'SetBufferLength') {
-      this.#streams.get(event.messageStreamId)?.play?.emit('bufferLength', event.milliseconds)
+      this.#streams.at(event.messageStreamId, plays)?.play?.emit('bufferLength', event.milliseconds)
     }
   }
 
   protected override get due(): Due {
     let isPaused = false
-    for (const { publish, play } of this.#streams.values()) {
+    for (const { publish, play } of this.#streams) {
       if (publish !== undefined) return 'media'
       if (play !== undefined && !play.isPaused) return 'answers'
       isPaused ||= play !== undefined
@@ -106,7 +136,7 @@ export class ServerSession extends NetConnection {
   protected override over(): void {
     this.#stopConnectTimer()
     for (const request of this.#open) request.abandon()
-    for (const stream of this.#streams.values()) stream.end()
+    for (const stream of this.#streams) stream.end()
     this.#streams.clear()
   }
 
@@ -165,13 +195,27 @@ export class ServerSession extends NetConnection {
   }
 
   #ofStream(asked: Command): void | Promise<void> {
-    const stream = this.#streams.get(asked.messageStreamId)
+    const { name, messageStreamId } = asked
+    const fits = ({ state }: ServerStream) => isLegalOnStream(name, state)
+    if (name === 'publish' || name === 'play') return this.#hearRequest(asked, fits)
+    const stream = this.#streams.at(messageStreamId, fits)
     if (stream === undefined) return
-    if (!isLegalOnStream(asked.name, stream.state)) this.#misplaced(asked, stream)
-    else if (asked.name === 'publish') return this.#hearPublish(asked, stream)
-    else if (asked.name === 'play') return this.#hearPlay(asked, stream)
-    else if (asked.name === 'closeStream') stream.end()
+    if (name === 'closeStream') stream.end()
     else this.#ofPlay(asked, stream.play)
+  }
+
+  /** It is of the one stream that it may be of, or of a new one where there is none; the answers go where it came from. */
+  #hearRequest(asked: Command, fits: (stream: ServerStream) => boolean): void | Promise<void> {
+    const { name, messageStreamId } = asked
+    if (this.#streams.size === 0) this.#add(messageStreamId)
+    const stream = this.#streams.at(messageStreamId) ?? this.#streams.at(messageStreamId, fits)
+    if (stream === undefined) {
+      this.#refuse(asked, 'there are several message streams, and none of this id')
+      this.close()
+    } else if (fits(stream)) {
+      stream.id = messageStreamId
+      return name === 'publish' ? this.#hearPublish(asked, stream) : this.#hearPlay(asked, stream)
+    } else this.#refuse(asked, `this message stream is ${stream.state}`)
   }
 
   #ofPlay({ name, args }: Command, play: Play | undefined): void {
@@ -182,10 +226,9 @@ export class ServerSession extends NetConnection {
     if (name === 'receiveVideo') play?.receive('video', value === true)
   }
 
-  /** A publish or play where there is one already is answered; the rest is of no consequence. */
-  #misplaced(asked: Command, { id, state }: ServerStream): void {
-    const status = { publish: 'NetStream.Publish.BadName', play: 'NetStream.Play.Failed' }[asked.name]
-    if (status !== undefined) this.say(onStatus(id, status, `this message stream is ${state}`, 'error'))
+  #refuse({ name, messageStreamId }: Command, why: string): void {
+    const status = name === 'publish' ? 'NetStream.Publish.BadName' : 'NetStream.Play.Failed'
+    this.say(onStatus(messageStreamId, status, why, 'error'))
   }
 
   #hearPublish({ args }: Command, stream: ServerStream): Promise<void> {
@@ -208,7 +251,12 @@ export class ServerSession extends NetConnection {
   async #askOnStream(event: 'publish' | 'play', request: Publish | Play, stream: ServerStream): Promise<void> {
     this.#stopConnectTimer()
     await this.#ask(event, request)
-    if (!request.isGranted) stream.finish(request)
+    if (request.isGranted) {
+      this.countAnew()
+      return
+    }
+    stream.finish(request)
+    if (!this.isOver && !this.#isBusy) this.#stopConnectTimer = this.#startRefusedTimer()
   }
 
   /** Has the application decide. Nothing that it throws goes any further. */
@@ -216,8 +264,14 @@ export class ServerSession extends NetConnection {
     const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
     const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
     this.#open.add(request)
-    const stopTimer = this.clock.after(this.limits.decisionMs, () => refuse('there was no decision in time'))
-    if (this.listenerCount(event) === 0 && event !== 'connect') refuse('nobody here decides on it')
+    const stopTimer = this.clock.after(this.limits.decisionMs, () => {
+      warnOnce(`a '${event}' was not decided on within ${this.limits.decisionMs} ms, and is refused`)
+      refuse('there was no decision in time')
+    })
+    if (this.listenerCount(event) === 0 && event !== 'connect') {
+      warnOnce(`a '${event}' is refused, for the session has no listener for it`)
+      refuse('nobody here decides on it')
+    }
     for (const listener of this.rawListeners(event)) {
       try {
         Promise.resolve(Reflect.apply(listener, this, [request])).catch(failed)
@@ -232,11 +286,14 @@ export class ServerSession extends NetConnection {
 
   /** Too late to refuse, a failure of the application ends the session. */
   #failed(thrown: unknown, request: Request, status: string): void {
+    // whatever waits for a peer fails when that leaves, and a refusal may come too late for it
+    if (request.isOver && (hasLeft(thrown) || thrown instanceof Refused)) return
     const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'the application failed')
     const isInTime = request.refuse(refusal)
     if (thrown instanceof Refused && isInTime) return
-    if (!isInTime && !this.destroyed) this.close()
-    this.emit('handlerError', thrown)
+    const failure = thrown instanceof Error ? thrown : new Error(String(thrown))
+    if (!this.emit('handlerError', failure)) process.emitWarning(failure)
+    if (!isInTime) this.fail(failure)
   }
 
   #createStream(asked: Command): void {
@@ -245,34 +302,46 @@ export class ServerSession extends NetConnection {
       this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
       return
     }
+    while (this.#streams.has(this.#nextStream)) this.#nextStream++
     const id = this.#nextStream++
-    this.#streams.set(
-      id,
-      new NetStream(id, {
-        say: item => this.say(item),
-        send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
-        sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
-        unsend: done => this.unsend(done),
-        letGo: () => this.#evict(id)
-      })
-    )
+    this.#add(id)
     this.#answer(asked, id)
   }
 
+  #add(id: MessageStreamId): void {
+    const stream: ServerStream = new NetStream(id, {
+      say: item => this.say(item),
+      send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
+      sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
+      unsend: done => this.unsend(done),
+      letGo: () => this.#evict(stream)
+    })
+    this.#streams.add(id, stream)
+  }
+
+  /** Whether it is an id that a createStream was answered with. */
+  #wasGiven(id: MessageStreamId): boolean {
+    return id > 0 && id < this.#nextStream
+  }
+
+  /** One that was deleted before is not there any more; one that was never created is the only one there is. */
   #deleteStream(id: number): void {
-    this.#streams.get(id)?.end()
-    this.#streams.delete(id)
+    const wasDeleted = this.#wasGiven(id) && !this.#streams.has(id)
+    const stream = wasDeleted ? undefined : this.#streams.at(id)
+    if (stream === undefined) return
+    stream.end()
+    this.#streams.delete(stream)
   }
 
   /** FMLE's word for the end of a publish, by its name; its message stream stays. */
   #unpublish(name: AmfValue): void {
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams) {
       const { publish } = stream
       if (publish !== undefined && (typeof name !== 'string' || publish.wasNamed(name))) stream.end()
     }
   }
 
-  #evict(id: number): void {
+  #evict({ id }: ServerStream): void {
     this.say(onStatus(id, 'NetStream.Publish.Denied', 'the server has ended it', 'error'))
     this.close()
   }
@@ -285,6 +354,9 @@ export class ServerSession extends NetConnection {
     this.say(command(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }
+
+const publishes = ({ publish }: ServerStream): boolean => publish !== undefined
+const plays = ({ play }: ServerStream): boolean => play !== undefined
 
 /** Characters of what a peer said that are said back. */
 const MAX_TOLD = 1024

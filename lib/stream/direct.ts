@@ -29,9 +29,11 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
     _isHandingOver = false
     _isOwed = false
     _isAlone = false
+    _from: Readable | undefined
 
     override pipe<To extends NodeJS.WritableStream>(to: To, options?: { end?: boolean }): To {
       handTo(this, asTaker(to))
+      if ('_from' in to) to._from = this
       return super.pipe(to as never, options) as unknown as To
     }
 
@@ -68,6 +70,18 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
 export const DirectReadable: typeof Readable = direct(Readable)
 export const DirectDuplex: typeof Duplex = direct(Duplex)
 export const DirectTransform: typeof Transform = direct(Transform)
+
+/** A Writable that is told what is piped into it. */
+export interface Fed {
+  _from: Readable | undefined
+}
+
+/** Where what is written to it comes from in the first place, through all the transforms that are piped one into the other. */
+export function sourceOf({ _from }: Fed): Readable | undefined {
+  let source = _from
+  while (source instanceof Transform && (source as Direct)._from !== undefined) source = (source as Direct)._from
+  return source
+}
 
 /** Somebody else may read along from now on. */
 function lookAnew(this: Direct, event: string | symbol): void {
@@ -144,4 +158,5 @@ type Direct = Readable & {
   _isHandingOver?: boolean
   _isOwed?: boolean
   _isAlone?: boolean
+  _from?: Readable | undefined
 }

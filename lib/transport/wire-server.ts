@@ -1,6 +1,7 @@
 import * as net from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
 import type * as tls from 'node:tls'
+import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
@@ -126,8 +127,8 @@ export class WireServer extends net.Server {
   }
 
   #failed(error: Error): void {
-    // what is ended here has not failed
-    if (!this.#isOver) this.emit('wireError', error)
+    // what is ended here has not failed, nor has who leaves
+    if (!this.#isOver && !hasLeft(error)) this.emit('wireError', error)
   }
 
   /** Once it is over, connections that carry no wire have nothing to wait for. */

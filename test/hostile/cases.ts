@@ -38,7 +38,7 @@ export interface Case {
   /** What stands ahead of it: the connection to an app, unless told. */
   readonly behind?: Buffer
   /** What ends the session; without it, it goes on. */
-  readonly ends?: RtmpErrorCode | 'closed' | 'ECONNRESET'
+  readonly ends?: RtmpErrorCode | 'closed'
   /** What is heard in answer. */
   readonly hears?: RegExp
   /** How the last question is written; `'nothing'`, that there is none. */
@@ -153,6 +153,7 @@ export const ofChunks: readonly Case[] = [
   {
     row: 'C4',
     what: '1 MiB at chunk size 1',
+    behind: publishing('c4'),
     sends: joined(setChunkSizeTo(1), chunks(9, zeros(MiB), { chunkSize: 1 })),
     asks: { chunkSize: 1 },
     holds: 8 * MiB
@@ -770,22 +771,37 @@ export const ofSessions: readonly Case[] = [
         stage.clock.pass(20_000)
         await guest.writes([keyframe(i * 40)])
         await stage.has('live/s6', i + 1)
+        await stage.witness()
       }
       await guest.asks()
     }
   },
   {
     row: 'S6',
-    what: 'a publisher that is silent is asked whether it is there',
+    what: 'a publisher that is silent is asked whether it is there, and ended',
     behind: publishing('s6-silent'),
     sends: keyframe(0),
     asks: 'nothing',
     meanwhile: async (stage, guest) => {
       await guest.hears(/NetStream.Publish.Start/)
-      stage.clock.pass(60_000)
+      stage.clock.pass(30_000)
       await guest.hears(/PingRequest/)
-      await guest.asks()
-    }
+      await stage.witness()
+      stage.clock.pass(30_000)
+    },
+    ends: 'ERR_RTMP_IDLE'
+  },
+  {
+    row: 'S6',
+    what: 'media without end where nothing was granted',
+    sends: again(150, chunks(9, zeros(8192), { id: 6, messageStreamId: 1 })),
+    asks: 'nothing',
+    meanwhile: async (stage, guest) => {
+      await guest.hears(/NetStream.Publish.Denied/)
+      stage.clock.pass(2000)
+    },
+    ends: 'ERR_RTMP_STRAY',
+    holds: 4 * MiB
   },
   {
     row: 'S7',
@@ -806,7 +822,7 @@ export const ofSessions: readonly Case[] = [
       await guest.hears(/NetStream.Publish.Start/)
       guest.socket.resetAndDestroy()
     },
-    ends: 'ECONNRESET'
+    ends: 'closed'
   },
   {
     row: 'S8',

@@ -87,13 +87,68 @@ t.test('play, to its end', async t => {
   const statuses: unknown[] = []
   film.on('status', ({ code }: AmfObject) => statuses.push(code))
   await peer.sends(
-    ...[metadata(), video.header(), video.keyframe(0), audio.frame(5)].map(each => ({ ...each, messageStreamId: 1 })),
-    { ...audio.frame(6), messageStreamId: 9 }
+    ...[metadata(), video.header(), video.keyframe(0), audio.frame(5)].map(each => ({ ...each, messageStreamId: 1 }))
   )
   t.same(await peer.says('NetStream.Play.UnpublishNotify'), ['deleteStream 4 null 1'])
   t.same((await messages).map(word), ['meta@0', 'v header@0', 'v key@0', 'a@5'])
   t.same(statuses, ['NetStream.Play.UnpublishNotify'])
   t.equal(peer.ended, undefined, 'the session goes on')
+})
+
+t.test(
+  'a server that gives one id and speaks on another is heard, late words for what was deleted are not',
+  async t => {
+    for (const id of [1, 0]) {
+      const peer = await new ServerPeer().begins()
+      const played = peer.session.play('film')
+      await peer.hears()
+      t.match(await peer.answers(2, null, 5), ['#5 play 3 null film -2000', 'SetBufferLength 5 3000'])
+      await peer.says('NetStream.Play.Start', id)
+      const messages = collect<Message>(await played)
+      await peer.sends({ ...video.keyframe(0), messageStreamId: id })
+      t.same(await peer.says('NetStream.Play.UnpublishNotify', id), ['deleteStream 4 null 5'])
+      t.same((await messages).map(word), ['v key@0'])
+      const next = peer.session.play('film')
+      await peer.hears()
+      await peer.answers(5, null, 6)
+      await peer.sends({ ...video.frame(40), messageStreamId: 5 })
+      await peer.says('NetStream.Play.Stop', 5)
+      await peer.says('NetStream.Play.Start', 6)
+      const more = collect<Message>(await next)
+      await peer.says('NetStream.Play.UnpublishNotify', 6)
+      t.same(await more, [])
+    }
+  }
+)
+
+t.test(
+  'one message stream publishes and another plays: what comes on neither is of the one that waits for it',
+  async t => {
+    const peer = await new ServerPeer().begins()
+    const published = peer.session.publish('film')
+    await peer.hears()
+    await peer.answers(4, null, 1)
+    await peer.says('NetStream.Publish.Start', 0)
+    const publishing = await published
+    const played = peer.session.play('other')
+    await peer.hears()
+    await peer.answers(6, null, 2)
+    await peer.says('NetStream.Play.Start', 0)
+    const messages = collect<Message>(await played)
+    await peer.sends({ ...video.keyframe(0), messageStreamId: 1 }, { ...video.frame(40), messageStreamId: 0 })
+    await peer.says('NetStream.Play.UnpublishNotify', 2)
+    t.same((await messages).map(word), ['v key@0', 'v@40'])
+    t.equal(publishing.destroyed, false)
+    publishing.destroy()
+  }
+)
+
+t.test('a server that sends and sends what nobody plays is ended', async t => {
+  const peer = await new ServerPeer({ limits: { strayBytes: 1000 } }).begins()
+  await peer.sends(video.keyframe(0, 100))
+  t.equal(peer.ended, undefined)
+  await peer.sends(video.keyframe(0, 1000))
+  t.match(peer.ended?.error, { code: 'ERR_RTMP_STRAY' })
 })
 
 t.test('a play may be asked for by start, duration and reset, in milliseconds', async t => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { pipeline } from 'node:stream'
+import { type Duplex, pipeline, Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type AmfObject,
@@ -20,6 +20,7 @@ import {
   type ServerSession,
   serverSession,
   stage,
+  trackFilter,
   userControlMessage
 } from 'rtmpipe'
 import t from 'tap'
@@ -426,6 +427,45 @@ t.test('a peer that leaves in the middle of a decision takes it along', async t 
   t.doesNotThrow(() => new LiveStream().input(), 'so nothing is published by it')
 })
 
+t.test('a player that leaves ends what was played to it, without an error where that can be told to end', async t => {
+  const frames = async function* () {
+    for (let i = 0; ; i++) {
+      await turnOfTheLoop()
+      yield video.frame(i)
+    }
+  }
+  const sources: readonly (readonly [string, (live: LiveStream) => NodeJS.ReadableStream[], string?])[] = [
+    ['a player of a live stream', live => [live.player()]],
+    [
+      'one behind stages',
+      live => [live.subscribe(), trackFilter(), stage<Message, Message>((each, push) => void push(each))()]
+    ],
+    ['another source', () => [Readable.from(frames())], 'ERR_STREAM_PREMATURE_CLOSE']
+  ]
+  for (const [what, source, code] of sources) {
+    for (const isPaused of [false, true]) {
+      const { peer, plays } = undecided()
+      const live = new LiveStream({ clock: new TestClock() })
+      const input = live.input()
+      await peer.begins()
+      await peer.asks('play', 3, [null, 'film'], 1)
+      const ended = new Promise<NodeJS.ErrnoException | null | undefined>(resolve =>
+        pipeline([...source(live), plays[0]!.accept()] as Duplex[], resolve)
+      )
+      await peer.hears()
+      if (isPaused) await peer.asks('pause', 0, [null, true, 0], 1)
+      for (let i = 0; i < 100; i++) {
+        input.write(video.keyframe(i * 40))
+        await turnOfTheLoop()
+      }
+      peer.session.destroy()
+      t.equal((await ended)?.code, code, `${what}${isPaused ? ', paused' : ''}`)
+      t.equal(live.readers, 0)
+      input.end()
+    }
+  }
+})
+
 t.test('a play decided on too late is destroyed, and takes along what was to be played', async t => {
   const late = async (leave: (peer: Peer, clock: TestClock, play: Play) => unknown) => {
     const clock = new TestClock()
@@ -506,10 +546,142 @@ t.test('message streams are numbered from 1, and are bounded', async t => {
   t.same(await peer.asks('createStream', 5, [null]), ['_result 5 null 3'])
 })
 
-t.test('media on a message stream that publishes nothing is dropped', async t => {
-  const peer = await new Peer().begins()
-  t.same(await peer.sends(video.keyframe(0), { ...video.keyframe(0), messageStreamId: 99 }), [])
-  t.equal(peer.ended, undefined)
+/** As programs use message streams: the id of createStream's answer or none, of the publish, and of the media. */
+const uses: readonly (readonly [created: boolean, publish: number, media: number])[] = [
+  [true, 1, 1],
+  [true, 0, 1],
+  [true, 0, 0],
+  [true, 1, 0],
+  [true, 1, 2],
+  [true, 5, 1],
+  [false, 1, 1],
+  [false, 0, 0],
+  [false, 0, 1]
+]
+
+for (const [created, id, mediaId] of uses) {
+  t.test(`${created ? '' : 'no '}createStream, publish on ${id}, media on ${mediaId}: it is heard`, async t => {
+    const { peer, publishes } = undecided()
+    await peer.asks('connect', 1, [info])
+    if (created) t.same(await peer.asks('createStream', 2, [null]), ['_result 2 null 1'])
+    await peer.asks('publish', 3, [null, 'film'], id)
+    const messages = collect<Message>(publishes[0]!.accept())
+    const at = id === 0 ? '' : `#${id} `
+    t.same(await peer.hears(), [`${at}onStatus 0 null NetStream.Publish.Start`], 'answered where it was asked')
+    await peer.sends({ ...video.keyframe(0), messageStreamId: mediaId })
+    t.same(await peer.asks('publish', 4, [null, 'other'], 9), ['#9 onStatus 0 null NetStream.Publish.BadName'])
+    t.same(await peer.asks('createStream', 5, [null]), [`_result 5 null ${created || id === 1 ? 2 : 1}`])
+    await peer.asks('deleteStream', 0, [null, created ? 1 : id])
+    t.same((await messages).map(word), ['v key@0'])
+    t.equal(peer.ended, undefined)
+  })
+}
+
+t.test('a play without createStream, and on another id than was given', async t => {
+  for (const created of [true, false]) {
+    const { peer, plays } = undecided()
+    await peer.asks('connect', 1, [info])
+    if (created) await peer.asks('createStream', 2, [null])
+    await peer.asks('play', 3, [null, 'film'], 7)
+    const out = plays[0]!.accept()
+    out.write(video.keyframe(0))
+    t.same((await peer.hears()).slice(-2), ['#7 onStatus 0 null NetStream.Play.Start', '#7 v key@0'])
+    t.same(await peer.asks('pause', 0, [null, true, 0], 0), ['#7 onStatus 0 null NetStream.Pause.Notify'])
+    const closed = once(out, 'close')
+    await peer.asks('closeStream', 0, [null], 1)
+    await closed
+  }
+})
+
+t.test('of several message streams, the one that fits; where that cannot be told it is said, and the end', async t => {
+  const several = async () => {
+    const { peer, publishes } = undecided()
+    await peer.begins()
+    await peer.asks('createStream', 3, [null])
+    await peer.asks('publish', 4, [null, 'one'], 1)
+    const one = collect<Message>(publishes[0]!.accept())
+    await peer.hears()
+    return { peer, publishes, one }
+  }
+  const { peer, publishes, one } = await several()
+  await peer.sends({ ...video.keyframe(0), messageStreamId: 2 }, { ...video.frame(40), messageStreamId: 0 })
+  await peer.asks('publish', 5, [null, 'two'], 0)
+  const two = collect<Message>(publishes[1]!.accept())
+  t.same(await peer.hears(), ['onStatus 0 null NetStream.Publish.Start'])
+  await peer.sends({ ...video.keyframe(80), messageStreamId: 2 })
+  t.same(await peer.sends({ ...video.frame(120), messageStreamId: 0 }), [
+    'onStatus 0 null NetStream.Publish.Denied',
+    'end'
+  ])
+  t.same((await one).map(word), ['v key@0', 'v@40'])
+  t.same((await two).map(word), ['v key@80'])
+  t.match(peer.session.closeReason, { code: 'ERR_RTMP_STRAY' })
+
+  const third = await several()
+  await third.peer.asks('createStream', 5, [null])
+  t.same(await third.peer.asks('publish', 6, [null, 'two'], 0), ['onStatus 0 null NetStream.Publish.BadName', 'end'])
+})
+
+t.test('a message stream that was deleted is not taken for another', async t => {
+  const { peer, publishes } = undecided()
+  await peer.begins()
+  await peer.asks('deleteStream', 0, [null, 1])
+  await peer.asks('createStream', 3, [null])
+  await peer.asks('publish', 4, [null, 'film'], 2)
+  publishes[0]!.accept().resume()
+  await peer.hears()
+  await peer.asks('deleteStream', 0, [null, 1])
+  t.same(await peer.asks('publish', 5, [null, 'film'], 2), ['#2 onStatus 0 null NetStream.Publish.BadName'])
+})
+
+t.test('media where nothing was granted is counted, and ends who goes on with it', async t => {
+  const clock = new TestClock()
+  const { peer, publishes } = undecided({ clock, limits: { strayBytes: 1000 } })
+  await peer.begins()
+  t.same(await peer.sends(video.keyframe(0, 100), { ...video.keyframe(0, 100), messageStreamId: 99 }), [])
+  t.equal(peer.ended, undefined, 'some may be on its way when a publish is over')
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  publishes[0]!.reject()
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Denied'])
+  t.same(await peer.sends(video.keyframe(0, 100)), ['#1 onStatus 0 null NetStream.Publish.Denied', 'end'])
+  for (let i = 0; i < 100; i++) peer.wire.write(video.frame(i, 10_000))
+  await peer.hears()
+  t.ok(peer.wire.writableLength > 50, 'and nothing more is read of it')
+  clock.pass(2000)
+  await peer.hears()
+  t.match(peer.session.closeReason, { code: 'ERR_RTMP_STRAY' })
+  t.ok(peer.ended)
+  t.equal(clock.timers, 0)
+})
+
+t.test('who is refused has time to ask for something else, and is ended', async t => {
+  for (const [name, refused] of [
+    ['publish', 'NetStream.Publish.Denied'],
+    ['play', 'NetStream.Play.Failed']
+  ] as const) {
+    const clock = new TestClock()
+    const peer = await new Peer({ clock }, session => {
+      session.on('publish', publish => (publish.name === 'mine' ? publish.accept().resume() : publish.reject()))
+      session.on('play', play => play.reject())
+    }).begins()
+    t.same(await peer.asks(name, 3, [null, 'film'], 1), [`#1 onStatus 0 null ${refused}`])
+    clock.pass(9_999)
+    t.same(await peer.hears(), [])
+    await peer.asks('publish', 4, [null, 'mine'], 1)
+    clock.pass(40_000)
+    await peer.hears()
+    t.equal(peer.ended, undefined, 'it publishes something else')
+    await peer.asks('createStream', 5, [null])
+    await peer.asks(name, 6, [null, 'film'], 2)
+    await peer.sends(video.frame(0))
+    clock.pass(30_000)
+    t.equal(peer.session.closeReason, undefined, 'and goes on with that, refused elsewhere')
+    await peer.asks('closeStream', 0, [null], 1)
+    await peer.asks(name, 7, [null, 'film'], 1)
+    clock.pass(10_000)
+    t.same(await peer.hears(), ['end'])
+    t.equal(peer.session.closeReason, 'closed')
+  }
 })
 
 t.test('aggregates are taken apart', async t => {
@@ -665,8 +837,8 @@ t.test('the length of its buffer is told', async t => {
   const heard: unknown[] = []
   const { peer } = await playing(play => play.on('bufferLength', ms => heard.push(ms)))
   await peer.sends(userControlMessage({ kind: 'SetBufferLength', messageStreamId: 1, milliseconds: 3000 }))
-  await peer.sends(userControlMessage({ kind: 'SetBufferLength', messageStreamId: 7, milliseconds: 3000 }))
-  t.same(heard, [3000])
+  await peer.sends(userControlMessage({ kind: 'SetBufferLength', messageStreamId: 7, milliseconds: 5000 }))
+  t.same(heard, [3000, 5000], 'of the one there is, whatever its id')
 })
 
 t.test('a seek destroys what was played, and accept gives the next', async t => {
@@ -767,7 +939,6 @@ t.test('a publisher that is silent is asked whether it is there, and ended; one 
   clock.pass(1)
   await peer.hears()
   t.match(peer.ended?.error, { code: 'ERR_RTMP_IDLE' })
-  t.equal(clock.timers, 0)
 })
 
 t.test('a player that has never answered stays; one that has must answer again, unless it has paused', async t => {

@@ -1,0 +1,48 @@
+import type { MessageStreamId } from '../message/message.ts'
+
+/**
+ * The message streams of a connection, by their ids, and which of them an id means. Programs take ids lightly: encoders publish on 0, or
+ * without createStream, or send media on 1 whatever they were given, and FFmpeg's server plays on 0. nginx-rtmp looks at none of them.
+ */
+export class NetStreams<Stream extends object> {
+  readonly #streams = new Map<MessageStreamId, Stream>()
+
+  get size(): number {
+    return this.#streams.size
+  }
+
+  has(id: MessageStreamId): boolean {
+    return this.#streams.has(id)
+  }
+
+  add(id: MessageStreamId, stream: Stream): void {
+    this.#streams.set(id, stream)
+  }
+
+  /** Whether it was one of them. */
+  delete(stream: Stream): boolean {
+    for (const [id, each] of this.#streams) if (each === stream) return this.#streams.delete(id)
+    return false
+  }
+
+  clear(): void {
+    this.#streams.clear()
+  }
+
+  [Symbol.iterator](): IterableIterator<Stream> {
+    return this.#streams.values()
+  }
+
+  /** The stream of this id if it `fits`, else the only one that does, whatever its id; undefined if there is none, or it cannot be told. */
+  at(id: MessageStreamId, fits: (stream: Stream) => boolean = () => true): Stream | undefined {
+    const named = this.#streams.get(id)
+    if (named !== undefined && fits(named)) return named
+    let only: Stream | undefined
+    for (const stream of this.#streams.values()) {
+      if (!fits(stream)) continue
+      if (only !== undefined) return undefined
+      only = stream
+    }
+    return only
+  }
+}
