@@ -191,7 +191,7 @@ export class ClientSession extends NetConnection {
   }
 
   protected override userControl(event: UserControlEvent): void {
-    const play = event.kind === 'StreamIsRecorded' ? this.#stream(event.messageStreamId)?.play : undefined
+    const play = event.kind === 'StreamIsRecorded' ? this.#streams.at(event.messageStreamId, plays)?.play : undefined
     if (play !== undefined) play.isRecorded = true
   }
 
