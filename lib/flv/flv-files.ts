@@ -21,7 +21,7 @@ const EARLY_MS = 2000
 /**
  * A Writable of Messages that writes one FLV file after another (see FlvFile), at the paths that `next` gives. Another one begins at
  * the first random access point at which the last one is long enough: a keyframe, or without video any audio. Each has a clock
- * of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile) when one begins,
+ * of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile) when the first frame is in one,
  * `'recorded'` (FlvFile) when one is whole, also one that an error has ended.
  */
 export class FlvFiles extends Writable {
@@ -33,6 +33,7 @@ export class FlvFiles extends Writable {
   readonly #state = new MediaState()
   #file: FlvFile | undefined
   #clock = new Rebase(EARLY_MS)
+  #isTold = false
 
   /** @throws RangeError for a bound that is no positive number, or a number of keyframes out of range. */
   constructor(
@@ -75,10 +76,11 @@ export class FlvFiles extends Writable {
     const begins = this.#access.note(message)
     const isNext = this.#file !== undefined && begins && this.#isFull(this.#file, message)
     if (isNext) await this.#end()
-    if (this.#file !== undefined) return this.#put(message, this.#file)
-    const file = this.#begin()
+    const file = this.#file ?? this.#begin()
     if (isNext) for (const state of this.#state.messages()) await this.#put(state, file)
     await this.#put(message, file)
+    if (this.#isTold || !file.hasFrames) return
+    this.#isTold = true
     this.emit('file', file)
   }
 
@@ -94,6 +96,7 @@ export class FlvFiles extends Writable {
     const file = new FlvFile(this.#next(), this.#options)
     this.#file = file
     this.#clock = new Rebase(EARLY_MS)
+    this.#isTold = false
     // it reaches the write that it fails
     file.on('error', () => {})
     file.once('close', () => {
