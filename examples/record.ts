@@ -1,30 +1,38 @@
 /**
  * A recorder. This example shows how to:
- *  1. tap a stream on its way, here into an FLV file that plays up to its last byte, whatever ends it;
- *  2. make a file's name of a stream's name, which is a stranger's word, by the one door there is for that;
- *  3. let the publisher wait for the disk (`wait: true`), or, without it, hear of what the disk was too slow for.
+ *  1. record what is published, into files of ten minutes at most, which begin at keyframes and have a clock, metadata and an index of
+ *     their own, so that programs seek in them;
+ *  2. hear of each file, and of a disk that refuses one: recording is tried again for as long as the stream goes on;
+ *  3. name files after streams, whose names are a stranger's words: `name` is made safe (see safeRecordPath).
  *
  *   npm run build && node dist/examples/record.js [FOLDER [PORT]]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film
+ *
+ * Kill it while it records, and `rtmpipe fix FILE` makes the file whole.
  */
-import { createWriteStream } from 'node:fs'
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { chain, createServer, flvEncoder, LiveStream, safeRecordPath, tap } from 'rtmpipe'
+import { createServer, LiveStream, type RecordedFile, type Retry, recordRolled } from 'rtmpipe'
 
 const [folder = 'recordings', port = '1935'] = process.argv.slice(2)
-const live = new LiveStream()
+const lives = new Map<string, LiveStream>()
+
+function live(path: string): LiveStream {
+  // a recording is over when its publisher has gone
+  const found = lives.get(path) ?? new LiveStream({ holdMs: 0 }).once('idle', () => lives.delete(path))
+  lives.set(path, found)
+  return found
+}
 
 const server = createServer(session => {
   session.on('publish', publish => {
-    const path = safeRecordPath(folder, publish)
-    const file = chain(flvEncoder(), createWriteStream(path))
-    file.on('finish', () => console.log(`recorded ${path}`))
-    const recorder = tap(file, { wait: true })
-    recorder.on('left', (_, error) => console.log(`not recorded any more: ${error.message}`))
-    pipeline(publish.accept(), recorder, live.input(), error => error && console.log(error.message))
+    const input = live(publish.path).input()
+    recordRolled(live(publish.path), folder, { name: publish.path, everyMs: 600_000 })
+      .on('recorded', ({ path, durationMs }: RecordedFile) => console.log(`recorded ${path}, ${durationMs} ms`))
+      .on('retrying', ({ error }: Retry) => console.log(`not recorded just now: ${error?.message}`))
+    pipeline(publish.accept(), input, error => error && console.log(error.message))
   })
-  session.on('play', play => pipeline(live.player(), play.accept(), () => {}))
+  session.on('play', play => pipeline(live(play.path).player(), play.accept(), () => {}))
 })
 server.on('sessionError', error => console.log(error.message))
 
