@@ -123,7 +123,7 @@ async function fixInPlace(path: string, { summary, room, end, lastTagSize, size 
   } finally {
     await handle.close()
   }
-  return summary.durationMs
+  return summary.facts.durationMs
 }
 
 /** Writes the file anew beside the old one, whose place it takes once it is whole. */

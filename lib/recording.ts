@@ -24,7 +24,7 @@ export interface RecordOptions
 export interface RecordRolledOptions extends RecordOptions {
   /** Milliseconds of media after which another file begins. */
   everyMs?: number
-  /** Bytes of a file after which another one begins. */
+  /** Bytes of a file's tags after which another one begins. */
   everyBytes?: number
 }
 

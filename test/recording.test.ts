@@ -31,10 +31,9 @@ const words = (home: string): string[] => files(home).map(messages => messages.m
 /** What is told of each file. */
 function heard(recording: Relay): string[] {
   const told: string[] = []
-  for (const event of ['file', 'recorded'])
-    recording.on(event, ({ path, durationMs }: RecordedFile) =>
-      told.push(`${event} ${path.replace(/.*\//, '').replace(/-\d.*/, '')} ${durationMs}`)
-    )
+  const name = ({ path }: RecordedFile) => path.replace(/.*\//, '').replace(/-\d.*/, '')
+  recording.on('file', file => told.push(`file ${name(file)}`))
+  recording.on('recorded', file => told.push(`recorded ${name(file)} ${file.durationMs}`))
   recording.on('retrying', ({ error, ms }: Retry) => told.push(`retrying ${(error as { code?: string }).code} ${ms}`))
   recording.on('ended', () => told.push('ended'))
   return told
@@ -75,7 +74,7 @@ t.test('a recording begins at 0, whatever the clock of its publisher says, and i
   const published = [metadata(0, { width: 160, duration: 99 }), ...late(stream(2), 18_000_000)]
   await Promise.all([once(recording, 'ended'), publish(live, published)])
   t.same(words(home), ['meta@0 v header@0 a header@0 v key@0 a@20 v@500 a@520 v key@1000 a@1020 v@1500 a@1520'])
-  t.same(told, ['file a%3Ab 0', 'recorded a%3Ab 1520', 'ended'])
+  t.same(told, ['file a%3Ab', 'recorded a%3Ab 1520', 'ended'])
   const [name] = readdirSync(join(home, 'live'))
   const { width, duration } = says(readFileSync(join(home, 'live', name!)))
   t.same({ width, duration }, { width: 160, duration: 1.52 })
@@ -90,11 +89,11 @@ t.test('rolled by time: each file begins at a keyframe, at 0, with metadata and 
     'meta@0 v header@0 a header@0 v key@0 a@20 v@500 a@520'
   ])
   t.match(told, [
-    'file recording 0',
+    'file recording',
     'recorded recording 1520',
-    'file recording 0',
+    'file recording',
     'recorded recording 1520',
-    'file recording 0',
+    'file recording',
     'recorded recording 520',
     'ended'
   ])
@@ -185,7 +184,7 @@ t.test('what the disk refuses is tried again, from the newest keyframe on', asyn
   live.end()
   await happens(/ended/)
   t.same(words(root), ['meta@0 v header@0 a header@0 v key@0 a@20 v@500 a@520'])
-  t.same(told, ['retrying EEXIST 1000', 'retrying EEXIST 2000', 'file recording 0', 'recorded recording 520', 'ended'])
+  t.same(told, ['retrying EEXIST 1000', 'retrying EEXIST 2000', 'file recording', 'recorded recording 520', 'ended'])
   t.equal(clock.timers, 0)
 })
 

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { Writable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
-import { FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
+import { type FlvMark, FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
 
 export interface FlvFileOptions extends FlvRecordingOptions {
   /**
@@ -14,8 +14,8 @@ export interface FlvFileOptions extends FlvRecordingOptions {
 type Done = (error?: Error | null) => void
 
 /**
- * A Writable of Messages that writes an FLV file (see FlvRecording): each tag as it comes, so that a process that is killed loses
- * the last one at most, and at the end the duration, the size and the index of keyframes into the metadata at the front. However
+ * A Writable of Messages that writes an FLV file (see FlvRecording): tags as they come, so that a process that is killed loses
+ * what is on its way to the disk at most, and at the end the duration, the size and the index of keyframes into the metadata at the front. However
  * it ends, by an error of the disk too, the file is cut behind its last whole tag, and its metadata is filled in.
  * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
  */
@@ -26,9 +26,8 @@ export class FlvFile extends Writable {
   #handle: FileHandle | undefined
   /** Whether it can be cut and written to anywhere, as a pipe cannot. */
   #isRegular = false
-  /** Bytes that are in the file, up to the end of its last whole tag. */
-  #written = 0
-  #hasFrames = false
+  /** What is in the file by now. */
+  #written: FlvMark
   /** Whether its metadata is filled in. */
   #isWhole = false
   #work: Promise<void> = Promise.resolve()
@@ -41,21 +40,22 @@ export class FlvFile extends Writable {
     this.path = path
     this.#flags = flags
     this.#recording = recording
+    this.#written = recording.mark
   }
 
   /** Bytes in the file, whole tags. */
   get byteLength(): number {
-    return this.#written
+    return this.#written.byteLength
   }
 
-  /** Milliseconds: the highest timestamp of audio and video. */
+  /** Milliseconds: the highest timestamp of audio and video in the file. */
   get durationMs(): number {
-    return this.#recording.durationMs
+    return this.#written.durationMs
   }
 
   /** Whether there is any audio or video in it, and not only sequence headers. */
   get hasFrames(): boolean {
-    return this.#hasFrames
+    return this.#written.hasFrames
   }
 
   // @types/readable-stream has no word of it
@@ -64,7 +64,11 @@ export class FlvFile extends Writable {
   }
 
   override _write(message: Message, _encoding: string, done: Done): void {
-    this.#settle(this.#take(message), done)
+    this.#settle(this.#append([message]), done)
+  }
+
+  override _writev(items: readonly { chunk: Message }[], done: Done): void {
+    this.#settle(this.#append(items.map(({ chunk }) => chunk)), done)
   }
 
   override _final(done: Done): void {
@@ -88,24 +92,19 @@ export class FlvFile extends Writable {
     this.#isRegular = (await this.#handle.stat()).isFile()
   }
 
-  async #take(message: Message): Promise<void> {
-    await this.#append(this.#recording.write(message))
-    this.#hasFrames = this.#recording.hasFrames
-  }
-
-  async #append(pieces: readonly Buffer[]): Promise<void> {
+  async #append(messages: readonly Message[]): Promise<void> {
+    const pieces = messages.flatMap(message => this.#recording.write(message))
     if (pieces.length === 0) return
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-    await this.#put(bytes, this.#written)
-    this.#written += bytes.length
+    await this.#put(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces), this.byteLength)
+    this.#written = this.#recording.mark
   }
 
   async #finish(): Promise<void> {
-    const isEmpty = this.#written === 0
+    const isEmpty = this.byteLength === 0
     const patches = this.#recording.end(isEmpty ? undefined : this.#written)
     if (this.#isRegular) for (const { position, bytes } of patches) await this.#put(bytes, position)
-    else if (isEmpty) await this.#append(patches.map(({ bytes }) => bytes))
-    if (isEmpty) this.#written = this.#recording.byteLength
+    else if (isEmpty) for (const { bytes } of patches) await this.#put(bytes, 0)
+    if (isEmpty) this.#written = this.#recording.mark
     this.#isWhole = true
   }
 
@@ -121,9 +120,9 @@ export class FlvFile extends Writable {
   }
 
   async #cut(): Promise<void> {
-    if (this.#flags === 'wx' && !this.#hasFrames) return rm(this.path)
-    await this.#handle!.truncate(this.#written)
-    if (this.#written > 0) await this.#finish()
+    if (this.#flags === 'wx' && !this.hasFrames) return rm(this.path)
+    await this.#handle!.truncate(this.byteLength)
+    if (this.byteLength > 0) await this.#finish()
   }
 
   /** A file that is a pipe knows no position. */

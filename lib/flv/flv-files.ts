@@ -1,19 +1,22 @@
 import { finished } from 'node:stream/promises'
 import { Writable } from 'readable-stream'
-import { RtmpError } from '../errors.ts'
 import { MediaState } from '../media/media-state.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { Rebase } from '../media/rebase.ts'
 import type { Message } from '../message/message.ts'
 import { FlvFile, type FlvFileOptions } from './flv-file.ts'
 import { FlvRecording } from './flv-recording.ts'
+import { isFrame } from './flv-summary.ts'
+import { tagLength } from './flv-tag.ts'
 
 export interface FlvFilesOptions extends FlvFileOptions {
   /** Milliseconds of media after which another file begins: never, unless told. */
   everyMs?: number
-  /** Bytes of a file after which another one begins: never, unless told. */
+  /** Bytes of tags after which another one begins: never, unless told. */
   everyBytes?: number
 }
+
+type Done = (error?: Error | null) => void
 
 /** A frame that comes so much too early for the clock of its file is at 0. */
 const EARLY_MS = 2000
@@ -34,6 +37,9 @@ export class FlvFiles extends Writable {
   #file: FlvFile | undefined
   #clock = new Rebase(EARLY_MS)
   #isTold = false
+  /** What the file has been given: bytes of tags, and whether there are frames among them. */
+  #bytes = 0
+  #hasFrames = false
 
   /** @throws RangeError for a bound that is no positive number, or a number of keyframes out of range. */
   constructor(
@@ -51,18 +57,18 @@ export class FlvFiles extends Writable {
     this.#everyBytes = everyBytes
   }
 
-  override _write(message: Message, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#take(message).then(
-      () => process.nextTick(done),
-      error => process.nextTick(done, error)
-    )
+  override _write(message: Message, _encoding: string, done: Done): void {
+    this.#state.note(message)
+    const begins = this.#access.note(message)
+    const file = this.#file
+    if (file === undefined) this.#settle(this.#beginWith([message]), done)
+    else if (begins && this.#isFull(message)) this.#settle(this.#roll(message), done)
+    else if (this.#put(message, file)) done()
+    else file.once('drain', done)
   }
 
-  override _final(done: (error?: Error | null) => void): void {
-    this.#end().then(
-      () => process.nextTick(done),
-      error => process.nextTick(done, error)
-    )
+  override _final(done: Done): void {
+    this.#settle(this.#end(), done)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -71,45 +77,51 @@ export class FlvFiles extends Writable {
     else file.once('close', () => done(error)).destroy()
   }
 
-  async #take(message: Message): Promise<void> {
-    this.#state.note(message)
-    const begins = this.#access.note(message)
-    const isNext = this.#file !== undefined && begins && this.#isFull(this.#file, message)
-    if (isNext) await this.#end()
-    const file = this.#file ?? this.#begin()
-    if (isNext) for (const state of this.#state.messages()) await this.#put(state, file)
-    await this.#put(message, file)
-    if (this.#isTold || !file.hasFrames) return
-    this.#isTold = true
-    this.emit('file', file)
+  #settle(work: Promise<void>, done: Done): void {
+    work.then(
+      () => process.nextTick(done),
+      error => process.nextTick(done, error)
+    )
   }
 
-  /** Whether the file is long enough now that this message comes. */
-  #isFull(file: FlvFile, message: Message): boolean {
-    if (!file.hasFrames) return false
-    return file.byteLength >= this.#everyBytes || this.#clock.place(message).timestamp >= this.#everyMs
+  /** Whether the file that is written is long enough now that this message comes. */
+  #isFull(message: Message): boolean {
+    if (!this.#hasFrames) return false
+    return this.#bytes >= this.#everyBytes || this.#clock.place(message).timestamp >= this.#everyMs
   }
 
-  #begin(): FlvFile {
-    // while the last one was ended
-    if (this.destroyed) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE')
+  async #roll(message: Message): Promise<void> {
+    await this.#end()
+    // meanwhile
+    if (!this.destroyed) await this.#beginWith([...this.#state.messages(), message])
+  }
+
+  async #beginWith(messages: readonly Message[]): Promise<void> {
     const file = new FlvFile(this.#next(), this.#options)
     this.#file = file
     this.#clock = new Rebase(EARLY_MS)
     this.#isTold = false
-    // it reaches the write that it fails
-    file.on('error', () => {})
+    this.#bytes = 0
+    this.#hasFrames = false
+    file.on('error', error => this.destroy(error))
     file.once('close', () => {
       if (file.hasFrames || file.writableFinished) this.emit('recorded', file)
     })
-    return file
+    for (const message of messages) this.#put(message, file)
   }
 
-  #put(message: Message, file: FlvFile): Promise<void> {
+  /** False when the file has to be waited for. */
+  #put(message: Message, file: FlvFile): boolean {
     const placed = this.#clock.place(message)
-    return new Promise((resolve, reject) => {
-      file.write(placed, error => (error ? reject(error) : resolve()))
-    })
+    this.#bytes += tagLength(message)
+    this.#hasFrames ||= isFrame(message)
+    return this.#isTold ? file.write(placed) : file.write(placed, () => this.#tell(file))
+  }
+
+  #tell(file: FlvFile): void {
+    if (this.#isTold || !file.hasFrames) return
+    this.#isTold = true
+    this.emit('file', file)
   }
 
   async #end(): Promise<void> {

@@ -2,7 +2,7 @@ import { isDataNamed, unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { inAmf0 } from '../message/metadata.ts'
 import { paddedMetadataBody } from './flv-metadata.ts'
-import { type FlvPatch, FlvSummary, metadataTag } from './flv-summary.ts'
+import { type FlvFacts, type FlvPatch, FlvSummary, metadataTag } from './flv-summary.ts'
 import { flvHeader, flvTag } from './flv-tag.ts'
 import { BOTH, isTag, tracksOf } from './flv-writer.ts'
 
@@ -12,6 +12,11 @@ export interface FlvRecordingOptions {
    * holds every second one, every fourth one, and so on.
    */
   maxKeyframes?: number
+}
+
+/** A place in a file behind a whole tag, and what is known there. */
+export interface FlvMark extends FlvFacts {
+  readonly byteLength: number
 }
 
 /** With as many, and metadata of `limits.messageBytes`, the tag is just below the 16 MiB that it can say. */
@@ -45,19 +50,9 @@ export class FlvRecording {
     this.#summary = new FlvSummary(maxKeyframes)
   }
 
-  /** Bytes written so far. */
-  get byteLength(): number {
-    return this.#byteLength
-  }
-
-  /** Milliseconds: the highest timestamp of audio and video. */
-  get durationMs(): number {
-    return this.#summary.durationMs
-  }
-
-  /** Whether there was any audio or video, and not only sequence headers. */
-  get hasFrames(): boolean {
-    return this.#summary.hasFrames
+  /** What is written so far: a place at which the file may be ended. */
+  get mark(): FlvMark {
+    return { byteLength: this.#byteLength, ...this.#summary.facts }
   }
 
   /** The bytes to append for `message`: whole tags, none for what has no place in a file. */
@@ -71,12 +66,13 @@ export class FlvRecording {
   }
 
   /**
-   * What is to be written over other bytes, or behind them in a file without tags, now that the file ends: at byte `byteLength`, where its
-   * end was cut off.
+   * What is to be written over other bytes now that the file ends, or behind them where it has no tags. Where its end was cut off,
+   * `mark` is the place.
    */
-  end(byteLength?: number): FlvPatch[] {
+  end(mark?: FlvMark): FlvPatch[] {
     this.#begin()
-    return this.#summary.patches(this.#room!, byteLength ?? this.#byteLength)!
+    const { byteLength, ...facts } = mark ?? this.mark
+    return this.#summary.patches(this.#room!, byteLength, facts)!
   }
 
   /** The header and the metadata, once, with what is known by now. */

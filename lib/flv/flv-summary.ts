@@ -5,12 +5,21 @@ import { type Message, MessageTypeId } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
 import { FlvIndex, indexRoom } from './flv-index.ts'
 import { paddedMetadataBody, roomFor } from './flv-metadata.ts'
-import { FLV_HEADER_LENGTH, flvHeader, flvTag, PREVIOUS_TAG_SIZE_LENGTH } from './flv-tag.ts'
+import { FLV_HEADER_LENGTH, type FlvTracks, flvHeader, flvTag, PREVIOUS_TAG_SIZE_LENGTH } from './flv-tag.ts'
 
 /** Bytes to be written over others. */
 export interface FlvPatch {
   readonly position: number
   readonly bytes: Buffer
+}
+
+/** What is known of a file that ends at one of its bytes. */
+export interface FlvFacts {
+  /** Milliseconds: the highest timestamp of audio and video. */
+  readonly durationMs: number
+  readonly tracks: FlvTracks
+  /** Whether there is any audio or video, and not only sequence headers. */
+  readonly hasFrames: boolean
 }
 
 /** Where the first tag of a file begins, which in a recording of ours is its metadata. */
@@ -24,8 +33,8 @@ export class FlvSummary {
   readonly #index: FlvIndex
   readonly #tracks = { audio: false, video: false }
   #durationMs = 0
-  #hasTags = false
   #hasFrames = false
+  #hasTags = false
   /** The metadata from ahead of the first tag; and what later metadata adds to it. */
   #described: AmfObject = {}
   #added: AmfObject = {}
@@ -34,17 +43,13 @@ export class FlvSummary {
     this.#index = new FlvIndex(maxKeyframes)
   }
 
-  /** The highest timestamp of audio and video. */
-  get durationMs(): number {
-    return this.#durationMs
+  /** What is known by now. */
+  get facts(): FlvFacts {
+    return { durationMs: this.#durationMs, tracks: { ...this.#tracks }, hasFrames: this.#hasFrames }
   }
 
   get keyframes(): number {
     return this.#index.length
-  }
-
-  get hasFrames(): boolean {
-    return this.#hasFrames
   }
 
   /** What the publisher said ahead of the first tag. */
@@ -68,24 +73,24 @@ export class FlvSummary {
     if (type === MessageTypeId.Audio) this.#tracks.audio = true
     else if (type === MessageTypeId.Video) this.#tracks.video = true
     else return
-    if (!isSequenceHeader(message)) this.#hasFrames = true
+    this.#hasFrames ||= isFrame(message)
     this.#durationMs = Math.max(this.#durationMs, timestamp)
     if (isKeyframe(message)) this.#index.note(timestamp, position)
   }
 
   /**
-   * What is to be written over the header, and over metadata whose body has `room` bytes, in a file that ends at byte `byteLength`.
-   * Where the index does not fit, every second keyframe is left out; undefined where nothing helps.
+   * What is to be written over the header, and over metadata whose body has `room` bytes, in a file that ends at byte `byteLength`
+   * where these were the facts. Where the index does not fit, every second keyframe is left out; undefined where nothing helps.
    */
-  patches(room: number, byteLength: number): FlvPatch[] | undefined {
+  patches(room: number, byteLength: number, facts: FlvFacts = this.facts): FlvPatch[] | undefined {
     for (let index = this.#index.before(byteLength); ; index = index.thinned()) {
       for (const described of [{ ...this.#added, ...this.#described }, this.#described]) {
-        const own = this.#properties(byteLength, index)
+        const own = properties(byteLength, facts, index)
         // what it says of itself comes first, and counts
         const body = paddedMetadataBody({ ...own, ...described, ...own }, room)
         if (body === undefined) continue
         return [
-          { position: 0, bytes: flvHeader(this.#tracks) },
+          { position: 0, bytes: flvHeader(facts.tracks) },
           { position: METADATA_POSITION, bytes: metadataTag(body) }
         ]
       }
@@ -95,20 +100,24 @@ export class FlvSummary {
 
   /** Bytes that the body of the metadata needs with an index of so many keyframes. */
   room(keyframes: number): number {
-    const properties = { ...this.#added, ...this.#described, ...this.#properties(0, new FlvIndex(0)) }
-    return roomFor(properties) + indexRoom(keyframes)
+    const own = properties(0, this.facts, new FlvIndex(0))
+    return roomFor({ ...this.#added, ...this.#described, ...own }) + indexRoom(keyframes)
   }
+}
 
-  /** FFmpeg warns of an index of less than two keyframes. */
-  #properties(byteLength: number, index: FlvIndex): AmfObject {
-    return {
-      duration: this.#durationMs / 1000,
-      filesize: byteLength,
-      hasAudio: this.#tracks.audio,
-      hasVideo: this.#tracks.video,
-      hasKeyframes: index.length > 1,
-      ...(index.length > 1 && { keyframes: index.properties() })
-    }
+/** Whether the message is audio or video, and no sequence header. */
+export const isFrame = (message: Message): boolean =>
+  (message.type === MessageTypeId.Audio || message.type === MessageTypeId.Video) && !isSequenceHeader(message)
+
+/** FFmpeg warns of an index of less than two keyframes. */
+function properties(byteLength: number, { durationMs, tracks }: FlvFacts, index: FlvIndex): AmfObject {
+  return {
+    duration: durationMs / 1000,
+    filesize: byteLength,
+    hasAudio: tracks.audio,
+    hasVideo: tracks.video,
+    hasKeyframes: index.length > 1,
+    ...(index.length > 1 && { keyframes: index.properties() })
   }
 }
 

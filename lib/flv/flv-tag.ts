@@ -30,6 +30,10 @@ export function flvHeader({ audio, video }: FlvTracks): Buffer {
   return bytes
 }
 
+/** Bytes of a tag, and of the PreviousTagSize behind it. */
+export const tagLength = ({ payload }: Message): number =>
+  FLV_TAG_HEADER_LENGTH + payload.length + PREVIOUS_TAG_SIZE_LENGTH
+
 /** A tag, and the PreviousTagSize behind it. */
 export function flvTag({ type, timestamp, payload }: Message): Buffer {
   const size = FLV_TAG_HEADER_LENGTH + payload.length

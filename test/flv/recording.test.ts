@@ -15,9 +15,9 @@ import { holds } from '../support/property.ts'
 function recorded(messages: readonly Message[], options?: FlvRecordingOptions): { open: Buffer; whole: Buffer } {
   const recording = new FlvRecording(options)
   const open = Buffer.concat(messages.flatMap(message => recording.write(message)))
-  const whole = Buffer.alloc(recording.byteLength || 1e5)
+  const whole = Buffer.alloc(recording.mark.byteLength || 1e5)
   open.copy(whole)
-  let end = recording.byteLength
+  let end = recording.mark.byteLength
   for (const { position, bytes } of recording.end()) {
     bytes.copy(whole, position)
     end = Math.max(end, position + bytes.length)
