@@ -65,7 +65,7 @@ t.test('metadata of a publisher describes the media, and nothing of it becomes a
     'a@40'
   ])
   const text = dataMessage(['onTextData', { text: 'x' }], { timestamp: 40 })
-  t.same(words([video.keyframe(0), text]), ['meta@0', 'v key@0', 'meta@40'], 'other data does')
+  t.same(words([video.keyframe(0), text]), ['meta@0', 'v key@0', 'caption@40'], 'other data does')
   const told = (...messages: Message[]) => {
     const { duration, filesize, hasAudio, hasVideo, hasKeyframes, ...rest } = says(recorded(messages).whole)
     return rest
