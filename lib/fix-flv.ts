@@ -8,6 +8,7 @@ import { flvDecoder } from './flv/flv-decoder.ts'
 import { flvFile, writeAt } from './flv/flv-file.ts'
 import { hasSpacer } from './flv/flv-metadata.ts'
 import { FlvReader } from './flv/flv-reader.ts'
+import { MAX_KEYFRAMES } from './flv/flv-recording.ts'
 import { FlvSummary, METADATA_POSITION } from './flv/flv-summary.ts'
 import { FLV_TAG_HEADER_LENGTH, PREVIOUS_TAG_SIZE_LENGTH } from './flv/flv-tag.ts'
 import { timestampRepair } from './media/timestamp-repair.ts'
@@ -30,8 +31,6 @@ export interface FixedFlv {
 
 /** The bytes of a tag have no other bound than the 24 bits of their length. */
 const limits = { messageBytes: 0xffffff }
-/** Keyframes that are remembered of a file: two days of one a second. */
-const MAX_KEYFRAMES = 200_000
 
 /**
  * Repairs an FLV file, whose writer was killed or which had no index: cuts off a torn last tag, and fills in duration, size, tracks

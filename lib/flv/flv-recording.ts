@@ -8,7 +8,7 @@ import { BOTH, isTag, tracksOf } from './flv-writer.ts'
 
 export interface FlvRecordingOptions {
   /**
-   * Keyframes that its index holds at most, 18 bytes for each: 2048. An integer from 2 to 300,000. Where there are more, it
+   * Keyframes that its index holds at most, 18 bytes for each: 2048. An integer from 2 to 40,000. Where there are more, it
    * holds every second one, every fourth one, and so on.
    */
   maxKeyframes?: number
@@ -19,10 +19,10 @@ export interface FlvMark extends FlvFacts {
   readonly byteLength: number
 }
 
-/** With as many, and metadata of `limits.messageBytes`, the tag is just below the 16 MiB that it can say. */
-const MAX_KEYFRAMES = 300_000
-/** Bytes for properties that the publisher adds later. */
-const ADDITIONS = 1024
+/** The values of so large an index are read again within `limits.amfNodes`. */
+export const MAX_KEYFRAMES = 40_000
+/** Bytes for properties that the publisher adds later; of nine each, so that the room which is left is filled with numbers alone. */
+const ADDITIONS = 9 * 114
 /** Words of a server to its player, at a time of their own: FFmpeg makes a track of them. */
 const SERVER_WORDS = ['|RtmpSampleAccess', 'onStatus']
 

@@ -92,10 +92,19 @@ t.test('an index that is full keeps every second keyframe', async t => {
   t.same(times(10, 5), [0, 2, 4, 6, 8])
   t.same(times(11, 5), [0, 4, 8])
   t.same(times(1, 4), undefined, 'FFmpeg refuses an index of one')
-  for (const maxKeyframes of [1, 2.5, Number.NaN, 300_001]) {
+  for (const maxKeyframes of [1, 2.5, Number.NaN, 40_001]) {
     t.throws(() => new FlvRecording({ maxKeyframes }), RangeError, `${maxKeyframes}`)
     t.throws(() => flvFile('/nowhere/x.flv', { maxKeyframes }), RangeError, `${maxKeyframes}`)
   }
+})
+
+t.test('the largest index is read again', async t => {
+  const keyframes = Array.from({ length: 40_000 }, (_, at) => video.keyframe(at, 2))
+  for (const messages of [keyframes, keyframes.slice(0, 10)])
+    t.match(says(recorded(messages, { maxKeyframes: 40_000 }).whole).keyframes, {
+      times: { length: messages.length },
+      filepositions: { length: messages.length }
+    })
 })
 
 t.test('of several tracks of video one keyframe at a time is in it', async t => {

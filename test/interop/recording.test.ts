@@ -63,6 +63,8 @@ t.test('programs seek in a recording at once, and in one that was repaired', { s
     const streams = run('ffprobe', '-v', 'warning', '-show_entries', 'stream=codec_type', '-of', 'csv=p=0', file)
     t.same(streams.out.split('\n'), ['video', 'audio'], 'no other stream than these')
     t.equal(streams.said, '')
+    const { out: shown } = run('ffprobe', '-v', 'error', '-show_entries', 'format_tags', '-of', 'csv=p=0:nk=0', file)
+    t.match(shown, /^tag:hasAudio=true,tag:hasVideo=true,tag:hasKeyframes=true,tag:encoder=[^,]+$/, 'nor of its room')
     const decoded = run('ffmpeg', '-v', 'warning', '-i', file, '-f', 'null', '-')
     t.equal(decoded.said, '', 'and nothing to warn of')
     t.equal(run('ffmpeg', '-v', 'error', '-i', file, '-map', '0', '-c', 'copy', join(home, `${name}.mp4`)).said, '')
