@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import fc from 'fast-check'
 import {
+  isAudio,
   isKeyframe,
   LiveStream,
   type Message,
@@ -116,6 +117,16 @@ t.test('a stream without video is begun anew at any audio', async t => {
   const sound = Array.from({ length: 7 }, (_, at) => audio.frame(at * 23))
   await rolled(home, [audio.header(), ...sound], { everyMs: 60 })
   t.same(words(home), ['meta@0 a header@0 a@0 a@23 a@46', 'meta@0 a header@0 a@0 a@23 a@46', 'meta@0 a header@0 a@0'])
+})
+
+t.test('and one whose camera is switched off', async t => {
+  const home = folder(t)
+  const sound = Array.from({ length: 60 }, (_, at) => audio.frame(at * 500))
+  await rolled(home, [video.header(), audio.header(), video.keyframe(0), ...sound], { everyMs: 5000 })
+  t.same(
+    files(home).map(messages => messages.filter(isAudio).length > 10),
+    [true, true, true, true]
+  )
 })
 
 t.test('whatever is published lies in one file or another, in order and at its distance', async t => {

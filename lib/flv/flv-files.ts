@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import { Writable } from 'readable-stream'
-import { MediaState } from '../media/media-state.ts'
+import { isState, MediaState } from '../media/media-state.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { Rebase } from '../media/rebase.ts'
 import type { Message } from '../message/message.ts'
@@ -23,7 +23,7 @@ const EARLY_MS = 2000
 
 /**
  * A Writable of Messages that writes one FLV file after another (see FlvFile), at the paths that `next` gives. Another one begins at
- * the first random access point at which the last one is long enough: a keyframe, or without video any audio. Each has a clock
+ * the first random access point at which the last one is long enough: a keyframe, or without video or while it has paused any audio. Each has a clock
  * of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile) when the first frame is in one,
  * `'recorded'` (FlvFile) when one is whole, also one that an error has ended.
  */
@@ -59,7 +59,7 @@ export class FlvFiles extends Writable {
 
   override _write(message: Message, _encoding: string, done: Done): void {
     this.#state.note(message)
-    const begins = this.#access.note(message)
+    const begins = this.#access.note(message) || (!isState(message) && this.#access.isPausedAt(message))
     const file = this.#file
     if (file === undefined) this.#settle(this.#beginWith([message]), done)
     else if (begins && this.#isFull(message)) this.#settle(this.#roll(message), done)

@@ -57,6 +57,11 @@ export class RandomAccess {
     return true
   }
 
+  /** Whether video has paused where the message is: nothing of the first track for 10 s, as of a camera that is switched off. */
+  isPausedAt({ timestamp }: Message): boolean {
+    return this.#hasVideo && between(this.#heardAt, timestamp) > SILENT_MS
+  }
+
   /** Whether a reader is given the message, which has been noted: all but video that waits. State passes at all times. */
   passes(message: Message): boolean {
     return this.#isOpen || !isVideo(message) || isState(message)

@@ -198,10 +198,11 @@ export const ofChunks: readonly Case[] = [
   },
   {
     row: 'C8',
-    what: 'timestamps through 2^24, 2^31 and 2^32',
+    what: 'timestamps through 2^24, 2^31 and 2^32, with jumps between them',
     behind: publishing('c8'),
     sends: joined(...times.map(keyframe)),
-    shows: stage => [stage.published.get('live/c8'), times.map(at => `v key@${at}`)]
+    // a jump is closed by a frame, which of this stream takes 1 ms
+    shows: stage => [stage.published.get('live/c8'), [-2, -1, 0, 1, 2, 3, 4, 44].map(ms => `v key@${2 ** 24 + ms}`)]
   },
   ...(
     [
