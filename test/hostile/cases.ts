@@ -930,7 +930,7 @@ export const ofSessions: readonly Case[] = [
   },
   {
     row: 'S10',
-    what: 'media and commands on message streams there are not',
+    what: 'media and commands on message streams there are not: of the one there is',
     behind: publishing('s10'),
     sends: joined(
       ...[0, 2, 7, 0xffffffff].flatMap(messageStreamId => [
@@ -939,7 +939,7 @@ export const ofSessions: readonly Case[] = [
         said('closeStream', 0, [null], { messageStreamId })
       ])
     ),
-    shows: stage => [stage.published.get('live/s10'), []]
+    shows: stage => [stage.published.get('live/s10'), ['v key@0']]
   }
 ]
 
