@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { authenticate, type Connect, connect, createServer, isVideo, splitStreamUrl } from 'rtmpipe'
 import t from 'tap'
@@ -61,6 +62,36 @@ t.test('the URL of a stream that has an app alone: what is published there is pl
   const [message] = await once(await player.play(''), 'data')
   t.ok(isVideo(message))
   await server.happens('play cam1')
+})
+
+t.test('what a server sent before it broke off is played, however slowly, and then comes the error', async t => {
+  const count = 200
+  const sockets: net.Socket[] = []
+  const server = createServer(session =>
+    session.on('play', play => {
+      const out = play.accept()
+      for (let at = 0; at < count; at++) out.write(video.keyframe(at, 100))
+    })
+  )
+  server.on('connection', socket => sockets.push(socket)).on('sessionError', () => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  await using session = await connect(`rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}/live`)
+  session.on('error', () => {})
+  const played: number[] = []
+  const read = async () => {
+    for await (const { timestamp } of await session.play('film')) {
+      played.push(timestamp)
+      if (timestamp === 0) {
+        const [socket] = sockets
+        while (socket!.writableLength > 0) await wait(1)
+        socket!.resetAndDestroy()
+      }
+      await wait(1)
+    }
+  }
+  await t.rejects(read(), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+  t.same(played, [...Array(count).keys()])
 })
 
 t.test('an error of the way there tells no part of a password', async t => {

@@ -51,13 +51,26 @@ export async function play(url: string, to: string | undefined, options: Transfe
         advise?.('no audio or video so far: nobody publishes the stream, or it is silent; waiting for it')
     })
     playing.once('close', stop)
-    if (to === undefined) await pipeline(playing, progress, nowhere(options.each))
+    const failure = endsWith(playing, progress)
+    if (to === undefined) await pipeline(progress, nowhere(options.each))
     else {
       const mended = timestampRepair({ rebase: mend, mend })
-      if (to === '-') await pipeline(playing, progress, mended, flvEncoder(), process.stdout)
-      else await pipeline(playing, progress, mended, flvFile(to))
+      if (to === '-') await pipeline(progress, mended, flvEncoder(), process.stdout)
+      else await pipeline(progress, mended, flvFile(to))
     }
+    if (failure.error) throw failure.error
   })
+}
+
+/** Pipes, and keeps the error: a pipeline would destroy with it what is on its way to the file. */
+function endsWith(from: Readable, to: Writable): { error?: Error } {
+  const failure: { error?: Error } = {}
+  from.pipe(to)
+  from.once('error', error => {
+    failure.error = error
+  })
+  from.once('close', () => to.end())
+  return failure
 }
 
 /** Publishes an FLV file, or standard input (`-`), at the pace of its timestamps unless `fast`; over and over with `loop`. */

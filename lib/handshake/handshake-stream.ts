@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { Layer, type LayerOptions } from '../stream/layer.ts'
+import { isGone, readOut } from '../stream/read-out.ts'
 import { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
 import type { Ciphers, Encryption } from './encryption.ts'
 import type { Handshake } from './handshake.ts'
@@ -33,8 +34,6 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   #stopTimer: () => void
   #over = false
   #ciphers: Ciphers | undefined
-  /** Whether the peer has ended. */
-  #left = false
 
   constructor(
     lower: Duplex,
@@ -46,6 +45,7 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     // ahead of super, as a MessageWire has it: it may throw
     const handshake = handshakeWith(options, clock.now())
     super(lower, { ...above, opens: true })
+    readOut(lower)
     this.#handshake = handshake
     const hello = this.#handshake.hello()
     if (hello.length > 0) this.answer(hello)
@@ -109,7 +109,6 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   }
 
   protected override ended(): void {
-    this.#left = true
     if (this.#over) {
       super.ended()
       return
@@ -118,10 +117,16 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
     this.destroy()
   }
 
-  /** RTMP has no half-close: a peer that has ended is gone, and that our last words find nobody is no error. */
+  /**
+   * RTMP has no half-close: a peer that has ended is gone, and that our last words find nobody is no error. Of one that breaks off all
+   * is read that it said, and the end, ahead of the error.
+   */
   protected override failed(error: Error): void {
-    if (this.#left) this.destroy()
-    else super.failed(error)
+    if (this.lower.readableEnded) this.whenRead(() => this.destroy())
+    else if (this.#over && isGone(error)) {
+      this.whenUp(() => this.ended())
+      this.whenRead(() => this.destroy(error))
+    } else super.failed(error)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -170,9 +170,16 @@ export class ClientSession extends NetConnection {
     const { name } = heard
     // upon which librtmp leaves too
     if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
+    // FFmpeg -listen says goodbye as a publisher does
+    else if (name === 'deleteStream') this.#hearDelete(heard)
     // servers of Adobe's kind measure the line by it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
     else if (!this.emit('command', heard)) this.unknown(heard)
+  }
+
+  #hearDelete({ args }: Command): void {
+    const stream = typeof args[1] === 'number' ? this.#stream(args[1]) : undefined
+    if (stream?.play !== undefined) this.#finish(stream)
   }
 
   protected override media(message: Message): void | Promise<void> {

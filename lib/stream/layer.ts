@@ -34,6 +34,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
   /** Whether `inbound` is at work; a lower in memory may bring the peer's answer within a write of ours, and it has to wait. */
   #receiving = false
   readonly #late: Lower[] = []
+  #whenUp: (() => void) | undefined
   /** Whether the reader above wants more: said by _read, unsaid by a push that fills its buffer. */
   #wanted = false
   /** What was written before the layer opened, or while the lower is full; called with nothing once there is room. */
@@ -64,7 +65,8 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
       },
       takeRunNow: items => this.#hearRun(items)
     })
-    source.on('end', () => this.#attempt(() => this.ended()))
+    // it comes behind the last read of a source, paused or not
+    source.on('end', () => this.whenUp(() => this.ended()))
     lower.on('drain', () => {
       this.#attempt(() => this.drained())
       this.#release()
@@ -116,6 +118,18 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
   /** The lower has failed, or closed before its end: so has the layer. */
   protected failed(error: Error): void {
     this.destroy(error)
+  }
+
+  /** Calls `then` once all that the lower brought has gone up, at the pace of the reader there. */
+  protected whenUp(then: () => void): void {
+    if (this.#outlet.waits || this.#late.length > 0) this.#whenUp = then
+    else this.#attempt(then)
+  }
+
+  /** Calls `then` once all has been read above, and the end. */
+  protected whenRead(then: () => void): void {
+    if (this.readableEnded) then()
+    else this.once('end', then)
   }
 
   /** Whether what is written now would go down within the call: nothing waits ahead of it, and the lower has room. */
@@ -213,6 +227,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     this.#receiving = false
     const next = this.#late.shift()
     if (next !== undefined) this.#receive(next)
+    else if (this.#whenUp !== undefined) this.#attempt(this.#whenUp)
     else if (this.#source.isPaused() && !this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
   }
 

@@ -3,21 +3,22 @@ import { RtmpError } from '../errors.ts'
 
 /**
  * Joins two that speak to each other, as `pipeline(one, other, one)` would, for a fifth of the memory: there is one of it a connection.
- * An error of one destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. Once both have closed
- * `done` is called, with the first error there was.
+ * An error of one destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. If it has been read to its
+ * end, the other takes that first. Once both have closed `done` is called, with the first error there was.
  */
 export function loop(one: Duplex, other: Duplex, done: (error?: Error) => void): void {
   let failure: Error | undefined
   let left = 2
-  const fail = (error: Error) => {
+  const fail = (from: Duplex, to: Duplex, error: Error) => {
     failure ??= error
-    one.destroy(failure)
-    other.destroy(failure)
+    from.destroy(failure)
+    if (from.readableEnded && to.writableEnded && !to.writableFinished) to.once('finish', () => to.destroy(failure))
+    else to.destroy(failure)
   }
   const join = (from: Duplex, to: Duplex) => {
-    from.on('error', fail)
+    from.on('error', error => fail(from, to, error))
     from.once('close', () => {
-      if (!from.readableEnded || !from.writableFinished) fail(new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
+      if (!from.readableEnded || !from.writableFinished) fail(from, to, new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
       if (--left === 0) done(failure)
     })
     from.pipe(to)

@@ -262,7 +262,9 @@ export class MessageWire extends HandshakeStream<Message> {
   protected override ended(): void {
     this.tell(this.#chunkReader.cut())
     super.ended()
-    if (!this.destroyed) this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
+    this.whenRead(() => {
+      if (!this.destroyed) this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
+    })
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

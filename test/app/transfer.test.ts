@@ -4,7 +4,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connect, FlvReader, isKeyframe, isVideo, type Message, Refused } from 'rtmpipe'
+import { connect, createServer, FlvReader, isKeyframe, isVideo, type Message, Refused } from 'rtmpipe'
 import t from 'tap'
 import { play } from '../../lib/app/transfer.ts'
 import { TestClock } from '../support/clock.ts'
@@ -143,6 +143,28 @@ t.test('--fast from standard input, and --loop until Ctrl-C', { skip, buffered }
     times,
     [...times].sort((a, b) => a - b)
   )
+})
+
+t.test('a server that breaks off: all that it sent is in the file, and then comes the error', { buffered }, async t => {
+  const file = join(folder(t), 'played.flv')
+  const server = createServer(session =>
+    session.on('play', async play => {
+      const out = play.accept()
+      for (let at = 0; at < 300; at++) out.write(video.keyframe(at, 1000))
+      await new Promise<void>(resolve => out.write(video.keyframe(300), () => resolve()))
+      setImmediate(() => session.destroy())
+    })
+  )
+  server.on('sessionError', () => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as net.AddressInfo
+  const player = rtmpipe(t, 'play', `rtmp://127.0.0.1:${port}/live/film`, '-o', file)
+  t.equal((await player.ends()).code, 1)
+  t.match(player.said, /^rtmpipe: .*the peer has gone\n$/)
+  const reader = new FlvReader()
+  t.equal([...reader.messages(readFileSync(file))].at(-1)!.timestamp, 300)
+  t.equal(reader.cut(), undefined)
 })
 
 t.test('a player ends its file well at Ctrl-C', { skip, buffered }, async t => {

@@ -277,6 +277,16 @@ t.test('the lower’s end is the layer’s end, and the other half stays open', 
   t.equal(layer.destroyed && near.destroyed, true, 'and then all is gone')
 })
 
+t.test('and comes behind all that an iterable has yet to give to a reader that is slow', async t => {
+  const [near, far] = pair()
+  const layer = new Doubler(near)
+  for (const item of ['many', 'many']) far.write(item)
+  far.end()
+  let count = 0
+  for await (const _ of layer) if (++count % 10 === 0) await turnOfTheLoop()
+  t.equal(count, 2000)
+})
+
 t.test('the lower’s error is the layer’s', async t => {
   const [near] = pair()
   const layer = new Doubler(near)

@@ -445,6 +445,54 @@ t.test('a batch in person goes at the end of the turn, a long one at once: all a
   wire.destroy()
 })
 
+/** Ways to leave: behind the last byte, so that what is written then is refused, and by a reset. */
+const leaves = {
+  end: async (far: net.Socket) => {
+    far.end()
+    await once(far, 'finish')
+    far.destroy()
+  },
+  reset: async (far: net.Socket) => void far.resetAndDestroy()
+}
+
+for (const [how, leave] of Object.entries(leaves)) {
+  t.test(`what a peer said is read, though it has left by ${how} and our writes find it gone`, async t => {
+    const listening = net.createServer({ noDelay: true, allowHalfOpen: true })
+    await once(listening.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => listening.close())
+    const writer = new ChunkWriter()
+    const cutter = new MessageWriter()
+    const frames = Array.from({ length: 80 }, (_, timestamp) => message({ timestamp, payload: Buffer.alloc(1000) }))
+    const bytes = Buffer.concat(frames.map(frame => cutter.bytes(frame, writer)))
+    // a reset is an error, upon which a mirror destroys its stages with what is on its way there
+    for (const make of how === 'end' ? [wire, tower] : [wire]) {
+      const far = net.connect((listening.address() as net.AddressInfo).port, '127.0.0.1').resume()
+      const [near] = (await once(listening, 'connection')) as [net.Socket]
+      const upper = make(near).on('error', () => {})
+      const over = new Promise(resolve => upper.once('end', resolve).once('close', resolve))
+      far.write(Buffer.concat([new ClientHandshake({ random }).hello(), Buffer.alloc(1536), bytes]))
+      while (near.bytesRead < 40_000) await sleep(1)
+      const closed = once(far, 'close')
+      await leave(far)
+      await closed
+      for (let i = 0; i < 10; i++) {
+        upper.write(message())
+        await sleep(1)
+      }
+      const heard: number[] = []
+      upper.on('data', async ({ timestamp, type }: Message) => {
+        if (type === 9) heard.push(timestamp)
+        upper.pause()
+        await turnOfTheLoop()
+        upper.resume()
+      })
+      await over
+      t.same(heard, [...frames.keys()])
+      upper.destroy()
+    }
+  })
+}
+
 t.test('a payload that a socket has read is put together where it lies, unless somebody else listens', async t => {
   const listening = net.createServer({ noDelay: true })
   await once(listening.listen(0, '127.0.0.1'), 'listening')
