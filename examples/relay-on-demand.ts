@@ -36,7 +36,10 @@ function fetched(path: string): LiveStream {
 }
 
 const server = createServer(session => {
-  session.on('play', play => pipeline((lives.get(play.path) ?? fetched(play.path)).player(), play.accept(), () => {}))
+  session.on('play', play => {
+    console.log(`play ${play.path}`)
+    pipeline((lives.get(play.path) ?? fetched(play.path)).player(), play.accept(), () => {})
+  })
 })
 server.on('sessionError', error => console.log(error.message))
 

@@ -1,4 +1,4 @@
-// tap -R ./test/reporter.mjs: a line per file, each failure in full, and a plain closing line.
+// tap -R ./test/reporter.mjs: a line per file, each failure in full, and at the end what was skipped and a plain closing line.
 // tap pipes its TAP into this stream and this stream to stdout, so it must be a Transform.
 import { Transform } from 'node:stream'
 import { Parser } from 'tap-parser'
@@ -7,6 +7,7 @@ export default class CiReporter extends Transform {
   #parser = new Parser()
   #count = { passed: 0, failed: 0, skipped: 0 }
   #failedBefore = 0
+  #skipped = []
 
   constructor() {
     super()
@@ -28,8 +29,11 @@ export default class CiReporter extends Transform {
       const lost = file && !res.ok && !res.skip && !res.todo && this.#count.failed === this.#failedBefore
       if (file) this.#failedBefore = this.#count.failed + (lost ? 1 : 0)
       if (subtest && !lost) return
-      if (res.skip || res.todo) this.#count.skipped++
-      else if (res.ok) this.#count.passed++
+      if (res.skip || res.todo) {
+        this.#count.skipped++
+        const reason = res.skip || res.todo
+        this.#skipped.push(`skipped ${[...path, res.name].join(' > ')}${reason === true ? '' : `: ${reason}`}\n`)
+      } else if (res.ok) this.#count.passed++
       else {
         this.#count.failed++
         const { at, stack, source, diff, found, wanted, exitCode, signal } = res.diag ?? {}
@@ -51,6 +55,7 @@ export default class CiReporter extends Transform {
 
   _flush(done) {
     this.#parser.end()
+    for (const line of this.#skipped) this.push(line)
     const { passed, failed, skipped } = this.#count
     this.push(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)
     done()

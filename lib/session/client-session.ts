@@ -178,7 +178,7 @@ export class ClientSession extends NetConnection {
   }
 
   #hearDelete({ args }: Command): void {
-    const stream = typeof args[1] === 'number' ? this.#stream(args[1]) : undefined
+    const stream = typeof args[1] === 'number' ? this.#streams.at(args[1], plays) : undefined
     if (stream?.play !== undefined) this.#finish(stream)
   }
 

@@ -11,7 +11,7 @@ import t from 'tap'
 import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
-import { film, folder, packets, says, tags } from '../support/films.ts'
+import { film, folder, grows, packets, says, tags } from '../support/films.ts'
 import { video } from '../support/media.ts'
 import { line } from '../support/peer.ts'
 import { players, publishers } from '../support/players.ts'
@@ -299,7 +299,7 @@ t.test('it records, and its recordings are whole when it is told to end', { skip
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
   const cut = publishers.ffmpeg(t, source, `${url}/live/other`)
   const [, running] = await program.says(/record live\/other to (\S+)/)
-  await sleep(1500)
+  await grows(running!, statSync(source).size / 3)
   program.kill('SIGTERM')
   t.equal((await program.ends()).code, 0)
   await cut.ends()

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { connect, createServer, FlvReader, isKeyframe, isVideo, type Message, Re
 import t from 'tap'
 import { play } from '../../lib/app/transfer.ts'
 import { TestClock } from '../support/clock.ts'
-import { film, folder, packets, says } from '../support/films.ts'
+import { film, folder, grows, packets, says } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { video } from '../support/media.ts'
 import { freePort, nginx, played } from '../support/nginx.ts'
@@ -134,7 +134,7 @@ t.test('--fast from standard input, and --loop until Ctrl-C', { skip, buffered }
   const looped = server.received('live/loop')
   const looping = rtmpipe(t, 'publish', '--loop', source, `${url}/live/loop`)
   await server.happens('publish live/loop')
-  await sleep(2500)
+  for await (const { timestamp } of server.at('live/loop').subscribe()) if (timestamp > 1500) break
   looping.kill('SIGINT')
   t.equal((await looping.ends()).code, 0)
   const times = (await looped).filter(isVideo).map(({ timestamp }) => timestamp)
@@ -177,7 +177,7 @@ t.test('a player ends its file well at Ctrl-C', { skip, buffered }, async t => {
   await server.happens('play live/film')
   const publisher = publishers.ffmpeg(t, source, url)
   await server.happens('publish live/film')
-  await sleep(1500)
+  await grows(file, statSync(source).size / 3)
   player.kill('SIGINT')
   t.equal((await player.ends()).code, 0)
   await server.happens('stop live/film')

@@ -1,5 +1,5 @@
 /**
- * The server that overload.test.ts loads, in a process of its own so that its memory and its loop are its own: the README's, with a
+ * The server that overload.long.test.ts loads, in a process of its own so that its memory and its loop are its own: the README's, with a
  * count of what it holds. Over IPC it says its port, and answers each `'look'` with a Look.
  */
 import type { AddressInfo } from 'node:net'

@@ -2,12 +2,15 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { film, folder, packets } from '../support/films.ts'
+import { LiveServer } from '../support/live-server.ts'
 import { players, publishers } from '../support/players.ts'
 import { example, type Program, without } from '../support/programs.ts'
 
 /** The examples of servers, with the programs they are for. */
 t.jobs = 4
 const options = { skip: without('ffmpeg', 'rtmpdump'), buffered: true }
+/** Of servers that are not the example: their players hear at once that a stream has ended. */
+const live = { live: { holdMs: 100 } }
 const urlOf = async (program: Program) => (await program.says(/listening (rtmp:\/\/\S+)/))[1]!
 
 t.test('server', { ...options }, async t => {
@@ -88,9 +91,10 @@ t.test('auth: a look-up before anything is answered, and a name instead of the k
 t.test('publish and play, on the server', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
-  const url = `${await urlOf(example(t, 'server', '0'))}/live`
+  const server = new LiveServer(t, live)
+  const url = `${await server.listen()}/live`
   const player = example(t, 'play', url, 'film', join(home, 'copy.flv'))
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  await server.happens('play live/film', 2)
   const publisher = example(t, 'publish', source, url, 'film')
   t.equal((await publisher.ends()).code, 0)
   t.match(publisher.said, 'published')
@@ -104,11 +108,12 @@ t.test('publish and play, on the server', { ...options }, async t => {
 t.test('restream: one in, three out', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })
-  const to = await urlOf(example(t, 'server', '0'))
-  const urls = [1, 2, 3].map(number => `${to}/live/copy-${number}`)
+  const to = new LiveServer(t, live)
+  const base = await to.listen()
+  const urls = [1, 2, 3].map(number => `${base}/live/copy-${number}`)
   const program = example(t, 'restream', '0', ...urls)
   const all = urls.map(url => players.ffmpeg(t, url))
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  await to.happens('play live/copy', 3)
   await publishers.ffmpeg(t, source, `${await urlOf(program)}/live/film`).ends()
   for (const player of all) t.same(await player.packets(), packets(source))
   await program.says(/\d ended/, 3)
@@ -116,10 +121,11 @@ t.test('restream: one in, three out', { ...options }, async t => {
 
 t.test('proxy: a key becomes a name, or is refused', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
-  const origin = await urlOf(example(t, 'server', '0'))
-  const url = `${await urlOf(example(t, 'proxy', `${origin}/live`, '0'))}/live`
-  const player = players.ffmpeg(t, `${origin}/live/ada`)
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  const origin = new LiveServer(t, live)
+  const base = `${await origin.listen()}/live`
+  const url = `${await urlOf(example(t, 'proxy', base, '0'))}/live`
+  const player = players.ffmpeg(t, `${base}/ada`)
+  await origin.happens('play live/ada')
   t.equal((await publishers.ffmpeg(t, source, `${url}/key-of-ada`).ends()).code, 0)
   t.same(await player.packets(), packets(source))
   const denied = publishers.ffmpeg(t, source, `${url}/key-of-nobody`)
@@ -129,11 +135,12 @@ t.test('proxy: a key becomes a name, or is refused', { ...options }, async t => 
 
 t.test('route-by-key: each key has its origin', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
-  const [one, two] = [await urlOf(example(t, 'server', '0')), await urlOf(example(t, 'server', '0'))]
-  const routes = [`a=${one}/live/film`, `b=${two}/live/film`]
+  const [one, two] = [new LiveServer(t, live), new LiveServer(t, live)]
+  const [first, second] = [await one.listen(), await two.listen()]
+  const routes = [`a=${first}/live/film`, `b=${second}/live/film`]
   const url = await urlOf(example(t, 'route-by-key', '0', ...routes))
-  const player = players.ffmpeg(t, `${two}/live/film`)
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  const player = players.ffmpeg(t, `${second}/live/film`)
+  await two.happens('play live/film')
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/b`).ends()).code, 0)
   t.same(await player.packets(), packets(source))
   const denied = publishers.ffmpeg(t, source, `${url}/live/c`)
@@ -143,13 +150,14 @@ t.test('route-by-key: each key has its origin', { ...options }, async t => {
 
 t.test('relay-on-demand: fetched for the first player, let go behind the last', { ...options }, async t => {
   const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
-  const origin = await urlOf(example(t, 'server', '0'))
-  const edge = example(t, 'relay-on-demand', origin, '0')
+  const origin = new LiveServer(t, live)
+  const base = await origin.listen()
+  const edge = example(t, 'relay-on-demand', base, '0')
   const url = `${await urlOf(edge)}/live/film`
   const all = [players.ffmpeg(t, url), players.ffmpeg(t, url)]
+  await edge.says(/play live\/film/, 2)
   await edge.says(/pull live\/film/)
-  await new Promise(resolve => setTimeout(resolve, 1500))
-  await publishers.ffmpeg(t, source, `${origin}/live/film`).ends()
+  await publishers.ffmpeg(t, source, `${base}/live/film`).ends()
   for (const player of all) t.same(await player.packets(), packets(source))
   await edge.says(/let go of live\/film/)
   t.equal(edge.said.match(/pull/g)?.length, 1)

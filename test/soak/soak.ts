@@ -1,16 +1,18 @@
 /**
  * A soak: publishers, players, proxies and a recorder in one process, some that stay and many that come and go, on a clock that is
  * driven through 49 days, past 2^24, 2^31 and 2^32 ms. Those that stay lose nothing; at the end memory is at most 1.2 times what it
- * was at a tenth of the run, and nothing is left when all have gone. `npm run soak -- --minutes 30`
+ * was at a tenth of the run, and nothing is left when all have gone. `npm run soak -- --minutes 30`, or `--rounds 300`, which is as
+ * much on a slow machine as on a fast one.
  */
 import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { alive } from '../support/memory.ts'
 import { House, oneRound } from './house.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' } } })
-const runMs = Number(values.minutes) * 60_000
-if (!(runMs > 0)) throw new RangeError(`--minutes is a positive number, not ${values.minutes}`)
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, rounds: { type: 'string' } } })
+for (const [name, value] of Object.entries(values)) {
+  if (!(Number(value) > 0)) throw new RangeError(`--${name} is a positive number, not ${value}`)
+}
 
 const GROWTH = 1.2
 const MIB = 2 ** 20
@@ -42,9 +44,13 @@ await sleep(100)
 const atStart = handles()
 const begun = performance.now()
 const house = await new House().open()
-const elapsed = (): number => (performance.now() - begun) / runMs
-
 let rounds = 0
+/** How much of the run is over, 0 to 1. */
+const elapsed = (): number =>
+  values.rounds === undefined
+    ? (performance.now() - begun) / (Number(values.minutes) * 60_000)
+    : rounds / Number(values.rounds)
+
 const rows: Row[] = []
 while (elapsed() < 1 || house.clock.now() < 2 ** 32) {
   await oneRound(house)

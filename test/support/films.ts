@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type AmfObject, FlvReader, FlvWriter, type Message, propertiesOf, readData } from 'rtmpipe'
 
 /** A folder of one's own, gone with the test. */
@@ -9,6 +10,11 @@ export function folder(t: { teardown(end: () => unknown): unknown }): string {
   const path = mkdtempSync(join(tmpdir(), 'rtmpipe-'))
   t.teardown(() => rmSync(path, { recursive: true, force: true }))
   return path
+}
+
+/** Settles when a file has so many bytes. */
+export async function grows(path: string, bytes: number): Promise<void> {
+  while ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < bytes) await sleep(20)
 }
 
 /** A film of `seconds`: a test picture with B frames and a keyframe a second, and a tone. */

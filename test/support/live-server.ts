@@ -67,6 +67,13 @@ export class LiveServer {
     return this.at(path).subscribe({ wait: true }).toArray()
   }
 
+  /** Settles when so many messages have been published at a path. */
+  async has(path: string, count: number): Promise<void> {
+    const messages = this.at(path).subscribe()
+    let got = 0
+    for await (const _ of messages) if (++got === count) return
+  }
+
   get events(): readonly string[] {
     return this.#events
   }

@@ -69,6 +69,12 @@ for (let i = 0; i < frames; i++) {
   const ahead = begun + (i + 1) * FRAME_MS - performance.now()
   if (ahead > 0) await sleep(ahead)
 }
-await sleep(500)
+// what was sent last is still on its way; when nothing has come for so many looks, nothing more comes
+for (let looks = 0, before = -1; got.some(each => each < frames) && looks < 200; looks++) {
+  await sleep(50)
+  const count = got.reduce((sum, each) => sum + each, 0)
+  if (count > before) looks = 0
+  before = count
+}
 process.stdout.write(`${JSON.stringify({ sent: frames, got, ended })}\n`)
 process.exit(0)
