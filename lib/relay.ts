@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'readable-stream'
 import { type ConnectOptions, connect } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Refused } from './errors.ts'
@@ -155,10 +156,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
     const leave = () => player.destroy()
     signal.addEventListener('abort', leave, { once: true })
     try {
-      // a stream that is over before it has begun has nothing to read
-      await new Promise(resolve => {
-        for (const event of ['readable', 'end', 'close']) player.once(event, resolve)
-      })
+      await readable(player)
       if (signal.aborted) return true
       is('connecting')
       await connected(app, options, signal, async session => {
@@ -200,9 +198,12 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
     is('connecting')
     await connected(app, bounded, signal, async session => {
       const playing = await session.play(name, options)
-      const input = live.input()
+      // one that somebody publishes is refused now; else it is published once there is something, for many servers grant the play of a
+      // stream that is not there yet
+      const input = live.isPublished ? live.input() : undefined
       is('live')
-      await pipeline(playing, input)
+      if (input === undefined) await readable(playing)
+      await pipeline(playing, input ?? live.input())
       isOver = playing.isRecorded
     })
     return isOver
@@ -210,6 +211,19 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
   if (!(awayMs >= 0)) throw new RangeError(`awayMs must be a number from 0, not ${awayMs}`)
   return new Relay(attempt, options, awayMs)
 }
+
+/** Settles once there is something to read, or will never be. */
+function readable(messages: Readable): Promise<void> {
+  return new Promise(resolve => {
+    const settle = () => {
+      for (const event of EVENTS) messages.off(event, settle)
+      resolve()
+    }
+    for (const event of EVENTS) messages.on(event, settle)
+  })
+}
+
+const EVENTS = ['readable', 'end', 'close', 'error'] as const
 
 /** What is wrong in itself would be tried again without end. */
 export function positive(name: string, value: number | undefined): void {
