@@ -1,4 +1,5 @@
 import { getEventListeners, once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { pipeline } from 'node:stream'
 import { pipeline as pipelined } from 'node:stream/promises'
@@ -11,6 +12,7 @@ import {
   commandMessage,
   createServer,
   createWireServer,
+  connect as dialled,
   LiveStream,
   messageWire,
   type Server,
@@ -49,6 +51,27 @@ t.test('two servers in one process know nothing of each other', async t => {
     [1, 1]
   )
   await Promise.all(servers.map(server => server[Symbol.asyncDispose]()))
+})
+
+/** Timers of the kernel's connections to or from a port: 02 is that of keepalive (Linux, Documentation/networking/proc_net_tcp.rst). */
+const timersOf = (port: number): string[] => {
+  const end = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n')
+  const [established, ends] = ['01', lines.map(line => line.trim().split(/\s+/))]
+  return ends
+    .filter(([, local, remote, state]) => (local === end || remote === end) && state === established)
+    .map(fields => fields[5]!.slice(0, 2))
+}
+
+t.test('both ends ask TCP to keep the connection alive', { skip: process.platform !== 'linux' }, async t => {
+  const server = createServer()
+  const port = await listen(server)
+  const session = await dialled(`rtmp://127.0.0.1:${port}/live`)
+  // until what was sent last has been acknowledged another timer runs
+  while (timersOf(port).join() !== '02,02') await sleep(10)
+  t.same(timersOf(port), ['02', '02'])
+  await session.close()
+  await server[Symbol.asyncDispose]()
 })
 
 t.test('a session knows where its peer is, and what it connected with', async t => {

@@ -32,7 +32,7 @@ export interface PlayRange {
 /**
  * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: `'pause'` (boolean), `'seek'` (milliseconds),
  * `'receiveAudio'` and `'receiveVideo'` (boolean), `'bufferLength'` (milliseconds). Pausing and leaving tracks out is done here;
- * seeking is the application's: at a seek the Writable is destroyed, and another `accept()` gives the next one.
+ * seeking is the application's: at a seek the Writable is left as when the peer stops, and another `accept()` gives the next one.
  */
 export class Play extends Request implements StreamPath, PlayRange {
   readonly app: string
@@ -138,7 +138,7 @@ export class Play extends Request implements StreamPath, PlayRange {
     }
     const out = this.#out
     this.#out = undefined
-    out?.destroy()
+    out?.leave()
     this.#stream.say(userControlMessage({ kind: 'StreamEof', messageStreamId: this.#stream.id }))
     this.#stream.say(userControlMessage({ kind: 'StreamBegin', messageStreamId: this.#stream.id }))
     this.emit('seek', ms)
