@@ -52,7 +52,8 @@ const SHOWN = 3
  * what servers and clients use; the same codecs run in the stages, one by one, for whoever wires them by hand. Messages that
  * belong to one hop (types 1, 2, 3, 5 and 6) are heeded and not passed on; its own Set Chunk Size goes out first. Errors are
  * those of HandshakeStream, ChunkReader and MessageReader. What a socket has read it writes over, unless somebody else listens to that
- * socket's `'data'` too. When the peer has ended, so does it, and `limits.lingerMs` later it is destroyed: RTMP has no half-close.
+ * socket's `'data'` too. When the peer has ended, so does it, and `limits.lingerMs` after that was read it is destroyed: RTMP
+ * has no half-close.
  */
 export class MessageWire extends HandshakeStream<Message> {
   /** Says to sessions that live media may come in batches; whatever else they are piped into is given single Messages. */
