@@ -227,8 +227,13 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
     this.#receiving = false
     const next = this.#late.shift()
     if (next !== undefined) this.#receive(next)
-    else if (this.#whenUp !== undefined) this.#attempt(this.#whenUp)
+    else if (this.#whenUp !== undefined) this.#isUp(this.#whenUp)
     else if (this.#source.isPaused() && !this.#outlet.waits && (this.#wanted || !this.#open)) this.#source.resume()
+  }
+
+  #isUp(then: () => void): void {
+    this.#whenUp = undefined
+    this.#attempt(then)
   }
 
   /** The reader above wants no more. */

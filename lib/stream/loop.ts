@@ -1,10 +1,10 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, finished } from 'node:stream'
 import { RtmpError } from '../errors.ts'
 
 /**
  * Joins two that speak to each other, as `pipeline(one, other, one)` would, for a fifth of the memory: there is one of it a connection.
- * An error of one destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. If it has been read to its
- * end, the other takes that first. Once both have closed `done` is called, with the first error there was.
+ * An error of one destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. But what the first has
+ * brought, if it was read to its end, the other takes before. Once both have closed `done` is called, with the first error there was.
  */
 export function loop(one: Duplex, other: Duplex, done: (error?: Error) => void): void {
   let failure: Error | undefined
@@ -12,7 +12,8 @@ export function loop(one: Duplex, other: Duplex, done: (error?: Error) => void):
   const fail = (from: Duplex, to: Duplex, error: Error) => {
     failure ??= error
     from.destroy(failure)
-    if (from.readableEnded && to.writableEnded && !to.writableFinished) to.once('finish', () => to.destroy(failure))
+    if (from === one && from.readableEnded && to.writableEnded)
+      finished(to, { readable: false }, () => to.destroy(failure))
     else to.destroy(failure)
   }
   const join = (from: Duplex, to: Duplex) => {
