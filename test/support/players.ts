@@ -22,8 +22,16 @@ const toFile = (program: Program, file: string): Player => ({
 
 const framemd5 = ['-map', '0:v?', '-map', '0:a?', '-c', 'copy', '-f', 'framemd5', '-']
 
+/** Seconds that programs wait for a server: 5, or 30, are too few where a machine is busy. */
+const PATIENCE = 600
+
 /** It would trust no certificate of a test. */
-const rtmp2src = (url: string) => ['rtmp2src', `location=${url}`, 'tls-validation-flags=no-flags']
+const rtmp2src = (url: string) => [
+  'rtmp2src',
+  `location=${url}`,
+  `timeout=${PATIENCE}`,
+  'tls-validation-flags=no-flags'
+]
 
 /** Each plays a URL; the folder is for its files. */
 export const players = {
@@ -35,7 +43,7 @@ export const players = {
   rtmpdump(t: Scope, url: string, folder: string, ...more: string[]): Player {
     const file = join(folder, 'rtmpdump.flv')
     const how = more.length > 0 ? more : ['--live']
-    return toFile(new Program(t, 'rtmpdump', ['-q', ...how, '-r', url, '-o', file]), file)
+    return toFile(new Program(t, 'rtmpdump', ['-q', '-m', `${PATIENCE}`, ...how, '-r', url, '-o', file]), file)
   },
   gstreamer(t: Scope, url: string, folder: string): Player {
     const file = join(folder, 'gst.flv')
@@ -82,10 +90,10 @@ export const publishers = {
       url
     ]),
   rtmp2sink: (t: Scope, file: string, url: string, ...more: string[]): Program =>
-    gstPublisher(t, file, ['rtmp2sink', `location=${url}`, ...more]),
+    gstPublisher(t, file, ['rtmp2sink', `location=${url}`, `timeout=${PATIENCE}`, ...more]),
   /** librtmp's: more of it goes into the location. */
   rtmpsink: (t: Scope, file: string, url: string, ...more: string[]): Program =>
-    gstPublisher(t, file, ['rtmpsink', `location=${[url, 'live=1', ...more].join(' ')}`])
+    gstPublisher(t, file, ['rtmpsink', `location=${[url, 'live=1', `timeout=${PATIENCE}`, ...more].join(' ')}`])
 }
 
 function gstPublisher(t: Scope, file: string, sink: string[]): Program {
