@@ -65,7 +65,7 @@ t.test(
     header.writeUInt32LE(header.length + body.length, 4)
     const swf = Buffer.concat([header, deflateSync(body)])
     const { hash, size } = swfHash(swf)
-    const server = new LiveServer(t, { swf: { hash, size }, limits: { handshakeMs: 2000 }, live: { holdMs: 100 } })
+    const server = new LiveServer(t, { swf: { hash, size }, limits: { handshakeMs: 5000 }, live: { holdMs: 100 } })
     const clear = `${await server.listen()}/live/film`
     const encrypted = clear.replace('rtmp', 'rtmpe')
     const telling = ['-w', hash.toString('hex'), '-x', `${size}`]

@@ -12,6 +12,9 @@ import {
 
 type Scope = { teardown(end: () => unknown): unknown }
 
+/** No program of a test is ended because its machine is busy. */
+const patience = { handshakeMs: 600_000, connectMs: 600_000, decisionMs: 600_000, stallMs: 600_000 }
+
 /** A live server in this process, as a user writes one; gone with the test. */
 export class LiveServer {
   readonly server: Server
@@ -30,7 +33,7 @@ export class LiveServer {
     }: ServerOptions & { live?: LiveStreamOptions; prepare?: (session: ServerSession) => void } = {}
   ) {
     this.#live = live
-    this.server = createServer(options, session => {
+    this.server = createServer({ ...options, limits: { ...patience, ...options.limits } }, session => {
       prepare(session)
       session.on('publish', publish => {
         pipeline(publish.accept(), this.at(publish.path).input(), () => this.#tell(`unpublish ${publish.path}`))
