@@ -9,7 +9,7 @@ import * as publish from './subcommands/publish.ts'
 import * as relay from './subcommands/relay.ts'
 import * as serve from './subcommands/serve.ts'
 import { advise, say } from './terminal.ts'
-import { HelpWanted, UsageError, withoutSecrets } from './words.ts'
+import { HelpWanted, UnknownOption, UsageError, withoutSecrets } from './words.ts'
 
 const subcommands = { serve, play, publish, relay, proxy, inspect, fix }
 
@@ -17,11 +17,12 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === undefined || ['help', '--help', '-h'].includes(name)) return say(help())
   if (name === '--version') return say(createRequire(import.meta.url)('../../../package.json').version)
   if (!Object.hasOwn(subcommands, name))
-    throw new UsageError(`there is no command ${name}; rtmpipe --help lists what there is`)
+    throw new UsageError(`there is no command ${name}, but ${Object.keys(subcommands).join(', ')}; see rtmpipe --help`)
   const subcommand = subcommands[name as keyof typeof subcommands]
   try {
     await subcommand.run(args)
   } catch (error) {
+    if (error instanceof UnknownOption) throw new UsageError(`${error.message}; see rtmpipe ${name} --help`)
     if (!(error instanceof HelpWanted)) throw error
     say(subcommand.help)
   }

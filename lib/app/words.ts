@@ -5,6 +5,9 @@ import type { DoorOptions } from './doors.ts'
 /** What is wrong with the words of a call: one line, exit code 2. */
 export class UsageError extends Error {}
 
+/** An option that a subcommand does not have. */
+export class UnknownOption extends UsageError {}
+
 /** Somebody asked what a call may look like. */
 export class HelpWanted extends Error {}
 
@@ -31,8 +34,10 @@ function parsed<Known extends Options>(args: readonly string[], options: Known):
     const all: Known = { help: { type: 'boolean', short: 'h' }, ...options }
     return parseArgs({ args: [...args], options: all, allowPositionals: true })
   } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const Wrong = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? UnknownOption : UsageError
     // what follows the first sentence is about positional arguments
-    throw new UsageError((error as Error).message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
+    throw new Wrong(message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
   }
 }
 

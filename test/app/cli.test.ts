@@ -42,8 +42,8 @@ t.test('what it says of itself', { buffered }, async t => {
 
 t.test('bad words: one line, and exit code 2', { buffered }, async t => {
   const calls: [string[], RegExp][] = [
-    [['srve'], /there is no command srve; rtmpipe --help/],
-    [['serve', '--prot', '1935'], /unknown option '--prot'$/],
+    [['srve'], /there is no command srve, but serve, play, publish, relay, proxy, inspect; see rtmpipe --help$/],
+    [['serve', '--prot', '1935'], /unknown option '--prot'; see rtmpipe serve --help$/],
     [['serve', '--port'], /option '--port <value>' argument missing$/],
     [['serve', '--port', 'x'], /--port is a whole number from 0 to 65535, not x$/],
     [['serve', '--port', '65536'], /not 65536$/],
@@ -280,7 +280,7 @@ t.test('the demo is there to be watched', { skip: without('ffmpeg'), buffered },
   const { program, url } = await serve(t, '--demo')
   await program.says(/Ctrl-C ends it/)
   t.match(program.said, `ffplay ${url}/live/demo`)
-  t.match(program.said, `Server ${url}/live   Stream Key film`)
+  t.match(program.said, `Server ${url}/live   Stream Key film\n`)
   const file = join(folder(t), 'demo.flv')
   const ffmpeg = new Program(t, 'ffmpeg', ['-v', 'error', '-i', `${url}/live/demo`, '-t', '1', '-c', 'copy', file])
   t.equal((await ffmpeg.ends()).code, 0)

@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<void> {
   // ahead of the line that says it listens: whoever reads that may have it end at once
   const ended = ending()
   const serving = await serve(options, log)
-  if (options.demo) hint(serving.url)
+  if (options.demo) hint(serving.url, options.publishKey === undefined ? '' : '?key=KEY')
   if (typeof options.tls === 'object') process.on('SIGHUP', () => serving.reload())
   await ended
   log('closing')
@@ -93,11 +93,13 @@ function positive(name: string, text: string): number {
   return number
 }
 
-function hint(url: string): void {
+/** A shell would take a bare `?` for a pattern. */
+function hint(url: string, key: string): void {
+  const to = key === '' ? `${url}/live/film` : `'${url}/live/film${key}'`
   say(`
   watch the demo    ffplay ${url}/live/demo
-  publish           ffmpeg -re -i FILE -c copy -f flv ${url}/live/film
-  from OBS          Server ${url}/live   Stream Key film
+  publish           ffmpeg -re -i FILE -c copy -f flv ${to}
+  from OBS          Server ${url}/live   Stream Key film${key}
   watch it          ffplay ${url}/live/film
 
   Ctrl-C ends it.
