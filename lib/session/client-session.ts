@@ -170,15 +170,15 @@ export class ClientSession extends NetConnection {
     const { name } = heard
     // upon which librtmp leaves too
     if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
-    // FFmpeg -listen says goodbye as a publisher does
-    else if (name === 'deleteStream') this.#hearDelete(heard)
+    // FFmpeg -listen says goodbye as a publisher does, and the second word may be lost with its connection
+    else if (name === 'FCUnpublish' || name === 'deleteStream') this.#hearGoodbye(heard)
     // servers of Adobe's kind measure the line by it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
     else if (!this.emit('command', heard)) this.unknown(heard)
   }
 
-  #hearDelete({ args }: Command): void {
-    const stream = typeof args[1] === 'number' ? this.#streams.at(args[1], plays) : undefined
+  #hearGoodbye({ args, messageStreamId }: Command): void {
+    const stream = this.#streams.at(typeof args[1] === 'number' ? args[1] : messageStreamId, plays)
     if (stream?.play !== undefined) this.#finish(stream)
   }
 

@@ -82,7 +82,9 @@ export class House {
 
   live(path: string): LiveStream {
     const { clock } = this
-    const found = this.#lives.get(path) ?? new LiveStream({ clock }).once('idle', () => this.#lives.delete(path))
+    // its clock passes hours between two frames, and so do their timestamps
+    const found =
+      this.#lives.get(path) ?? new LiveStream({ clock, mend: false }).once('idle', () => this.#lives.delete(path))
     this.#lives.set(path, found)
     return found
   }
