@@ -7,6 +7,7 @@ import { loop } from './stream/loop.ts'
 import { type DialOptions, dial } from './transport/dial.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 
+/** Options of connect(), and by way of RelayOptions of push() and pull(). */
 export interface ConnectOptions extends DialOptions {
   /** Ends the attempt, and then the session, with an AbortError. */
   signal?: AbortSignal
@@ -14,6 +15,7 @@ export interface ConnectOptions extends DialOptions {
   timeoutMs?: number
   /** Whose word is given when the server asks for a password (authmod=adobe, authmod=llnw); a URL may have both in it. */
   user?: string
+  /** The password that is proven together with `user`. */
   password?: string
   /** What to add to the command object of `connect`, or to put in place of what is there. */
   info?: AmfObject

@@ -6,6 +6,7 @@ export interface Clock {
   after(ms: number, run: () => void): () => void
 }
 
+/** The clock of the process: `performance.now()` and `setTimeout`. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, run) {

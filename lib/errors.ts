@@ -47,11 +47,14 @@ export const errorCodes = {
   ERR_RTMP_PREMATURE_CLOSE: 'a stage was closed before its end'
 } as const
 
+/** A code of the table errorCodes. */
 export type RtmpErrorCode = keyof typeof errorCodes
 
 /** The base of every error this library makes. Test `code`, not the class: copies of a package differ, codes do not. */
 export class RtmpError extends Error {
+  /** The name of the class. */
   override readonly name: string = 'RtmpError'
+  /** The code to test: see errorCodes. */
   readonly code: RtmpErrorCode
 
   constructor(code: RtmpErrorCode, detail?: string, options?: ErrorOptions) {
@@ -75,20 +78,26 @@ export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { 
 /** The part of the protocol that found the fault. */
 export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
 
+/** What a ProtocolError is made of. */
 export interface ProtocolErrorFields {
+  /** The part of the protocol that found it. */
   layer: LayerName
   /** Where it was found: bytes from the first one this layer was given. */
   offset: number
   /** Whose fault it is: the bytes of the `'peer'`, or what we were about to send (`'us'`). */
   by?: 'peer' | 'us'
+  /** What was found; it stands in the message. */
   detail?: string
 }
 
 /** Bytes that break the protocol. Says which layer found it, at which byte, and whose fault it is. */
 export class ProtocolError extends RtmpError {
   override readonly name = 'ProtocolError'
+  /** The part of the protocol that found it. */
   readonly layer: LayerName
+  /** Where it was found: bytes from the first one this layer was given. */
   readonly offset: number
+  /** Whose fault it is: the bytes of the `'peer'`, or what was to be sent (`'us'`). */
   readonly by: 'peer' | 'us'
 
   constructor(code: RtmpErrorCode, { layer, offset, by = 'peer', detail }: ProtocolErrorFields) {
@@ -105,7 +114,9 @@ export class ProtocolError extends RtmpError {
  */
 export class Refused extends RtmpError {
   override readonly name = 'Refused'
+  /** The status code as it goes over the wire: `NetStream.Publish.BadName`. */
   readonly status: string
+  /** The reason, for people; empty where none was given. */
   readonly description: string
   /** All that the peer said; where it sends us elsewhere, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty where we refuse. */
   readonly information: Readonly<Record<string, unknown>>
@@ -123,6 +134,7 @@ export class Refused extends RtmpError {
  * missing at the end are not, for a peer may leave at any moment.
  */
 export interface Truncated {
+  /** The part of the protocol whose input ended. */
   readonly layer: LayerName
   /** Bytes read of this layer's input. */
   readonly offset: number

@@ -50,6 +50,7 @@ export interface Limits {
   readonly tunnelIdleMs: number
 }
 
+/** The limits that hold where none are given. Frozen: give `{ limits }` to what is to have others. */
 export const defaultLimits: Limits = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
   chunkStreams: 64,

@@ -11,9 +11,11 @@ export interface BudgetHolder {
   shed?(error: RtmpError): void
 }
 
+/** Options of MemoryBudget. */
 export interface MemoryBudgetOptions {
   /** Milliseconds between two looks: 1000. What comes in meanwhile may exceed the budget. */
   lookMs?: number
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 

@@ -16,6 +16,7 @@ import {
 import type { Message } from './message/message.ts'
 import { stage } from './stream/stage.ts'
 
+/** Options of proxy(). */
 export interface ProxyOptions {
   /** What passes on the way back, from far to near: a stage of Messages. */
   back?: Duplex
@@ -23,7 +24,9 @@ export interface ProxyOptions {
   timeoutMs?: number
   /** Ends both sides when it is aborted, and tells near so. */
   signal?: AbortSignal
+  /** The limits that differ from the defaults: see Limits. `lingerMs` is heeded. */
   limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
+/** Options of safeRecordPath(). */
 export interface RecordPathOptions {
   /** What the file's name ends with: `.flv`. */
   extension?: string

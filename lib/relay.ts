@@ -13,6 +13,7 @@ import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 /** `'waiting'` while there is nothing to send yet. */
 export type RelayState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
 
+/** Options of push() and pull(). */
 export interface RelayOptions extends ConnectOptions {
   /** Milliseconds until the first retry: 1000. Each one waits twice as long as the last, and of that a random half at least. */
   retryMs?: number
@@ -22,11 +23,13 @@ export interface RelayOptions extends ConnectOptions {
   jitter?: () => number
 }
 
+/** Options of push(). */
 export interface PushOptions extends RelayOptions {
   /** Milliseconds that the destination may lag behind before it jumps to the newest keyframe: 5000. */
   maxLagMs?: number
 }
 
+/** Options of pull(). */
 export interface PullOptions extends RelayOptions, PlayOptions {
   /**
    * Milliseconds for which a source that has ended is asked again, for it may begin anew: 0; Infinity for ever. A source that says it
@@ -74,6 +77,7 @@ export class Relay extends EventEmitter {
     queueMicrotask(() => void this.#run(attempt, options, awayMs))
   }
 
+  /** The state it is in; each change is an event of that name. */
   get state(): RelayState {
     return this.#state
   }
@@ -83,6 +87,7 @@ export class Relay extends EventEmitter {
     this.#stop.abort()
   }
 
+  /** As close(): `using relay = push(...)`. */
   [Symbol.dispose](): void {
     this.close()
   }

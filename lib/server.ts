@@ -4,6 +4,7 @@ import { loop } from './stream/loop.ts'
 import type { MessageWire } from './transport/message-wire.ts'
 import { WireServer, type WireServerOptions, type WireSource } from './transport/wire-server.ts'
 
+/** Options of createServer(). */
 export interface ServerOptions extends WireServerOptions {
   /** Bytes that this server may hold together with whatever else has the same budget. */
   budget?: MemoryBudget

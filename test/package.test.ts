@@ -24,3 +24,51 @@ t.test('no declaration imports a default, which needs esModuleInterop in a Commo
     t.notMatch(readFileSync(path, 'utf8'), /^import (type )?\w+ from/m, path)
   }
 })
+
+/** The modules of the public names, by lib/index.ts. */
+const index = readFileSync('dist/lib/index.d.ts', 'utf8')
+const modules = [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(([, names, path]) => ({
+  path: join('dist/lib', path!.replace(/\.ts$/, '.d.ts')),
+  names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
+}))
+
+/** A line that declares a member for everybody; what begins with an underscore is of Node's streams. */
+const MEMBER = /^ {4}(?:static |readonly |abstract |get |set )*([a-z]\w*|\[[\w.]+\])[?<(:]/i
+
+/** Which members of a class or interface are documented, and which are not. */
+function membersOf(lines: readonly string[], at: number): Map<string, boolean> {
+  const members = new Map<string, boolean>()
+  for (let i = at + 1; !lines[i]!.startsWith('}'); i++) {
+    const [, member] = MEMBER.exec(lines[i]!) ?? []
+    // of the halves of an accessor and the overloads of a method the first tells what it is
+    if (member !== undefined && !members.has(member)) members.set(member, isDocumented(lines, i))
+  }
+  return members
+}
+
+const isDocumented = (lines: readonly string[], at: number): boolean => lines[at - 1]?.trimEnd().endsWith('*/') ?? false
+
+t.test('every public name, and what it has, tells what it is where one hovers', async t => {
+  const found = modules.flatMap(({ path, names }) => {
+    const lines = readFileSync(path, 'utf8').split('\n')
+    return names.filter(Boolean).map(name => {
+      const kinds = `^export (declare )?(abstract )?(class|function|const|interface|type) ${name}\\b`
+      const at = lines.findIndex(line => new RegExp(kinds).test(line))
+      const isType = /(class|interface) .*\{$/.test(lines[at] ?? '')
+      const members = isType ? membersOf(lines, at) : new Map<string, boolean>()
+      const [, bases = ''] = /(?:extends|implements) (.*)\{$/.exec(lines[at] ?? '') ?? []
+      return { path, name, members, bases: bases.match(/\w+/g) ?? [], isTold: isDocumented(lines, at) }
+    })
+  })
+  t.ok(found.length > 200)
+  // editors show what a base says of a member that says nothing itself
+  const byBase = (bases: readonly string[], member: string) =>
+    found.some(({ name, members }) => bases.includes(name) && members.get(member))
+  for (const { path, name, members, bases, isTold } of found) {
+    const silent = [...members].filter(
+      ([member, told]) => !told && !/^(constructor|read|push|on|once|emit)$/.test(member)
+    )
+    const missing = silent.map(([member]) => member).filter(member => !byBase(bases, member))
+    t.same([isTold, missing], [true, []], `${path}: ${name}`)
+  }
+})

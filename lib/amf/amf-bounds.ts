@@ -1,7 +1,9 @@
 import { ProtocolError, type RtmpErrorCode } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
+/** Options of Amf0Reader and Amf3Reader. */
 export interface AmfReaderOptions {
+  /** The limits that differ from the defaults: see Limits. `amfDepth` and `amfNodes` are heeded. */
   limits?: Partial<Limits>
 }
 

@@ -33,6 +33,7 @@ export type AmfObject = { readonly [key: string]: AmfValue }
  * are names here, as they are in AMF0.
  */
 export class EcmaArray {
+  /** The named values, in the order they were sent. */
   readonly properties: AmfObject
   /** How many properties it says it has, or in AMF3 indices. Many encoders get it wrong, so it is only told, never trusted. */
   readonly count: number
@@ -53,7 +54,9 @@ export interface ObjectTraits {
 
 /** An object that names its class (AMF0, 2.18; AMF3, 3.12). Nothing is ever constructed from the name. */
 export class TypedObject {
+  /** The name of its class, as it was sent. */
   readonly className: string
+  /** The named values, in the order they were sent. */
   readonly properties: AmfObject
   /** As they came in AMF3. Without them it goes out as of a class that has just these names. */
   declare readonly traits?: ObjectTraits
@@ -80,6 +83,7 @@ export class AmfDate {
 
 /** An XML document, kept as its text and never parsed (AMF0, 2.17; AMF3, 3.9). */
 export class XmlDocument {
+  /** The document's text, as it was sent. */
   readonly text: string
 
   constructor(text: string) {
@@ -89,6 +93,7 @@ export class XmlDocument {
 
 /** XML of ActionScript 3, which is another type than an XML document (AMF3, 3.13); kept as its text too. */
 export class Xml {
+  /** The document's text, as it was sent. */
   readonly text: string
 
   constructor(text: string) {
@@ -98,6 +103,7 @@ export class Xml {
 
 /** Items of one type (AMF3, 3.15): whole numbers, numbers, or values of a class; `'*'` is a class that all are of. */
 export class Vector {
+  /** The items: a typed array of numbers, or an array of values. */
   readonly items: Int32Array | Uint32Array | Float64Array | readonly AmfValue[]
   /** Whether its length is fixed. */
   readonly isFixed: boolean
@@ -113,6 +119,7 @@ export class Vector {
 
 /** Values by keys of any type (AMF3, 3.16). Objects are the same key if they are the same object. */
 export class Dictionary {
+  /** Pairs of key and value, in the order they were sent. */
   readonly entries: readonly (readonly [AmfValue, AmfValue])[]
   /** Whether a key may be forgotten when nobody else has it; of no consequence here. */
   readonly hasWeakKeys: boolean
@@ -128,7 +135,9 @@ export class Dictionary {
  * ObjectProxy. What others write only they can read: `ERR_RTMP_AMF_EXTERNALIZABLE`.
  */
 export class ExternalizableObject {
+  /** The name of its class, as it was sent. */
   readonly className: string
+  /** The one value that it wrote. */
   readonly value: AmfValue
 
   constructor(className: string, value: AmfValue) {

@@ -20,6 +20,7 @@ export class Amf0Reader {
     this.#bounds = new AmfBounds(options)
   }
 
+  /** Whether all bytes have been read. */
   get done(): boolean {
     return this.#bytes.left === 0
   }

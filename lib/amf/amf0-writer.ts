@@ -22,6 +22,7 @@ const SHORT_STRING = 0xffff
 /** How many objects can be referred to: a reference has 16 bits (AMF0, 2.9). */
 const REFERENCES = 0x10000
 
+/** Options of Amf0Writer. */
 export interface Amf0WriterOptions {
   /** Whether the peer reads AMF3: then what AMF0 has no word for, such as bytes, goes out in it (AMF0, 3.1). Not unless told. */
   amf3?: boolean
@@ -42,6 +43,10 @@ export class Amf0Writer {
     this.#amf3 = amf3 ? new Amf3Writer(this.#bytes) : undefined
   }
 
+  /**
+   * Writes a value behind those ahead of it.
+   * @throws as the class says.
+   */
   write(value: AmfValue): this {
     const bytes = this.#bytes
     switch (typeof value) {
@@ -68,6 +73,7 @@ export class Amf0Writer {
     }
   }
 
+  /** The bytes of all values that were written. */
   done(): Buffer {
     return this.#bytes.done()
   }

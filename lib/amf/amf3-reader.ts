@@ -46,6 +46,7 @@ export class Amf3Reader {
     this.#bounds = options instanceof AmfBounds ? options : new AmfBounds(options)
   }
 
+  /** Whether all bytes have been read. */
   get done(): boolean {
     return this.#bytes.left === 0
   }

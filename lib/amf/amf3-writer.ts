@@ -41,6 +41,10 @@ export class Amf3Writer {
     this.#bytes = bytes
   }
 
+  /**
+   * Writes a value behind those ahead of it.
+   * @throws as the class says.
+   */
   write(value: AmfValue): this {
     const bytes = this.#bytes
     switch (typeof value) {
@@ -68,6 +72,7 @@ export class Amf3Writer {
     }
   }
 
+  /** The bytes of all values that were written. */
   done(): Buffer {
     return this.#bytes.done()
   }

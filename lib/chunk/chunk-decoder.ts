@@ -2,6 +2,7 @@ import { Stage } from '../stream/stage.ts'
 import type { Chunk } from './chunk.ts'
 import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.ts'
 
+/** Options of ChunkDecoder. */
 export type ChunkDecoderOptions = ChunkReaderOptions
 
 /**
@@ -26,4 +27,8 @@ export class ChunkDecoder extends Stage<Buffer, Chunk> {
   }
 }
 
+/**
+ * A ChunkDecoder: bytes to Chunks. It ends with `ERR_RTMP_CHUNK_*`, `ERR_RTMP_CONTROL_LENGTH` or
+ * `ERR_RTMP_MESSAGE_TOO_LONG`.
+ */
 export const chunkDecoder = (options?: ChunkDecoderOptions): ChunkDecoder => new ChunkDecoder(options)

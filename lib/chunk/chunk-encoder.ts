@@ -31,4 +31,5 @@ export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   }
 }
 
+/** A ChunkEncoder: Chunks to bytes. It ends with a RangeError for a chunk that cannot be written. */
 export const chunkEncoder = (): ChunkEncoder => new ChunkEncoder()

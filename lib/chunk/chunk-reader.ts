@@ -13,7 +13,12 @@ import {
 import { LONG_BASIC_HEADER, MESSAGE_HEADER_LENGTH, repeatedTimestamp } from './chunk-header.ts'
 import { isProtocolControlType, protocolControlLength, readProtocolControl } from './protocol-control.ts'
 
+/** Options of ChunkReader and ChunkDecoder. */
 export interface ChunkReaderOptions {
+  /**
+   * The limits that differ from the defaults: see Limits. `messageBytes`, `chunkStreams` and `chunkStreamHeaders`
+   * are heeded.
+   */
   limits?: Partial<Limits>
   /**
    * Refuse chunk streams that open with format 1, 2 or 3, and messages that go on in chunks of another format than 3. By default
@@ -70,7 +75,9 @@ export class ChunkReader {
 
   /** The run of payload that `next` found: source[start..end). */
   source: Buffer = NO_BYTES
+  /** Where the run begins in `source`. */
   start = 0
+  /** Where the run ends in `source`: the byte behind its last. */
   end = 0
   /** The header of its message; its format is that of the message's first chunk. */
   header!: ChunkHeader

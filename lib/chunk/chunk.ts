@@ -10,17 +10,21 @@ export interface ChunkHeader {
    * that does. Without it the writer chooses.
    */
   readonly format?: ChunkFormat
+  /** The chunk stream, 2 to 65599 (RTMP 1.0, 5.3.1.1). */
   readonly chunkStreamId: ChunkStreamId
   /** Of the message: milliseconds, absolute, 32 bits. The chunks of one message all have the same. */
   readonly timestamp: number
   /** Bytes of the whole message. */
   readonly length: number
+  /** The message type: see MessageTypeId. */
   readonly type: MessageTypeId
+  /** The message stream: 0 for the connection itself. */
   readonly messageStreamId: MessageStreamId
 }
 
 /** A piece of a message, with its header (RTMP 1.0, 5.3). */
 export interface Chunk {
+  /** The header, with the fields that the chunk left out filled in. */
   readonly header: ChunkHeader
   /** Its part of the message body; never written to. */
   readonly payload: Buffer

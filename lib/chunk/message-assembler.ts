@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import type { Chunk } from './chunk.ts'
 import { MessageReader, type MessageReaderOptions } from './message-reader.ts'
 
+/** Options of MessageAssembler. */
 export type MessageAssemblerOptions = MessageReaderOptions
 
 /**
@@ -29,4 +30,5 @@ export class MessageAssembler extends Stage<Chunk, Message> {
   }
 }
 
+/** A MessageAssembler: Chunks to Messages. It ends with `ERR_RTMP_MESSAGE_TOO_LONG` or `ERR_RTMP_BUFFERED_TOO_MUCH`. */
 export const messageAssembler = (options?: MessageAssemblerOptions): MessageAssembler => new MessageAssembler(options)

@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import type { Chunk } from './chunk.ts'
 import { MessageWriter, type MessageWriterOptions } from './message-writer.ts'
 
+/** Options of MessageChunker. */
 export type MessageChunkerOptions = MessageWriterOptions
 
 /**
@@ -23,4 +24,8 @@ export class MessageChunker extends Stage<Message, Chunk> {
   }
 }
 
+/**
+ * A MessageChunker: Messages to Chunks. It ends with a RangeError for a message that cannot be sent.
+ * @throws RangeError for a chunk size outside 128 to 16777215.
+ */
 export const messageChunker = (options?: MessageChunkerOptions): MessageChunker => new MessageChunker(options)

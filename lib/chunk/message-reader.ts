@@ -4,7 +4,9 @@ import { type Limits, limitsWith } from '../limits.ts'
 import type { Message } from '../message/message.ts'
 import type { ChunkHeader, ProtocolControl } from './chunk.ts'
 
+/** Options of MessageReader and MessageAssembler. */
 export interface MessageReaderOptions {
+  /** The limits that differ from the defaults: see Limits. `messageBytes` and `bufferedBytes` are heeded. */
   limits?: Partial<Limits>
 }
 

@@ -3,6 +3,7 @@ import { type Chunk, type ChunkHeader, DEFAULT_CHUNK_SIZE, MAX_CHUNK_HEADER_LENG
 import type { ChunkWriter } from './chunk-writer.ts'
 import { readProtocolControl, setChunkSize } from './protocol-control.ts'
 
+/** Options of MessageWriter, MessageChunker and MessageWire. */
 export interface MessageWriterOptions {
   /**
    * Bytes a chunk of ours carries: 128 to 16777215. Other than 128, a Set Chunk Size goes out ahead of the first message.

@@ -5,6 +5,7 @@ import { AcknowledgementWindow, type AcknowledgementWindowOptions } from './ackn
 import type { Chunk } from './chunk.ts'
 import { controlChunk } from './protocol-control.ts'
 
+/** Options of WindowAcknowledger. */
 export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
 
 /**
@@ -49,5 +50,6 @@ export class WindowAcknowledger extends Layer<Chunk> {
 
 const isOfTheHop = ({ header: { type } }: Chunk): boolean => type === 3 || type === 5 || type === 6
 
+/** A WindowAcknowledger over a Duplex of Chunks. */
 export const windowAcknowledger = (lower: Duplex, options?: WindowAcknowledgerOptions): WindowAcknowledger =>
   new WindowAcknowledger(lower, options)

@@ -2,6 +2,7 @@ import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 import { FlvReader, type FlvReaderOptions } from './flv-reader.ts'
 
+/** Options of FlvDecoder. */
 export type FlvDecoderOptions = Pick<FlvReaderOptions, 'limits'>
 
 /**
@@ -30,4 +31,8 @@ export class FlvDecoder extends Stage<Buffer, Message> {
   }
 }
 
+/**
+ * An FlvDecoder: bytes of an FLV file to Messages. It ends with `ERR_RTMP_FLV_HEADER`, `ERR_RTMP_FLV_TAG` or
+ * `ERR_RTMP_MESSAGE_TOO_LONG`.
+ */
 export const flvDecoder = (options?: FlvDecoderOptions): FlvDecoder => new FlvDecoder(options)

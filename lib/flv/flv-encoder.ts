@@ -2,6 +2,7 @@ import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 import { FlvWriter, type FlvWriterOptions } from './flv-writer.ts'
 
+/** Options of FlvEncoder. */
 export type FlvEncoderOptions = FlvWriterOptions
 
 /**
@@ -25,4 +26,5 @@ export class FlvEncoder extends Stage<Message, Buffer> {
   }
 }
 
+/** An FlvEncoder: Messages to the bytes of an FLV file. */
 export const flvEncoder = (options?: FlvEncoderOptions): FlvEncoder => new FlvEncoder(options)

@@ -11,7 +11,9 @@ import {
   PREVIOUS_TAG_SIZE_LENGTH
 } from './flv-tag.ts'
 
+/** Options of FlvReader and FlvDecoder. */
 export interface FlvReaderOptions {
+  /** The limits that differ from the defaults: see Limits. `messageBytes` bounds a tag. */
   limits?: Partial<Limits>
   /** Told once, when the file's header has been read. */
   onHeader?: (tracks: FlvTracks) => void
@@ -21,8 +23,11 @@ export interface FlvReaderOptions {
 
 /** A tag size that lies; Red5 writes such files. */
 export interface PreviousTagSizeMismatch {
+  /** Where the field lies: bytes from the beginning of the file. */
   readonly offset: number
+  /** Bytes of the tag ahead of it. */
   readonly expected: number
+  /** Bytes that the field says. */
   readonly found: number
 }
 

@@ -8,7 +8,9 @@ export const FLV_TAG_HEADER_LENGTH = 11
 
 /** Which kinds of track a file says it has. */
 export interface FlvTracks {
+  /** Whether there is audio. */
   readonly audio: boolean
+  /** Whether there is video. */
   readonly video: boolean
 }
 

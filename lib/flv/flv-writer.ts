@@ -4,6 +4,7 @@ import { type Message, MessageTypeId } from '../message/message.ts'
 import { inAmf0 } from '../message/metadata.ts'
 import { type FlvTracks, flvHeader, flvTag } from './flv-tag.ts'
 
+/** Options of FlvWriter and FlvEncoder. */
 export interface FlvWriterOptions {
   /** What the header says of tracks. By default what the metadata names, if that comes first, else both. */
   tracks?: FlvTracks

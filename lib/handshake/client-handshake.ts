@@ -2,6 +2,7 @@ import { type Encryption, isEncryption } from './encryption.ts'
 import { Handshake, type HandshakeOptions } from './handshake.ts'
 import { type DigestScheme, VERSION } from './packets.ts'
 
+/** Options of ClientHandshake. */
 export interface ClientHandshakeOptions extends HandshakeOptions {
   /**
    * Where C1 has its digest, or `'simple'` for none. Servers that know no digest take it for random bytes, and those of

@@ -14,7 +14,9 @@ export const isEncryption = (version: number): version is Encryption => version 
 
 /** What one side deciphers and enciphers with, once the handshake is over. */
 export interface Ciphers {
+  /** Deciphers what the peer sends. */
   readonly incoming: Rc4
+  /** Enciphers what is sent to the peer. */
   readonly outgoing: Rc4
 }
 

@@ -10,6 +10,7 @@ import type { Handshake } from './handshake.ts'
 import type { DigestScheme } from './packets.ts'
 import { ServerHandshake } from './server-handshake.ts'
 
+/** Options of HandshakeStream and MessageWire. */
 export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'digest' | 'random'> {
   /** Which side of the handshake this is: `'server'` unless told. A client speaks first. */
   role?: 'server' | 'client'
@@ -18,7 +19,9 @@ export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'di
    * that ask, unless this is false.
    */
   encryption?: Encryption | false
+  /** The limits that differ from the defaults: see Limits. `handshakeMs` is heeded. */
   limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 
@@ -151,5 +154,9 @@ function handshakeWith({ role, digest, encryption, random }: HandshakeStreamOpti
   return new ServerHandshake({ ...common, encryption: encryption !== false })
 }
 
+/**
+ * A HandshakeStream over a Duplex of bytes: it gives and takes the bytes behind the handshake. It ends with
+ * `ERR_RTMP_HANDSHAKE_*`.
+ */
 export const handshakeStream = (lower: Duplex, options?: HandshakeStreamOptions): HandshakeStream =>
   new HandshakeStream(lower, options)

@@ -17,6 +17,7 @@ import {
   writeKey
 } from './packets.ts'
 
+/** Options of both sides of a handshake. */
 export interface HandshakeOptions {
   /** Milliseconds that C1 or S1 gives as its time, 32 bits (RTMP 1.0, 5.2.3). */
   time?: number
@@ -29,6 +30,7 @@ export interface HandshakeOptions {
  * byte is lost where the chunk stream begins.
  */
 export interface HandshakeStep {
+  /** Bytes to send to the peer; undefined for none. */
   readonly reply: Buffer | undefined
   /** There when the handshake is over; often empty. They are as they came: see `ciphers`. */
   readonly rest: Buffer | undefined

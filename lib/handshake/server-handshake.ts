@@ -2,6 +2,7 @@ import { isEncryption } from './encryption.ts'
 import { Handshake, type HandshakeOptions } from './handshake.ts'
 import { VERSION } from './packets.ts'
 
+/** Options of ServerHandshake. */
 export interface ServerHandshakeOptions extends HandshakeOptions {
   /** Whether a client that asks for RTMPE gets it, as it does unless this is false. */
   encryption?: boolean

@@ -10,7 +10,9 @@ const HEADER_LENGTH = 2
 /** Enhanced RTMP v2, "AudioPacketType". */
 export const AudioPacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 2, MultichannelConfig: 4 } as const
 
+/** What the first bytes of an audio payload say. */
 export interface AudioTag extends TagHeader {
+  /** The codec (FLV 10.1, E.4.2.1): 2 MP3, 10 AAC; 9 for the Enhanced header, which has a FourCC. */
   readonly soundFormat: number
 }
 
@@ -27,6 +29,7 @@ export function readAudioTag(payload: Buffer): AudioTag | undefined {
   return packetType === undefined ? undefined : { enhanced: false, packetType, trackId: 0, soundFormat }
 }
 
+/** Whether a message is audio (type 8). */
 export const isAudio = (message: Message): boolean => message.type === MessageTypeId.Audio
 
 /** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */

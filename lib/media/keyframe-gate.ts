@@ -5,6 +5,7 @@ import { isMedia, MediaState, stateAt } from './media-state.ts'
 import { RandomAccess } from './random-access.ts'
 import { isVideo } from './video-tag.ts'
 
+/** Options of KeyframeGate. */
 export interface KeyframeGateOptions {
   /** Bytes of payload it holds at most for a reader that is slow: 8 MiB. */
   maxBytes?: number
@@ -23,7 +24,9 @@ interface Held {
 
 /** What a gate left out: so many messages, and the time from the last one before them to the first behind them. */
 export interface Gap {
+  /** Messages that were left out. */
   readonly messages: number
+  /** Milliseconds from the last message ahead of the gap to the first behind it. */
   readonly ms: number
 }
 
@@ -152,4 +155,5 @@ export class KeyframeGate extends Duplex {
   }
 }
 
+/** A KeyframeGate: Messages to a reader that may be slow. */
 export const keyframeGate = (options?: KeyframeGateOptions): KeyframeGate => new KeyframeGate(options)

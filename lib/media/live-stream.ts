@@ -17,6 +17,7 @@ import { type Repair, TimestampMender } from './timestamp-mender.ts'
 import { checkRepair, type TimestampRepairOptions } from './timestamp-repair.ts'
 import { isVideo } from './video-tag.ts'
 
+/** Options of LiveStream. */
 export interface LiveStreamOptions extends MessageRingOptions, Pick<TimestampRepairOptions, 'maxJumpMs' | 'mend'> {
   /**
    * How long a message may wait for others to go out with: `'frame'` (the default) lets audio ride with the next video frame,
@@ -26,21 +27,25 @@ export interface LiveStreamOptions extends MessageRingOptions, Pick<TimestampRep
   mergeMs?: 'frame' | number
   /** Milliseconds that players are kept when the publisher has gone, for it to come back: 5000. */
   holdMs?: number
+  /** The clock it measures time by: the system's. */
   clock?: Clock
   /** Bytes that its ring may hold together with whatever else has the same budget. */
   budget?: MemoryBudget
 }
 
+/** Options of `live.input()`. */
 export interface InputOptions {
   /** Take over from whoever publishes. Without it a second publisher is refused, unless the first has been silent for 10 s. */
   takeover?: boolean
 }
 
+/** Options of `live.player()`. */
 export interface CursorOptions {
   /** Milliseconds it may lag behind before it jumps to the newest keyframe: 5000. */
   maxLagMs?: number
 }
 
+/** Options of `live.subscribe()`. */
 export interface SubscribeOptions extends CursorOptions {
   /**
    * Where it begins: `'keyframe'` (the default) at the newest random access point that the stream holds, so up to `maxMs` ago;

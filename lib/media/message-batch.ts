@@ -8,6 +8,7 @@ import { type Message, mediaChunkStreamId } from '../message/message.ts'
  * are to be cut and on which message stream, so any order of Set Chunk Size is right.
  */
 export class MessageBatch {
+  /** The messages, one at least, in order. */
   readonly messages: readonly Message[]
   /** Milliseconds: where the stream is when it begins. */
   readonly timestamp: number
@@ -61,7 +62,9 @@ function encode(messages: readonly Message[], chunkSize: number, messageStreamId
 
 /** A batch on its way to one player: what a wire is given to write. */
 export interface AddressedBatch {
+  /** The batch. */
   readonly batch: MessageBatch
+  /** The message stream of the peer that it goes to. */
   readonly messageStreamId: number
 }
 

@@ -3,6 +3,7 @@ import { isState } from './media-state.ts'
 import { MessageBatch } from './message-batch.ts'
 import { isVideo } from './video-tag.ts'
 
+/** Options of MessageRing and LiveStream. */
 export interface MessageRingOptions {
   /** Bytes it holds at most, 256 for each message included: 16 MiB. What they pin in memory may be twice that, and 1 MiB. */
   maxBytes?: number
@@ -12,6 +13,7 @@ export interface MessageRingOptions {
 
 /** A batch and what it is in its stream. */
 export interface RingEntry {
+  /** The batch. */
   readonly batch: MessageBatch
   /** The batch without video, for readers whose video waits for a keyframe; undefined where nothing is left. One for all of them. */
   readonly withoutVideo: MessageBatch | undefined
@@ -112,6 +114,7 @@ export class MessageRing {
     return oldest === undefined ? 0 : (this.#count - oldest.before) / this.#entries.length
   }
 
+  /** The batch of this number; undefined where the ring does not hold it. */
   at(number: number): RingEntry | undefined {
     return this.#entry(number)
   }

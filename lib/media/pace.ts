@@ -2,9 +2,11 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 
+/** Options of Pace. */
 export interface PaceOptions {
   /** Milliseconds it lets messages go ahead of their time, for players that fill a buffer: 0. */
   aheadMs?: number
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 
@@ -57,4 +59,8 @@ export class Pace extends Stage<Message, Message> {
   }
 }
 
+/**
+ * A Pace: Messages in real time, by their timestamps.
+ * @throws RangeError for a time below 0.
+ */
 export const pace = (options?: PaceOptions): Pace => new Pace(options)

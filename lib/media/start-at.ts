@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import { isState, MediaState, stateAt } from './media-state.ts'
 import { RandomAccess } from './random-access.ts'
 
+/** Options of StartAt. */
 export interface StartAtOptions {
   /** Bytes of payload it holds at most: 16 MiB. A group of pictures that is longer is left out. */
   maxBytes?: number
@@ -72,4 +73,5 @@ export class StartAt extends Stage<Message, Message> {
   }
 }
 
+/** A StartAt: Messages from the last keyframe that is not later than `ms`. */
 export const startAt = (ms: number, options?: StartAtOptions): StartAt => new StartAt(ms, options)

@@ -3,6 +3,7 @@ import { isMessage, type Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 import { keyframeGate } from './keyframe-gate.ts'
 
+/** Options of Tap. */
 export interface TapOptions {
   /** Let the line wait for every branch: nothing is lost, and one that is slow slows its source. By default it waits for none. */
   wait?: boolean
@@ -10,6 +11,7 @@ export interface TapOptions {
 
 /** What a `'gap'` event of a tap tells, first the branch and then this: items that branch has missed. */
 export interface TapGap {
+  /** Items that the branch has missed. */
   readonly items: number
 }
 

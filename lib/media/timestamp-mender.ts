@@ -11,6 +11,7 @@ export interface Repair {
    * step back; `'source'`: another source goes on, as of a LiveStream another publisher.
    */
   readonly kind: 'wrap' | 'jump' | 'backward' | 'source'
+  /** The track: `'audio'`, `'video'` or `'data'`. */
   readonly track: TrackName
   /** The timestamp ahead of it, as it came in; for a track or a source that begins, where the stream was. */
   readonly from: number

@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import { Rebase } from './rebase.ts'
 import { TimestampMender } from './timestamp-mender.ts'
 
+/** Options of TimestampRepair. */
 export interface TimestampRepairOptions {
   /** Let the first audio or video come out at 0, and all else so much earlier: false. */
   rebase?: boolean
@@ -68,4 +69,8 @@ export class TimestampRepair extends Stage<Message, Message> {
   }
 }
 
+/**
+ * A TimestampRepair: Messages whose timestamps go on.
+ * @throws RangeError for a step out of range.
+ */
 export const timestampRepair = (options?: TimestampRepairOptions): TimestampRepair => new TimestampRepair(options)

@@ -72,4 +72,8 @@ export class TrackFilter extends Stage<Message, Message> {
   }
 }
 
+/**
+ * A TrackFilter: Messages of the tracks that are wanted.
+ * @throws TypeError for a choice that is no boolean.
+ */
 export const trackFilter = (tracks?: TrackSelection): TrackFilter => new TrackFilter(tracks)

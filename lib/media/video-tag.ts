@@ -26,6 +26,7 @@ export const VideoPacketType = {
   Mpeg2TsSequenceStart: 5
 } as const
 
+/** What the first bytes of a video payload say. */
 export interface VideoTag extends TagHeader {
   /** Meaningless in an Enhanced Metadata packet, which ffmpeg sends with 5. */
   readonly frameType: number
@@ -45,6 +46,7 @@ export function readVideoTag(payload: Buffer): VideoTag | undefined {
   return packetType === undefined ? undefined : { enhanced: false, packetType, trackId: 0, frameType }
 }
 
+/** Whether a message is video (type 9). */
 export const isVideo = (message: Message): boolean => message.type === MessageTypeId.Video
 
 /** Whether decoding can begin with this message: a keyframe of video, not its sequence header. */

@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import { type Command, isCommandType, readCommand } from './command.ts'
 import type { Message } from './message.ts'
 
+/** Options of AmfCommandParser. */
 export type AmfCommandParserOptions = AmfReaderOptions
 
 /**
@@ -22,4 +23,8 @@ export class AmfCommandParser extends Stage<Message, Message | Command> {
   }
 }
 
+/**
+ * An AmfCommandParser: Messages of type 20 and 17 to Commands, all others as they are. It ends with
+ * `ERR_RTMP_COMMAND` or `ERR_RTMP_AMF_*`.
+ */
 export const amfCommandParser = (options?: AmfCommandParserOptions): AmfCommandParser => new AmfCommandParser(options)

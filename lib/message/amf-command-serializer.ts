@@ -16,4 +16,8 @@ export class AmfCommandSerializer extends Stage<Message | Command, Message> {
   }
 }
 
+/**
+ * An AmfCommandSerializer: Commands to Messages, Messages as they are. It ends with a TypeError or RangeError for
+ * what AMF cannot say.
+ */
 export const amfCommandSerializer = (): AmfCommandSerializer => new AmfCommandSerializer()

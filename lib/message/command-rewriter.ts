@@ -3,6 +3,7 @@ import { Stage } from '../stream/stage.ts'
 import { type Command, isCommand } from './command.ts'
 import type { Message } from './message.ts'
 
+/** What a CommandRewriter says in place of what a peer said. */
 export interface CommandRewrites {
   /** Gives another command object for that of a connect: `app`, `tcUrl` and the rest (RTMP 1.0, 7.2.1.1). */
   connect?(info: AmfObject): AmfObject | Promise<AmfObject>
@@ -54,4 +55,5 @@ export class CommandRewriter extends Stage<Message | Command, Message | Command>
   }
 }
 
+/** A CommandRewriter: Commands and Messages, in other words. It ends with what the rewrites throw. */
 export const commandRewriter = (rewrites: CommandRewrites): CommandRewriter => new CommandRewriter(rewrites)

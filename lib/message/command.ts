@@ -6,6 +6,7 @@ import { ProtocolError } from '../errors.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
 import { type ChunkStreamId, type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
+/** A number that an answer repeats, so that it is known which command it is to (RTMP 1.0, 7.1.1). */
 export type TransactionId = number
 
 /**
@@ -13,13 +14,17 @@ export type TransactionId = number
  * object, or null. Frozen all through, but for bytes: to change one, make a new one, `{ ...command, args: [...] }`.
  */
 export interface Command {
+  /** `connect`, `publish`, `_result`, `onStatus` ... */
   readonly name: string
   /** 0 where no answer is wanted. */
   readonly transactionId: TransactionId
+  /** All that follows the transaction id; the first is the command object, or null. */
   readonly args: readonly AmfValue[]
   /** Of its message: 0 for type 20, 3 for type 17. */
   readonly encoding: ObjectEncoding
+  /** 0 for commands of the connection itself. */
   readonly messageStreamId: MessageStreamId
+  /** The chunk stream it came on, and a preference when sending: 2 to 65599. */
   readonly chunkStreamId: ChunkStreamId
   /** Milliseconds. */
   readonly timestamp: number
@@ -34,9 +39,11 @@ export const COMMAND_CHUNK_STREAM_ID = 3
  */
 const sources = new WeakMap<Command, Message>()
 
+/** Whether messages of this type are commands: 20, or 17 for AMF3. */
 export const isCommandType = (type: number): boolean =>
   type === MessageTypeId.CommandAmf0 || type === MessageTypeId.CommandAmf3
 
+/** Whether a stream's item is a Command, not a Message. */
 export function isCommand(item: unknown): item is Command {
   return typeof item === 'object' && item !== null && 'transactionId' in item && 'name' in item
 }

@@ -6,6 +6,7 @@ import { writeAmf0 } from '../amf/amf0-writer.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
 import { DATA_CHUNK_STREAM_ID, type Message, MessageTypeId } from './message.ts'
 
+/** Whether messages of this type are data: 18, or 15 for AMF3. */
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
 
 /**

@@ -18,7 +18,9 @@ export const MessageTypeId = {
 } as const
 
 export type MessageTypeId = number
+/** The number of a message stream, 32 bits: 0 for the connection itself (RTMP 1.0, 5.3.1.2). */
 export type MessageStreamId = number
+/** The number of a chunk stream, 2 to 65599 (RTMP 1.0, 5.3.1.1). */
 export type ChunkStreamId = number
 
 /**
@@ -26,6 +28,7 @@ export type ChunkStreamId = number
  * hundred hands; its payload is never written to.
  */
 export interface Message {
+  /** The message type, 8 bits: see MessageTypeId. */
   readonly type: MessageTypeId
   /** 0 for the connection itself, else an id that createStream gave (RTMP 1.0, 7.2.1.3). */
   readonly messageStreamId: MessageStreamId

@@ -20,6 +20,7 @@ export type UserControlEvent =
   | { readonly kind: 'BufferReady'; readonly messageStreamId: MessageStreamId }
   | { readonly kind: 'Unknown'; readonly eventType: number; readonly data: Buffer }
 
+/** The event types of User Control messages (RTMP 1.0, 7.1.7). */
 export const UserControlEventType = {
   StreamBegin: 0,
   StreamEof: 1,

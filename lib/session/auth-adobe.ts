@@ -4,12 +4,15 @@ import { type AuthScheme, isSame, md5 } from './auth-scheme.ts'
 
 /** What a response is computed from. */
 export interface AdobeProof {
+  /** The name of the user. */
   user: string
+  /** The password. */
   password: string
   /** The server's, one for each user. */
   salt: string
   /** The server's; where it is missing or empty, `challenge` stands for it. */
   opaque?: string | undefined
+  /** What the server asks with where it gives no `opaque`. */
   challenge?: string | undefined
   /** The client's own: 8 characters in all programs. */
   clientChallenge: string

@@ -4,7 +4,9 @@ import { type AuthScheme, isSame, md5 } from './auth-scheme.ts'
 
 /** What a response is computed from. */
 export interface LlnwProof {
+  /** The name of the user. */
   user: string
+  /** The password. */
   password: string
   /** The app as the client sends it, without its query: `live`, `live/instance`. */
   app: string

@@ -3,8 +3,11 @@ import type { AuthFields } from './auth-fields.ts'
 
 /** Who a client says it is, and where: the app as it sends it, but for the query. */
 export interface AuthClaim {
+  /** The name of the user. */
   readonly user: string
+  /** The password. */
   readonly password: string
+  /** The app, as the client sends it, without its query. */
   readonly app: string
 }
 

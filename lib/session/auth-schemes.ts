@@ -2,6 +2,7 @@ import { adobe } from './auth-adobe.ts'
 import { llnw } from './auth-llnw.ts'
 import type { AuthScheme } from './auth-scheme.ts'
 
+/** A way to prove a password, as encoders name it: `authmod=adobe`, `authmod=llnw`. */
 export type AuthSchemeName = 'adobe' | 'llnw'
 
 /** The schemes that are spoken here. */

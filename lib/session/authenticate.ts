@@ -6,6 +6,7 @@ import { type AuthSchemeName, authSchemes, isAuthScheme } from './auth-schemes.t
 import type { Connect } from './connect.ts'
 import { queryOf } from './stream-path.ts'
 
+/** Options of authenticate(). */
 export interface AuthenticateOptions {
   /** The password of a user, at once or later; undefined if there is no such user. What it throws refuses the connect. */
   password: (user: string, connect: Connect) => string | undefined | Promise<string | undefined>

@@ -16,16 +16,19 @@ import { Playing } from './playing.ts'
 import { Publishing } from './publishing.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
 
+/** Options of ClientSession. */
 export interface ClientSessionOptions extends NetConnectionOptions {
   /** Milliseconds that the peer may take for an answer: 10,000. */
   timeoutMs?: number
 }
 
+/** Options of `session.publish()`. */
 export interface PublishOptions {
   /** What the server is to do with it: `'live'` (the default), or also keep it. */
   kind?: 'live' | 'record' | 'append'
 }
 
+/** Options of `session.play()`. */
 export interface PlayOptions {
   /** Milliseconds to begin at; -1000 for live only, -2000 (the default) for live if there is, else a recording (RTMP 1.0, 7.2.2.1). */
   start?: number
@@ -346,4 +349,8 @@ export class ClientSession extends NetConnection {
 const unheard = () => {}
 const plays = ({ play }: ClientStream): boolean => play !== undefined
 const waits = ({ waits }: ClientStream): boolean => waits
+/**
+ * A ClientSession, to be plugged into a wire: `pipeline(wire, clientSession(), wire)`.
+ * @throws RangeError for a time that is not above 0.
+ */
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

@@ -6,7 +6,12 @@ import { connectPath } from './stream-path.ts'
 
 /** A peer wants to connect to an app (RTMP 1.0, 7.2.1.1). Nobody need listen: then it may. */
 export class Connect extends Request {
+  /**
+   * The app, from `app` or else from the path of `tcUrl`, without its query and without slashes at either end:
+   * `live`.
+   */
   readonly app: string
+  /** The URL that the peer says it connects to; empty where it says none. */
   readonly tcUrl: string
   /** What stood behind a `?` in app or tcUrl, unescaped; see StreamPath. */
   readonly query: URLSearchParams

@@ -11,8 +11,11 @@ import { sides } from '../stream/sides.ts'
 import { type Later, promised, Turns } from '../stream/turns.ts'
 import { type Due, type LifeSigns, Liveness } from './liveness.ts'
 
+/** Options of both sides of a session. */
 export interface NetConnectionOptions {
+  /** The limits that differ from the defaults: see Limits. */
   limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 

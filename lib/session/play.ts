@@ -15,11 +15,13 @@ import { Outgoing } from './outgoing.ts'
 import { Request } from './request.ts'
 import type { StreamPath } from './stream-path.ts'
 
+/** Options of `play.accept()`. */
 export interface PlayAcceptance {
   /** It is a recording, and not live: the peer is told so. */
   recorded?: boolean
 }
 
+/** Which part of a stream a peer asks for. */
 export interface PlayRange {
   /** Milliseconds to begin at; -1000 asks for live only, -2000 for live if there is, else a recording (RTMP 1.0, 7.2.2.1). */
   readonly start: number
@@ -40,8 +42,14 @@ export class Play extends Request implements StreamPath, PlayRange {
   readonly path: string
   readonly query: URLSearchParams
   readonly rawQuery: string
+  /**
+   * Milliseconds to begin at; -1000 asks for live only, -2000 for live if there is, else a recording (RTMP 1.0,
+   * 7.2.2.1).
+   */
   readonly start: number
+  /** Milliseconds to play; below 0, all. */
   readonly duration: number
+  /** Whether what played before is to be forgotten. */
   readonly reset: boolean
   readonly #stream: ServerStream
   readonly #tracks = { audio: true, video: true }
@@ -124,6 +132,7 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.#out?.leave()
   }
 
+  /** The peer pauses or goes on: called by its session. */
   pause(isPaused: boolean): void {
     this.#isPaused = isPaused
     this.#say(isPaused ? 'NetStream.Pause.Notify' : 'NetStream.Unpause.Notify')
@@ -131,6 +140,7 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.emit('pause', isPaused)
   }
 
+  /** The peer seeks to `ms`: called by its session. */
   seek(ms: number): void {
     if (this.listenerCount('seek') === 0) {
       this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'it cannot be sought in', 'error'))
@@ -144,6 +154,7 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.emit('seek', ms)
   }
 
+  /** The peer wants a track or no longer does: called by its session. */
   receive(track: 'audio' | 'video', wanted: boolean): void {
     this.#tracks[track] = wanted
     this.#out?.changeTracks()

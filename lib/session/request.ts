@@ -31,6 +31,7 @@ export abstract class Request extends EventEmitter {
     return this.#aborts.signal
   }
 
+  /** Accepted, and the peer told so. */
   get isGranted(): boolean {
     return this.#state === 'granted'
   }

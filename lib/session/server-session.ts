@@ -15,6 +15,7 @@ import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './se
 import { streamPath } from './stream-path.ts'
 import { warnOnce } from './warn-once.ts'
 
+/** Options of ServerSession. */
 export interface ServerSessionOptions extends NetConnectionOptions {
   /** Where the peer is, for whoever wants to know: `127.0.0.1:50000`. */
   peer?: string
@@ -364,4 +365,5 @@ const text = (value: AmfValue): string => (typeof value === 'string' ? value : '
 const milliseconds = (value: AmfValue, usual: number): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : usual
 
+/** A ServerSession, to be plugged into a wire: `pipeline(wire, serverSession(), wire)`. */
 export const serverSession = (options?: ServerSessionOptions): ServerSession => new ServerSession(options)

@@ -5,8 +5,9 @@ import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
  * and the name `c`, OBS whatever its two fields hold; only the two together, `path`, mean the same for all.
  */
 export interface StreamPath {
+  /** The app, without its query: `live`, `live/instance`. */
   readonly app: string
-  /** Empty where the URL has an app alone: `rtmp://host/stream`. */
+  /** The stream's name, without its query: `film`. Empty where the URL has an app alone: `rtmp://host/stream`. */
   readonly name: string
   /**
    * `app/name`, or whichever of them there is; no slash is doubled, and `_definst_`, an app's default instance, is left out. A part

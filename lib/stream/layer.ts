@@ -4,6 +4,7 @@ import { asTaker, DirectDuplex, gather, handOver, handTo, isReady, isTooEarly, t
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 
+/** Options of Layer. */
 export interface LayerOptions extends SideOptions {
   /** Whether it must first settle something with the peer before anything written goes down; see `open`. */
   opens?: boolean

@@ -1,6 +1,7 @@
 /** What one side of a stream carries: bytes (Buffers, counted in bytes) or objects (counted one by one). */
 export type Side = 'bytes' | 'objects'
 
+/** What a stage or a layer carries on either side. */
 export interface SideOptions {
   /** What is written in; objects unless told. */
   from?: Side

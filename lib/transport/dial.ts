@@ -6,6 +6,7 @@ import { MessageWire, type MessageWireOptions } from './message-wire.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel-client.ts'
 
+/** Options of dial(), and by way of ConnectOptions of connect(). */
 export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
   /** Ends the attempt, and then the connection, with an AbortError. */
   signal?: AbortSignal

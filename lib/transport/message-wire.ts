@@ -21,6 +21,7 @@ import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../media/me
 import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId } from '../message/message.ts'
 import { SwfVerification } from './swf-verification.ts'
 
+/** Options of MessageWire. */
 export interface MessageWireOptions
   extends HandshakeStreamOptions,
     MessageWriterOptions,
@@ -280,4 +281,8 @@ export class MessageWire extends HandshakeStream<Message> {
   }
 }
 
+/**
+ * A MessageWire: Messages over a Duplex of bytes.
+ * @throws RangeError for an option out of range.
+ */
 export const messageWire = (lower: Duplex, options?: MessageWireOptions): MessageWire => new MessageWire(lower, options)

@@ -10,7 +10,9 @@ export interface RtmpUrl {
   readonly app: string
   /** The URL as it is told to the server: without user and password. */
   readonly tcUrl: string
+  /** The user's name, unescaped; undefined where there is none. */
   readonly user: string | undefined
+  /** The password, unescaped; undefined where there is none. */
   readonly password: string | undefined
 }
 

@@ -3,8 +3,11 @@ import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
+/** Options of sniff(). */
 export interface SniffOptions {
+  /** The limits that differ from the defaults: see Limits. `handshakeMs` is heeded. */
   limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 

@@ -9,15 +9,19 @@ import { type TunnelOptions, TunnelStream } from './tunnel-stream.ts'
 
 /** Where a tunnel leads. */
 export interface TunnelPlace {
+  /** A name or an address; of an IPv6 address without its brackets. */
   host: string
+  /** The port, 1 to 65535. */
   port: number
   /** Whether it goes through https, which is RTMPTS. The server's certificate is verified unless `tls` tells otherwise. */
   secure?: boolean
+  /** What `tls.connect` takes: `ca`, `cert` and `key`, `servername`. */
   tls?: ConnectionOptions
   /** Instead of the one of its own, which keeps one connection. */
   agent?: http.Agent
 }
 
+/** Options of TunnelClient. */
 export interface TunnelClientOptions extends TunnelOptions {
   /** Ends it with an AbortError. */
   signal?: AbortSignal

@@ -23,6 +23,7 @@ const NOTHING = Buffer.alloc(1)
 export class TunnelSession extends TunnelStream {
   /** Whence it was opened; a proxy's address, if there is one between. */
   readonly remoteAddress: string | undefined
+  /** The port it was opened from. */
   readonly remotePort: number | undefined
   /** Whether it came through https. */
   readonly encrypted: boolean

@@ -5,8 +5,11 @@ import { RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { sides } from '../stream/sides.ts'
 
+/** Options of both ends of a tunnel. */
 export interface TunnelOptions {
+  /** The limits that differ from the defaults: see Limits. Those whose names begin with `tunnel` are heeded. */
   limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
   clock?: Clock
 }
 

@@ -7,6 +7,7 @@ import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { TunnelSession } from './tunnel-server.ts'
 
+/** Options of createWireServer(), and of createServer(). */
 export interface WireServerOptions
   extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce' | 'encryption'>,
     Omit<DoorsOptions, 'limits' | 'clock'> {
@@ -18,6 +19,7 @@ export interface WireServerOptions
   signal?: AbortSignal
 }
 
+/** Options of `server.close()`. */
 export interface CloseOptions {
   /** Milliseconds that its peers are given to end by themselves: 0. */
   graceMs?: number
@@ -85,6 +87,7 @@ export class WireServer extends net.Server {
     return this
   }
 
+  /** As close(), and settles when it is closed: `await using server = ...`. */
   override async [Symbol.asyncDispose](): Promise<void> {
     if (!this.listening && this.#wires.size === 0) return
     await new Promise<void>(resolve => this.close(() => resolve()))
