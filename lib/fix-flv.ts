@@ -14,6 +14,7 @@ import { FLV_TAG_HEADER_LENGTH, PREVIOUS_TAG_SIZE_LENGTH } from './flv/flv-tag.t
 import { timestampRepair } from './media/timestamp-repair.ts'
 import type { Message } from './message/message.ts'
 
+/** Options of fixFlv(). */
 export interface FixFlvOptions {
   /** Where the file is written that is whole; the file itself is then left as it is. */
   to?: string

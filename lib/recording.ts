@@ -9,6 +9,7 @@ import { timestampRepair } from './media/timestamp-repair.ts'
 import { safeRecordPath } from './record-path.ts'
 import { type Attempt, positive, Relay, type RelayOptions } from './relay.ts'
 
+/** Options of record(). */
 export interface RecordOptions
   extends SubscribeOptions,
     FlvRecordingOptions,
@@ -21,6 +22,7 @@ export interface RecordOptions
   maxRetryMs?: number
 }
 
+/** Options of recordRolled(). */
 export interface RecordRolledOptions extends RecordOptions {
   /** Milliseconds of media after which another file begins. */
   everyMs?: number
@@ -30,6 +32,7 @@ export interface RecordRolledOptions extends RecordOptions {
 
 /** What the events `'file'` and `'recorded'` tell. */
 export interface RecordedFile {
+  /** Where it lies. */
   readonly path: string
   /** Bytes in it by now. */
   readonly byteLength: number

@@ -3,6 +3,7 @@ import { Writable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
 import { type FlvMark, FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
 
+/** Options of FlvFile. */
 export interface FlvFileOptions extends FlvRecordingOptions {
   /**
    * How the file is opened: `'w'` replaces one that is there; `'wx'` fails with EEXIST, and where an error leaves no frame in the new
@@ -20,6 +21,7 @@ type Done = (error?: Error | null) => void
  * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
  */
 export class FlvFile extends Writable {
+  /** The path it was made with. */
   readonly path: string
   readonly #flags: string
   readonly #recording: FlvRecording
@@ -140,4 +142,5 @@ export async function writeAt(handle: FileHandle, bytes: Buffer, position: numbe
   }
 }
 
+/** An FlvFile at a path. @throws RangeError for a number of keyframes out of range. */
 export const flvFile = (path: string, options?: FlvFileOptions): FlvFile => new FlvFile(path, options)

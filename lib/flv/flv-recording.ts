@@ -6,6 +6,7 @@ import { type FlvFacts, type FlvPatch, FlvSummary, metadataTag } from './flv-sum
 import { flvHeader, flvTag } from './flv-tag.ts'
 import { BOTH, isTag, tracksOf } from './flv-writer.ts'
 
+/** Options of FlvRecording. */
 export interface FlvRecordingOptions {
   /**
    * Keyframes that its index holds at most, 18 bytes for each: 2048. An integer from 2 to 40,000. Where there are more, it
@@ -16,6 +17,7 @@ export interface FlvRecordingOptions {
 
 /** A place in a file behind a whole tag, and what is known there. */
 export interface FlvMark extends FlvFacts {
+  /** Bytes of the file up to here. */
   readonly byteLength: number
 }
 

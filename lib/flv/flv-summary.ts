@@ -9,6 +9,7 @@ import { FLV_HEADER_LENGTH, type FlvTracks, flvHeader, flvTag, PREVIOUS_TAG_SIZE
 
 /** Bytes to be written over others. */
 export interface FlvPatch {
+  /** Bytes from the beginning of the file. */
   readonly position: number
   readonly bytes: Buffer
 }
@@ -17,6 +18,7 @@ export interface FlvPatch {
 export interface FlvFacts {
   /** Milliseconds: the highest timestamp of audio and video. */
   readonly durationMs: number
+  /** Which tracks it has, as its header says. */
   readonly tracks: FlvTracks
   /** Whether there is any audio or video, and not only sequence headers. */
   readonly hasFrames: boolean
