@@ -11,6 +11,7 @@ import { FLV_HEADER_LENGTH, type FlvTracks, flvHeader, flvTag, PREVIOUS_TAG_SIZE
 export interface FlvPatch {
   /** Bytes from the beginning of the file. */
   readonly position: number
+  /** What is written there. */
   readonly bytes: Buffer
 }
 

@@ -42,7 +42,7 @@ t.test('what it says of itself', { buffered }, async t => {
 
 t.test('bad words: one line, and exit code 2', { buffered }, async t => {
   const calls: [string[], RegExp][] = [
-    [['srve'], /there is no command srve, but serve, play, publish, relay, proxy, inspect; see rtmpipe --help$/],
+    [['srve'], /there is no command srve, but serve, play, publish, relay, proxy, inspect, fix; see rtmpipe --help$/],
     [['serve', '--prot', '1935'], /unknown option '--prot'; see rtmpipe serve --help$/],
     [['serve', '--port'], /option '--port <value>' argument missing$/],
     [['serve', '--port', 'x'], /--port is a whole number from 0 to 65535, not x$/],
