@@ -41,14 +41,15 @@ export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
   constructor(
     lower: Duplex,
     options: HandshakeStreamOptions = {},
-    above: Omit<LayerOptions, 'opens'> = { from: 'bytes', to: 'bytes' }
+    above: Omit<LayerOptions, 'opens'> = { from: 'bytes', to: 'bytes' },
+    readsOut = true
   ) {
     const { limits, clock = systemClock } = options
     const { handshakeMs } = limitsWith(limits)
     // ahead of super, as a MessageWire has it: it may throw
     const handshake = handshakeWith(options, clock.now())
     super(lower, { ...above, opens: true })
-    readOut(lower)
+    if (readsOut) readOut(lower)
     this.#handshake = handshake
     const hello = this.#handshake.hello()
     if (hello.length > 0) this.answer(hello)

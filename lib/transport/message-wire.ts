@@ -18,7 +18,8 @@ import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
 import type { SwfHash } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../media/message-batch.ts'
-import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId } from '../message/message.ts'
+import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
+import { readOut } from '../stream/read-out.ts'
 import { SwfVerification } from './swf-verification.ts'
 
 /** Options of MessageWire. */
@@ -43,6 +44,14 @@ export interface MessageWireOptions
 const CHUNK_SIZE = 65536
 /** Batches of live media that may wait for a peer that is slow. */
 const BATCHES = 4
+/** Types of audio, video, data and aggregates. */
+const MEDIA: readonly number[] = [
+  MessageTypeId.Audio,
+  MessageTypeId.Video,
+  MessageTypeId.DataAmf0,
+  MessageTypeId.DataAmf3,
+  MessageTypeId.Aggregate
+]
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
 /** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
@@ -77,6 +86,8 @@ export class MessageWire extends HandshakeStream<Message> {
   /** Ends the wait for the answer to what we have asked. */
   #stopSwf: (() => void) | undefined
   #heardAt = 0
+  /** Whether its lower is read to its end though the peer has gone. */
+  #readsOut = false
   /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
   readonly #acknowledged = { at: 0, span: 0, times: 0 }
   /** The answer to the last Set Peer Bandwidth, while the lower is full. */
@@ -100,7 +111,7 @@ export class MessageWire extends HandshakeStream<Message> {
     const messageReader = new MessageReader({ ...(limits && { limits }) })
     const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
     const window = new AcknowledgementWindow({ received: HANDSHAKE_LENGTH, windowSize })
-    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES })
+    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES }, false)
     this.#chunkReader = chunkReader
     this.#messageReader = messageReader
     this.#messageWriter = messageWriter
@@ -165,8 +176,19 @@ export class MessageWire extends HandshakeStream<Message> {
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
       if (message === undefined || isProtocolControlType(message.type)) continue
+      if (!this.#readsOut) this.#readOut(message)
       if (this.#swf === undefined || !this.#verifies(message, this.#swf)) yield message
     }
+  }
+
+  /**
+   * A peer that sends media has last words, which a write that finds it gone must not discard. Of a player there is nothing to save, and
+   * each of its writes would cost two calls more.
+   */
+  #readOut({ type }: Message): void {
+    if (!MEDIA.includes(type)) return
+    this.#readsOut = true
+    readOut(this.lower)
   }
 
   /** Has its part in SWF verification; true for a message that is of it. */
