@@ -17,6 +17,7 @@ import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/hands
 import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
 import type { SwfHash } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
+import { isMedia } from '../media/media-state.ts'
 import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../media/message-batch.ts'
 import { MEDIA_CHUNK_STREAM_IDS, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readOut } from '../stream/read-out.ts'
@@ -44,14 +45,6 @@ export interface MessageWireOptions
 const CHUNK_SIZE = 65536
 /** Batches of live media that may wait for a peer that is slow. */
 const BATCHES = 4
-/** Types of audio, video, data and aggregates. */
-const MEDIA: readonly number[] = [
-  MessageTypeId.Audio,
-  MessageTypeId.Video,
-  MessageTypeId.DataAmf0,
-  MessageTypeId.DataAmf3,
-  MessageTypeId.Aggregate
-]
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
 /** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
@@ -185,8 +178,8 @@ export class MessageWire extends HandshakeStream<Message> {
    * A peer that sends media has last words, which a write that finds it gone must not discard. Of a player there is nothing to save, and
    * each of its writes would cost two calls more.
    */
-  #readOut({ type }: Message): void {
-    if (!MEDIA.includes(type)) return
+  #readOut(message: Message): void {
+    if (!isMedia(message) && message.type !== MessageTypeId.Aggregate) return
     this.#readsOut = true
     readOut(this.lower)
   }
