@@ -203,8 +203,8 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
     is('connecting')
     await connected(app, bounded, signal, async session => {
       const playing = await session.play(name, options)
-      // one that somebody publishes is refused now; else it is published once there is something, for many servers grant the play of a
-      // stream that is not there yet
+      // many servers grant the play of a stream that nobody publishes yet: the input is made with its first message, so that `live`
+      // is over meanwhile. Where `live` has another publisher this pull is refused now.
       const input = live.isPublished ? live.input() : undefined
       is('live')
       if (input === undefined) await readable(playing)

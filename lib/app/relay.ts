@@ -21,9 +21,9 @@ const AWAY_MS = 600_000
 const MAX_RETRY_MS = 5_000
 
 /**
- * Plays one stream and publishes it at each of the others, until a recording has ended or a live source has been away for ten minutes,
- * or for ever; whoever fails is tried again. While the
- * source is away the destinations are told that the stream has ended; they get it anew when the source is back.
+ * Plays one stream and publishes it at each of the others. It ends with a recording, and when a live source has been away for ten
+ * minutes, unless `forever`. What fails is tried again. While the source is away the destinations are told that the stream has
+ * ended; they get it anew when the source is back.
  */
 export async function relay(
   from: string,

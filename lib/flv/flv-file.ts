@@ -15,9 +15,9 @@ export interface FlvFileOptions extends FlvRecordingOptions {
 type Done = (error?: Error | null) => void
 
 /**
- * A Writable of Messages that writes an FLV file (see FlvRecording): tags as they come, so that a process that is killed loses
- * what is on its way to the disk at most, and at the end the duration, the size and the index of keyframes into the metadata at the front. However
- * it ends, by an error of the disk too, the file is cut behind its last whole tag, and its metadata is filled in.
+ * A Writable of Messages that writes an FLV file (see FlvRecording). Tags are written as they come: a process that is killed loses at
+ * most what is on its way to the disk. At the end the duration, the size and the index of keyframes are written into the metadata at
+ * the front. However it ends, by an error of the disk too, the file is cut behind its last whole tag and its metadata is filled in.
  * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
  */
 export class FlvFile extends Writable {

@@ -23,9 +23,9 @@ const EARLY_MS = 2000
 
 /**
  * A Writable of Messages that writes one FLV file after another (see FlvFile), at the paths that `next` gives. Another one begins at
- * the first random access point at which the last one is long enough: a keyframe, or without video or while it has paused any audio. Each has a clock
- * of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile) when the first frame is in one,
- * `'recorded'` (FlvFile) when one is whole, also one that an error has ended.
+ * the first random access point at which the last one is long enough: a keyframe, or any audio where there is no video or it has
+ * paused. Each has a clock of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile)
+ * when the first frame is in one; `'recorded'` (FlvFile) when one is whole, also one that an error has ended.
  */
 export class FlvFiles extends Writable {
   readonly #next: () => string
