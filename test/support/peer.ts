@@ -40,7 +40,8 @@ class ByHand<Session extends NetConnection> {
     pipeline([wire, session, wire], error => {
       this.ended = { error: error ?? undefined }
     })
-    this.wire = messageWire(far, { ...options, role })
+    // its timers are not the session's: Node 24 tells one end of a pair that the other was destroyed, and the wire lingers then
+    this.wire = messageWire(far, { ...options, clock: new TestClock(), role })
     this.wire.on('data', message => this.#heard.push(line(message)))
     this.wire.on('end', () => this.#heard.push('end'))
     this.wire.on('error', () => {})
