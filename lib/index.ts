@@ -38,6 +38,13 @@ export { Amf0Reader, readAmf0 } from './amf/amf0-reader.ts'
 export { Amf0Writer, type Amf0WriterOptions, writeAmf0 } from './amf/amf0-writer.ts'
 export { Amf3Reader, readAmf3 } from './amf/amf3-reader.ts'
 export { Amf3Writer, writeAmf3 } from './amf/amf3-writer.ts'
+// sessions
+export { type AdobeProof, adobeResponse } from './auth/adobe.ts'
+export { type AuthenticateOptions, authenticate } from './auth/authenticate.ts'
+export { type LlnwProof, llnwResponse } from './auth/llnw.ts'
+export { nextAuthQuery } from './auth/next-auth-query.ts'
+export type { AuthClaim } from './auth/scheme.ts'
+export type { AuthSchemeName } from './auth/schemes.ts'
 // codecs
 export type { Chunk, ChunkFormat, ChunkHeader, LimitType, ProtocolControl } from './chunk/chunk.ts'
 // stages and layers
@@ -89,18 +96,18 @@ export type { DigestScheme } from './handshake/packets.ts'
 export { ServerHandshake, type ServerHandshakeOptions } from './handshake/server-handshake.ts'
 export { type SwfHash, swfHash } from './handshake/swf.ts'
 export { defaultLimits, type Limits } from './limits.ts'
-export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
-export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
 export {
   type CursorOptions,
   type InputOptions,
   LiveStream,
   type LiveStreamOptions,
   type SubscribeOptions
-} from './media/live-stream.ts'
+} from './live/live-stream.ts'
+export { type AddressedBatch, MessageBatch } from './live/message-batch.ts'
+export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
+export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
+export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
-export { type AddressedBatch, MessageBatch } from './media/message-batch.ts'
-export { MessageRing, type MessageRingOptions, type RingEntry } from './media/message-ring.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
 export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
@@ -162,12 +169,6 @@ export {
   type Retry
 } from './relay.ts'
 export { createServer, Server, type ServerOptions } from './server.ts'
-// sessions
-export { type AdobeProof, adobeResponse } from './session/auth-adobe.ts'
-export { type LlnwProof, llnwResponse } from './session/auth-llnw.ts'
-export type { AuthClaim } from './session/auth-scheme.ts'
-export type { AuthSchemeName } from './session/auth-schemes.ts'
-export { type AuthenticateOptions, authenticate } from './session/authenticate.ts'
 export {
   ClientSession,
   type ClientSessionOptions,
@@ -177,7 +178,6 @@ export {
 } from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
 export { type CloseReason, NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
-export { nextAuthQuery } from './session/next-auth-query.ts'
 export { Play, type PlayAcceptance } from './session/play.ts'
 export { Playing } from './session/playing.ts'
 export { Publish } from './session/publish.ts'
@@ -198,9 +198,14 @@ export { type DialOptions, dial } from './transport/dial.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
-export { TunnelClient, type TunnelClientOptions, type TunnelPlace, tunnelClient } from './transport/tunnel-client.ts'
-export { type TunnelHandler, type TunnelSession, tunnelServer } from './transport/tunnel-server.ts'
-export type { TunnelOptions } from './transport/tunnel-stream.ts'
+export {
+  TunnelClient,
+  type TunnelClientOptions,
+  type TunnelPlace,
+  tunnelClient
+} from './transport/tunnel/tunnel-client.ts'
+export { type TunnelHandler, type TunnelSession, tunnelServer } from './transport/tunnel/tunnel-server.ts'
+export type { TunnelOptions } from './transport/tunnel/tunnel-stream.ts'
 export {
   type CloseOptions,
   createWireServer,

@@ -33,8 +33,9 @@ const codecs: Record<string, readonly RegExp[]> = {
   handshake: [/^node:(crypto|zlib)$/, /^bytes\//, /^crypto\//],
   chunk: [/^bytes\//, /^message\/message\.ts$/],
   message: [/^bytes\//, /^amf\//],
-  // message-batch makes the bytes of live media
-  media: [/^bytes\//, /^amf\//, /^chunk\//, /^message\/(message|data|metadata)\.ts$/],
+  media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
+  // a batch makes the bytes of live media
+  live: [/^bytes\//, /^chunk\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
 }
@@ -93,8 +94,10 @@ t.test('one file is the door to pumpify', async t => {
 
 t.test('the session never reaches under the waist, the transport never above it', async t => {
   const forbidden: Record<string, RegExp> = {
+    auth: /^(chunk|handshake|transport|flv|live|app|server|client)/,
+    live: /^(handshake|transport|session|auth|flv|app|server|client)/,
     session: /^(chunk|handshake|transport|flv|crypto|app|server|client)/,
-    transport: /^(session|flv|app|server|client)/
+    transport: /^(session|auth|flv|app|server|client)/
   }
   for (const { path, folder, imports } of files.filter(each => each.folder in forbidden)) {
     const wrong = imports.filter(target => forbidden[folder]!.test(target))
@@ -102,13 +105,36 @@ t.test('the session never reaches under the waist, the transport never above it'
   }
 })
 
-t.test('the app is made of the public parts alone', async t => {
-  for (const { path, imports } of files.filter(each => each.folder === 'app')) {
+t.test('the app and inspect are made of the public parts alone', async t => {
+  const parts = ['index.ts', 'inspect/index.ts']
+  for (const { path, folder, imports } of files.filter(each => ['app', 'inspect'].includes(each.folder))) {
     const wrong = imports.filter(
-      target => target !== 'index.ts' && !target.startsWith('app/') && !target.startsWith('node:')
+      target => !parts.includes(target) && !target.startsWith(`${folder}/`) && !target.startsWith('node:')
     )
     t.same(wrong, [], path)
   }
+})
+
+t.test('the library loads neither the app nor inspect', async t => {
+  const rest = files.filter(({ folder }) => !['app', 'inspect'].includes(folder))
+  for (const { path, imports } of rest)
+    t.same(
+      imports.filter(target => /^(app|inspect)\//.test(target)),
+      [],
+      path
+    )
+})
+
+t.test('no file imports itself by way of others, types included', async t => {
+  const importsOf = new Map(files.map(({ path, imports }) => [path, imports]))
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]) => {
+    if (way.includes(path)) t.fail([...way.slice(way.indexOf(path)), path].join(' -> '))
+    else if (!done.has(path)) for (const target of importsOf.get(path) ?? []) visit(target, [...way, path])
+    done.add(path)
+  }
+  for (const { path } of files) visit(path, [])
+  t.pass('no circle')
 })
 
 t.test('no console, no globals', async t => {

@@ -1,4 +1,4 @@
-import { escaped } from './escaped.ts'
+import { escaped } from '../inspect/index.ts'
 
 /** What an event has to tell, in the order it is told. Never a query, nor a key. */
 export type LogFields = Readonly<Record<string, string | number | undefined>>

@@ -7,7 +7,7 @@ import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
 import { Answers } from './answers.ts'
 import { NetStream, type StreamConnection } from './net-stream.ts'
-import type { Playing } from './playing.ts'
+import type { PlayedStream, Playing } from './playing.ts'
 import type { Publishing } from './publishing.ts'
 import { isLegalOnStream } from './session-states.ts'
 
@@ -23,7 +23,7 @@ const answeredBy: Readonly<Record<string, Asked>> = {
 }
 
 /** A message stream as a client has it: what it asks there, and what the peer says to that. */
-export class ClientStream extends NetStream<Publishing, Playing> {
+export class ClientStream extends NetStream<Publishing, Playing> implements PlayedStream {
   readonly #answers: Answers<Asked, AmfObject>
   readonly #transaction: () => number
   /** Of the publish or play that was sent last. */

@@ -1,9 +1,7 @@
-import type { MessageBatch } from '../media/message-batch.ts'
+import type { MessageBatch } from '../live/message-batch.ts'
 import type { Command } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { MediaSink } from './outgoing.ts'
-import type { Play } from './play.ts'
-import type { Publish } from './publish.ts'
 import type { StreamState } from './session-states.ts'
 
 /** What a message stream needs of its connection. */
@@ -22,7 +20,7 @@ export interface Engaged {
 }
 
 /** One message stream of a connection (RTMP 1.0, 7.2.2), on either side: idle, or publishing, or playing. */
-export class NetStream<Publishes extends Engaged, Plays extends Engaged> implements MediaSink {
+export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engaged = Engaged> implements MediaSink {
   /** The id that the peer uses for it: what is said and sent to it goes there. */
   id: MessageStreamId
   readonly #connection: StreamConnection
@@ -92,6 +90,3 @@ export class NetStream<Publishes extends Engaged, Plays extends Engaged> impleme
     this.#connection.unsend(done)
   }
 }
-
-/** As a server has it: with the requests it has granted. */
-export type ServerStream = NetStream<Publish, Play>

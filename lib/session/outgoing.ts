@@ -1,5 +1,5 @@
 import { type Readable, Writable } from 'readable-stream'
-import type { MessageBatch } from '../media/message-batch.ts'
+import type { MessageBatch } from '../live/message-batch.ts'
 import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 

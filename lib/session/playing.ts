@@ -1,6 +1,17 @@
-import type { ClientStream } from './client-stream.ts'
+import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 import { Incoming } from './incoming.ts'
 import type { Engaged } from './net-stream.ts'
+
+/** The message stream it plays on: what is asked there. */
+export interface PlayedStream {
+  /** Sends a command that the peer answers with a status: its information object. */
+  ask(name: 'pause' | 'seek', ...args: readonly AmfValue[]): Promise<AmfObject>
+  /** Sends a command that is not answered. @throws TypeError where it has no place. */
+  tell(name: 'receiveAudio' | 'receiveVideo', ...args: readonly AmfValue[]): void
+  setBufferLength(milliseconds: number): void
+  /** The application has destroyed what it plays. */
+  letGo(playing: Engaged): void
+}
 
 /**
  * What a client plays: a Readable of audio, video and data, as they come. It ends where the peer says that the stream is over, and
@@ -8,11 +19,11 @@ import type { Engaged } from './net-stream.ts'
  * (information object) gives what the peer says meanwhile.
  */
 export class Playing extends Incoming implements Engaged {
-  readonly #stream: ClientStream
+  readonly #stream: PlayedStream
   /** Whether the peer has said that it is a recording (RTMP 1.0, 7.1.7): it has an end, and does not begin anew. */
   isRecorded = false
 
-  constructor(stream: ClientStream) {
+  constructor(stream: PlayedStream) {
     super(() => stream.letGo(this))
     this.#stream = stream
   }

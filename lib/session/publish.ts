@@ -3,7 +3,7 @@ import { Refused } from '../errors.ts'
 import { onStatus } from '../message/command.ts'
 import type { Message } from '../message/message.ts'
 import { Incoming } from './incoming.ts'
-import type { ServerStream } from './net-stream.ts'
+import type { NetStream } from './net-stream.ts'
 import { Request } from './request.ts'
 import { namedPath, type StreamPath } from './stream-path.ts'
 
@@ -11,12 +11,12 @@ import { namedPath, type StreamPath } from './stream-path.ts'
 export class Publish extends Request implements StreamPath {
   /** What it says it wants: `live`, `record` or `append`. */
   readonly kind: string
-  readonly #stream: ServerStream
+  readonly #stream: NetStream
   readonly #messages: Incoming
   #where: StreamPath
   readonly #asked: string
 
-  constructor(stream: ServerStream, where: StreamPath, kind: string) {
+  constructor(stream: NetStream, where: StreamPath, kind: string) {
     super()
     this.#stream = stream
     this.#where = where

@@ -1,5 +1,5 @@
+import { MessageBatch } from '../live/message-batch.ts'
 import { isMetadata } from '../media/media-state.ts'
-import { MessageBatch } from '../media/message-batch.ts'
 import { wrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { liveMetadata } from '../message/metadata.ts'

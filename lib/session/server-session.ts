@@ -6,7 +6,7 @@ import type { UserControlEvent } from '../message/user-control-event.ts'
 import { Connect } from './connect.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
-import { NetStream, type ServerStream } from './net-stream.ts'
+import { NetStream } from './net-stream.ts'
 import { NetStreams } from './net-streams.ts'
 import { Play } from './play.ts'
 import { Publish } from './publish.ts'
@@ -14,6 +14,9 @@ import type { Request } from './request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
 import { warnOnce } from './warn-once.ts'
+
+/** A message stream as a server has it: with the requests it has granted. */
+type ServerStream = NetStream<Publish, Play>
 
 /** Options of ServerSession. */
 export interface ServerSessionOptions extends NetConnectionOptions {

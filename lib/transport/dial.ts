@@ -4,7 +4,7 @@ import * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
-import { type TunnelPlace, tunnelClient } from './tunnel-client.ts'
+import { type TunnelPlace, tunnelClient } from './tunnel/tunnel-client.ts'
 
 /** Options of dial(), and by way of ConnectOptions of connect(). */
 export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {

@@ -6,7 +6,7 @@ import type { Limits } from '../limits.ts'
 import { httpDoor } from './http-door.ts'
 import { type Spoken, sniff } from './sniff.ts'
 import { type DoorLead, TlsDoor } from './tls-door.ts'
-import { tunnelServer } from './tunnel-server.ts'
+import { tunnelServer } from './tunnel/tunnel-server.ts'
 
 export interface DoorsOptions {
   /** Speaks TLS too, with what tls.createServer takes: `key` and `cert`, or `pfx`, `SNICallback`, `requestCert`. */

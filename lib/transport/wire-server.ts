@@ -5,7 +5,7 @@ import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
-import { TunnelSession } from './tunnel-server.ts'
+import { TunnelSession } from './tunnel/tunnel-server.ts'
 
 /** Options of createWireServer(), and of createServer(). */
 export interface WireServerOptions

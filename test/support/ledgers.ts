@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { type InspectOptions, inspectCapture } from '../../lib/app/inspect/inspect.ts'
-import type { LedgerEntry } from '../../lib/app/inspect/ledger.ts'
-import { textLine } from '../../lib/app/inspect/ledger-text.ts'
+import { type InspectOptions, inspectCapture } from '../../lib/inspect/inspect.ts'
+import type { LedgerEntry } from '../../lib/inspect/ledger.ts'
+import { textLine } from '../../lib/inspect/ledger-text.ts'
 
 const captures = new URL('../../../test/captures/', import.meta.url)
 

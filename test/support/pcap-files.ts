@@ -1,4 +1,5 @@
-import { type Packet, readPackets } from '../../lib/app/inspect/pcap.ts'
+import type { Packet } from '../../lib/inspect/packet.ts'
+import { readPackets } from '../../lib/inspect/pcap.ts'
 
 /** A packet, with its time in nanoseconds since 1970. */
 export interface TimedPacket {

@@ -1,6 +1,6 @@
 import { fixFlv } from '../../index.ts'
+import { escaped } from '../../inspect/index.ts'
 import { diskWords } from '../disk.ts'
-import { escaped } from '../escaped.ts'
 import { say } from '../terminal.ts'
 import { readWords, UsageError } from '../words.ts'
 

@@ -1,0 +1,128 @@
+import { readFile, stat } from 'node:fs/promises'
+import { FlvReader } from '../index.ts'
+import { DirectionLedger } from './direction-ledger.ts'
+import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
+import { PassedOver } from './passed-over.ts'
+import { isPcap, readPackets } from './pcap.ts'
+import { protocolOf } from './protocol-of.ts'
+import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
+import { endpointName } from './tcp-segment.ts'
+
+export interface InspectOptions {
+  /** Tell of each chunk too, ahead of the message that ends with it. */
+  chunks?: boolean
+}
+
+const GIB = 2 ** 30
+/** A file is read whole. */
+const MAX_FILE = GIB
+
+const FLV_HEADER_LENGTH = 9
+const FLV_TAG_HEADER_LENGTH = 11
+const PREVIOUS_TAG_SIZE_LENGTH = 4
+
+/**
+ * The ledger of a file, which is a capture (pcap or pcapng) or an FLV file, by its first bytes.
+ * @throws Error, in one sentence, for a file that is neither, or over 1 GiB, and what `readFile` throws.
+ */
+export async function inspectFile(path: string, options?: InspectOptions): Promise<Generator<LedgerEntry, void>> {
+  const file = await stat(path)
+  if (!file.isFile()) throw new Error(`${path} is no regular file`)
+  if (file.size > MAX_FILE) throw new Error(`${path} is over ${MAX_FILE / GIB} GiB, which is more than is read`)
+  const bytes = await readFile(path)
+  if (bytes.toString('latin1', 0, 3) === 'FLV') return inspectFlv(bytes)
+  if (isPcap(bytes)) return inspectCapture(bytes, options)
+  throw new Error(`${path} is neither a capture, pcap or pcapng, nor an FLV file`)
+}
+
+/**
+ * The ledger of every TCP connection of a capture, pcap or pcapng, as it happened: of one that speaks plain RTMP all that both
+ * sides sent, of another what it looks like; and how many packets of which kind were passed over.
+ * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
+ */
+export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
+  // weakly, for one pair of endpoints may have any number of connections, one behind the other
+  const ledgers = new WeakMap<TcpConnection, ConnectionLedger>()
+  let count = 0
+  const passedOver = new PassedOver()
+  let broken: { reason: unknown } | undefined
+  try {
+    for (const event of tcpEvents(readPackets(bytes), packet => passedOver.note(packet))) {
+      let ledger = ledgers.get(event.connection)
+      if (ledger === undefined) {
+        if (event.piece.kind !== 'bytes') continue
+        ledger = new ConnectionLedger(++count, protocolOf(event.piece.bytes), options)
+        ledgers.set(event.connection, ledger)
+        yield ledger.entry(event.connection)
+      }
+      yield* ledger.take(event)
+    }
+  } catch (reason) {
+    broken = { reason }
+  }
+  for (const text of passedOver.sentences()) yield { kind: 'note', text }
+  if (count === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (broken !== undefined) throw broken.reason
+}
+
+/** The ledger of an FLV file: its header, its tags, and how it ends. */
+export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
+  const met: LedgerEntry[] = []
+  const reader = new FlvReader({
+    onHeader: tracks => met.push({ offset: 0, kind: 'flv', ...tracks }),
+    onPreviousTagSize: mismatch => met.push({ kind: 'previousTagSize', ...mismatch })
+  })
+  let offset: number | undefined
+  try {
+    for (const message of reader.messages(bytes)) {
+      yield* met.splice(0)
+      offset ??= bytes.readUInt32BE(FLV_HEADER_LENGTH - 4) + PREVIOUS_TAG_SIZE_LENGTH
+      yield tagEntry(message, offset)
+      offset += FLV_TAG_HEADER_LENGTH + message.payload.length + PREVIOUS_TAG_SIZE_LENGTH
+    }
+  } catch (error) {
+    yield* met.splice(0)
+    const fault = errorEntry(error)
+    yield { ...fault, offset: fault.layerOffset }
+    return
+  }
+  yield* met.splice(0)
+  const cut = reader.cut()
+  yield { offset: bytes.length, kind: 'end', how: 'file', ...(cut && { cut }) }
+}
+
+/** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */
+class ConnectionLedger {
+  readonly #number: number
+  readonly #protocol: string
+  /** Of plain RTMP alone. */
+  readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger } | undefined
+
+  constructor(number: number, protocol: string, options: InspectOptions) {
+    this.#number = number
+    this.#protocol = protocol
+    if (protocol === 'RTMP')
+      this.#sides = { client: new DirectionLedger('client', options), server: new DirectionLedger('server', options) }
+  }
+
+  entry({ client, server, begin, whole }: TcpConnection): ConnectionEntry {
+    const began = new Date(begin / 1000)
+    return {
+      kind: 'connection',
+      connection: this.#number,
+      client: endpointName(client),
+      server: endpointName(server),
+      ...(Number.isNaN(began.getTime()) ? {} : { began: began.toISOString() }),
+      protocol: this.#protocol,
+      whole
+    }
+  }
+
+  *take({ connection, from, piece, time }: TcpEvent): Generator<LedgerEntry, void> {
+    if (this.#sides === undefined) return
+    const place = { time: (time - connection.begin) / 1e6, connection: this.#number, from }
+    if (piece.kind === 'bytes') yield* this.#sides[from].take(piece.bytes, place)
+    else if (piece.kind === 'end') yield* this.#sides[from].ends(piece.how, place)
+    else yield { ...place, ...piece }
+  }
+}

@@ -1,0 +1,171 @@
+import type { AmfValue, ProtocolControl, Truncated, UserControlEvent } from '../index.ts'
+import { AmfText, hexText, numeral, word } from './amf-text.ts'
+import { escaped } from './escaped.ts'
+import type { ChunkEntry, Fault, LedgerEntry, MessageEntry, Place, TagEntry } from './ledger.ts'
+import type { VideoSays } from './media-says.ts'
+
+/** Characters of a line. */
+const WIDTH = 160
+/** Messages of an aggregate that are named. */
+const SHOWN_PARTS = 16
+/** The packets of video for which the frame type tells something. */
+const FRAMES = ['NALU', 'CodedFrames', 'CodedFramesX']
+
+/**
+ * An entry as one line to be read, of 160 characters at most; what does not fit is cut, and the cut shown. Its columns: seconds
+ * since the connection's begin and the connection's number, or in a file the offset; `->` from the client, `<-` from the server;
+ * then of a message its chunk stream, message stream, timestamp, length, chunks and the format of the first, its type, and what
+ * it says. `#1` is transaction 1.
+ */
+export function textLine(entry: LedgerEntry): string {
+  return cut(escaped(gathered(pieces(entry))), WIDTH)
+}
+
+/** As much of the pieces as a line may need: nobody waits for the end of what is cut anyway. */
+function gathered(pieces: Iterable<string>): string {
+  let text = ''
+  for (const piece of pieces) {
+    text += piece
+    if (text.length > WIDTH) break
+  }
+  return text
+}
+
+/** A half of a surrogate pair goes with the other. */
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
+
+function* pieces(entry: LedgerEntry): Generator<string, void> {
+  if (entry.kind === 'connection') {
+    const { connection, client, server, began, protocol, whole } = entry
+    yield `connection ${connection}: ${client} -> ${server}${began === undefined ? '' : ` at ${began}`}, ${protocol}`
+    if (!whole) yield ', its beginning is not in the capture'
+    return
+  }
+  if (entry.kind === 'note') {
+    yield entry.text
+    return
+  }
+  yield placeOf(entry)
+  switch (entry.kind) {
+    case 'message':
+    case 'tag':
+      yield columns(entry)
+      yield* saying(entry)
+      return
+    case 'chunk':
+      yield columns(entry)
+      yield `, ${entry.payloadLength} of ${entry.length} B${entry.last ? ', its last' : ''}`
+      return
+    case 'handshake':
+      yield `handshake, version ${entry.version}, `
+      yield entry.digest === 'simple' ? 'simple' : `digest by scheme ${entry.digest}`
+      return
+    case 'flv':
+      yield `FLV, audio ${entry.audio ? 'yes' : 'no'}, video ${entry.video ? 'yes' : 'no'}`
+      return
+    case 'previousTagSize':
+      yield `PreviousTagSize is ${entry.found}, but the tag ahead of it has ${entry.expected} bytes`
+      return
+    case 'end':
+      yield `${ends[entry.how]}${entry.cut === undefined ? '' : `, ${short(entry.cut)}`}`
+      return
+    case 'missing':
+      yield `${entry.bytes} bytes are missing in the capture, nothing behind them is read`
+      return
+    case 'error':
+      yield `${faultText(entry)}; nothing behind it is read`
+  }
+}
+
+const ends = { FIN: 'FIN', RST: 'RST', capture: 'nothing more in the capture', file: 'the file ends' } as const
+
+const short = ({ layer, missing }: Truncated): string => `at least ${missing} bytes short (${layer} layer)`
+
+const faultText = ({ code, message }: Fault): string => `${code}: ${message}`
+
+const arrows = { client: '->', server: '<-' } as const
+
+function placeOf({ time, connection, from, offset }: Place): string {
+  if (time === undefined && offset !== undefined) return `${offset}`.padStart(10).concat(' ')
+  const parts = [time?.toFixed(3).padStart(8), connection, from && arrows[from]]
+  const told = parts.filter(part => part !== undefined).join(' ')
+  return told === '' ? '' : `${told} `
+}
+
+function columns(entry: MessageEntry | TagEntry | ChunkEntry): string {
+  const told =
+    entry.kind === 'tag'
+      ? [column('ts', 7, entry.timestamp), bytesColumn(entry.length)]
+      : [
+          column('csid', 2, entry.chunkStreamId),
+          column('msid', 1, entry.messageStreamId),
+          column('ts', 7, entry.timestamp),
+          bytesColumn(entry.kind === 'chunk' ? entry.byteLength : entry.length),
+          entry.kind === 'chunk' ? 'chunk ' : column('in', 3, entry.chunks),
+          column('fmt', 1, entry.format)
+        ]
+  return [...told, entry.name].filter(Boolean).join(' ')
+}
+
+const column = (name: string, width: number, value: number | undefined): string =>
+  value === undefined ? '' : `${name} ${`${value}`.padStart(width)}`
+
+const bytesColumn = (count: number): string => `${`${count}`.padStart(6)} B`
+
+function* saying({ name, says, payload }: MessageEntry | TagEntry): Generator<string, void> {
+  switch (says.kind) {
+    case 'command':
+      yield ` #${numeral(says.transactionId)} ${word(says.name)}(`
+      yield* new AmfText().list(says.args)
+      yield ')'
+      return
+    case 'data':
+      yield* dataText(says.values)
+      return
+    case 'video':
+      yield videoText(says)
+      return
+    case 'audio':
+      yield listed([says.codec, says.packetType], says.trackId)
+      return
+    case 'aggregate':
+      yield ` ${says.parts.length} messages: ${says.parts.slice(0, SHOWN_PARTS).map(part => part.name)}`
+      return
+    case 'error':
+      yield ` ${faultText(says)}`
+      return
+    case 'bytes':
+      if (payload.length > 0) yield ` ${hexText(payload)}`
+      return
+    default:
+      if (says.kind !== name) yield ` ${says.kind}`
+      yield* fieldsText(says)
+  }
+}
+
+/** The name, as a function is called by its, and what belongs to it. */
+function* dataText([name, ...values]: readonly AmfValue[]): Generator<string, void> {
+  const text = new AmfText()
+  yield ' '
+  if (typeof name === 'string') yield word(name)
+  else yield* text.value(name)
+  yield '('
+  yield* text.list(values)
+  yield ')'
+}
+
+/** Fields under their names. */
+function* fieldsText({ kind: _, ...fields }: ProtocolControl | UserControlEvent): Generator<string, void> {
+  for (const [name, value] of Object.entries(fields))
+    yield ` ${name} ${Buffer.isBuffer(value) ? hexText(value) : value}`
+}
+
+function videoText({ codec, frameType, packetType, compositionTime, trackId }: VideoSays): string {
+  const isFrame = packetType === undefined || FRAMES.includes(packetType)
+  const text = listed([codec, isFrame ? frameType : undefined, packetType], trackId)
+  return compositionTime === undefined ? text : `${text}, composition time ${compositionTime}`
+}
+
+const listed = (words: readonly (string | undefined)[], trackId: number | undefined): string =>
+  ['', ...words, trackId === undefined ? undefined : `track ${trackId}`].filter(each => each !== undefined).join(' ')

@@ -1,0 +1,252 @@
+import {
+  type AmfValue,
+  type Chunk,
+  type ChunkFormat,
+  type ChunkStreamId,
+  type DigestScheme,
+  isCommandType,
+  isDataType,
+  isProtocolControlType,
+  type LayerName,
+  type Message,
+  type MessageStreamId,
+  MessageTypeId,
+  type ProtocolControl,
+  ProtocolError,
+  type RtmpErrorCode,
+  readAggregate,
+  readCommand,
+  readData,
+  readProtocolControl,
+  readUserControlEvent,
+  type TransactionId,
+  type Truncated,
+  type UserControlEvent
+} from '../index.ts'
+import { type AudioSays, audioSays, type VideoSays, videoSays } from './media-says.ts'
+import type { Sender } from './tcp.ts'
+import type { DirectionEnd } from './tcp-direction.ts'
+
+/** Where an entry belongs. What is not known is left out. */
+export interface Place {
+  /** Which TCP connection of a capture, from 1. */
+  readonly connection?: number
+  readonly from?: Sender
+  /** Seconds since the connection's begin. */
+  readonly time?: number
+  /** Bytes ahead of it: of its direction, the handshake's included, or of its file. */
+  readonly offset?: number
+}
+
+/** One event of a ledger. */
+export type LedgerEntry =
+  | ConnectionEntry
+  | HandshakeEntry
+  | ChunkEntry
+  | MessageEntry
+  | TagEntry
+  | FlvEntry
+  | PreviousTagSizeEntry
+  | EndEntry
+  | MissingEntry
+  | ErrorEntry
+  | NoteEntry
+
+/** A connection of a capture has sent its first bytes. Only those of plain RTMP are read. */
+export interface ConnectionEntry {
+  readonly kind: 'connection'
+  readonly connection: number
+  readonly client: string
+  readonly server: string
+  /** When it began, ISO 8601; left out where the capture's time is none. */
+  readonly began?: string
+  /** `'RTMP'`, or what it looks like. */
+  readonly protocol: string
+  /** False where the capture begins inside the connection. */
+  readonly whole: boolean
+}
+
+/** C0 and C1, or S0 and S1. */
+export interface HandshakeEntry extends Place {
+  readonly kind: 'handshake'
+  readonly version: number
+  /** By which scheme its digest lies, or that it has none. */
+  readonly digest: DigestScheme | 'simple'
+}
+
+export interface ChunkEntry extends Place {
+  readonly kind: 'chunk'
+  readonly format: ChunkFormat
+  readonly chunkStreamId: ChunkStreamId
+  readonly messageStreamId: MessageStreamId
+  readonly timestamp: number
+  readonly type: number
+  readonly name: string
+  /** Bytes of its message. */
+  readonly length: number
+  /** Bytes it took on the wire, header included. */
+  readonly byteLength: number
+  /** Bytes of its message that it carries. */
+  readonly payloadLength: number
+  readonly last: boolean
+}
+
+/** What a message and a tag have in common. */
+interface Told extends Place {
+  readonly timestamp: number
+  readonly type: number
+  /** The name of its type: one of MessageTypeId's, or `type 99`. */
+  readonly name: string
+  /** Bytes of its body. */
+  readonly length: number
+  readonly says: Says
+  readonly payload: Buffer
+}
+
+export interface MessageEntry extends Told {
+  readonly kind: 'message'
+  readonly chunkStreamId: ChunkStreamId
+  readonly messageStreamId: MessageStreamId
+  /** How many chunks carried it, and the format of the first. */
+  readonly chunks?: number
+  readonly format?: ChunkFormat
+}
+
+/** A tag of an FLV file: a message under another header. */
+export interface TagEntry extends Told {
+  readonly kind: 'tag'
+}
+
+/** What a message's body says; `bytes` where nothing more is known of it. */
+export type Says =
+  | {
+      readonly kind: 'command'
+      readonly name: string
+      readonly transactionId: TransactionId
+      readonly args: readonly AmfValue[]
+    }
+  | { readonly kind: 'data'; readonly values: readonly AmfValue[] }
+  | ProtocolControl
+  | UserControlEvent
+  | VideoSays
+  | AudioSays
+  | { readonly kind: 'aggregate'; readonly parts: readonly MessageEntry[] }
+  | Fault
+  | { readonly kind: 'bytes' }
+
+/** Bytes that break the protocol. */
+export interface Fault {
+  readonly kind: 'error'
+  readonly code: RtmpErrorCode
+  readonly message: string
+  readonly layer: LayerName
+  /** Bytes from the first one this layer was given: a message's body, a direction behind its handshake, a file. */
+  readonly layerOffset: number
+}
+
+/** The header of an FLV file. */
+export interface FlvEntry extends Place {
+  readonly kind: 'flv'
+  readonly audio: boolean
+  readonly video: boolean
+}
+
+/** A PreviousTagSize that is not the size of the tag ahead of it. */
+export interface PreviousTagSizeEntry extends Place {
+  readonly kind: 'previousTagSize'
+  readonly expected: number
+  readonly found: number
+}
+
+/** A direction of a connection, or a file, ends. */
+export interface EndEntry extends Place {
+  readonly kind: 'end'
+  readonly how: DirectionEnd | 'file'
+  /** What is cut by it. */
+  readonly cut?: Truncated
+}
+
+/** A direction ends because bytes of it were not captured. */
+export interface MissingEntry extends Place {
+  readonly kind: 'missing'
+  readonly bytes: number
+}
+
+/** Bytes that cannot be read on: their direction or file ends here. */
+export type ErrorEntry = Place & Fault
+
+export interface NoteEntry {
+  readonly kind: 'note'
+  readonly text: string
+}
+
+const names: ReadonlyMap<number, string> = new Map(Object.entries(MessageTypeId).map(([name, id]) => [id, name]))
+
+const typeName = (type: number): string => names.get(type) ?? `type ${type}`
+
+/** What a message tells a ledger, wherever it comes from: a capture, a file, or a wire that it is read from as it happens. */
+export function messageEntry(
+  message: Message,
+  place: Place & Pick<MessageEntry, 'chunks' | 'format'> = {}
+): MessageEntry {
+  return { ...place, ...entryOf(message, says(message)) }
+}
+
+/** A tag of an FLV file, read as a message; `offset` is that of its first byte in the file. */
+export function tagEntry(message: Message, offset: number): TagEntry {
+  const { chunkStreamId: _, messageStreamId: __, ...entry } = messageEntry(message)
+  return { offset, ...entry, kind: 'tag' }
+}
+
+export function chunkEntry({ header, payload, last, byteLength }: Chunk, place: Place = {}): ChunkEntry {
+  const { format = 0, ...rest } = header
+  const name = typeName(header.type)
+  return { ...place, kind: 'chunk', format, ...rest, name, byteLength, payloadLength: payload.length, last }
+}
+
+/**
+ * The entry of an error that bytes have caused.
+ * @throws `error` itself if it is another one.
+ */
+export const errorEntry = (error: unknown, place: Place = {}): ErrorEntry => ({ ...place, ...fault(error) })
+
+function entryOf({ chunkStreamId, messageStreamId, timestamp, type, payload }: Message, says: Says): MessageEntry {
+  const header = { chunkStreamId, messageStreamId, timestamp, type, name: typeName(type), length: payload.length }
+  return { kind: 'message', ...header, says, payload }
+}
+
+function says(message: Message): Says {
+  try {
+    return read(message) ?? { kind: 'bytes' }
+  } catch (error) {
+    return fault(error)
+  }
+}
+
+function read(message: Message): Says | undefined {
+  const { type, payload } = message
+  if (isCommandType(type)) {
+    const { name, transactionId, args } = readCommand(message)
+    return { kind: 'command', name, transactionId, args }
+  }
+  if (isDataType(type)) return { kind: 'data', values: readData(message) }
+  if (isProtocolControlType(type)) return readProtocolControl(type, payload)
+  if (type === MessageTypeId.UserControl) return readUserControlEvent(payload)
+  if (type === MessageTypeId.Video) return videoSays(payload)
+  if (type === MessageTypeId.Audio) return audioSays(payload)
+  if (type === MessageTypeId.Aggregate)
+    return { kind: 'aggregate', parts: Array.from(readAggregate(message), partEntry) }
+  return undefined
+}
+
+/** An aggregate in an aggregate is not looked into, as nobody sends one and they could nest without end. */
+function partEntry(message: Message): MessageEntry {
+  const isAggregate = message.type === MessageTypeId.Aggregate
+  return entryOf(message, isAggregate ? { kind: 'bytes' } : says(message))
+}
+
+function fault(error: unknown): Fault {
+  if (!(error instanceof ProtocolError)) throw error
+  const { code, message, layer, offset } = error
+  return { kind: 'error', code, message, layer, layerOffset: offset }
+}

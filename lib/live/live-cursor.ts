@@ -1,0 +1,243 @@
+import type { Gap } from '../media/keyframe-gate.ts'
+import { isMetadata, stateAt } from '../media/media-state.ts'
+import type { Message } from '../message/message.ts'
+import { DirectReadable } from '../stream/direct.ts'
+import { MessageBatch } from './message-batch.ts'
+import type { MessageRing, RingEntry } from './message-ring.ts'
+
+/** Where a reader begins: see SubscribeOptions. */
+export type StartFrom = 'keyframe' | 'next' | 'now'
+
+/** What a cursor sees of its stream. */
+export interface LiveSource {
+  readonly ring: MessageRing
+  /** The state of the stream, for a reader that begins behind the last batch. */
+  state(): readonly Message[]
+  /** A cursor is destroyed. */
+  parted(cursor: LiveCursor): void
+}
+
+export interface LiveCursorOptions {
+  maxLagMs: number
+  from: StartFrom
+  /** Called when it has read something. */
+  moved?: () => void
+}
+
+/**
+ * One reader of a live stream: the number of the batch it wants next. It holds nothing of its own, and waits for nobody but its
+ * reader. By the law of RandomAccess it begins at a random access point that the ring holds, or else behind the last batch,
+ * where its video waits for the next keyframe.
+ */
+export abstract class LiveCursor extends DirectReadable {
+  readonly #source: LiveSource
+  readonly #ring: MessageRing
+  readonly #from: StartFrom
+  readonly #maxLagMs: number
+  readonly #moved: (() => void) | undefined
+  /** Undefined while it waits for a random access point. */
+  #next: number | undefined
+  /** Whether video passes. */
+  #isOpen = false
+  /** What a decoder needs, where it does not begin at a random access point. */
+  #lead: readonly Message[] = []
+  /** Where it ends. */
+  #end = Number.POSITIVE_INFINITY
+  /** The state it has been told. */
+  readonly #told = new WeakSet<Message>()
+  #lastTimestamp: number | undefined
+  /** How many messages of the stream it has come past. */
+  #past: number | undefined
+  /** How many it has left out and not told, and whether it has to tell them with the next batch it gives. */
+  #missed = 0
+  #hasJumped = false
+  /** Where it was when video had to wait. */
+  #closedAt: number | undefined
+  #asked = false
+
+  constructor(source: LiveSource, { maxLagMs, from, moved }: LiveCursorOptions) {
+    super({ objectMode: true, highWaterMark: 4 })
+    if (!(maxLagMs > 0)) throw new RangeError(`maxLagMs must be a positive number, not ${maxLagMs}`)
+    if (!STARTS.includes(from)) throw new TypeError(`from must be one of ${STARTS.join(', ')}, not ${from}`)
+    this.#source = source
+    this.#ring = source.ring
+    this.#from = from
+    this.#maxLagMs = maxLagMs
+    this.#moved = moved
+  }
+
+  /** Gives a batch to the reader; false when it is full. */
+  protected abstract give(batch: MessageBatch): boolean
+
+  /** Gives what the reader did not take of the last batch; false when it is full again. */
+  protected giveRest(): boolean {
+    return true
+  }
+
+  /** Whether there has been anything for it. */
+  get hasBegun(): boolean {
+    return this.#past !== undefined || (this.#next !== undefined && this.#next < this.#ring.next)
+  }
+
+  /** The oldest batch it will still read, as far as can be told. */
+  get wanted(): number {
+    const { entrance, next } = this.#ring
+    if (this.#next === undefined || this.#next === next) return next
+    return this.#lags(this.#next) ? (entrance ?? next) : this.#next
+  }
+
+  /** Whether there is something for it that its reader has not asked for yet. */
+  get isBehind(): boolean {
+    return !this.#asked && this.hasBegun
+  }
+
+  /** Takes its place in the stream. */
+  begin(from: StartFrom = this.#from): void {
+    if (from === 'keyframe') this.#goOn()
+    if (from === 'now') this.#goOnBehindAll()
+  }
+
+  override _read(): void {
+    this.#asked = true
+    this.advance()
+    this.#moved?.()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#source.parted(this)
+    done(error)
+  }
+
+  /** Ends it behind what there is now. */
+  finish(): void {
+    this.#end = Math.min(this.#end, this.#ring.next)
+    this.advance()
+  }
+
+  /** Gives the reader what there is, for as long as it asks. */
+  advance(): void {
+    if (this.#next === undefined) this.#lookForStart()
+    if (this.#asked) this.#asked = this.giveRest()
+    while (this.#asked && !this.#isOver) {
+      const batch = this.#step()
+      if (batch === undefined) break
+      this.#lastTimestamp = batch.timestamp
+      this.#asked = this.give(batch)
+    }
+    if (this.#asked && this.#isOver) {
+      this.#asked = false
+      this.push(null)
+    }
+  }
+
+  get #isOver(): boolean {
+    return (this.#next ?? this.#ring.next) >= this.#end
+  }
+
+  /** `from: 'next'`: whether the batch that came last is a random access point. */
+  #lookForStart(): void {
+    const { entrance, next } = this.#ring
+    if (entrance !== undefined && entrance === next - 1) this.#next = entrance
+  }
+
+  #goOn(): void {
+    const { entrance } = this.#ring
+    if (entrance === undefined) this.#goOnBehindAll()
+    else this.#next = entrance
+  }
+
+  #goOnBehindAll(): void {
+    this.#next = this.#ring.next
+    this.#isOpen = false
+    this.#closedAt = this.#lastTimestamp
+    this.#hasJumped = this.#past !== undefined
+    this.#lead = this.#source.state()
+  }
+
+  #step(): MessageBatch | undefined {
+    if (this.#next === undefined) return undefined
+    if (this.#lags(this.#next)) this.#goOn()
+    for (let entry = this.#ring.at(this.#next); entry !== undefined; entry = this.#ring.at(this.#next)) {
+      const begins = entry.state !== undefined
+      const batch = begins || this.#isOpen ? entry.batch : entry.withoutVideo
+      this.#missed += entry.before - (this.#past ?? entry.before)
+      this.#past = entry.before
+      if (batch !== undefined) {
+        if (this.#missed > 0 && (begins || this.#hasJumped)) this.#tellGap(entry)
+        const news = this.#news(entry.state ?? this.#lead, batch)
+        if (news !== undefined) return news
+      }
+      if (begins) this.#isOpen = true
+      this.#pass(entry, batch)
+      if (batch !== undefined) return batch
+    }
+    return undefined
+  }
+
+  /** What a decoder needs ahead of this batch and has not been told. */
+  #news(state: readonly Message[], batch: MessageBatch): MessageBatch | undefined {
+    if (state.length === 0) return undefined
+    const news = state.filter(message => !this.#told.has(message))
+    this.#lead = []
+    if (news.length === 0) return undefined
+    for (const message of news) this.#told.add(message)
+    const { timestamp } = batch.messages.find(message => !isMetadata(message)) ?? batch
+    return new MessageBatch(
+      news.map(message => stateAt(message, timestamp)),
+      batch.timestamp
+    )
+  }
+
+  /** Comes past a batch, all of it or a part of which it gives. */
+  #pass({ batch: { messages }, tells, before }: RingEntry, given: MessageBatch | undefined): void {
+    this.#next!++
+    this.#past = before + messages.length
+    this.#missed += messages.length - (given?.messages.length ?? 0)
+    if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)
+  }
+
+  /** Whether it has fallen off the ring's end, or lags more than it may and there is a better place to go on. */
+  #lags(at: number): boolean {
+    const { first, next, entrance } = this.#ring
+    if (at < first) return true
+    if (entrance === undefined || entrance <= at) return false
+    const newest = this.#ring.at(next - 1)!.batch.timestamp
+    return ((newest - this.#ring.at(at)!.batch.timestamp) | 0) > this.#maxLagMs
+  }
+
+  /** Tells what it has left out, of a stream or of video that it had begun. */
+  #tellGap({ batch: { timestamp } }: RingEntry): void {
+    const since = this.#isOpen ? this.#lastTimestamp : this.#closedAt
+    if (since !== undefined) this.emit('gap', { messages: this.#missed, ms: (timestamp - since) >>> 0 } satisfies Gap)
+    this.#missed = 0
+    this.#hasJumped = false
+  }
+}
+
+const STARTS: readonly StartFrom[] = ['keyframe', 'next', 'now']
+
+/** Gives batches whole. */
+export class BatchCursor extends LiveCursor {
+  protected override give(batch: MessageBatch): boolean {
+    return this.push(batch)
+  }
+}
+
+/** Gives the messages of batches, one by one. */
+export class MessageCursor extends LiveCursor {
+  #messages: readonly Message[] = []
+  #given = 0
+
+  protected override give(batch: MessageBatch): boolean {
+    this.#messages = batch.messages
+    this.#given = 0
+    return this.giveRest()
+  }
+
+  protected override giveRest(): boolean {
+    while (this.#given < this.#messages.length) if (!this.push(this.#messages[this.#given++])) return false
+    this.#messages = []
+    this.#given = 0
+    return true
+  }
+}

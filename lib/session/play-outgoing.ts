@@ -1,0 +1,83 @@
+import { LiveCursor } from '../live/live-cursor.ts'
+import { MessageBatch } from '../live/message-batch.ts'
+import { isAudio } from '../media/audio-tag.ts'
+import { RandomAccess } from '../media/random-access.ts'
+import { isVideo } from '../media/video-tag.ts'
+import { unwrapped } from '../message/data.ts'
+import type { Message } from '../message/message.ts'
+import { sourceOf } from '../stream/direct.ts'
+import type { NetStream } from './net-stream.ts'
+import { Outgoing } from './outgoing.ts'
+
+/** What goes out to a player, as much of it as the player wants. */
+export class PlayOutgoing extends Outgoing {
+  readonly #tracks: { readonly audio: boolean; readonly video: boolean }
+  readonly #bye: () => void
+  #isBegun = false
+  #isPaused: boolean
+  #hasLeft = false
+  /** Video that was left out waits for a keyframe. */
+  readonly #access = new RandomAccess(true)
+
+  constructor(
+    stream: NetStream,
+    tracks: { readonly audio: boolean; readonly video: boolean },
+    isPaused: boolean,
+    bye: () => void
+  ) {
+    super(stream)
+    this.#tracks = tracks
+    this.#isPaused = isPaused
+    this.#bye = bye
+  }
+
+  /** The peer takes no more. What still comes until the source has ended goes nowhere. */
+  leave(): void {
+    this.#hasLeft = true
+    const source = sourceOf(this)
+    if (source instanceof LiveCursor) {
+      source.finish()
+      this.letGo()
+      this.release()
+    } else this.destroy()
+  }
+
+  /** The peer has been told that it plays. */
+  open(): void {
+    this.#isBegun = true
+    this.release()
+  }
+
+  hold(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.release()
+  }
+
+  changeTracks(): void {
+    if (!this.#tracks.video) this.#access.close()
+  }
+
+  protected override get isOpen(): boolean {
+    return this.#hasLeft || (this.#isBegun && !this.#isPaused)
+  }
+
+  protected override wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
+    if (this.#hasLeft) return undefined
+    if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
+    if (this.#tracks.audio && this.#tracks.video && this.#access.isOpen) return item
+    const messages = item.messages.filter(message => this.#isWanted(message))
+    return messages.length === 0 ? undefined : new MessageBatch(messages, item.timestamp)
+  }
+
+  protected override bye(): void {
+    if (!this.#hasLeft) this.#bye()
+  }
+
+  #isWanted(message: Message): boolean {
+    if (isAudio(message)) return this.#tracks.audio
+    if (!isVideo(message)) return true
+    this.#access.note(message)
+    if (!this.#tracks.video) this.#access.close()
+    return this.#access.passes(message)
+  }
+}
