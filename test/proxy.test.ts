@@ -131,8 +131,7 @@ t.test('keys, apps and URLs are said in other words, and may be waited for', asy
   }
   await between.asks('FCUnpublish', 6, [null, 'another'])
   between.client.write(video.keyframe(0))
-  await wait(50)
-  await between.settle()
+  while (between.atOrigin.length < 6) await wait(1)
   t.same(between.atOrigin.map(line), [
     'connect 1 {}',
     ...['releaseStream 2 null secret', 'FCPublish 3 null secret', '#1 publish 5 null secret'],

@@ -335,12 +335,12 @@ t.test('a source that vanishes without a word is connected to anew', { buffered 
   t.teardown(() => origin.close())
   const wire = new Wire(t, (origin.address() as net.AddressInfo).port)
   const live = new LiveStream()
-  const relay = pull(await wire.listen(), live, { ...quick, limits: { pingMs: 200 } })
+  const relay = pull(await wire.listen(), live, { ...quick, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
   // it has sent nothing yet, and answers: it waits
-  await wait(600)
+  await wait(2500)
   t.same(seen, ['connecting', 'live'])
   wire.cut()
   await until(() => seen.length === 5)
@@ -358,14 +358,14 @@ t.test('a destination that vanishes without a word is connected to anew', { buff
   const to = await new Destination(t).listen()
   const source = new Source()
   const wire = new Wire(t, to.port)
-  const relay = push(source.live, await wire.listen(), { ...quick, limits: { pingMs: 200 } })
+  const relay = push(source.live, await wire.listen(), { ...quick, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
   await source.frames(10)
   await until(() => to.publishes[0]?.length === 23)
   // it answers, and is left alone
-  await wait(600)
+  await wait(2500)
   t.same(seen, ['connecting', 'live'])
   wire.cut()
   while (seen.length < 5) {
