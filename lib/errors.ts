@@ -1,3 +1,5 @@
+import type { Status } from './status.ts'
+
 /**
  * Every code the library can end with, and what it says. The table is the documentation: a code is stable, its sentence is not.
  */
@@ -115,13 +117,13 @@ export class ProtocolError extends RtmpError {
 export class Refused extends RtmpError {
   override readonly name = 'Refused'
   /** The status code as it goes over the wire: `NetStream.Publish.BadName`. */
-  readonly status: string
+  readonly status: Status
   /** The reason, for people; empty where none was given. */
   readonly description: string
   /** All that the peer said; where it sends us elsewhere, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty where we refuse. */
   readonly information: Readonly<Record<string, unknown>>
 
-  constructor(status: string, description = '', information: Readonly<Record<string, unknown>> = {}) {
+  constructor(status: Status, description = '', information: Readonly<Record<string, unknown>> = {}) {
     super('ERR_RTMP_REFUSED', description === '' ? status : `${status}, ${description}`)
     this.status = status
     this.description = description

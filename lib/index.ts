@@ -185,6 +185,7 @@ export { Publishing } from './session/publishing.ts'
 export { Request } from './session/request.ts'
 export { ServerSession, type ServerSessionOptions, serverSession } from './session/server-session.ts'
 export type { StreamPath } from './session/stream-path.ts'
+export type { CallStatus, ConnectStatus, PlayStatus, PublishStatus, Status, StatusLevel } from './status.ts'
 // joints
 export { chain } from './stream/chain.ts'
 export { duplex } from './stream/duplex.ts'

@@ -21,7 +21,7 @@ const files: File[] = readdirSync(lib, { recursive: true, encoding: 'utf8' })
     return { path, folder: path.includes('/') ? path.split('/')[0]! : '', imports }
   })
 
-const everyone = ['errors.ts', 'limits.ts']
+const everyone = ['errors.ts', 'limits.ts', 'status.ts']
 const isStreamFile = ({ imports }: File) =>
   imports.some(target => target.startsWith('stream/') || target === 'readable-stream')
 
@@ -40,8 +40,9 @@ const codecs: Record<string, readonly RegExp[]> = {
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
 }
 
-t.test('errors, limits and clock import nothing but each other', async t => {
-  for (const { path, imports } of files) if ([...everyone, 'clock.ts'].includes(path)) t.same(imports, [], path)
+t.test('errors imports the statuses; limits, clock and the statuses import nothing', async t => {
+  const own = files.filter(({ path }) => [...everyone, 'clock.ts'].includes(path))
+  for (const { path, imports } of own) t.same(imports, path === 'errors.ts' ? ['status.ts'] : [], path)
 })
 
 t.test('codec files are pure: no streams, no clock, and only what lies below', async t => {

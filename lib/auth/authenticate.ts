@@ -66,24 +66,24 @@ export function authenticate({
 
   return async connect => {
     const sent = sentFields(connect)
+    const reject = (why: string) =>
+      connect.reject('NetConnection.Connect.Rejected', `[ AccessManager.Reject ] : ${why}`)
     const [scheme, user] = [sent.get('authmod'), sent.get('user')]
     if (!isAuthScheme(scheme) || (only ?? scheme) !== scheme || !user) {
-      connect.reject(`[ AccessManager.Reject ] : [ code=403 need auth; authmod=${only ?? 'adobe'} ] : `)
+      reject(`[ code=403 need auth; authmod=${only ?? 'adobe'} ] : `)
       return
     }
-    const reject = (reason: string) =>
-      connect.reject(`[ AccessManager.Reject ] : [ authmod=${scheme} ] : ?reason=${reason}`)
     // no challenge is made for a longer name, so that none is looked up
     if (!sent.has('response') && user.length <= MAX_USER) {
       const name = unescaped(user)
       const asked = authSchemes[scheme].ask(user, challenges.salt(name), challenges.make(scheme, name))
-      reject(`needauth&${asked}`)
+      reject(`[ authmod=${scheme} ] : ?reason=needauth&${asked}`)
       return
     }
     const isRight = await isProved(sent, scheme, connect)
     if (connect.isRefused) return
     if (!isRight) {
-      reject('authfailed')
+      reject(`[ authmod=${scheme} ] : ?reason=authfailed`)
       return
     }
     for (const name of fieldNames) connect.query.delete(name)

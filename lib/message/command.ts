@@ -3,6 +3,7 @@ import type { AmfValue } from '../amf/amf-value.ts'
 import { Amf0Marker } from '../amf/amf0-marker.ts'
 import { Amf0Reader } from '../amf/amf0-reader.ts'
 import { ProtocolError } from '../errors.ts'
+import type { Status, StatusLevel } from '../status.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
 import { type ChunkStreamId, type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
@@ -111,9 +112,9 @@ export const error = (to: Command, ...args: AmfValue[]): Command =>
 /** An `onStatus` of a message stream (RTMP 1.0, 7.2.2), such as `NetStream.Play.Start`. */
 export const onStatus = (
   messageStreamId: MessageStreamId,
-  code: string,
+  code: Status,
   description: string,
-  level: 'status' | 'warning' | 'error' = 'status'
+  level: StatusLevel = 'status'
 ): Command => command('onStatus', 0, [null, { level, code, description }], { messageStreamId })
 
 /** Type 17 begins with a byte that selects the format, always 0; there are clients that leave it out. */

@@ -6,6 +6,7 @@ import { type Command, command, result } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
+import type { PlayStatus, Status } from '../status.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
 import { informationOf, refusal, textOf } from './information.ts'
@@ -42,7 +43,7 @@ export interface PlayOptions {
 
 const TIMEOUT_MS = 10_000
 /** By which a server says that what it plays is over. */
-const ENDS: readonly string[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
+const ENDS: readonly PlayStatus[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
 const LIVE_ONLY = -1000
 
 /**
@@ -337,7 +338,7 @@ export class ClientSession extends NetConnection {
     if (ENDS.includes(this.#statusOf(message))) this.#finish(stream)
   }
 
-  #statusOf(message: Message): string {
+  #statusOf(message: Message): Status {
     try {
       return textOf(propertiesOf(readData(message, { limits: this.limits })[1])?.code)
     } catch {

@@ -5,6 +5,7 @@ import { isVideo } from '../media/video-tag.ts'
 import { command } from '../message/command.ts'
 import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
+import type { Status } from '../status.ts'
 import { Answers } from './answers.ts'
 import { NetStream, type StreamConnection } from './net-stream.ts'
 import type { PlayedStream, Playing } from './playing.ts'
@@ -78,7 +79,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
   }
 
   /** The peer says something of this stream. */
-  hear(code: string, information: AmfObject): void {
+  hear(code: Status, information: AmfObject): void {
     if (code === 'NetStream.Pause.Notify') this.#isPaused = true
     if (code === 'NetStream.Unpause.Notify') this.#isPaused = false
     const asked = answeredBy[code]

@@ -1,6 +1,7 @@
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused } from '../errors.ts'
 import { type Command, error, result } from '../message/command.ts'
+import type { ConnectStatus } from '../status.ts'
 import { Request } from './request.ts'
 import { connectPath } from './stream-path.ts'
 
@@ -48,8 +49,11 @@ export class Connect extends Request {
     this.#properties = properties
   }
 
-  /** Refuses it, with `NetConnection.Connect.Rejected`; the connection is closed. */
-  reject(description = 'refused', status = 'NetConnection.Connect.Rejected'): void {
+  /**
+   * Refuses it, with `NetConnection.Connect.Rejected` unless told; the connection is closed.
+   * @throws TypeError when it is decided already.
+   */
+  reject(status: ConnectStatus = 'NetConnection.Connect.Rejected', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
   }
 

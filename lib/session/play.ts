@@ -3,6 +3,7 @@ import { Refused } from '../errors.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage } from '../message/data.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
+import type { PlayStatus } from '../status.ts'
 import type { NetStream } from './net-stream.ts'
 import { PlayOutgoing } from './play-outgoing.ts'
 import { Request } from './request.ts'
@@ -106,8 +107,11 @@ export class Play extends Request implements StreamPath, PlayRange {
     return new PlayOutgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
   }
 
-  /** Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`. */
-  reject(status = 'NetStream.Play.Failed', description = 'refused'): void {
+  /**
+   * Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`.
+   * @throws TypeError when it is decided already.
+   */
+  reject(status: PlayStatus = 'NetStream.Play.Failed', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
   }
 
@@ -172,7 +176,7 @@ export class Play extends Request implements StreamPath, PlayRange {
     this.#stream.finish(this)
   }
 
-  #say(...statuses: string[]): void {
+  #say(...statuses: PlayStatus[]): void {
     for (const status of statuses) this.#stream.say(onStatus(this.#stream.id, status, this.name))
   }
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { onStatus } from '../message/command.ts'
 import type { Message } from '../message/message.ts'
+import type { PublishStatus } from '../status.ts'
 import { Incoming } from './incoming.ts'
 import type { NetStream } from './net-stream.ts'
 import { Request } from './request.ts'
@@ -61,8 +62,11 @@ export class Publish extends Request implements StreamPath {
     return this.#messages
   }
 
-  /** Refuses it: `NetStream.Publish.Denied` unless told, or `NetStream.Publish.BadName`. */
-  reject(status = 'NetStream.Publish.Denied', description = 'refused'): void {
+  /**
+   * Refuses it: `NetStream.Publish.Denied` unless told, or `NetStream.Publish.BadName`.
+   * @throws TypeError when it is decided already.
+   */
+  reject(status: PublishStatus = 'NetStream.Publish.Denied', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
   }
 

@@ -3,6 +3,7 @@ import { hasLeft, ProtocolError, Refused, RtmpError } from '../errors.ts'
 import { type Command, command, error, onStatus, result } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
+import type { Status } from '../status.ts'
 import { Connect } from './connect.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
@@ -289,7 +290,7 @@ export class ServerSession extends NetConnection {
   }
 
   /** Too late to refuse, a failure of the application ends the session. */
-  #failed(thrown: unknown, request: Request, status: string): void {
+  #failed(thrown: unknown, request: Request, status: Status): void {
     // whatever waits for a peer fails when that leaves, and a refusal may come too late for it
     if (request.isOver && (hasLeft(thrown) || thrown instanceof Refused)) return
     const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'the application failed')
@@ -354,7 +355,7 @@ export class ServerSession extends NetConnection {
     if (asked.transactionId > 0) this.say(result(asked, null, value))
   }
 
-  #tell(name: string, code: string, description: string): void {
+  #tell(name: string, code: Status, description: string): void {
     this.say(command(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }

@@ -9,6 +9,7 @@ import {
   commandMessage,
   Dictionary,
   dataMessage,
+  isCommandType,
   LiveStream,
   type Message,
   MessageBatch,
@@ -500,9 +501,35 @@ t.test('connect may be decided on too', async t => {
   connect!.accept({ fourCcList: ['hvc1'] })
   t.same(await peer.hears(), ['_result 1 {} NetConnection.Connect.Success'])
   t.equal(peer.session.connection, connect)
-  const refusing = new Peer({}, session => session.on('connect', each => each.reject('not you')))
+  const refusing = new Peer({}, session => session.on('connect', each => each.reject(undefined, 'not you')))
   t.same(await refusing.asks('connect', 1, [info]), ['_error 1 null NetConnection.Connect.Rejected', 'end'])
   t.equal(refusing.session.connection, undefined)
+})
+
+t.test('reject(status, description) has one order, whatever was asked for', async t => {
+  const peer = new Peer({}, session => {
+    session.on('publish', publish => publish.reject('NetStream.Publish.BadName', 'no such app'))
+    session.on('play', play => play.reject('NetStream.Play.StreamNotFound', 'no such app'))
+  })
+  const said: AmfValue[] = []
+  peer.wire.on('data', message => {
+    if (!isCommandType(message.type)) return
+    const { name, args } = readCommand(message)
+    if (name !== '_result') said.push(args[1])
+  })
+  await peer.begins()
+  await peer.asks('publish', 3, [null, 'film'], 1)
+  await peer.asks('play', 4, [null, 'film'], 1)
+  peer.session.destroy()
+  const refused = (code: string) => ({ level: 'error', code, description: 'no such app' })
+  t.same(said, [refused('NetStream.Publish.BadName'), refused('NetStream.Play.StreamNotFound')])
+
+  const stranger = new Peer({}, session =>
+    session.on('connect', connect => connect.reject('NetConnection.Connect.InvalidApp', 'no such app'))
+  )
+  stranger.wire.on('data', message => said.push(readCommand(message).args[1]))
+  await stranger.asks('connect', 1, [info])
+  t.same(said.at(-1), refused('NetConnection.Connect.InvalidApp'))
 })
 
 t.test('a command out of place ends the session', async t => {
