@@ -19,6 +19,13 @@ export class NetStreams<Stream extends object> {
     this.#streams.set(id, stream)
   }
 
+  /** The lowest id, from 1 on, that none of them has: one that was deleted is given again, as Red5 does. */
+  get freeId(): MessageStreamId {
+    let id = 1
+    while (this.#streams.has(id)) id++
+    return id
+  }
+
   /** Whether it was one of them. */
   delete(stream: Stream): boolean {
     for (const [id, each] of this.#streams) if (each === stream) return this.#streams.delete(id)

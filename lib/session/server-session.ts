@@ -50,7 +50,8 @@ export class ServerSession extends NetConnection {
   readonly #open = new Set<Request>()
   #state: ConnectionState = 'new'
   #connect: Connect | undefined
-  #nextStream = 1
+  /** The highest id that a createStream was answered with. */
+  #highestGiven = 0
   #stopConnectTimer: () => void
 
   constructor({ peer = '', scheme = '', ...options }: ServerSessionOptions = {}) {
@@ -307,8 +308,8 @@ export class ServerSession extends NetConnection {
       this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
       return
     }
-    while (this.#streams.has(this.#nextStream)) this.#nextStream++
-    const id = this.#nextStream++
+    const id = this.#streams.freeId
+    this.#highestGiven = Math.max(this.#highestGiven, id)
     this.#add(id)
     this.#answer(asked, id)
   }
@@ -326,7 +327,7 @@ export class ServerSession extends NetConnection {
 
   /** Whether it is an id that a createStream was answered with. */
   #wasGiven(id: MessageStreamId): boolean {
-    return id > 0 && id < this.#nextStream
+    return id > 0 && id <= this.#highestGiven
   }
 
   /** One that was deleted before is not there any more; one that was never created is the only one there is. */

@@ -570,7 +570,8 @@ t.test('message streams are numbered from 1, and are bounded', async t => {
   t.same(await peer.asks('createStream', 3, [null]), ['_result 3 null 2'])
   t.same(await peer.asks('createStream', 4, [null]), ['_error 4 null NetConnection.Call.Failed'])
   await peer.asks('deleteStream', 0, [null, 1])
-  t.same(await peer.asks('createStream', 5, [null]), ['_result 5 null 3'])
+  t.same(await peer.asks('createStream', 5, [null]), ['_result 5 null 1'])
+  t.same(await peer.asks('createStream', 6, [null]), ['_error 6 null NetConnection.Call.Failed'])
 })
 
 /** As programs use message streams: the id of createStream's answer or none, of the publish, and of the media. */
@@ -652,13 +653,47 @@ t.test('of several message streams, the one that fits; where that cannot be told
 t.test('a message stream that was deleted is not taken for another', async t => {
   const { peer, publishes } = undecided()
   await peer.begins()
-  await peer.asks('deleteStream', 0, [null, 1])
   await peer.asks('createStream', 3, [null])
+  await peer.asks('deleteStream', 0, [null, 1])
   await peer.asks('publish', 4, [null, 'film'], 2)
   publishes[0]!.accept().resume()
   await peer.hears()
   await peer.asks('deleteStream', 0, [null, 1])
   t.same(await peer.asks('publish', 5, [null, 'film'], 2), ['#2 onStatus 0 null NetStream.Publish.BadName'])
+})
+
+t.test('the id of a deleted message stream is given again; late messages do no harm', async t => {
+  const { peer, publishes, plays } = undecided()
+  await peer.begins()
+  t.same(await peer.asks('createStream', 3, [null]), ['_result 3 null 2'])
+  await peer.asks('publish', 4, [null, 'film'], 1)
+  const film = collect<Message>(publishes[0]!.accept())
+  await peer.asks('play', 5, [null, 'other'], 2)
+  const other = plays[0]!.accept()
+  await peer.hears()
+  await peer.sends(video.keyframe(0))
+
+  await peer.asks('deleteStream', 0, [null, 1])
+  t.same((await film).map(word), ['v key@0'])
+  t.same(await peer.sends(video.frame(40)), [], 'media that was on its way')
+  t.same(await peer.asks('createStream', 6, [null]), ['_result 6 null 1'], 'the lowest that is free')
+  t.same(await peer.sends(video.frame(80)), [])
+  await peer.asks('publish', 7, [null, 'second'], 1)
+  const second = collect<Message>(publishes[1]!.accept())
+  t.same(await peer.hears(), ['#1 onStatus 0 null NetStream.Publish.Start'])
+  await peer.sends(video.keyframe(160))
+  await peer.asks('FCUnpublish', 0, [null, 'film'])
+  await peer.sends(video.frame(200))
+
+  other.write(video.keyframe(0))
+  t.same(await peer.hears(), ['#2 v key@0'])
+  await peer.asks('deleteStream', 0, [null, 2])
+  other.write(video.frame(40))
+  t.same(await peer.asks('createStream', 8, [null]), ['_result 8 null 2'], 'nothing of the old play comes behind it')
+  t.same(await peer.asks('pause', 0, [null, true, 0], 2), [], 'nor is anything asked of the new one')
+  await peer.asks('deleteStream', 0, [null, 1])
+  t.same((await second).map(word), ['v key@160', 'v@200'])
+  t.equal(peer.ended, undefined)
 })
 
 t.test('media where nothing was granted is counted, and ends who goes on with it', async t => {
