@@ -90,6 +90,9 @@ t.test('what nobody touches leaves with the bytes it came as, both ways', async 
   await between.settle()
   const bodies = (messages: readonly Message[]) => messages.map(({ chunkStreamId: _, ...rest }) => rest)
   t.same(bodies(between.atOrigin), bodies([odd, ...film]))
+  between.client.write({ ...video.frame(80), chunkStreamId: 77 })
+  await between.settle()
+  t.equal(between.atOrigin.at(-1)?.chunkStreamId, 77, 'on the chunk stream it came on')
   const answer = [
     userControlMessage({ kind: 'StreamBegin', messageStreamId: 0 }),
     userControlMessage({ kind: 'PingRequest', timestamp: 7 }),

@@ -49,8 +49,6 @@ export type LimitType = 'hard' | 'soft' | 'dynamic'
 
 export const MIN_CHUNK_STREAM_ID = 2
 export const MAX_CHUNK_STREAM_ID = 65599
-/** The chunk stream of protocol control and user control messages (RTMP 1.0, 5.3.1.1). */
-export const CONTROL_CHUNK_STREAM_ID = 2
 
 /** Both sides begin with it (RTMP 1.0, 5.4.1). */
 export const DEFAULT_CHUNK_SIZE = 128

@@ -1,5 +1,6 @@
 import { MAX_MESSAGE_LENGTH, type Message, MessageTypeId } from '../message/message.ts'
 import { type Chunk, type ChunkHeader, DEFAULT_CHUNK_SIZE, MAX_CHUNK_HEADER_LENGTH, MAX_CHUNK_SIZE } from './chunk.ts'
+import { usualChunkStreamId } from './chunk-stream-id.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
 import { readProtocolControl, setChunkSize } from './protocol-control.ts'
 
@@ -16,7 +17,8 @@ export interface MessageWriterOptions {
 
 /**
  * Cuts messages into chunks, the mirror of MessageReader. The chunk size is changed in band: a Set Chunk Size that is
- * written goes out, and holds from the next chunk on (RTMP 1.0, 5.4.1).
+ * written goes out, and holds from the next chunk on (RTMP 1.0, 5.4.1). A message that names no chunk stream goes out on the usual one of
+ * its type.
  */
 export class MessageWriter {
   #chunkSize = DEFAULT_CHUNK_SIZE
@@ -107,5 +109,6 @@ export function roomFor(length: number, chunkSize: number): number {
 }
 
 function headerOf({ type, messageStreamId, chunkStreamId, timestamp, payload }: Message): ChunkHeader {
-  return { chunkStreamId, timestamp, length: payload.length, type, messageStreamId }
+  const id = chunkStreamId ?? usualChunkStreamId(type)
+  return { chunkStreamId: id, timestamp, length: payload.length, type, messageStreamId }
 }

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../errors.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { type Chunk, CONTROL_CHUNK_STREAM_ID, type LimitType, MAX_CHUNK_SIZE, type ProtocolControl } from './chunk.ts'
+import { type Chunk, type LimitType, MAX_CHUNK_SIZE, type ProtocolControl } from './chunk.ts'
+import { CONTROL_CHUNK_STREAM_ID } from './chunk-stream-id.ts'
 
 const limitTypes: readonly LimitType[] = ['hard', 'soft', 'dynamic']
 
@@ -95,7 +96,8 @@ export const windowAcknowledgementSize = (windowSize: number): Message =>
 export const setPeerBandwidth = (windowSize: number, limitType: LimitType = 'dynamic'): Message =>
   protocolControlMessage({ kind: 'SetPeerBandwidth', windowSize, limitType })
 
-/** A protocol control message as the one chunk it is: it fits the smallest there may be. */
-export function controlChunk({ payload, ...header }: Message): Chunk {
-  return { header: { ...header, length: payload.length }, payload, last: true, byteLength: 0 }
+/** A protocol control or user control message as the one chunk it is: it fits the smallest there may be. */
+export function controlChunk({ payload, ...fields }: Message): Chunk {
+  const header = { ...fields, chunkStreamId: CONTROL_CHUNK_STREAM_ID, length: payload.length }
+  return { header, payload, last: true, byteLength: 0 }
 }

@@ -2,7 +2,7 @@ import { ByteQueue } from '../bytes/byte-queue.ts'
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ProtocolError, type RtmpErrorCode, type Truncated } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import { type Message, mediaChunkStreamId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import {
   FLV_HEADER_LENGTH,
   FLV_TAG_HEADER_LENGTH,
@@ -136,7 +136,7 @@ export class FlvReader {
     const length = header.u24()
     if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
     const timestamp = header.u24() + header.u8() * 0x1000000
-    this.#tag = { type, messageStreamId: 0, chunkStreamId: mediaChunkStreamId(type), timestamp }
+    this.#tag = { type, messageStreamId: 0, timestamp }
     this.#tagSize = FLV_TAG_HEADER_LENGTH + length
     this.#between = false
     this.#next = () => this.#body(length)

@@ -126,4 +126,4 @@ function properties(byteLength: number, { durationMs, tracks }: FlvFacts, index:
 
 /** A tag of metadata, at 0. */
 export const metadataTag = (payload: Buffer): Buffer =>
-  flvTag({ type: MessageTypeId.DataAmf0, messageStreamId: 0, chunkStreamId: 0, timestamp: 0, payload })
+  flvTag({ type: MessageTypeId.DataAmf0, messageStreamId: 0, timestamp: 0, payload })

@@ -105,7 +105,7 @@ interface Told extends Place {
 
 export interface MessageEntry extends Told {
   readonly kind: 'message'
-  readonly chunkStreamId: ChunkStreamId
+  readonly chunkStreamId: ChunkStreamId | undefined
   readonly messageStreamId: MessageStreamId
   /** How many chunks carried it, and the format of the first. */
   readonly chunks?: number

@@ -1,7 +1,8 @@
 import type { ChunkHeader } from '../chunk/chunk.ts'
+import { mediaChunkStreamId } from '../chunk/chunk-stream-id.ts'
 import { ChunkWriter } from '../chunk/chunk-writer.ts'
 import { roomFor } from '../chunk/message-writer.ts'
-import { type Message, mediaChunkStreamId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 
 /**
  * Messages that are due at one moment, and their bytes, made once for all players alike. Whoever writes them says how they

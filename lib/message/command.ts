@@ -25,14 +25,11 @@ export interface Command {
   readonly encoding: ObjectEncoding
   /** 0 for commands of the connection itself. */
   readonly messageStreamId: MessageStreamId
-  /** The chunk stream it came on, and a preference when sending: 2 to 65599. */
-  readonly chunkStreamId: ChunkStreamId
+  /** Of its message. */
+  readonly chunkStreamId?: ChunkStreamId | undefined
   /** Milliseconds. */
   readonly timestamp: number
 }
-
-/** The chunk stream that commands go out on by custom. */
-export const COMMAND_CHUNK_STREAM_ID = 3
 
 /**
  * The message each command was read from, by identity: as long as nobody touches a command it goes out as the bytes it came
@@ -90,14 +87,14 @@ export function commandMessage(command: Command): Message {
   return { type, messageStreamId, chunkStreamId, timestamp, payload }
 }
 
-/** A command with what is usual where nothing is said: AMF0, chunk stream 3, message stream 0, timestamp 0. */
+/** A command with what is usual where nothing is said: AMF0, message stream 0, timestamp 0. */
 export function command(
   name: string,
   transactionId: TransactionId,
   args: readonly AmfValue[],
   rest: Partial<Omit<Command, 'name' | 'transactionId' | 'args'>> = {}
 ): Command {
-  const usual = { encoding: 0, messageStreamId: 0, chunkStreamId: COMMAND_CHUNK_STREAM_ID, timestamp: 0 } as const
+  const usual = { encoding: 0, messageStreamId: 0, timestamp: 0 } as const
   return { name, transactionId, args, ...usual, ...rest }
 }
 

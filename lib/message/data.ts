@@ -4,7 +4,7 @@ import { Amf0Marker } from '../amf/amf0-marker.ts'
 import { readAmf0 } from '../amf/amf0-reader.ts'
 import { writeAmf0 } from '../amf/amf0-writer.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
-import { DATA_CHUNK_STREAM_ID, type Message, MessageTypeId } from './message.ts'
+import { type Message, MessageTypeId } from './message.ts'
 
 /** Whether messages of this type are data: 18, or 15 for AMF3. */
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
@@ -18,7 +18,7 @@ export function readData({ type, payload }: Message, options?: AmfReaderOptions)
   return readAmf0(type === MessageTypeId.DataAmf3 && payload[0] === 0 ? payload.subarray(1) : payload, options)
 }
 
-/** A data message, in encoding 0 and on chunk stream 5 unless told. */
+/** A data message, in encoding 0 unless told. */
 export function dataMessage(
   values: readonly AmfValue[],
   { encoding = 0, ...fields }: Partial<Omit<Message, 'type' | 'payload'>> & { encoding?: ObjectEncoding } = {}
@@ -26,7 +26,6 @@ export function dataMessage(
   return {
     type: encoding === 3 ? MessageTypeId.DataAmf3 : MessageTypeId.DataAmf0,
     messageStreamId: 0,
-    chunkStreamId: DATA_CHUNK_STREAM_ID,
     timestamp: 0,
     ...fields,
     payload: writeBody(encoding, values)

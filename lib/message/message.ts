@@ -32,8 +32,8 @@ export interface Message {
   readonly type: MessageTypeId
   /** 0 for the connection itself, else an id that createStream gave (RTMP 1.0, 7.2.1.3). */
   readonly messageStreamId: MessageStreamId
-  /** The chunk stream it came on, and a preference when sending: 2 to 65599. */
-  readonly chunkStreamId: ChunkStreamId
+  /** Where a chunk stream carries it: the one it came on, and a preference when sending, 2 to 65599. MessageWriter chooses one otherwise. */
+  readonly chunkStreamId?: ChunkStreamId | undefined
   /** Milliseconds, 32 bits, wraps. */
   readonly timestamp: number
   /** The body. A view of a larger buffer where that spared a copy: keep a copy if you keep it for long. */
@@ -49,22 +49,4 @@ export const MESSAGE_COST = 256
 /** Whether a stream's item is a Message, not a Command, a Chunk or bytes. */
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item
-}
-
-/**
- * The chunk streams that live media goes out on, each with the whole header every time: so the same bytes serve every player,
- * whatever it was sent before. Readers do not depend on the numbers.
- */
-export const AUDIO_CHUNK_STREAM_ID = 4
-export const DATA_CHUNK_STREAM_ID = 5
-export const VIDEO_CHUNK_STREAM_ID = 6
-export const MEDIA_CHUNK_STREAM_IDS: readonly ChunkStreamId[] = [
-  AUDIO_CHUNK_STREAM_ID,
-  DATA_CHUNK_STREAM_ID,
-  VIDEO_CHUNK_STREAM_ID
-]
-
-export function mediaChunkStreamId(type: MessageTypeId): ChunkStreamId {
-  if (type === MessageTypeId.Audio) return AUDIO_CHUNK_STREAM_ID
-  return type === MessageTypeId.Video ? VIDEO_CHUNK_STREAM_ID : DATA_CHUNK_STREAM_ID
 }

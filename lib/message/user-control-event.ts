@@ -86,7 +86,7 @@ export function readUserControlEvent(body: Buffer): UserControlEvent {
   }
 }
 
-/** The message that tells it, on chunk stream 2 and message stream 0 (RTMP 1.0, 6.2). */
+/** The message that tells it, on message stream 0 (RTMP 1.0, 6.2). */
 export function userControlMessage(event: UserControlEvent): Message {
   const bytes = new ByteWriter(16)
   if (event.kind !== 'Unknown') bytes.u16(UserControlEventType[event.kind])
@@ -96,5 +96,5 @@ export function userControlMessage(event: UserControlEvent): Message {
   if ('timestamp' in event) bytes.u32(event.timestamp)
   if ('signature' in event) bytes.raw(event.signature)
   if ('data' in event) bytes.raw(event.data)
-  return { type: MessageTypeId.UserControl, messageStreamId: 0, chunkStreamId: 2, timestamp: 0, payload: bytes.done() }
+  return { type: MessageTypeId.UserControl, messageStreamId: 0, timestamp: 0, payload: bytes.done() }
 }

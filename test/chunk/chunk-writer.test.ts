@@ -244,6 +244,18 @@ t.test('the bytes of a message in one buffer are those of its chunks', async t =
   )
 })
 
+t.test('a message that names no chunk stream goes out on the usual one of its type', async t => {
+  const writer = new MessageWriter()
+  const on = (type: number, rest: Partial<Message> = {}) =>
+    [...writer.chunks({ type, messageStreamId: 1, timestamp: 0, payload: Buffer.alloc(4, 1), ...rest })].map(
+      ({ header }) => header.chunkStreamId
+    )
+  const usual = { 2: [2, 3, 4, 5, 6], 3: [16, 17, 19, 20, 99], 4: [8], 5: [15, 18, 22], 6: [9] }
+  for (const [id, types] of Object.entries(usual)) for (const type of types) t.same(on(type), [Number(id)], `${type}`)
+  t.same(on(9, { chunkStreamId: 8 }), [8], 'a preference is kept')
+  t.same(on(9, { payload: Buffer.alloc(300) }), [6, 6, 6], 'one for all of its chunks')
+})
+
 t.test('chunks that were read are written as the bytes they were, whatever formats they have', async t => {
   const format = fc.option(fc.constantFrom<ChunkFormat>(0, 1, 2, 3), { nil: undefined })
   holds(

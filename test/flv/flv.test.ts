@@ -21,7 +21,7 @@ const read = (pieces: Iterable<Buffer>, options?: ConstructorParameters<typeof F
 
 t.test('a tag is a message', async t => {
   const { messages, cut } = read([hex`${header} ${tag}`])
-  t.same(messages, [{ type: 8, messageStreamId: 0, chunkStreamId: 4, timestamp: 42, payload: hex`afaa` }])
+  t.same(messages, [{ type: 8, messageStreamId: 0, timestamp: 42, payload: hex`afaa` }])
   t.equal(cut, undefined)
   const writer = new FlvWriter()
   t.same(Buffer.concat(writer.write(messages[0]!)), hex`${header} ${tag}`)
@@ -148,7 +148,6 @@ t.test('messages written and read are the same; any way to cut the file gives th
     {
       type: fc.constantFrom(8, 9, 18),
       messageStreamId: fc.constant(0),
-      chunkStreamId: fc.constant(0),
       timestamp: fc.nat(0xffffffff),
       payload: buffers(200)
     },

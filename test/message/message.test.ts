@@ -30,7 +30,6 @@ import { buffers, holds } from '../support/property.ts'
 const message = (type: number, payload: Buffer, fields: Partial<Message> = {}): Message => ({
   type,
   messageStreamId: 0,
-  chunkStreamId: 3,
   timestamp: 0,
   payload,
   ...fields
@@ -53,7 +52,7 @@ const events: [UserControlEvent, Buffer][] = [
 
 t.test('user control events', async t => {
   for (const [event, body] of events) {
-    t.same(userControlMessage(event), message(4, body, { chunkStreamId: 2 }), `${event.kind} is written`)
+    t.same(userControlMessage(event), message(4, body), `${event.kind} is written`)
     t.same(readUserControlEvent(body), event, `${event.kind} is read`)
     if (event.kind !== 'Unknown')
       t.same(readUserControlEvent(hex`${body} ff`), event, `${event.kind} may have more behind it`)
@@ -105,7 +104,7 @@ t.test('type 17 and type 15 carry what AMF0 has no word for, in AMF3', async t =
   t.same(commandMessage({ ...read }), made, 'written anew')
   t.throws(() => commandMessage({ ...read, encoding: 0 }), TypeError)
   const data = dataMessage(['onCuePoint', new Vector(Int32Array.of(1))], { encoding: 3 })
-  t.same(data, message(15, hex`00 ${writeAmf0('onCuePoint')} 11 0d 03 00 00000001`, { chunkStreamId: 5 }))
+  t.same(data, message(15, hex`00 ${writeAmf0('onCuePoint')} 11 0d 03 00 00000001`))
   t.strictSame(readData(data), ['onCuePoint', new Vector(Int32Array.of(1))])
 })
 
@@ -193,7 +192,7 @@ t.test('the serializer ends with what AMF0 cannot say', async t => {
 t.test('data messages', async t => {
   const metadata = ['onMetaData', { width: 320 }]
   const made = dataMessage(metadata, { messageStreamId: 1 })
-  t.same(made, message(18, writeAmf0(...metadata), { chunkStreamId: 5, messageStreamId: 1 }))
+  t.same(made, message(18, writeAmf0(...metadata), { messageStreamId: 1 }))
   t.same(readData(made), metadata)
   t.same(readData(message(15, hex`00 ${writeAmf0(...metadata)}`)), metadata, 'type 15 with its zero byte')
   t.throws(() => readData(message(18, hex`02 ffff`)), { code: 'ERR_RTMP_TRUNCATED' })

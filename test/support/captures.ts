@@ -56,7 +56,7 @@ export const readConnection = (name: string): [Buffer, Buffer] =>
 export function listed(message: Message, format: number): ExpectedMessage {
   const { chunkStreamId, messageStreamId, timestamp, type, payload } = message
   const digest = createHash('sha1').update(payload).digest('hex').slice(0, 12)
-  return [format, chunkStreamId, messageStreamId, timestamp, type, payload.length, digest]
+  return [format, chunkStreamId!, messageStreamId, timestamp, type, payload.length, digest]
 }
 
 const PCAP_HEADER = 24
