@@ -84,29 +84,30 @@ export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'ses
 export interface ProtocolErrorFields {
   /** The part of the protocol that found it. */
   layer: LayerName
-  /** Where it was found: bytes from the first one this layer was given. */
-  offset: number
-  /** Whose fault it is: the bytes of the `'peer'`, or what we were about to send (`'us'`). */
-  by?: 'peer' | 'us'
+  /** Where the fault lies: see ProtocolError. */
+  offset?: number | undefined
   /** What was found; it stands in the message. */
-  detail?: string
+  detail?: string | undefined
 }
 
-/** Bytes that break the protocol. Says which layer found it, at which byte, and whose fault it is. */
+/** A peer's bytes, or a file's, that break the protocol. It says which layer found that, and at which byte. */
 export class ProtocolError extends RtmpError {
   override readonly name = 'ProtocolError'
   /** The part of the protocol that found it. */
   readonly layer: LayerName
-  /** Where it was found: bytes from the first one this layer was given. */
-  readonly offset: number
-  /** Whose fault it is: the bytes of the `'peer'`, or what was to be sent (`'us'`). */
-  readonly by: 'peer' | 'us'
+  /**
+   * Where the fault lies, in bytes of this layer's input. Of `'handshake'` that is all the peer has sent, of a handshake that timed
+   * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
+   * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field. Absent where no byte is at fault: in
+   * `'session'` and `'tunnel'`, where a command or a post has no place.
+   */
+  declare readonly offset?: number
 
-  constructor(code: RtmpErrorCode, { layer, offset, by = 'peer', detail }: ProtocolErrorFields) {
-    super(code, `${detail === undefined ? '' : `${detail}, `}${layer} layer, byte ${offset}`)
+  constructor(code: RtmpErrorCode, { layer, offset, detail }: ProtocolErrorFields) {
+    const where = offset === undefined ? `${layer} layer` : `${layer} layer, byte ${offset}`
+    super(code, detail === undefined ? where : `${detail}, ${where}`)
     this.layer = layer
-    this.offset = offset
-    this.by = by
+    if (offset !== undefined) this.offset = offset
   }
 }
 

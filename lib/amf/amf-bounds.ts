@@ -5,6 +5,8 @@ import { type Limits, limitsWith } from '../limits.ts'
 export interface AmfReaderOptions {
   /** The limits that differ from the defaults: see Limits. `amfDepth` and `amfNodes` are heeded. */
   limits?: Partial<Limits>
+  /** Where the values begin in the bytes: 0. */
+  start?: number
 }
 
 /** How deep the values of one body nest and how many there are; those in AMF0 and in AMF3 are counted together. */
@@ -13,7 +15,7 @@ export class AmfBounds {
   #depth = 0
   #nodes = 0
 
-  constructor({ limits }: AmfReaderOptions = {}) {
+  constructor({ limits }: Pick<AmfReaderOptions, 'limits'> = {}) {
     this.#limits = limitsWith(limits)
   }
 
@@ -32,4 +34,4 @@ export class AmfBounds {
 }
 
 export const amfError = (code: RtmpErrorCode, offset: number, detail?: string): ProtocolError =>
-  new ProtocolError(code, { layer: 'amf', offset, ...(detail === undefined ? {} : { detail }) })
+  new ProtocolError(code, { layer: 'amf', offset, detail })

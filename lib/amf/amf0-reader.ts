@@ -16,7 +16,7 @@ export class Amf0Reader {
   #amf3: Amf3Reader | undefined
 
   constructor(bytes: Buffer, options: AmfReaderOptions = {}) {
-    this.#bytes = new ByteReader(bytes, 'amf')
+    this.#bytes = new ByteReader(bytes, 'amf', options.start)
     this.#bounds = new AmfBounds(options)
   }
 
@@ -25,7 +25,7 @@ export class Amf0Reader {
     return this.#bytes.left === 0
   }
 
-  /** Bytes read so far. */
+  /** Where the next value begins in the bytes. */
   get offset(): number {
     return this.#bytes.offset
   }

@@ -42,8 +42,9 @@ export class Amf3Reader {
 
   /** Of bytes of its own, or where a reader of AMF0 has come to, with the bounds of that one. */
   constructor(bytes: Buffer | ByteReader, options: AmfReaderOptions | AmfBounds = {}) {
-    this.#bytes = bytes instanceof ByteReader ? bytes : new ByteReader(bytes, 'amf')
-    this.#bounds = options instanceof AmfBounds ? options : new AmfBounds(options)
+    const { start, ...bounds } = options instanceof AmfBounds ? {} : options
+    this.#bytes = bytes instanceof ByteReader ? bytes : new ByteReader(bytes, 'amf', start)
+    this.#bounds = options instanceof AmfBounds ? options : new AmfBounds(bounds)
   }
 
   /** Whether all bytes have been read. */
@@ -51,7 +52,7 @@ export class Amf3Reader {
     return this.#bytes.left === 0
   }
 
-  /** Bytes read so far. */
+  /** Where the next value begins in the bytes. */
   get offset(): number {
     return this.#bytes.offset
   }

@@ -309,7 +309,7 @@ export class ChunkReader {
     if (from < body.length) this.source.copy(body, from, this.start, this.end)
     if (!this.last) return undefined
     stream.control = undefined
-    const control = readProtocolControl(type, body, this.offset)
+    const control = readProtocolControl(type, body, this.offset - this.byteLength)
     if (control.kind === 'SetChunkSize') this.#chunkSize = control.chunkSize
     if (control.kind === 'Abort') this.#abort(control.chunkStreamId)
     return control

@@ -2,7 +2,7 @@ import { MAX_MESSAGE_LENGTH, type Message, MessageTypeId } from '../message/mess
 import { type Chunk, type ChunkHeader, DEFAULT_CHUNK_SIZE, MAX_CHUNK_HEADER_LENGTH, MAX_CHUNK_SIZE } from './chunk.ts'
 import { usualChunkStreamId } from './chunk-stream-id.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
-import { readProtocolControl, setChunkSize } from './protocol-control.ts'
+import { chunkSizeOf, protocolControlLength, setChunkSize } from './protocol-control.ts'
 
 /** Options of MessageWriter, MessageChunker and MessageWire. */
 export interface MessageWriterOptions {
@@ -83,9 +83,11 @@ export class MessageWriter {
   }
 
   #heed(message: Message): void {
-    if (message.type !== MessageTypeId.SetChunkSize) return
-    const control = readProtocolControl(message.type, message.payload)
-    if (control.kind === 'SetChunkSize') this.#chunkSize = ours(control.chunkSize)
+    const { type, payload } = message
+    if (type !== MessageTypeId.SetChunkSize) return
+    if (payload.length < protocolControlLength(type))
+      throw new RangeError(`a Set Chunk Size of ${payload.length} bytes`)
+    this.#chunkSize = ours(chunkSizeOf(payload))
   }
 }
 

@@ -15,11 +15,15 @@ export function isProtocolControlType(type: number): boolean {
 /** Bytes of the fields of a protocol control message. */
 export const protocolControlLength = (type: number): number => (type === MessageTypeId.SetPeerBandwidth ? 5 : 4)
 
+/** What the body of a Set Chunk Size says: 31 bits, of which no more are meant than a message has bytes (RTMP 1.0, 5.4.1). */
+export const chunkSizeOf = (body: Buffer): number => Math.min(body.readUInt32BE(0) & 0x7fffffff, MAX_CHUNK_SIZE)
+
 /**
- * Reads the body of a protocol control message; bytes behind its fields are passed over.
+ * Reads the body of a protocol control message; bytes behind its fields are passed over. `offset`, where
+ * it is known, is that of its chunk, for the error.
  * @throws ProtocolError `ERR_RTMP_CONTROL_LENGTH` for a body too short, `ERR_RTMP_CHUNK_SIZE` for a chunk size of 0.
  */
-export function readProtocolControl(type: number, body: Buffer, offset = 0): ProtocolControl {
+export function readProtocolControl(type: number, body: Buffer, offset?: number): ProtocolControl {
   if (body.length < protocolControlLength(type)) {
     const detail = `type ${type} with ${body.length} bytes`
     throw new ProtocolError('ERR_RTMP_CONTROL_LENGTH', { layer: 'chunk', offset, detail })
@@ -27,7 +31,7 @@ export function readProtocolControl(type: number, body: Buffer, offset = 0): Pro
   const value = body.readUInt32BE(0)
   switch (type) {
     case MessageTypeId.SetChunkSize: {
-      const chunkSize = Math.min(value & 0x7fffffff, MAX_CHUNK_SIZE)
+      const chunkSize = chunkSizeOf(body)
       if (chunkSize === 0) throw new ProtocolError('ERR_RTMP_CHUNK_SIZE', { layer: 'chunk', offset })
       return { kind: 'SetChunkSize', chunkSize }
     }

@@ -92,14 +92,14 @@ export class FlvReader {
 
   #header(): undefined | false {
     for (let i = 0; i < Math.min(3, this.#queue.length); i++) {
-      if (this.#queue.at(i) !== 'FLV'.charCodeAt(i)) this.#fail('ERR_RTMP_FLV_HEADER', 'it begins otherwise')
+      if (this.#queue.at(i) !== 'FLV'.charCodeAt(i)) this.#fail('ERR_RTMP_FLV_HEADER', 0, 'it begins otherwise')
     }
     const header = this.#take(FLV_HEADER_LENGTH)
     if (header === undefined) return false
     const flags = header.bytes[4]!
     const length = header.bytes.readUInt32BE(5)
     if (length < FLV_HEADER_LENGTH || length > MAX_HEADER_LENGTH)
-      this.#fail('ERR_RTMP_FLV_HEADER', `its length is ${length}`)
+      this.#fail('ERR_RTMP_FLV_HEADER', 0, `its length is ${length}`)
     this.#options.onHeader?.(flvTracks(flags))
     this.#next = () => this.#skip(length - FLV_HEADER_LENGTH)
     return undefined
@@ -131,10 +131,11 @@ export class FlvReader {
   #tagHeader(): undefined | false {
     const header = this.#take(FLV_TAG_HEADER_LENGTH)
     if (header === undefined) return false
+    const start = this.#offset - FLV_TAG_HEADER_LENGTH
     const type = header.u8()
-    if (!TAG_TYPES.includes(type & TAG_TYPE_BITS)) this.#fail('ERR_RTMP_FLV_TAG', `type ${type}`)
+    if (!TAG_TYPES.includes(type & TAG_TYPE_BITS)) this.#fail('ERR_RTMP_FLV_TAG', start, `type ${type}`)
     const length = header.u24()
-    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
+    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', start, `${length} bytes`)
     const timestamp = header.u24() + header.u8() * 0x1000000
     this.#tag = { type, messageStreamId: 0, timestamp }
     this.#tagSize = FLV_TAG_HEADER_LENGTH + length
@@ -151,7 +152,7 @@ export class FlvReader {
     return { ...this.#tag!, payload: body.bytes }
   }
 
-  #fail(code: RtmpErrorCode, detail: string): never {
-    throw new ProtocolError(code, { layer: 'flv', offset: this.#offset, detail })
+  #fail(code: RtmpErrorCode, offset: number, detail: string): never {
+    throw new ProtocolError(code, { layer: 'flv', offset, detail })
   }
 }

@@ -171,4 +171,4 @@ export abstract class Handshake {
 }
 
 const failure = (code: RtmpErrorCode, offset: number, detail?: string): ProtocolError =>
-  new ProtocolError(code, { layer: 'handshake', offset, ...(detail !== undefined && { detail }) })
+  new ProtocolError(code, { layer: 'handshake', offset, detail })

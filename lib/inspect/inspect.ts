@@ -83,7 +83,7 @@ export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   } catch (error) {
     yield* met.splice(0)
     const fault = errorEntry(error)
-    yield { ...fault, offset: fault.layerOffset }
+    yield { ...fault, offset: fault.layerOffset ?? reader.offset }
     return
   }
   yield* met.splice(0)

@@ -140,8 +140,8 @@ export interface Fault {
   readonly code: RtmpErrorCode
   readonly message: string
   readonly layer: LayerName
-  /** Bytes from the first one this layer was given: a message's body, a direction behind its handshake, a file. */
-  readonly layerOffset: number
+  /** Where the fault lies, in bytes of this layer's input: see ProtocolError. */
+  readonly layerOffset?: number
 }
 
 /** The header of an FLV file. */
@@ -248,5 +248,5 @@ function partEntry(message: Message): MessageEntry {
 function fault(error: unknown): Fault {
   if (!(error instanceof ProtocolError)) throw error
   const { code, message, layer, offset } = error
-  return { kind: 'error', code, message, layer, layerOffset: offset }
+  return { kind: 'error', code, message, layer, ...(offset !== undefined && { layerOffset: offset }) }
 }

@@ -54,11 +54,13 @@ export function isCommand(item: unknown): item is Command {
 export function readCommand(message: Message, options?: AmfReaderOptions): Command {
   const { type, payload, messageStreamId, chunkStreamId, timestamp } = message
   const encoding = type === MessageTypeId.CommandAmf3 ? 3 : 0
-  const values = new Amf0Reader(encoding === 3 ? withoutSelector(payload) : payload, options)
+  const start = encoding === 3 ? selectorLength(payload) : 0
+  const values = new Amf0Reader(payload, { ...options, start })
   const name = values.done ? undefined : values.read()
-  if (typeof name !== 'string') return fail(`its name is ${typeof name}`)
+  if (typeof name !== 'string') return fail(start, `its name is ${typeof name}`)
+  const { offset } = values
   const transactionId = values.done ? 0 : values.read()
-  if (typeof transactionId !== 'number') return fail(`the transaction of ${name} is ${typeof transactionId}`)
+  if (typeof transactionId !== 'number') return fail(offset, `the transaction of ${name} is ${typeof transactionId}`)
   const args: AmfValue[] = []
   while (!values.done) args.push(values.read())
   const command = deepFreeze({
@@ -115,12 +117,10 @@ export const onStatus = (
 ): Command => command('onStatus', 0, [null, { level, code, description }], { messageStreamId })
 
 /** Type 17 begins with a byte that selects the format, always 0; there are clients that leave it out. */
-function withoutSelector(payload: Buffer): Buffer {
-  return payload[0] === Amf0Marker.String ? payload : payload.subarray(1)
-}
+const selectorLength = (payload: Buffer): number => (payload.length === 0 || payload[0] === Amf0Marker.String ? 0 : 1)
 
-function fail(detail: string): never {
-  throw new ProtocolError('ERR_RTMP_COMMAND', { layer: 'message', offset: 0, detail })
+function fail(offset: number, detail: string): never {
+  throw new ProtocolError('ERR_RTMP_COMMAND', { layer: 'message', offset, detail })
 }
 
 /** Not by recursion: by references a peer can make a chain of objects far deeper than they are nested. */

@@ -15,7 +15,7 @@ export const isDataType = (type: number): boolean => type === MessageTypeId.Data
  * @throws ProtocolError `ERR_RTMP_AMF_*`. What strangers put into data messages should never end a session: catch it.
  */
 export function readData({ type, payload }: Message, options?: AmfReaderOptions): AmfValue[] {
-  return readAmf0(type === MessageTypeId.DataAmf3 && payload[0] === 0 ? payload.subarray(1) : payload, options)
+  return readAmf0(payload, { ...options, start: type === MessageTypeId.DataAmf3 && payload[0] === 0 ? 1 : 0 })
 }
 
 /** A data message, in encoding 0 unless told. */

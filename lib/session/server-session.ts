@@ -97,7 +97,7 @@ export class ServerSession extends NetConnection {
   protected override command(asked: Command): void | Promise<void> {
     if (!isLegal(asked.name, this.#state)) {
       const detail = `${asked.name.slice(0, 64)}, where the connection is ${this.#state}`
-      throw new ProtocolError('ERR_RTMP_SEQUENCE', { layer: 'session', offset: 0, detail })
+      throw new ProtocolError('ERR_RTMP_SEQUENCE', { layer: 'session', detail })
     }
     if (asked.name === 'connect') return this.#hearConnect(asked)
     return isOfStream(asked.name) ? this.#ofStream(asked) : this.#ofConnection(asked)

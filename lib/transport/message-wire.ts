@@ -202,7 +202,7 @@ export class MessageWire extends HandshakeStream<Message> {
   }
 
   #unverified(detail: string): ProtocolError {
-    return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', offset: this.#chunkReader.offset, detail })
+    return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', detail })
   }
 
   /**

@@ -155,7 +155,7 @@ t.test('chunk sizes at their bounds', async t => {
   t.throws(() => read(hex`02 000000 000004 01 00000000 00000000`), {
     code: 'ERR_RTMP_CHUNK_SIZE',
     layer: 'chunk',
-    by: 'peer'
+    offset: 0
   })
   t.throws(() => read(hex`02 000000 000004 01 00000000 80000000`), { code: 'ERR_RTMP_CHUNK_SIZE' })
   t.throws(() => read(hex`02 000000 000003 01 00000000 000000`), { code: 'ERR_RTMP_CONTROL_LENGTH', offset: 0 })

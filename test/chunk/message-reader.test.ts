@@ -95,6 +95,8 @@ t.test('our own chunk size', async t => {
   for (const chunkSize of [0, 127, 1.5, 0x1000000, Number.NaN])
     t.throws(() => new MessageWriter({ chunkSize }), RangeError, `${chunkSize}`)
   t.throws(() => [...new MessageWriter().chunks(setChunkSize(127))], RangeError, 'never below 128')
+  for (const payload of [Buffer.alloc(4), Buffer.alloc(3)])
+    t.throws(() => [...new MessageWriter().chunks({ ...setChunkSize(128), payload })], RangeError, 'no fault of a peer')
   t.equal([...new MessageWriter({ chunkSize: 0xffffff }).chunks(message(0xffffff))].length, 2)
   t.throws(() => [...new MessageWriter().chunks(message(0x1000000))], RangeError, 'no message over 2^24 - 1 bytes')
 })

@@ -82,10 +82,10 @@ t.test('bytes that are no FLV', async t => {
   const cases: [string, Buffer, string, number][] = [
     ['another format', Buffer.from('RIFF....AVI LIST'), 'ERR_RTMP_FLV_HEADER', 0],
     ['another format, at its first byte', Buffer.from('G'), 'ERR_RTMP_FLV_HEADER', 0],
-    ['a header shorter than itself', hex`464c56 01 05 00000008`, 'ERR_RTMP_FLV_HEADER', 9],
-    ['a header of 4 GB', hex`464c56 01 05 ffffffff`, 'ERR_RTMP_FLV_HEADER', 9],
-    ['a tag of no type', hex`${header} 00 000000 000000 00 000000`, 'ERR_RTMP_FLV_TAG', 24],
-    ['a tag of 16 MB', hex`${header} 09 ffffff 000000 00 000000`, 'ERR_RTMP_MESSAGE_TOO_LONG', 24]
+    ['a header shorter than itself', hex`464c56 01 05 00000008`, 'ERR_RTMP_FLV_HEADER', 0],
+    ['a header of 4 GB', hex`464c56 01 05 ffffffff`, 'ERR_RTMP_FLV_HEADER', 0],
+    ['a tag of no type', hex`${header} 00 000000 000000 00 000000`, 'ERR_RTMP_FLV_TAG', 13],
+    ['a tag of 16 MB', hex`${header} 09 ffffff 000000 00 000000`, 'ERR_RTMP_MESSAGE_TOO_LONG', 13]
   ]
   for (const [name, bytes, code, offset] of cases) {
     t.throws(() => read([bytes]), { name: 'ProtocolError', layer: 'flv', code, offset }, name)

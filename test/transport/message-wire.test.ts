@@ -249,8 +249,7 @@ t.test('its error is named once, with code, layer and byte, and destroys what is
     name: 'ProtocolError',
     code: 'ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM',
     layer: 'chunk',
-    offset: 12,
-    by: 'peer'
+    offset: 12
   })
   t.type(errors[0], ProtocolError)
 })

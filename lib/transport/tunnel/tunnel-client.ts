@@ -154,7 +154,7 @@ export class TunnelClient extends TunnelStream {
   }
 
   #wrong(code: RtmpErrorCode, detail?: string): ProtocolError {
-    return new ProtocolError(code, { layer: 'tunnel', offset: this.received, ...(detail !== undefined && { detail }) })
+    return new ProtocolError(code, { layer: 'tunnel', detail })
   }
 
   /** Waits until something is written or read, or for so long. */

@@ -146,9 +146,7 @@ export class TunnelSession extends TunnelStream {
 
   #refuse({ response }: Post, status: number, code: RtmpErrorCode, detail?: string): void {
     refuse(response, status)
-    this.destroy(
-      new ProtocolError(code, { layer: 'tunnel', offset: this.received, ...(detail !== undefined && { detail }) })
-    )
+    this.destroy(new ProtocolError(code, { layer: 'tunnel', detail }))
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

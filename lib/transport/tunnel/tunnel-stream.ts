@@ -24,7 +24,6 @@ export abstract class TunnelStream extends Duplex {
   readonly #waiting = new ByteQueue()
   /** The callback of what waits. */
   #written: ((error?: Error | null) => void) | undefined
-  #received = 0
   #isFull = false
   #isOver = false
   /** What becomes of what is written when it is over. */
@@ -39,11 +38,6 @@ export abstract class TunnelStream extends Duplex {
     const expired = () => this.destroy(new RtmpError('ERR_RTMP_TUNNEL_IDLE'))
     this.#idle = new Countdown(clock, this.limits.tunnelIdleMs, { expired, isExcused: () => this.#isFull })
     this.#idle.begin()
-  }
-
-  /** Bytes that came through the tunnel. */
-  protected get received(): number {
-    return this.#received
   }
 
   /** Whether the reader wants no more for now; `emptied` tells when it does. */
@@ -70,7 +64,6 @@ export abstract class TunnelStream extends Duplex {
   /** Hands what came to the reader; false if it is full now. */
   protected deliver(bytes: Buffer): boolean {
     this.heard()
-    this.#received += bytes.length
     this.#isFull = !this.push(bytes)
     return !this.#isFull
   }
