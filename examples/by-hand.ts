@@ -1,8 +1,9 @@
 /**
  * A live relay of one stream out of bare stages, nothing hidden. This example shows how to:
  *  1. wire a socket, stage by stage, into a loop that ends where it began;
- *  2. answer commands in a stage of one's own;
- *  3. hand media from one connection to many, with a gate before each player, so that none can hold up the others.
+ *  2. acknowledge what is received, by a layer over chunks;
+ *  3. answer commands in a stage of one's own;
+ *  4. hand media from one connection to many, with a gate before each player, so that none can hold up the others.
  *
  *   npm run build && node dist/examples/by-hand.js [PORT [CHUNK_SIZE]]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film
@@ -27,13 +28,15 @@ import {
   type Message,
   messageAssembler,
   messageChunker,
+  mirror,
   onStatus,
   result,
   setChunkSize,
   stage,
   unwrapped,
   userControlMessage,
-  windowAcknowledgementSize
+  windowAcknowledgementSize,
+  windowAcknowledger
 } from 'rtmpipe'
 
 const [port = '1935', chunkSize = '4096'] = process.argv.slice(2)
@@ -51,6 +54,8 @@ const server = net.createServer({ noDelay: true }, socket => {
   let publishes = false
   const gate = keyframeGate()
   const plain = handshakeStream(socket)
+  // counts what comes in, and acknowledges it: some encoders stop where nobody does
+  const chunks = windowAcknowledger(mirror(chunkEncoder(), plain, chunkDecoder()))
   const out = amfCommandSerializer()
 
   const session = stage<Message | Command, Message | Command>((item, push) => {
@@ -87,19 +92,8 @@ const server = net.createServer({ noDelay: true }, socket => {
   }
 
   finished(plain, { writable: false }, leave)
-  pipeline(
-    [
-      plain,
-      chunkDecoder(),
-      messageAssembler(),
-      amfCommandParser(),
-      session(),
-      out,
-      messageChunker(),
-      chunkEncoder(),
-      plain
-    ],
-    error => console.log(error ? `gone: ${error.message}` : 'gone')
+  pipeline([chunks, messageAssembler(), amfCommandParser(), session(), out, messageChunker(), chunks], error =>
+    console.log(error ? `gone: ${error.message}` : 'gone')
   )
 })
 

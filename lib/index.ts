@@ -105,7 +105,7 @@ export {
 } from './live/live-stream.ts'
 export { type AddressedBatch, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
-export { type AudioTag, isAudio, readAudioTag } from './media/audio-tag.ts'
+export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'
 export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
@@ -114,7 +114,7 @@ export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export type { Repair } from './media/timestamp-mender.ts'
 export { TimestampRepair, type TimestampRepairOptions, timestampRepair } from './media/timestamp-repair.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
-export { isKeyframe, isVideo, readVideoTag, type VideoTag } from './media/video-tag.ts'
+export { isKeyframe, isVideo, readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './media/video-tag.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'
 export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'
@@ -133,7 +133,7 @@ export {
   type TransactionId
 } from './message/command.ts'
 export { CommandRewriter, type CommandRewrites, commandRewriter } from './message/command-rewriter.ts'
-export { dataMessage, isDataType, readData, unwrapped } from './message/data.ts'
+export { dataMessage, isDataType, readData, unwrapped, wrapped } from './message/data.ts'
 export {
   type ChunkStreamId,
   isMessage,

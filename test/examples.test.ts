@@ -1,19 +1,47 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
-import { FlvReader, FlvWriter, isKeyframe, isVideo } from 'rtmpipe'
+import {
+  ChunkWriter,
+  chunkDecoder,
+  FlvReader,
+  FlvWriter,
+  handshakeStream,
+  isKeyframe,
+  isVideo,
+  MessageWriter,
+  windowAcknowledgementSize
+} from 'rtmpipe'
 import t from 'tap'
 import { readCapture } from './support/captures.ts'
 import { folder } from './support/films.ts'
 import { audio, metadata, video } from './support/media.ts'
 import { example } from './support/programs.ts'
 
-/** Each example as a person runs it. by-hand is run by test/interop, with the programs it is for. */
+/** Each example as a person runs it. by-hand is also run by test/interop, with the programs it is for. */
 
 t.test('echo-handshake', async t => {
   const program = example(t, 'echo-handshake')
   t.equal((await program.ends()).code, 0)
   t.match(program.said, 'client: hello behind the handshake')
   t.match(program.said, 'server: all echoed')
+})
+
+t.test('by-hand acknowledges what it receives, the handshake too', async t => {
+  const [, port] = await example(t, 'by-hand', '0').says(/listening rtmp:\/\/127\.0\.0\.1:(\d+)/)
+  const socket = net.connect(Number(port), '127.0.0.1')
+  const plain = handshakeStream(socket, { role: 'client' })
+  plain.on('error', () => 'it is closed below')
+  t.teardown(() => plain.destroy())
+  const [writer, headers] = [new MessageWriter({ chunkSize: 65536 }), new ChunkWriter()]
+  const sent = [windowAcknowledgementSize(10_000), video.frame(0, 20_000)].map(each => writer.bytes(each, headers))
+  const received = 3073 + Buffer.concat(sent).length
+  for (const bytes of sent) plain.write(bytes)
+  for await (const { control } of plain.pipe(chunkDecoder())) {
+    if (control?.kind !== 'Acknowledgement') continue
+    t.equal(control.sequenceNumber, received)
+    break
+  }
 })
 
 t.test('decode-capture', async t => {

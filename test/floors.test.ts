@@ -31,7 +31,8 @@ const codecs: Record<string, readonly RegExp[]> = {
   crypto: [/^node:(buffer|crypto)$/, /^bytes\//],
   amf: [/^bytes\//],
   handshake: [/^node:(crypto|zlib)$/, /^bytes\//, /^crypto\//],
-  chunk: [/^bytes\//, /^message\/message\.ts$/],
+  // the bytes of a handshake are acknowledged too
+  chunk: [/^bytes\//, /^message\/message\.ts$/, /^handshake\/packets\.ts$/],
   message: [/^bytes\//, /^amf\//],
   media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
   // a batch makes the bytes of live media

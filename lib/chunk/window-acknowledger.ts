@@ -10,8 +10,7 @@ export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
 
 /**
  * A layer over a Duplex of Chunks that counts what is received and acknowledges it by window (RTMP 1.0, 5.4.3-5). It takes in
- * Acknowledgement, Window Acknowledgement Size and Set Peer Bandwidth, which speak of one hop only, and passes all else. Over
- * a wire that has shaken hands, say so: `{ received: 3073 }`.
+ * Acknowledgement, Window Acknowledgement Size and Set Peer Bandwidth, which speak of one hop only, and passes all else.
  */
 export class WindowAcknowledger extends Layer<Chunk> {
   readonly #window: AcknowledgementWindow

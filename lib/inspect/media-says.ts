@@ -1,4 +1,12 @@
-import { type AudioTag, readAudioTag, readVideoTag, type VideoTag } from '../index.ts'
+import {
+  type AudioTag,
+  readAudioTag,
+  readVideoTag,
+  SoundFormat,
+  VideoFrameType,
+  VideoPacketType,
+  type VideoTag
+} from '../index.ts'
 
 /** What the first bytes of a video payload say, in the words of FLV 10.1 (E.4.3) and Enhanced RTMP v2. */
 export interface VideoSays {
@@ -22,7 +30,6 @@ export interface AudioSays {
 }
 
 const frameTypes = ['', 'keyframe', 'inter frame', 'disposable inter frame', 'generated keyframe', 'command frame']
-const COMMAND_FRAME = 5
 
 const videoCodecs: ReadonlyMap<number, string> = new Map([
   [1, 'JPEG'],
@@ -44,8 +51,6 @@ const enhancedVideoPackets = [
   'Metadata',
   'MPEG2TSSequenceStart'
 ]
-const METADATA = 4
-const CODED_FRAMES = 1
 
 const audioCodecs: ReadonlyMap<number, string> = new Map([
   [0, 'Linear PCM, platform endian'],
@@ -62,7 +67,6 @@ const audioCodecs: ReadonlyMap<number, string> = new Map([
   [14, 'MP3 8 kHz'],
   [15, 'device-specific']
 ])
-const AAC = 10
 const aacPackets = ['sequence header', 'raw']
 const enhancedAudioPackets = ['SequenceStart', 'CodedFrames', 'SequenceEnd', undefined, 'MultichannelConfig']
 
@@ -92,27 +96,29 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
     return { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...id }
   }
   const codec = audioCodecs.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
-  if (tag.soundFormat !== AAC) return { kind: 'audio', codec }
+  if (tag.soundFormat !== SoundFormat.Aac) return { kind: 'audio', codec }
   return { kind: 'audio', codec, packetType: named(aacPackets, tag.packetType) }
 }
 
 function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTag, frameType: string): VideoSays {
   const id = payload[0]! & 0x0f
   const codec = videoCodecs.get(id) ?? `codec ${id}`
-  if (type === COMMAND_FRAME || !WITH_COMPOSITION_TIME.includes(codec)) return { kind: 'video', codec, frameType }
+  if (type === VideoFrameType.Command || !WITH_COMPOSITION_TIME.includes(codec))
+    return { kind: 'video', codec, frameType }
   const says = { kind: 'video', codec, frameType, packetType: named(legacyVideoPackets, packetType) } as const
-  return packetType === CODED_FRAMES ? { ...says, ...compositionTime(payload, 2) } : says
+  return packetType === VideoPacketType.CodedFrames ? { ...says, ...compositionTime(payload, 2) } : says
 }
 
 function enhancedVideo(payload: Buffer, tag: VideoTag, frameType: string): VideoSays | undefined {
   const packetType = named(enhancedVideoPackets, tag.packetType)
   // a command frame has no codec; the frame type of metadata means nothing, and ffmpeg sends it with that of a command
-  if (tag.frameType === COMMAND_FRAME && tag.packetType !== METADATA) return { kind: 'video', frameType }
+  if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata)
+    return { kind: 'video', frameType }
   const track = enhancedTrack(payload, tag, VIDEO_MULTITRACK)
   if (track === undefined) return undefined
   const { codec, end, ...id } = track
   const says = { kind: 'video', codec, frameType, packetType, ...id } as const
-  const hasTime = tag.packetType === CODED_FRAMES && WITH_COMPOSITION_TIME.includes(codec)
+  const hasTime = tag.packetType === VideoPacketType.CodedFrames && WITH_COMPOSITION_TIME.includes(codec)
   return hasTime && end !== undefined ? { ...says, ...compositionTime(payload, end) } : says
 }
 

@@ -1,19 +1,45 @@
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
 
-/** Sound formats (FLV 10.1, E.4.2.1); 9 announces the Enhanced header. */
-export const SoundFormat = { Mp3: 2, ExHeader: 9, Aac: 10 } as const
+/** The sound formats of an AudioTag (FLV 10.1, E.4.2.1). 9 announces the header of Enhanced RTMP, whose codec is a FourCC. */
+export const SoundFormat = {
+  LinearPcmPlatformEndian: 0,
+  Adpcm: 1,
+  Mp3: 2,
+  LinearPcmLittleEndian: 3,
+  Nellymoser16Khz: 4,
+  Nellymoser8Khz: 5,
+  Nellymoser: 6,
+  G711ALaw: 7,
+  G711MuLaw: 8,
+  ExHeader: 9,
+  Aac: 10,
+  Speex: 11,
+  Mp3At8Khz: 14,
+  DeviceSpecific: 15
+} as const
+
+/** 4 bits: those that are not listed pass like the rest. */
+export type SoundFormat = number
 const MULTITRACK = 5
 /** Bytes of AAC's header, ahead of the decoder's record. */
 const HEADER_LENGTH = 2
 
-/** Enhanced RTMP v2, "AudioPacketType". */
+/**
+ * The packet types of an AudioTag (Enhanced RTMP v2, "AudioPacketType"). Multitrack and ModEx are none of them: what they announce is
+ * read instead. Legacy AAC has the first two.
+ */
 export const AudioPacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 2, MultichannelConfig: 4 } as const
+
+/** 4 bits: those that are not listed pass like the rest. */
+export type AudioPacketType = number
 
 /** What the first bytes of an audio payload say. */
 export interface AudioTag extends TagHeader {
-  /** The codec (FLV 10.1, E.4.2.1): 2 MP3, 10 AAC; 9 for the Enhanced header, which has a FourCC. */
-  readonly soundFormat: number
+  /** The codec; 9 for the Enhanced header, which has a FourCC. */
+  readonly soundFormat: SoundFormat
+  /** Enhanced: behind ModEx and Multitrack. Legacy: 0 an AAC sequence header, else 1. */
+  readonly packetType: AudioPacketType
 }
 
 /** What an audio payload's first bytes say; undefined where it ends in them. An empty payload means silence. */

@@ -2,7 +2,7 @@
 export interface TagHeader {
   /** Whether it is the form of Enhanced RTMP, with a FourCC. */
   readonly enhanced: boolean
-  /** Enhanced: the packet type, behind ModEx and Multitrack. Legacy AVC, HEVC and AAC: 0 sequence header, 1 frame, 2 end. */
+  /** The packet type: see AudioPacketType and VideoPacketType. */
   readonly packetType: number
   /** 0 but in a multitrack packet, where it is the first track's. */
   readonly trackId: number

@@ -8,6 +8,7 @@ const ENHANCED = 0x80
 const HEADER_LENGTH = 5
 const MULTITRACK = 6
 
+/** The frame types of a VideoTag (FLV 10.1, E.4.3.1). */
 export const VideoFrameType = {
   Keyframe: 1,
   InterFrame: 2,
@@ -16,7 +17,13 @@ export const VideoFrameType = {
   Command: 5
 } as const
 
-/** Enhanced RTMP v2, "VideoPacketType". */
+/** 3 bits: those that are not listed pass like the rest. */
+export type VideoFrameType = number
+
+/**
+ * The packet types of a VideoTag (Enhanced RTMP v2, "VideoPacketType"). Multitrack and ModEx are none of them: what they announce is
+ * read instead. Legacy AVC and HEVC have the first three.
+ */
 export const VideoPacketType = {
   SequenceStart: 0,
   CodedFrames: 1,
@@ -26,10 +33,15 @@ export const VideoPacketType = {
   Mpeg2TsSequenceStart: 5
 } as const
 
+/** 4 bits: those that are not listed pass like the rest. */
+export type VideoPacketType = number
+
 /** What the first bytes of a video payload say. */
 export interface VideoTag extends TagHeader {
   /** Meaningless in an Enhanced Metadata packet, which ffmpeg sends with 5. */
-  readonly frameType: number
+  readonly frameType: VideoFrameType
+  /** Enhanced: behind ModEx and Multitrack. Legacy AVC and HEVC: 0 sequence header, 1 frame, 2 end; other codecs 1. */
+  readonly packetType: VideoPacketType
 }
 
 /** What a video payload's first bytes say (FLV 10.1, E.4.3.1; Enhanced RTMP v2); undefined where it ends in them. */

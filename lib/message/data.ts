@@ -14,9 +14,12 @@ export const isDataType = (type: number): boolean => type === MessageTypeId.Data
  * belongs to it. Type 15 has a zero byte ahead of the same AMF0 (errata 7.2).
  * @throws ProtocolError `ERR_RTMP_AMF_*`. What strangers put into data messages should never end a session: catch it.
  */
-export function readData({ type, payload }: Message, options?: AmfReaderOptions): AmfValue[] {
-  return readAmf0(payload, { ...options, start: type === MessageTypeId.DataAmf3 && payload[0] === 0 ? 1 : 0 })
+export function readData(message: Message, options?: AmfReaderOptions): AmfValue[] {
+  return readAmf0(message.payload, { ...options, start: selectorLength(message) })
 }
+
+const selectorLength = ({ type, payload }: Message): number =>
+  type === MessageTypeId.DataAmf3 && payload[0] === 0 ? 1 : 0
 
 /** A data message, in encoding 0 unless told. */
 export function dataMessage(
@@ -48,11 +51,14 @@ export function unwrapped(message: Message): Message {
   return { ...message, payload: at === 0 ? inner : Buffer.concat([payload.subarray(0, at), inner]) }
 }
 
-/** The mirror: a data message as a server wants it that is to keep it for later players. One that is wrapped stays as it is. */
+/**
+ * The mirror of `unwrapped`: a data message in the `@setDataFrame` by which a publisher asks its server to keep it for later players. One
+ * that is wrapped, and any other message, as it is.
+ */
 export function wrapped(message: Message): Message {
-  if (isDataNamed(message, WRAPPER)) return message
+  if (!isDataType(message.type) || isDataNamed(message, WRAPPER)) return message
   const { payload } = message
-  const at = payload[0] === Amf0Marker.String ? 0 : 1
+  const at = selectorLength(message)
   return { ...message, payload: Buffer.concat([payload.subarray(0, at), writeAmf0(WRAPPER), payload.subarray(at)]) }
 }
 

@@ -15,7 +15,6 @@ import {
 import { type Clock, Countdown, systemClock } from '../clock.ts'
 import { ProtocolError, RtmpError } from '../errors.ts'
 import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
-import { HANDSHAKE_LENGTH } from '../handshake/packets.ts'
 import type { SwfHash } from '../handshake/swf.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../live/message-batch.ts'
@@ -104,7 +103,7 @@ export class MessageWire extends HandshakeStream<Message> {
     const chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
     const messageReader = new MessageReader({ ...(limits && { limits }) })
     const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
-    const window = new AcknowledgementWindow({ received: HANDSHAKE_LENGTH, windowSize })
+    const window = new AcknowledgementWindow({ windowSize })
     super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES }, false)
     this.#chunkReader = chunkReader
     this.#messageReader = messageReader

@@ -21,6 +21,7 @@ import {
   unwrapped,
   userControlMessage,
   Vector,
+  wrapped,
   writeAmf0
 } from 'rtmpipe'
 import t from 'tap'
@@ -213,6 +214,18 @@ t.test('@setDataFrame is taken off, and nothing else', async t => {
   ]) {
     t.equal(unwrapped(other), other)
   }
+})
+
+t.test('a publisher puts @setDataFrame on data, and on nothing else', async t => {
+  const inner = writeAmf0('onMetaData', { width: 320 })
+  const wrapper = writeAmf0('@setDataFrame')
+  t.same(wrapped(message(18, inner)), message(18, hex`${wrapper}${inner}`))
+  t.same(wrapped(message(15, hex`00 ${inner}`)), message(15, hex`00 ${wrapper}${inner}`))
+  for (const data of [message(18, inner), message(15, hex`00 ${inner}`), message(18, hex``)]) {
+    t.same(unwrapped(wrapped(data)), data)
+    t.equal(wrapped(wrapped(data)).payload.length, data.payload.length + wrapper.length, 'and but once')
+  }
+  for (const other of [message(9, inner), message(20, inner)]) t.equal(wrapped(other), other)
 })
 
 const part = (type: number, timestamp: number, body: Buffer) =>

@@ -54,7 +54,7 @@ const message = (fields: Partial<Message> = {}): Message => ({
 /** The tower of stages, wired as the map draws it. */
 function tower(lower: Duplex): Duplex {
   const plain = handshakeStream(lower, { random, clock })
-  const chunks = windowAcknowledger(mirror(chunkEncoder(), plain, chunkDecoder()), { received: 3073 })
+  const chunks = windowAcknowledger(mirror(chunkEncoder(), plain, chunkDecoder()))
   const announce = [windowAcknowledgementSize(2_500_000), setPeerBandwidth(2_500_000)]
   return mirror(messageChunker({ chunkSize: 4096, announce }), chunks, messageAssembler())
 }
