@@ -2,6 +2,7 @@
 import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
+  BatchChunks,
   ChunkReader,
   ChunkWriter,
   chunkDecoder,
@@ -77,7 +78,9 @@ for (const chunkSize of [128, 4096, 65_536]) {
     through(messages, messageChunker({ chunkSize }), chunkEncoder())
   )
 }
-await tell('MessageBatch.bytes', () => messages.map(message => new MessageBatch([message]).bytes(65_536, 1)))
+await tell('MessageBatch.encoded', () =>
+  messages.map(message => new MessageBatch([message]).encoded(new BatchChunks(65_536, 1)))
+)
 const writer = new FlvWriter()
 const file = reads(Buffer.concat([...writer.begin(messages[0]), ...messages.flatMap(message => writer.write(message))]))
 await tell('FlvWriter', () => messages.map(message => writer.write(message)))

@@ -46,6 +46,7 @@ export { nextAuthQuery } from './auth/next-auth-query.ts'
 export type { AuthClaim } from './auth/scheme.ts'
 export type { AuthSchemeName } from './auth/schemes.ts'
 // codecs
+export { BatchChunks } from './chunk/batch-chunks.ts'
 export type { Chunk, ChunkFormat, ChunkHeader, LimitType, ProtocolControl } from './chunk/chunk.ts'
 // stages and layers
 export { ChunkDecoder, type ChunkDecoderOptions, chunkDecoder } from './chunk/chunk-decoder.ts'
@@ -103,7 +104,7 @@ export {
   type LiveStreamOptions,
   type SubscribeOptions
 } from './live/live-stream.ts'
-export { type AddressedBatch, MessageBatch } from './live/message-batch.ts'
+export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
 export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'
 export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'

@@ -35,8 +35,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   chunk: [/^bytes\//, /^message\/message\.ts$/, /^handshake\/packets\.ts$/],
   message: [/^bytes\//, /^amf\//],
   media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
-  // a batch makes the bytes of live media
-  live: [/^bytes\//, /^chunk\//, /^media\//, /^message\/message\.ts$/],
+  live: [/^bytes\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
 }
@@ -97,7 +96,7 @@ t.test('one file is the door to pumpify', async t => {
 t.test('the session never reaches under the waist, the transport never above it', async t => {
   const forbidden: Record<string, RegExp> = {
     auth: /^(chunk|handshake|transport|flv|live|app|server|client)/,
-    live: /^(handshake|transport|session|auth|flv|app|server|client)/,
+    live: /^(chunk|handshake|transport|session|auth|flv|app|server|client)/,
     session: /^(chunk|handshake|transport|flv|crypto|app|server|client)/,
     transport: /^(session|auth|flv|app|server|client)/
   }

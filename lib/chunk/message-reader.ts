@@ -1,7 +1,7 @@
 import { ByteCollector } from '../bytes/byte-collector.ts'
 import { ProtocolError, type Truncated } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import type { Message } from '../message/message.ts'
+import { type Message, PINNED } from '../message/message.ts'
 import type { ChunkHeader, ProtocolControl } from './chunk.ts'
 
 /** Options of MessageReader and MessageAssembler. */
@@ -9,9 +9,6 @@ export interface MessageReaderOptions {
   /** The limits that differ from the defaults: see Limits. `messageBytes` and `bufferedBytes` are heeded. */
   limits?: Partial<Limits>
 }
-
-/** A payload stays a view of the read it came in if that is no more than this many times as long; else it is copied out of it. */
-export const PINNED = 8
 
 /** Puts messages together from the runs of payload that ChunkReader finds. Each chunk stream has one in progress at most. */
 export class MessageReader {

@@ -1,12 +1,25 @@
-import type { ChunkHeader } from '../chunk/chunk.ts'
-import { mediaChunkStreamId } from '../chunk/chunk-stream-id.ts'
-import { ChunkWriter } from '../chunk/chunk-writer.ts'
-import { roomFor } from '../chunk/message-writer.ts'
 import type { Message } from '../message/message.ts'
 
+/** Makes the bytes of a batch as one carrier wants them: chunks (see BatchChunks), FLV tags, or one buffer for a broker. */
+export interface BatchEncoder {
+  encode(messages: readonly Message[]): Buffer
+  /** Whether the other makes the same bytes of the same messages. It is asked for every write to every player. */
+  equals(other: BatchEncoder): boolean
+}
+
+/** What a batch remembers of one encoder. */
+interface Encoding {
+  readonly encoder: BatchEncoder
+  readonly bytes: Buffer
+}
+
+/** Of one batch. Peers choose the message stream ids, so there may be thousands. */
+const MAX_ENCODINGS = 4
+const MAX_ENCODED_BYTES = 4 * 1024 * 1024
+
 /**
- * Messages that are due at one moment, and their bytes, made once for all players alike. Whoever writes them says how they
- * are to be cut and on which message stream, so any order of Set Chunk Size is right.
+ * Messages that are due at one moment, and their bytes, made once for all who want the same: a wire says by its encoder how they are
+ * to be cut and on which message stream, so any order of Set Chunk Size is right.
  */
 export class MessageBatch {
   /** The messages, one at least, in order. */
@@ -15,8 +28,8 @@ export class MessageBatch {
   readonly timestamp: number
   /** Bytes of the payloads. */
   readonly byteLength: number
-  /** Its bytes, by how they were asked for; a recorder alone asks for none. */
-  #encoded: { chunkSize: number; messageStreamId: number; bytes: Buffer }[] | undefined
+  /** The one that was used last is the first; a recorder asks for none. */
+  #encodings: Encoding[] | undefined
 
   /**
    * @param timestamp of its first message, unless told: metadata has 0 at any time.
@@ -31,34 +44,40 @@ export class MessageBatch {
     this.byteLength = length
   }
 
-  /** The chunks of all its messages in one buffer, the same buffer for the same question. */
-  bytes(chunkSize: number, messageStreamId: number): Buffer {
-    this.#encoded ??= []
-    for (const known of this.#encoded) {
-      if (known.chunkSize === chunkSize && known.messageStreamId === messageStreamId) return known.bytes
+  /**
+   * The bytes that an encoder makes of all its messages: the same buffer for equal encoders, and never to be written to. It keeps the
+   * four encodings that were used last, of 4 MiB in all; any other is made anew.
+   */
+  encoded(encoder: BatchEncoder): Buffer {
+    this.#encodings ??= []
+    const encodings = this.#encodings
+    for (let at = 0; at < encodings.length; at++) {
+      const encoding = encodings[at]!
+      if (!encoding.encoder.equals(encoder)) continue
+      for (let to = at; to > 0; to--) encodings[to] = encodings[to - 1]!
+      encodings[0] = encoding
+      return encoding.bytes
     }
-    const bytes = encode(this.messages, chunkSize, messageStreamId)
-    this.#encoded.push({ chunkSize, messageStreamId, bytes })
+    const bytes = encoder.encode(this.messages)
+    encodings.unshift({ encoder, bytes })
+    encodings.length = fitting(encodings)
     return bytes
   }
 
   /** Lets go of the bytes; they are made again if somebody asks. */
   forget(): void {
-    this.#encoded = undefined
+    this.#encodings = undefined
   }
 }
 
-function encode(messages: readonly Message[], chunkSize: number, messageStreamId: number): Buffer {
-  const room = messages.reduce((sum, { payload }) => sum + roomFor(payload.length, chunkSize), 0)
-  const bytes = Buffer.allocUnsafe(room)
-  const writer = new ChunkWriter()
-  let at = 0
-  for (const { type, timestamp, payload } of messages) {
-    const chunkStreamId = mediaChunkStreamId(type)
-    const header: ChunkHeader = { format: 0, chunkStreamId, timestamp, length: payload.length, type, messageStreamId }
-    at = writer.putAll(bytes, at, header, payload, chunkSize)
-  }
-  return bytes.subarray(0, at)
+/** How many of them are kept: the first in any case. */
+function fitting(encodings: readonly Encoding[]): number {
+  let length = 0
+  const beyond = encodings.findIndex(({ bytes }, at) => {
+    length += bytes.length
+    return at > 0 && (at >= MAX_ENCODINGS || length > MAX_ENCODED_BYTES)
+  })
+  return beyond < 0 ? encodings.length : beyond
 }
 
 /** A batch on its way to one player: what a wire is given to write. */

@@ -1,5 +1,4 @@
-import { PINNED } from '../chunk/message-reader.ts'
-import type { Message } from '../message/message.ts'
+import { type Message, PINNED } from '../message/message.ts'
 
 /** Bytes that views may pin beyond twice their own. */
 const MAX_IDLE = 1024 * 1024

@@ -46,6 +46,9 @@ export const MAX_MESSAGE_LENGTH = 0xffffff
 /** Bytes that a message takes besides its payload, about: so a flood of empty ones has its bound too. */
 export const MESSAGE_COST = 256
 
+/** A payload stays a view of the read it came in if that is no more than this many times as long; else it is copied out of it. */
+export const PINNED = 8
+
 /** Whether a stream's item is a Message, not a Command, a Chunk or bytes. */
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AcknowledgementWindow } from '../chunk/acknowledgement-window.ts'
+import { BatchChunks } from '../chunk/batch-chunks.ts'
 import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
 import { MEDIA_CHUNK_STREAM_IDS } from '../chunk/chunk-stream-id.ts'
 import { ChunkWriter } from '../chunk/chunk-writer.ts'
@@ -72,6 +73,8 @@ export class MessageWire extends HandshakeStream<Message> {
   readonly #limits: Limits
   /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
   #batched = false
+  /** What batches are asked for: kept, for it is the same for one after the other. */
+  #batchChunks = new BatchChunks(0, 0)
   /** Runs while the lower takes nothing. */
   #stall: Countdown | undefined
   #stopLinger: (() => void) | undefined
@@ -248,7 +251,11 @@ export class MessageWire extends HandshakeStream<Message> {
   #batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
     this.#batched = true
     const opening = this.#messageWriter.opening(this.#chunkWriter)
-    const bytes = batch.bytes(this.#messageWriter.chunkSize, messageStreamId)
+    const { chunkSize } = this.#messageWriter
+    const known = this.#batchChunks
+    if (known.chunkSize !== chunkSize || known.messageStreamId !== messageStreamId)
+      this.#batchChunks = new BatchChunks(chunkSize, messageStreamId)
+    const bytes = batch.encoded(this.#batchChunks)
     return opening === undefined ? bytes : Buffer.concat([opening, bytes])
   }
 

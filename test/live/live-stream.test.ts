@@ -2,6 +2,10 @@ import { type Readable, Writable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
 import {
+  BatchChunks,
+  type BatchEncoder,
+  FlvReader,
+  FlvWriter,
   type Gap,
   isAudio,
   isKeyframe,
@@ -302,7 +306,60 @@ t.test('a batch is made once, and its bytes too, for all that are level', async 
   await turnOfTheLoop()
   const batch = one.read() as MessageBatch
   t.equal(other.read(), batch)
-  t.equal(batch.bytes(4096, 1), batch.bytes(4096, 1))
+  t.equal(batch.encoded(new BatchChunks(4096, 1)), batch.encoded(new BatchChunks(4096, 1)))
+})
+
+/** An encoder as a carrier outside the library has it: FLV tags, which are the same for all. */
+class FlvTags implements BatchEncoder {
+  made = 0
+
+  encode(messages: readonly Message[]): Buffer {
+    this.made++
+    const writer = new FlvWriter()
+    writer.begin()
+    return Buffer.concat(messages.flatMap(message => writer.write(message)))
+  }
+
+  equals(other: BatchEncoder): boolean {
+    return other instanceof FlvTags
+  }
+}
+
+t.test('a batch is encoded by whoever asks, once for all who want the same', async t => {
+  const batch = new MessageBatch([video.keyframe(0), audio.frame(5)])
+  const [one, other] = [new FlvTags(), new FlvTags()]
+  const tags = batch.encoded(one)
+  const chunks = batch.encoded(new BatchChunks(4096, 1))
+  t.equal(batch.encoded(other), tags)
+  t.equal(batch.encoded(new BatchChunks(4096, 1)), chunks)
+  t.same([one.made, other.made], [1, 0])
+  const { messages } = batch
+  t.same([...new FlvReader().messages(Buffer.concat([...new FlvWriter().begin(), tags]))].map(word), messages.map(word))
+  batch.forget()
+  t.not(batch.encoded(one), tags)
+  t.equal(one.made, 2)
+})
+
+t.test('a batch keeps a few encodings, those that were used last', async t => {
+  const batch = new MessageBatch([video.keyframe(0, 10_000)])
+  const on = (messageStreamId: number) => batch.encoded(new BatchChunks(65_536, messageStreamId))
+  const common = on(1)
+  let again = 0
+  for (let id = 2; id < 3000; id++) {
+    on(id)
+    if (on(1) === common) again++
+  }
+  t.equal(again, 2998, 'what most want is made once')
+  const last = [2997, 2998, 2999].map(on)
+  t.same([2997, 2998, 2999].map(on), last)
+  t.equal(on(1), common)
+  on(5)
+  t.not(on(2997), last[0], 'there are four of them')
+  const large = new MessageBatch([video.keyframe(0, 3_000_000)])
+  const first = large.encoded(new BatchChunks(65_536, 1))
+  t.equal(large.encoded(new BatchChunks(65_536, 1)), first)
+  large.encoded(new BatchChunks(65_536, 2))
+  t.not(large.encoded(new BatchChunks(65_536, 1)), first, 'of 4 MiB in all')
 })
 
 /** A place to pipe to that takes batches in person when it is willing, and writes down how each came. */

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import {
   abort,
   amfCommandParser,
+  BatchChunks,
   ChunkReader,
   ChunkWriter,
   ClientHandshake,
@@ -410,10 +411,10 @@ t.test('a batch goes out as its own bytes, and what follows on its chunk streams
       [8, 7, 5, 10]
     ]
   )
-  t.ok(raw().includes(batch.bytes(128, 7)))
-  t.equal(batch.bytes(128, 7), batch.bytes(128, 7), 'made once')
-  t.not(batch.bytes(4096, 7), batch.bytes(128, 7))
-  t.not(batch.bytes(128, 8), batch.bytes(128, 7))
+  t.ok(raw().includes(batch.encoded(new BatchChunks(128, 7))))
+  t.equal(batch.encoded(new BatchChunks(128, 7)), batch.encoded(new BatchChunks(128, 7)), 'made once')
+  t.not(batch.encoded(new BatchChunks(4096, 7)), batch.encoded(new BatchChunks(128, 7)))
+  t.not(batch.encoded(new BatchChunks(128, 8)), batch.encoded(new BatchChunks(128, 7)))
 })
 
 t.test('a batch in person goes at the end of the turn, a long one at once: all are told before any writes', async t => {

@@ -3,6 +3,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import {
+  BatchChunks,
   ClientHandshake,
   type Encryption,
   handshakeStream,
@@ -142,7 +143,7 @@ t.test('the bytes that a batch shares with other players stay as they are', asyn
   const all = ways.map((way, i) => wires({ client: { ...(encryptions[i] && { encryption: encryptions[i] }) } }, way))
   await turns()
   const batch = new MessageBatch([message({ payload: Buffer.alloc(300, 'shared ') })])
-  const shared = batch.bytes(65_536, 1)
+  const shared = batch.encoded(new BatchChunks(65_536, 1))
   const before = Buffer.from(shared)
   for (let i = 0; i < 3; i++) for (const { server } of all) server.write({ batch, messageStreamId: 1 })
   await turns()
