@@ -30,6 +30,8 @@ export class AcknowledgementWindow {
   #windowSize: number
   /** The window of our own that we last told the peer. */
   #told: number | undefined
+  /** The answer to the last Set Peer Bandwidth, until it is taken. */
+  #owed: Message | undefined
 
   /** @throws RangeError for a window of nothing. */
   constructor({ received = HANDSHAKE_LENGTH, windowSize = DEFAULT_WINDOW }: AcknowledgementWindowOptions = {}) {
@@ -52,16 +54,23 @@ export class AcknowledgementWindow {
   }
 
   /**
-   * Heeds the peer's Window Acknowledgement Size, and answers its Set Peer Bandwidth where that changes our window. A dynamic
-   * limit is taken for a hard one: nginx-rtmp sends it so, and every player answers it (captures/ffmpeg-play-vod).
+   * Heeds the peer's Window Acknowledgement Size and Set Peer Bandwidth. A dynamic limit is taken for a hard one: nginx-rtmp sends it so,
+   * and every player answers it (captures/ffmpeg-play-vod).
    */
-  heed(control: ProtocolControl): Message | undefined {
+  heed(control: ProtocolControl): void {
     if (control.kind === 'WindowAcknowledgementSize') this.#windowSize = Math.max(control.windowSize, LEAST_WINDOW)
-    if (control.kind !== 'SetPeerBandwidth') return undefined
+    if (control.kind !== 'SetPeerBandwidth') return
     const { windowSize, limitType } = control
     const wanted = limitType === 'soft' ? Math.min(windowSize, this.#told ?? windowSize) : windowSize
-    if (wanted === this.#told) return undefined
+    if (wanted === this.#told) return
     this.#told = wanted
-    return windowAcknowledgementSize(wanted)
+    this.#owed = windowAcknowledgementSize(wanted)
+  }
+
+  /** The answer to Set Peer Bandwidth, if the last one changed our window and was not answered yet. */
+  answer(): Message | undefined {
+    const owed = this.#owed
+    this.#owed = undefined
+    return owed
   }
 }

@@ -14,8 +14,6 @@ export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
  */
 export class WindowAcknowledger extends Layer<Chunk> {
   readonly #window: AcknowledgementWindow
-  /** The answer to the last Set Peer Bandwidth, while the lower is full. */
-  #owed: Message | undefined
 
   constructor(lower: Duplex, options?: WindowAcknowledgerOptions) {
     super(lower)
@@ -26,19 +24,14 @@ export class WindowAcknowledger extends Layer<Chunk> {
     const { control } = chunk
     this.#window.receive(chunk.byteLength)
     if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
-    if (control !== undefined) this.#owed = this.#window.heed(control) ?? this.#owed
-    if (!this.lower.writableNeedDrain) this.#sayOwed()
+    if (control !== undefined) this.#window.heed(control)
+    if (!this.lower.writableNeedDrain) this.#say(this.#window.answer())
     if (!isOfTheHop(chunk)) this.up(chunk)
-  }
-
-  #sayOwed(): void {
-    this.#say(this.#owed)
-    this.#owed = undefined
   }
 
   /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
-    this.#sayOwed()
+    this.#say(this.#window.answer())
     this.#say(this.#window.acknowledge())
   }
 

@@ -86,8 +86,6 @@ export class MessageWire extends HandshakeStream<Message> {
   #readsOut = false
   /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
   readonly #acknowledged = { at: 0, span: 0, times: 0 }
-  /** The answer to the last Set Peer Bandwidth, while the lower is full. */
-  #owed: Message | undefined
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
     const {
@@ -166,9 +164,9 @@ export class MessageWire extends HandshakeStream<Message> {
       if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
-        this.#owed = this.#window.heed(reader.control) ?? this.#owed
+        this.#window.heed(reader.control)
         if (reader.control.kind === 'Acknowledgement') this.#hearAcknowledgement()
-        if (!this.lower.writableNeedDrain) this.#sayOwed()
+        if (!this.lower.writableNeedDrain) this.#say(this.#window.answer())
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
       if (message === undefined || isProtocolControlType(message.type)) continue
@@ -270,16 +268,11 @@ export class MessageWire extends HandshakeStream<Message> {
     super.open()
   }
 
-  #sayOwed(): void {
-    this.#say(this.#owed)
-    this.#owed = undefined
-  }
-
   /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
     this.#heardAt = this.#clock.now()
     this.#stall?.pause()
-    this.#sayOwed()
+    this.#say(this.#window.answer())
     this.#say(this.#window.acknowledge())
   }
 

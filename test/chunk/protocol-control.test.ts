@@ -117,11 +117,17 @@ t.test('the sequence number goes past 2^32', async t => {
 
 t.test('Set Peer Bandwidth is answered where it changes our window', async t => {
   const window = new AcknowledgementWindow()
-  const limit = (windowSize: number, limitType: 'hard' | 'soft' | 'dynamic') =>
-    numbers([window.heed({ kind: 'SetPeerBandwidth', windowSize, limitType })])[0]
+  const limit = (windowSize: number, limitType: 'hard' | 'soft' | 'dynamic') => {
+    window.heed({ kind: 'SetPeerBandwidth', windowSize, limitType })
+    return numbers([window.answer()])[0]
+  }
   t.same(limit(5_000_000, 'dynamic'), { kind: 'WindowAcknowledgementSize', windowSize: 5_000_000 })
   t.equal(limit(5_000_000, 'hard'), undefined, 'the same again')
   t.equal(limit(6_000_000, 'soft'), undefined, 'soft: never more than there is')
   t.same(limit(4_000_000, 'soft'), { kind: 'WindowAcknowledgementSize', windowSize: 4_000_000 })
   t.same(limit(6_000_000, 'hard'), { kind: 'WindowAcknowledgementSize', windowSize: 6_000_000 })
+  for (const windowSize of [7_000_000, 8_000_000])
+    window.heed({ kind: 'SetPeerBandwidth', windowSize, limitType: 'hard' })
+  t.same(numbers([window.answer()]), [{ kind: 'WindowAcknowledgementSize', windowSize: 8_000_000 }], 'the last one')
+  t.equal(window.answer(), undefined, 'once')
 })
