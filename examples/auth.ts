@@ -12,7 +12,7 @@
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createServer, LiveStream, Refused } from 'rtmpipe'
+import { createServer, LiveStreams, Refused } from 'rtmpipe'
 
 const users = new Map([['key-of-ada', 'ada']])
 
@@ -24,26 +24,17 @@ async function userOf(key: string, { signal }: { signal: AbortSignal }): Promise
   return user
 }
 
-const lives = new Map<string, LiveStream>()
-
-function made(path: string): LiveStream {
-  const live = new LiveStream()
-  lives.set(path, live)
-  return live.on('idle', () => lives.delete(path))
-}
+const lives = new LiveStreams()
 
 const server = createServer(session => {
   session.on('publish', async publish => {
     publish.rename(await userOf(publish.name, publish))
-    const live = lives.get(publish.path) ?? made(publish.path)
     console.log(`publish ${publish.path}`)
-    pipeline(publish.accept(), live.input(), () => console.log(`unpublish ${publish.path}`))
+    pipeline(publish.accept(), await lives.publish(publish.path), () => console.log(`unpublish ${publish.path}`))
   })
-  session.on('play', play => {
-    const live = lives.get(play.path)
-    if (live === undefined) play.reject('NetStream.Play.StreamNotFound', 'nobody publishes it')
-    else pipeline(live.player(), play.accept(), () => {})
-  })
+  session.on('play', async play =>
+    pipeline(await lives.play(play.path, { missing: 'refuse' }), play.accept(), () => {})
+  )
 })
 server.on('sessionError', error => console.log(error.message))
 

@@ -15,7 +15,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import tls from 'node:tls'
-import { LiveStream, messageWire, serverSession, sniff, tunnelServer } from 'rtmpipe'
+import { LiveStreams, messageWire, serverSession, sniff, tunnelServer } from 'rtmpipe'
 
 const [cert, key, port = '1935'] = process.argv.slice(2)
 if (cert === undefined || key === undefined) {
@@ -23,21 +23,15 @@ if (cert === undefined || key === undefined) {
   process.exit(2)
 }
 
-const lives = new Map<string, LiveStream>()
-
-function live(path: string): LiveStream {
-  const found = lives.get(path) ?? new LiveStream().once('idle', () => lives.delete(path))
-  lives.set(path, found)
-  return found
-}
+const lives = new LiveStreams()
 
 const report = (error?: Error | null) => error && console.log(error.message)
 
 function serve(bytes: Duplex): void {
   const wire = messageWire(bytes)
   const session = serverSession()
-  session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+  session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), report))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))
   // a peer that leaves is no error, in whatever way it does
   pipeline([wire, session, wire], () => session.closeReason instanceof Error && report(session.closeReason))
 }

@@ -12,27 +12,22 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream, type RecordedFile, type Retry, recordRolled } from 'rtmpipe'
+import { createServer, LiveStreams, type RecordedFile, type Retry, recordRolled } from 'rtmpipe'
 
 const [folder = 'recordings', port = '1935'] = process.argv.slice(2)
-const lives = new Map<string, LiveStream>()
-
-function live(path: string): LiveStream {
-  // a recording is over when its publisher has gone
-  const found = lives.get(path) ?? new LiveStream({ holdMs: 0 }).once('idle', () => lives.delete(path))
-  lives.set(path, found)
-  return found
-}
+// a recording is over when its publisher has gone
+const lives = new LiveStreams({ holdMs: 0 })
 
 const server = createServer(session => {
   session.on('publish', publish => {
-    const input = live(publish.path).input()
-    recordRolled(live(publish.path), folder, { name: publish.path, everyMs: 600_000 })
+    const live = lives.get(publish.path)
+    const input = live.input()
+    recordRolled(live, folder, { name: publish.path, everyMs: 600_000 })
       .on('recorded', ({ path, durationMs }: RecordedFile) => console.log(`recorded ${path}, ${durationMs} ms`))
       .on('retrying', ({ error }: Retry) => console.log(`not recorded just now: ${error?.message}`))
     pipeline(publish.accept(), input, error => error && console.log(error.message))
   })
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), () => {}))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
 })
 server.on('sessionError', error => console.log(error.message))
 

@@ -9,36 +9,38 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream, pull } from 'rtmpipe'
+import { createServer, type LiveStream, LiveStreams, pull } from 'rtmpipe'
 
 const [origin, port = '1935'] = process.argv.slice(2)
 if (origin === undefined) {
   console.error('usage: relay-on-demand ORIGIN-URL [PORT]')
   process.exit(2)
 }
-const lives = new Map<string, LiveStream>()
+const lives = new LiveStreams()
+const fetched = new Set<LiveStream>()
 
-function fetched(path: string): LiveStream {
-  const live = new LiveStream({ holdMs: 1000 })
+function fetch(path: string, live: LiveStream): void {
   const relay = pull(`${origin}/${path}`, live)
   relay.on('live', () => console.log(`pull ${path}`))
-  const forget = () => {
-    lives.delete(path)
+  const letGo = () => {
+    live.off('unread', letGo)
+    relay.off('ended', letGo)
+    fetched.delete(live)
     relay.close()
+    live.close()
   }
-  live.once('unread', forget)
-  relay.once('ended', () => {
-    forget()
-    console.log(`let go of ${path}`)
-  })
-  lives.set(path, live)
-  return live
+  live.on('unread', letGo)
+  relay.on('ended', letGo)
+  relay.once('ended', () => console.log(`let go of ${path}`))
+  fetched.add(live)
 }
 
 const server = createServer(session => {
   session.on('play', play => {
     console.log(`play ${play.path}`)
-    pipeline((lives.get(play.path) ?? fetched(play.path)).player(), play.accept(), () => {})
+    const live = lives.get(play.path)
+    if (!fetched.has(live)) fetch(play.path, live)
+    pipeline(live.player(), play.accept(), () => {})
   })
 })
 server.on('sessionError', error => console.log(error.message))

@@ -11,23 +11,17 @@
 import http from 'node:http'
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { LiveStream, messageWire, serverSession, type TunnelSession, tunnelServer } from 'rtmpipe'
+import { LiveStreams, messageWire, serverSession, type TunnelSession, tunnelServer } from 'rtmpipe'
 
-const lives = new Map<string, LiveStream>()
-
-function live(path: string): LiveStream {
-  const found = lives.get(path) ?? new LiveStream().once('idle', () => lives.delete(path))
-  lives.set(path, found)
-  return found
-}
+const lives = new LiveStreams()
 
 const report = (error?: Error | null) => error && console.log(error.message)
 
 function serve(bytes: TunnelSession): void {
   const wire = messageWire(bytes, { role: 'server' })
   const session = serverSession({ peer: `${bytes.remoteAddress}:${bytes.remotePort}` })
-  session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+  session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), report))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))
   // a peer that leaves is no error, in whatever way it does
   pipeline([wire, session, wire], () => session.closeReason instanceof Error && report(session.closeReason))
 }
@@ -36,7 +30,7 @@ const tunnel = tunnelServer(serve)
 
 const server = http.createServer((request, response) => {
   tunnel(request, response, () => {
-    response.end(`There is ${[...lives.keys()].join(', ') || 'nothing'} to see.\n`)
+    response.end(`There is ${[...lives].map(([path]) => path).join(', ') || 'nothing'} to see.\n`)
   })
 })
 

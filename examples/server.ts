@@ -1,6 +1,6 @@
 /**
  * A live server in ten lines. This example shows how to:
- *  1. keep the table of live streams, which the library leaves to the application;
+ *  1. keep a table of live streams, each of which is there while somebody publishes or plays it;
  *  2. hand what is published to whoever plays it;
  *  3. hear of what goes wrong, which never ends the server.
  *
@@ -10,21 +10,15 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream } from 'rtmpipe'
+import { createServer, LiveStreams } from 'rtmpipe'
 
-const lives = new Map<string, LiveStream>()
-
-function live(path: string): LiveStream {
-  const found = lives.get(path) ?? new LiveStream().once('idle', () => lives.delete(path))
-  lives.set(path, found)
-  return found
-}
+const lives = new LiveStreams()
 
 const report = (error?: Error | null) => error && console.log(error.message)
 
 const server = createServer(session => {
-  session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+  session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), report))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))
 })
 server.on('sessionError', report)
 

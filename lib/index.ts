@@ -97,6 +97,7 @@ export type { DigestScheme } from './handshake/packets.ts'
 export { ServerHandshake, type ServerHandshakeOptions } from './handshake/server-handshake.ts'
 export { type SwfHash, swfHash } from './handshake/swf.ts'
 export { defaultLimits, type Limits } from './limits.ts'
+export type { LiveStreamStats } from './live/live-stats.ts'
 export {
   type CursorOptions,
   type InputOptions,
@@ -104,6 +105,7 @@ export {
   type LiveStreamOptions,
   type SubscribeOptions
 } from './live/live-stream.ts'
+export { type ListedStream, type LivePlayOptions, LiveStreams, type LiveStreamsOptions } from './live/live-streams.ts'
 export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
 export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'

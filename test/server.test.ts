@@ -14,6 +14,7 @@ import {
   createWireServer,
   connect as dialled,
   LiveStream,
+  LiveStreams,
   messageWire,
   type Server,
   type ServerSession
@@ -133,18 +134,13 @@ async function guest(port: number): Promise<{ session: ClientSession; socket: ne
 }
 
 t.test('who leaves is no error, in whatever way: the server of the README prints nothing', async t => {
-  const lives = new Map<string, LiveStream>()
+  const lives = new LiveStreams({ holdMs: 10 })
   const printed: string[] = []
   const report = (error?: Error | null) => error && printed.push(error.message)
-  const live = (path: string): LiveStream => {
-    const found = lives.get(path) ?? new LiveStream({ holdMs: 10 }).once('idle', () => lives.delete(path))
-    lives.set(path, found)
-    return found
-  }
   const reasons: unknown[] = []
   const server = createServer(session => {
-    session.on('publish', publish => pipeline(publish.accept(), live(publish.path).input(), report))
-    session.on('play', play => pipeline(live(play.path).player(), play.accept(), report))
+    session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), report))
+    session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))
     session.once('close', () => reasons.push(session.closeReason))
   })
   server.on('sessionError', report)

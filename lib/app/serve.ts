@@ -4,16 +4,18 @@ import {
   createServer,
   type Gap,
   type LiveStreamOptions,
+  LiveStreams,
   type Play,
   type Publish,
+  type Repair,
   type ServerSession
 } from '../index.ts'
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
-import { Lives, type RecordingOptions } from './lives.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
+import { type RecordingOptions, Recordings } from './recordings.ts'
 
 export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
@@ -36,8 +38,8 @@ export interface Serving extends OpenDoors {
   stop(): Promise<void>
 }
 
-/** Players that may wait for somebody to publish; a stranger's guesses cost no more than these. */
-const MAX_WAITING = 1000
+/** Milliseconds between two lines on the clock of one stream. */
+const TELL_MS = 1000
 const DEMO = 'live/demo'
 /** So long may players take for the last frames and words when the server ends. */
 const GRACE_MS = 2000
@@ -46,8 +48,9 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
   const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
-  const recording = { record, recordEveryMs, recordEveryBytes }
-  const lives = new Lives({ ...recording, mergeMs, mend, ...(holdMs !== undefined && { holdMs }) }, log)
+  const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
+  tellRepairs(lives, log)
+  const recordings = new Recordings({ record, recordEveryMs, recordEveryBytes }, log)
   const publishers = new Map<string, Publisher>()
 
   let isEnding = false
@@ -61,7 +64,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     log('error', { peer: session?.peer, message: error.message })
   })
 
-  function hearPublish(publish: Publish, { peer, connection }: ServerSession): void {
+  async function hearPublish(publish: Publish, { peer, connection }: ServerSession): Promise<void> {
     if (publishKey !== undefined && !admits(publish, connection!, publishKey)) {
       log('denied', { path: publish.path, from: peer })
       publish.reject('NetStream.Publish.Denied', 'wrong key')
@@ -71,44 +74,53 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     const messages = publish.accept()
     const publisher = { peer, encoder: encoderOf(peer, publish) }
     const previous = publishers.get(path)
-    const input = lives.at(path).input({ takeover: takeover || isSameEncoder(previous, publisher) })
+    const input = await lives.publish(path, { takeover: takeover || isSameEncoder(previous, publisher) })
     publishers.set(path, publisher)
     log('publish', { path, from: peer, 'in place of': previous?.peer })
-    lives.record(path)
+    recordings.record(path, lives.get(path))
     pipeline(messages, input, () => {
       if (publishers.get(path) === publisher) publishers.delete(path)
       log('unpublish', { path, from: peer })
     })
   }
 
-  function hearPlay(play: Play, { peer }: ServerSession): void {
+  async function hearPlay(play: Play, { peer }: ServerSession): Promise<void> {
     const { path } = play
-    if (!lives.isPublished(path) && (refuseMissing || lives.waiting >= MAX_WAITING)) {
+    const player = await lives.play(path, { missing: refuseMissing ? 'refuse' : 'wait' }).catch(error => {
       log('not found', { path, for: peer })
-      play.reject('NetStream.Play.StreamNotFound', 'nobody publishes it')
-      return
-    }
-    const player = lives.at(path).player()
+      throw error
+    })
     player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
-    log(lives.isPublished(path) ? 'play' : 'wait', { path, for: peer })
+    log(lives.find(path)?.isPublished ? 'play' : 'wait', { path, for: peer })
     // as a pipeline would, in 7 KB less: there may be thousands
     const out = player.pipe(play.accept())
     out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
   }
 
   const doors = await openDoors(server, options, log)
-  if (demo) loop(clip, lives.at(DEMO).input()).catch(() => {})
+  if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {
     ...doors,
     async stop() {
       isEnding = true
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close({ graceMs: GRACE_MS })
-      const recorded = lives.end()
       for (const session of server.sessions) if (!session.isPlaying) session.close()
-      await Promise.all([closed, recorded])
+      await Promise.all([closed, recordings.ended(), lives.close()])
     }
   }
+}
+
+/** Logs where a publisher's clock jumps: one that is wrong with each message a line a second, and another publisher none. */
+function tellRepairs(lives: LiveStreams, log: Log): void {
+  const toldAt = new Map<string, number>()
+  lives.on('repair', (path: string, { kind, track, from, to }: Repair) => {
+    const now = performance.now()
+    if (kind === 'source' || now - (toldAt.get(path) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
+    toldAt.set(path, now)
+    log('timestamps', { path, message: `of ${track} step from ${from} to ${to}` })
+  })
+  lives.on('remove', path => toldAt.delete(path))
 }
 
 /** Whether a publisher brings the key. Of `live/film?key=a/b` FFmpeg makes the app `live/film?key=a` and the name `b`. */

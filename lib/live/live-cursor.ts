@@ -2,6 +2,7 @@ import type { Gap } from '../media/keyframe-gate.ts'
 import { isMetadata, stateAt } from '../media/media-state.ts'
 import type { Message } from '../message/message.ts'
 import { DirectReadable } from '../stream/direct.ts'
+import type { LiveCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
 
@@ -11,6 +12,7 @@ export type StartFrom = 'keyframe' | 'next' | 'now'
 /** What a cursor sees of its stream. */
 export interface LiveSource {
   readonly ring: MessageRing
+  readonly counts: LiveCounts
   /** The state of the stream, for a reader that begins behind the last batch. */
   state(): readonly Message[]
   /** A cursor is destroyed. */
@@ -32,6 +34,7 @@ export interface LiveCursorOptions {
 export abstract class LiveCursor extends DirectReadable {
   readonly #source: LiveSource
   readonly #ring: MessageRing
+  readonly #counts: LiveCounts
   readonly #from: StartFrom
   readonly #maxLagMs: number
   readonly #moved: (() => void) | undefined
@@ -51,6 +54,8 @@ export abstract class LiveCursor extends DirectReadable {
   /** How many it has left out and not told, and whether it has to tell them with the next batch it gives. */
   #missed = 0
   #hasJumped = false
+  /** Why it jumped last. */
+  #cause: 'lag' | 'overflow' = 'lag'
   /** Where it was when video had to wait. */
   #closedAt: number | undefined
   #asked = false
@@ -61,6 +66,7 @@ export abstract class LiveCursor extends DirectReadable {
     if (!STARTS.includes(from)) throw new TypeError(`from must be one of ${STARTS.join(', ')}, not ${from}`)
     this.#source = source
     this.#ring = source.ring
+    this.#counts = source.counts
     this.#from = from
     this.#maxLagMs = maxLagMs
     this.#moved = moved
@@ -122,6 +128,8 @@ export abstract class LiveCursor extends DirectReadable {
       const batch = this.#step()
       if (batch === undefined) break
       this.#lastTimestamp = batch.timestamp
+      this.#counts.bytesOut += batch.byteLength
+      this.#counts.messagesOut += batch.messages.length
       this.#asked = this.give(batch)
     }
     if (this.#asked && this.#isOver) {
@@ -140,6 +148,14 @@ export abstract class LiveCursor extends DirectReadable {
     if (entrance !== undefined && entrance === next - 1) this.#next = entrance
   }
 
+  /** Where it should go on may be gone for either reason: the ring waits for nobody who lags too far. */
+  #jump(): void {
+    const { timestamp } = this.#ring
+    const lag = (timestamp - (this.#lastTimestamp ?? timestamp)) | 0
+    this.#cause = lag > this.#maxLagMs ? 'lag' : 'overflow'
+    this.#goOn()
+  }
+
   #goOn(): void {
     const { entrance } = this.#ring
     if (entrance === undefined) this.#goOnBehindAll()
@@ -156,11 +172,13 @@ export abstract class LiveCursor extends DirectReadable {
 
   #step(): MessageBatch | undefined {
     if (this.#next === undefined) return undefined
-    if (this.#lags(this.#next)) this.#goOn()
+    if (this.#lags(this.#next)) this.#jump()
     for (let entry = this.#ring.at(this.#next); entry !== undefined; entry = this.#ring.at(this.#next)) {
       const begins = entry.state !== undefined
       const batch = begins || this.#isOpen ? entry.batch : entry.withoutVideo
-      this.#missed += entry.before - (this.#past ?? entry.before)
+      const jumped = entry.before - (this.#past ?? entry.before)
+      this.#missed += jumped
+      if (jumped > 0) this.#counts.drops[this.#cause] += jumped
       this.#past = entry.before
       if (batch !== undefined) {
         if (this.#missed > 0 && (begins || this.#hasJumped)) this.#tellGap(entry)
@@ -192,7 +210,9 @@ export abstract class LiveCursor extends DirectReadable {
   #pass({ batch: { messages }, tells, before }: RingEntry, given: MessageBatch | undefined): void {
     this.#next!++
     this.#past = before + messages.length
-    this.#missed += messages.length - (given?.messages.length ?? 0)
+    const left = messages.length - (given?.messages.length ?? 0)
+    this.#missed += left
+    this.#counts.drops.keyframe += left
     if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)
   }
 

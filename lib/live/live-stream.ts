@@ -13,6 +13,7 @@ import { MESSAGE_COST, type Message } from '../message/message.ts'
 import { liveMetadata } from '../message/metadata.ts'
 import { BatchCursor, type LiveCursor, type LiveSource, MessageCursor, type StartFrom } from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
+import { type LiveStreamStats, noCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import { MessageRing, type MessageRingOptions } from './message-ring.ts'
 import { PinnedBytes } from './pinned-bytes.ts'
@@ -84,7 +85,8 @@ interface Due {
  *
  * Events: `'repair'` tells a discontinuity (see Repair), which a wrap of the publisher's clock is not; `'idle'`, when neither
  * publisher nor reader is left, is the moment to forget it; `'over'`, when what was published is over, its publisher gone for
- * `holdMs`; `'unread'`, when the last reader has left.
+ * `holdMs`; `'unread'`, when the last reader has left; `'publish'`, when a publisher has come, and `'unpublish'`, when it has gone and
+ * none has taken over.
  */
 export class LiveStream extends EventEmitter {
   readonly #ring: MessageRing
@@ -101,6 +103,9 @@ export class LiveStream extends EventEmitter {
   readonly #mender: TimestampMender
   readonly #mend: boolean
   readonly #pinned = new PinnedBytes()
+  readonly #counts = noCounts()
+  readonly #madeAt: number
+  #publishedAt = 0
   #heardAt = 0
   #stopHold: (() => void) | undefined
   /** Of the publisher there is, or was last: its state, where its tracks begin, whether any has begun. */
@@ -132,10 +137,12 @@ export class LiveStream extends EventEmitter {
     this.#ring = new MessageRing(ring)
     this.#source = {
       ring: this.#ring,
+      counts: this.#counts,
       state: () => this.#state.messages(),
       parted: cursor => this.#part(cursor)
     }
     this.#clock = clock
+    this.#madeAt = clock.now()
     this.#budget = budget
     this.#mergeMs = mergeMs
     this.#holdMs = holdMs
@@ -146,6 +153,11 @@ export class LiveStream extends EventEmitter {
   /** Whether there is a publisher. */
   get isPublished(): boolean {
     return this.#input !== undefined
+  }
+
+  /** Whether neither publisher nor reader is there, and no publisher is expected back. */
+  get isIdle(): boolean {
+    return this.#input === undefined && this.#stopHold === undefined && this.#cursors.size === 0
   }
 
   /** How many read it. */
@@ -166,6 +178,22 @@ export class LiveStream extends EventEmitter {
   /** How many messages went out together, on average of what it holds, 0 while that is nothing: more under load, whatever `mergeMs` says. */
   get messagesPerBatch(): number {
     return this.#ring.messagesPerBatch
+  }
+
+  /** Its numbers at this moment: see LiveStreamStats. */
+  stats(): LiveStreamStats {
+    const { drops, ...counts } = this.#counts
+    const { byteLength: bytes, messages, ms } = this.#ring
+    const now = this.#clock.now()
+    return {
+      publishers: this.isPublished ? 1 : 0,
+      readers: this.readers,
+      ...counts,
+      drops: { ...drops },
+      ring: { bytes, messages, ms },
+      uptimeMs: now - this.#madeAt,
+      publishedMs: this.isPublished ? now - this.#publishedAt : 0
+    }
   }
 
   /**
@@ -191,9 +219,11 @@ export class LiveStream extends EventEmitter {
     this.#stopHold?.()
     this.#stopHold = undefined
     this.#heardAt = this.#clock.now()
+    this.#publishedAt = this.#heardAt
     this.#state = new MediaState()
     this.#access = new RandomAccess()
     this.#begun = false
+    this.emit('publish')
     return input
   }
 
@@ -216,6 +246,15 @@ export class LiveStream extends EventEmitter {
     this.#send()
     for (const cursor of this.#cursors) cursor.finish()
     this.emit('over')
+  }
+
+  /** Ends its publisher, and every reader behind what it is still to read. No publisher is expected back. */
+  close(): void {
+    this.end()
+    this.#input?.destroy()
+    this.#stopHold?.()
+    this.#stopHold = undefined
+    this.#rest()
   }
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
@@ -246,10 +285,11 @@ export class LiveStream extends EventEmitter {
       this.emit('over')
       this.#rest()
     })
+    this.emit('unpublish')
   }
 
   #rest(): void {
-    if (this.#input !== undefined || this.#stopHold !== undefined || this.#cursors.size > 0) return
+    if (!this.isIdle) return
     this.#budget?.remove(this)
     this.emit('idle')
   }
@@ -267,7 +307,12 @@ export class LiveStream extends EventEmitter {
     this.#heardAt = now
     const plain = liveMetadata(unwrapped(given))
     const begins = this.#access.note(plain)
-    if (!this.#access.passes(plain)) return
+    this.#counts.messagesIn++
+    this.#counts.bytesIn += given.payload.length
+    if (!this.#access.passes(plain)) {
+      this.#counts.drops.input++
+      return
+    }
     const isKept = isState(plain)
     if (begins || this.#begun) this.#gather(this.#placed(plain, waitedMs), isKept, begins)
     // state ahead of the publisher's first moment is told with that
@@ -284,6 +329,7 @@ export class LiveStream extends EventEmitter {
   #repaired(repair: Repair): void {
     if (repair.kind === 'wrap') return
     this.#state.renew()
+    this.#counts.repairs++
     this.emit('repair', repair)
   }
 

@@ -77,6 +77,7 @@ export class MessageRing {
   #count = 0
   #bytes = 0
   #cost = 0
+  #timestamp = 0
 
   constructor({ maxBytes = 16 * 1024 * 1024, maxMs = 20_000 }: MessageRingOptions = {}) {
     this.#maxBytes = maxBytes
@@ -98,6 +99,11 @@ export class MessageRing {
     return this.#entrance
   }
 
+  /** Milliseconds: the timestamp of the batch that came last, 0 before the first. */
+  get timestamp(): number {
+    return this.#timestamp
+  }
+
   /** Bytes of payload it holds. */
   get byteLength(): number {
     return this.#bytes
@@ -108,10 +114,20 @@ export class MessageRing {
     return this.#cost
   }
 
+  /** Messages it holds. */
+  get messages(): number {
+    return this.#count - (this.#entries[0]?.before ?? this.#count)
+  }
+
+  /** Milliseconds, by timestamps, from its oldest batch to its newest. */
+  get ms(): number {
+    const oldest = this.#entries[0]
+    return oldest === undefined ? 0 : Math.max(0, (this.#timestamp - oldest.batch.timestamp) | 0)
+  }
+
   /** How many messages went out together, on average of what it holds; 0 while it holds none. */
   get messagesPerBatch(): number {
-    const oldest = this.#entries[0]
-    return oldest === undefined ? 0 : (this.#count - oldest.before) / this.#entries.length
+    return this.#entries.length === 0 ? 0 : this.messages / this.#entries.length
   }
 
   /** The batch of this number; undefined where the ring does not hold it. */
@@ -133,6 +149,7 @@ export class MessageRing {
     }
     this.#entries.push(new Entry(batch, state, tells, this.#count))
     this.#count += batch.messages.length
+    this.#timestamp = batch.timestamp
     // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
     this.#entry(this.next - LEVEL)?.forget()
     this.#bytes += batch.byteLength

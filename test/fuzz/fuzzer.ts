@@ -12,7 +12,7 @@ import {
   EcmaArray,
   ExternalizableObject,
   flvEncoder,
-  LiveStream,
+  LiveStreams,
   messageWire,
   serverSession,
   TypedObject,
@@ -189,26 +189,22 @@ const TURNS = 2000
 /** Drives a whole server by these bytes, in pieces of up to so many, on a clock of its own. */
 export async function drive(bytes: Buffer, pieces: (bytes: Buffer) => Iterable<Buffer>): Promise<Outcome> {
   const clock = new TestClock()
-  const lives = new Map<string, LiveStream>()
-  const live = (path: string): LiveStream => {
-    const found = lives.get(path) ?? new LiveStream({ clock }).once('idle', () => lives.delete(path))
-    lives.set(path, found)
-    return found
-  }
+  const lives = new LiveStreams({ clock })
   const [near, far] = duplexPair() as [Duplex, Duplex]
   const wire = messageWire(near, { clock })
   const session = serverSession({ clock })
   let ended: { error: NodeJS.ErrnoException | null | undefined } | undefined
   session.on('publish', publish => {
-    pipeline(publish.accept(), live(publish.path).input(), () => {})
-    live(publish.path)
+    pipeline(publish.accept(), lives.get(publish.path).input(), () => {})
+    lives
+      .get(publish.path)
       .subscribe()
       .on('error', () => {})
       .pipe(flvEncoder())
       .on('error', () => {})
       .resume()
   })
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), () => {}))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
   pipeline([wire, session, wire], error => {
     ended = { error }
   })

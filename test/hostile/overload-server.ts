@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream, MemoryBudget } from 'rtmpipe'
+import { createServer, LiveStreams, MemoryBudget } from 'rtmpipe'
 import { alive } from '../support/memory.ts'
 
 /** How the server is, after garbage was collected. */
@@ -23,26 +23,20 @@ export interface Look {
 
 const [handshakeMs = 10_000, stallMs = 30_000, budgetBytes = 0] = process.argv.slice(2).map(Number)
 const budget = budgetBytes > 0 ? { budget: new MemoryBudget(budgetBytes) } : {}
-const lives = new Map<string, LiveStream>()
+const lives = new LiveStreams({ holdMs: 100, ...budget })
 const published: Record<string, number> = {}
 const errors: Record<string, number> = {}
-
-function live(path: string): LiveStream {
-  const found = lives.get(path) ?? new LiveStream({ holdMs: 100, ...budget }).once('idle', () => lives.delete(path))
-  lives.set(path, found)
-  return found
-}
 
 const server = createServer({ limits: { handshakeMs, stallMs }, ...budget }, session => {
   session.on('publish', publish => {
     const messages = publish.accept()
     const { path } = publish
-    pipeline(messages, live(path).input(), () => {})
+    pipeline(messages, lives.get(path).input(), () => {})
     messages.on('data', () => {
       published[path] = (published[path] ?? 0) + 1
     })
   })
-  session.on('play', play => pipeline(live(play.path).player(), play.accept(), () => {}))
+  session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
 })
 server.on('sessionError', ({ code }: NodeJS.ErrnoException) => {
   errors[code ?? 'none'] = (errors[code ?? 'none'] ?? 0) + 1

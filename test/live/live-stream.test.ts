@@ -437,6 +437,7 @@ t.test('one that lags too far goes on at the newest keyframe, and is told what i
   t.same(words.slice(0, 4), ['v key@200', 'v@240', 'v@280', 'v@320'], 'what its buffer held')
   t.same(words.slice(4), ['v key@1800', 'v@1840', 'v@1880', 'v@1920', 'v@1960'])
   t.same(gaps, [{ messages: 36, ms: 1480 }])
+  t.same(live.stats().drops, { input: 0, lag: 36, overflow: 0, keyframe: 0 })
 })
 
 t.test('one that lags less misses nothing', async t => {
@@ -501,6 +502,7 @@ t.test('one that falls off the end waits for a keyframe', async t => {
   t.same(await read(slow), ['v key@800', 'v@840'])
   t.same(gaps.length, 1)
   t.equal(gaps[0]?.ms, 680)
+  t.same(live.stats().drops, { input: 0, lag: 0, overflow: gaps[0]?.messages, keyframe: 0 })
 })
 
 t.test('a thousand readers that read nothing cost one ring', async t => {
@@ -844,4 +846,61 @@ t.test('with mend: false the clock stays as it is, and is told', async t => {
   t.equal(told, 2)
   t.throws(() => liveStream({ mend: 'no' as never }), TypeError)
   t.throws(() => liveStream({ maxJumpMs: 0 }), RangeError)
+})
+
+t.test('its numbers: what came, what was given, what was dropped and why, what it holds, since when', async t => {
+  const clock = new TestClock()
+  const live = liveStream({ clock, holdMs: 100, maxMs: 1000 })
+  clock.pass(50)
+  const [one, other] = [live.player(), live.subscribe()]
+  const input = live.input()
+  clock.pass(7)
+  await write(input, video.frame(0, 10), video.header(0), video.keyframe(40, 100), video.frame(80, 100))
+  t.same(await read(one), ['[v header@40]', '[v key@40]', '[v@80]'])
+  t.same(await read(other), ['v header@40', 'v key@40', 'v@80'])
+  const header = video.header().payload.length
+  const numbers = {
+    publishers: 1,
+    readers: 2,
+    bytesIn: 10 + header + 200,
+    messagesIn: 4,
+    bytesOut: 2 * (header + 200),
+    messagesOut: 6,
+    repairs: 0,
+    drops: { input: 1, lag: 0, overflow: 0, keyframe: 0 },
+    ring: { bytes: 200, messages: 2, ms: 40 },
+    uptimeMs: 57,
+    publishedMs: 7
+  }
+  t.same(live.stats(), numbers)
+  // past what it holds: who comes now is given audio, and no video
+  for (let at = 120; at < 2000; at += 400) await write(input, video.frame(at, 1))
+  const late = live.subscribe()
+  await read(late)
+  await write(input, video.frame(2040, 1), audio.frame(2045), video.frame(2080, 1))
+  t.same(await read(late), ['v header@2045', 'a@2045'])
+  t.equal(live.stats().drops.keyframe, 2)
+  await write(input, video.keyframe(400_000))
+  t.equal(live.stats().repairs, 1)
+  for (const each of [one, other, late]) each.destroy()
+  input.destroy()
+  t.match(live.stats(), { publishers: 0, readers: 0, publishedMs: 0, uptimeMs: 57 })
+})
+
+t.test('closed, it lets its publisher go, and readers when they have read what there is', async t => {
+  const clock = new TestClock()
+  const live = liveStream({ clock })
+  const told: string[] = []
+  for (const event of ['publish', 'unpublish', 'over', 'idle']) live.on(event, () => told.push(event))
+  const reader = live.subscribe()
+  const input = await publish(live, video.keyframe(0))
+  live.close()
+  t.equal(input.destroyed, true)
+  t.same(told, ['publish', 'over', 'unpublish'])
+  t.equal(live.isIdle, false)
+  t.same(await reader.map(word).toArray(), ['v key@0'])
+  await turnOfTheLoop()
+  t.same(told, ['publish', 'over', 'unpublish', 'idle'])
+  t.equal(live.isIdle, true)
+  t.equal(clock.timers, 0)
 })

@@ -11,7 +11,8 @@ import {
   FlvReader,
   flvEncoder,
   isVideo,
-  LiveStream,
+  type LiveStream,
+  LiveStreams,
   type Message,
   type Publishing,
   proxy,
@@ -45,7 +46,7 @@ export class House {
   came = 0
   readonly #server: Server
   readonly #proxy: WireServer
-  readonly #lives = new Map<string, LiveStream>()
+  readonly #lives: LiveStreams
   readonly #stay: ClientSession[] = []
   readonly #witnesses: Witness[] = []
   #publishing!: Publishing
@@ -53,6 +54,8 @@ export class House {
 
   constructor() {
     const { clock } = this
+    // its clock passes hours between two frames, and so do their timestamps
+    this.#lives = new LiveStreams({ clock, mend: false })
     this.#server = createServer({ clock, limits, tunnel: true }, session => {
       session.on('publish', publish => pipeline(publish.accept(), this.live(publish.path).input(), () => {}))
       session.on('play', play => pipeline(this.live(play.path).player(), play.accept(), () => {}))
@@ -81,12 +84,7 @@ export class House {
   }
 
   live(path: string): LiveStream {
-    const { clock } = this
-    // its clock passes hours between two frames, and so do their timestamps
-    const found =
-      this.#lives.get(path) ?? new LiveStream({ clock, mend: false }).once('idle', () => this.#lives.delete(path))
-    this.#lives.set(path, found)
-    return found
+    return this.#lives.get(path)
   }
 
   connect(url: string): Promise<ClientSession> {

@@ -10,7 +10,8 @@ import {
   connect,
   createServer,
   flvEncoder,
-  LiveStream,
+  type LiveStream,
+  LiveStreams,
   type Message,
   MessageReader,
   type Publishing,
@@ -100,7 +101,7 @@ const WITNESS = 'witness'
 export class Stage {
   readonly clock: TestClock = new TestClock()
   readonly server: Server
-  readonly lives: Map<string, LiveStream> = new Map()
+  readonly lives: LiveStreams = new LiveStreams({ clock: this.clock })
   /** What was published by each path, in words. */
   readonly published: Map<string, string[]> = new Map()
   readonly #failures: { error: NodeJS.ErrnoException; peer: string | undefined }[] = []
@@ -133,10 +134,7 @@ export class Stage {
   }
 
   live(path: string): LiveStream {
-    const found =
-      this.lives.get(path) ?? new LiveStream({ clock: this.clock }).once('idle', () => this.lives.delete(path))
-    this.lives.set(path, found)
-    return found
+    return this.lives.get(path)
   }
 
   get port(): number {
@@ -163,7 +161,7 @@ export class Stage {
   async close(): Promise<void> {
     this.#publishing.end()
     for (const session of this.#witnesses) session.on('error', () => {}).close()
-    for (const live of this.lives.values()) live.end()
+    for (const [, live] of this.lives) live.end()
     const closed = once(this.server, 'close')
     this.server.close()
     for (const socket of this.sockets.values()) socket.destroy()

@@ -2,8 +2,9 @@ import type net from 'node:net'
 import { pipeline } from 'node:stream'
 import {
   createServer,
-  LiveStream,
+  type LiveStream,
   type LiveStreamOptions,
+  LiveStreams,
   type Message,
   type Server,
   type ServerOptions,
@@ -18,8 +19,7 @@ const patience = { handshakeMs: 600_000, connectMs: 600_000, decisionMs: 600_000
 /** A live server in this process, as a user writes one; gone with the test. */
 export class LiveServer {
   readonly server: Server
-  readonly #lives = new Map<string, LiveStream>()
-  readonly #live: LiveStreamOptions
+  readonly #lives: LiveStreams
   readonly #waiters: { event: string; count: number; go: () => void }[] = []
   readonly #events: string[] = []
 
@@ -32,7 +32,7 @@ export class LiveServer {
       ...options
     }: ServerOptions & { live?: LiveStreamOptions; prepare?: (session: ServerSession) => void } = {}
   ) {
-    this.#live = live
+    this.#lives = new LiveStreams(live)
     this.server = createServer({ ...options, limits: { ...patience, ...options.limits } }, session => {
       prepare(session)
       session.on('publish', publish => {
@@ -46,7 +46,7 @@ export class LiveServer {
     })
     this.server.on('sessionError', (error: NodeJS.ErrnoException) => this.#tell(`error ${error.code}`))
     t.teardown(async () => {
-      for (const live of this.#lives.values()) live.end()
+      for (const [, live] of this.#lives) live.end()
       if (this.server.listening) await new Promise(resolve => this.server.close(resolve))
     })
   }
@@ -57,12 +57,7 @@ export class LiveServer {
   }
 
   at(path: string): LiveStream {
-    const found = this.#lives.get(path)
-    if (found !== undefined) return found
-    const made = new LiveStream(this.#live)
-    made.on('idle', () => this.#lives.delete(path))
-    this.#lives.set(path, made)
-    return made
+    return this.#lives.get(path)
   }
 
   /** Everything that is published at a path, until it ends. */

@@ -1,0 +1,210 @@
+import { EventEmitter } from 'node:events'
+import type { Readable, Writable } from 'readable-stream'
+import { Refused } from '../errors.ts'
+import type { Repair } from '../media/timestamp-mender.ts'
+import type { LiveStreamStats } from './live-stats.ts'
+import {
+  type CursorOptions,
+  type InputOptions,
+  LiveStream,
+  type LiveStreamOptions,
+  type SubscribeOptions
+} from './live-stream.ts'
+
+/** Options of LiveStreams; those of LiveStream are for every stream that it makes. */
+export interface LiveStreamsOptions extends LiveStreamOptions {
+  /** Streams in the table at most: 10,000. */
+  maxStreams?: number
+  /** Streams without a publisher, of those in the table, up to which `play` makes new ones: 1000. A peer's guesses cost no more. */
+  maxWaiting?: number
+}
+
+/** Options of `lives.play()`. */
+export interface LivePlayOptions extends CursorOptions {
+  /** Where nobody publishes: `'wait'` (the default) for a publisher, or `'refuse'`. */
+  missing?: 'wait' | 'refuse'
+}
+
+/** A live stream as `lives.list()` gives it. */
+export interface ListedStream extends LiveStreamStats {
+  /** The path it is published and played by: `live/film`. */
+  readonly path: string
+}
+
+/** A stream that says when it is about to be joined. */
+class TableStream extends LiveStream {
+  readonly #joining: () => void
+
+  constructor(options: LiveStreamOptions, joining: () => void) {
+    super(options)
+    this.#joining = joining
+  }
+
+  override input(options?: InputOptions): Writable {
+    this.#joining()
+    return super.input(options)
+  }
+
+  override player(options?: CursorOptions): Readable {
+    this.#joining()
+    return super.player(options)
+  }
+
+  override subscribe(options?: SubscribeOptions): Readable {
+    this.#joining()
+    return super.subscribe(options)
+  }
+}
+
+/**
+ * The table of live streams, by path. A stream is in it from the moment it is asked for until a turn of the event loop ends with
+ * neither publisher nor reader on it; whoever still has it and joins it later puts it back.
+ *
+ * `publish`, `play`, `list` and `close` are asynchronous, as they are where streams are spread over several machines. `get`, `find` and
+ * the iterator give the LiveStreams of this process.
+ *
+ * Events: `'add'` (path, live) and `'remove'` (path, live), when a stream enters and leaves the table; `'publish'` (path, live), when a
+ * publisher has come; `'unpublish'` (path, live), when it has gone and none has taken over; `'repair'` (path, repair), a discontinuity
+ * of timestamps (see Repair).
+ */
+export class LiveStreams extends EventEmitter {
+  readonly #options: LiveStreamOptions
+  readonly #maxStreams: number
+  readonly #maxWaiting: number
+  readonly #streams = new Map<string, LiveStream>()
+  readonly #published = new Set<LiveStream>()
+  /** Those that nobody was on at some moment of this turn, by path. */
+  readonly #unused = new Map<LiveStream, string>()
+  #closed: Promise<void> | undefined
+  #emptied: (() => void) | undefined
+
+  /** @throws RangeError for a bound below 1, and what LiveStream throws for its options. */
+  constructor({ maxStreams = 10_000, maxWaiting = 1000, ...options }: LiveStreamsOptions = {}) {
+    super()
+    for (const [name, value] of Object.entries({ maxStreams, maxWaiting })) {
+      if (!(value >= 1)) throw new RangeError(`${name} must be a number from 1, not ${value}`)
+    }
+    // what is wrong with the rest is told now, and not by the first stream
+    new LiveStream(options)
+    this.#options = options
+    this.#maxStreams = maxStreams
+    this.#maxWaiting = maxWaiting
+  }
+
+  /** Streams in the table. */
+  get size(): number {
+    return this.#streams.size
+  }
+
+  /** Each path with its stream, the oldest first. */
+  [Symbol.iterator](): IterableIterator<[string, LiveStream]> {
+    return this.#streams.entries()
+  }
+
+  /** The stream of this path, if it is in the table. */
+  find(path: string): LiveStream | undefined {
+    return this.#streams.get(path)
+  }
+
+  /**
+   * The stream of this path, made if need be.
+   * @throws Refused `NetStream.Failed` where the table is full or closed.
+   */
+  get(path: string): LiveStream {
+    return this.#get(path, 'NetStream.Failed')
+  }
+
+  /**
+   * Publishes by this path: a Writable of Messages, as `live.input()` gives it.
+   * @throws Refused `NetStream.Publish.BadName` while there is another publisher, `NetStream.Publish.Denied` where the table is full
+   *   or closed.
+   */
+  async publish(path: string, options?: InputOptions): Promise<Writable> {
+    return this.#get(path, 'NetStream.Publish.Denied').input(options)
+  }
+
+  /**
+   * Plays what is published by this path: a Readable of MessageBatches, as `live.player()` gives it.
+   * @throws Refused `NetStream.Play.StreamNotFound` where nobody publishes and it is not to wait, or too many streams wait already;
+   *   `NetStream.Play.Failed` where the table is full or closed.
+   */
+  async play(path: string, { missing = 'wait', ...options }: LivePlayOptions = {}): Promise<Readable> {
+    const live = this.#streams.get(path)
+    const isOneMore = live === undefined && this.#streams.size - this.#published.size >= this.#maxWaiting
+    if (!live?.isPublished && (missing === 'refuse' || isOneMore)) {
+      throw new Refused('NetStream.Play.StreamNotFound', 'nobody publishes it')
+    }
+    return this.#get(path, 'NetStream.Play.Failed').player(options)
+  }
+
+  /** All streams, with their numbers. */
+  async list(): Promise<ListedStream[]> {
+    return [...this.#streams].map(([path, live]) => ({ path, ...live.stats() }))
+  }
+
+  /**
+   * Ends every publisher, and every reader behind what it is still to read; whoever comes is refused. Settles once the table is empty.
+   */
+  close(): Promise<void> {
+    this.#closed ??= new Promise(resolve => {
+      this.#emptied = resolve
+      if (this.size === 0) resolve()
+      for (const live of [...this.#streams.values()]) live.close()
+    })
+    return this.#closed
+  }
+
+  /** As close(): `await using lives = new LiveStreams()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #get(path: string, status: string): LiveStream {
+    const found = this.#streams.get(path)
+    if (found !== undefined && this.#closed === undefined) return found
+    const live: LiveStream = new TableStream(this.#options, () => this.#enter(path, live, 'NetStream.Failed'))
+    live
+      .on('publish', () => {
+        this.#published.add(live)
+        this.emit('publish', path, live)
+      })
+      .on('unpublish', () => {
+        this.#published.delete(live)
+        this.emit('unpublish', path, live)
+      })
+      .on('idle', () => this.#disuse(path, live))
+      .on('repair', (repair: Repair) => this.emit('repair', path, repair))
+    this.#enter(path, live, status)
+    return live
+  }
+
+  /** Puts a stream in its place, unless it is there. */
+  #enter(path: string, live: LiveStream, status: string): void {
+    if (this.#closed !== undefined) throw new Refused(status, 'the server is closing')
+    const found = this.#streams.get(path)
+    if (found === live) return
+    if (found !== undefined) throw new Refused(status, 'this stream was removed, and another one has its path')
+    if (this.size >= this.#maxStreams) throw new Refused(status, 'there are too many streams')
+    this.#streams.set(path, live)
+    this.#disuse(path, live)
+    this.emit('add', path, live)
+  }
+
+  /** Nobody is on it: unless that changes in this turn, it is removed. */
+  #disuse(path: string, live: LiveStream): void {
+    if (this.#unused.size === 0) setImmediate(() => this.#tidy())
+    this.#unused.set(live, path)
+  }
+
+  #tidy(): void {
+    const unused = [...this.#unused]
+    this.#unused.clear()
+    for (const [live, path] of unused) if (live.isIdle && this.#streams.get(path) === live) this.#remove(path, live)
+  }
+
+  #remove(path: string, live: LiveStream): void {
+    this.#streams.delete(path)
+    this.emit('remove', path, live)
+    if (this.size === 0) this.#emptied?.()
+  }
+}
