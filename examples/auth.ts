@@ -20,7 +20,7 @@ const users = new Map([['key-of-ada', 'ada']])
 async function userOf(key: string, { signal }: { signal: AbortSignal }): Promise<string> {
   await wait(100, undefined, { signal })
   const user = users.get(key)
-  if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+  if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'unknown key')
   return user
 }
 

@@ -27,7 +27,7 @@ const server = createServer(session => {
     // a stream name is a stranger's word: this is all a film may be called
     const file = join(folder, `${/^[\w-]+$/.test(name) ? name : ''}.flv`)
     await access(file).catch(() => {
-      throw new Refused('NetStream.Play.StreamNotFound', 'there is no such film')
+      throw new Refused('NetStream.Play.StreamNotFound', 'file not found')
     })
     const from = (ms: number) => {
       console.log(`play ${name} from ${ms} ms`)

@@ -25,7 +25,7 @@ const rewriter = () =>
     async name(key) {
       await wait(20)
       const user = users.get(key)
-      if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+      if (user === undefined) throw new Refused('NetStream.Publish.Denied', 'unknown key')
       return user
     }
   })

@@ -17,7 +17,7 @@ const origins = new Map(routes.map(route => [route.slice(0, route.indexOf('=')),
 const server = createServer(session => {
   session.on('publish', async publish => {
     const origin = origins.get(publish.name)
-    if (origin === undefined) throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+    if (origin === undefined) throw new Refused('NetStream.Publish.Denied', 'unknown key')
     const { url, name } = splitStreamUrl(origin)
     const far = await connect(url, { signal: publish.signal })
     const to = await far.publish(name).catch(error => {

@@ -22,7 +22,7 @@ const read = () => ({ cert: readFileSync(cert), key: readFileSync(key) })
 
 const server = createServer({ tls: read() }, session => {
   session.on('publish', publish => {
-    if (session.scheme !== 'rtmps') throw new Refused('NetStream.Publish.Denied', 'keys do not go in the clear here')
+    if (session.scheme !== 'rtmps') throw new Refused('NetStream.Publish.Denied', 'TLS required')
     publish
       .accept()
       .on('data', (message: Message) => isKeyframe(message) && console.log(`keyframe at ${message.timestamp} ms`))

@@ -92,7 +92,7 @@ class Scan {
       this.fault = error
     }
     if (reader.offset === 0)
-      throw new ProtocolError('ERR_RTMP_FLV_HEADER', { layer: 'flv', offset: 0, detail: 'it is empty' })
+      throw new ProtocolError('ERR_RTMP_FLV_HEADER', { layer: 'flv', offset: 0, detail: 'the file is empty' })
     if (this.fault === undefined || !this.#isZeroBehind) this.#noteLast()
     this.size = (await stat(path)).size
     return this

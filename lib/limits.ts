@@ -81,7 +81,7 @@ export const defaultLimits: Limits = Object.freeze({
  */
 export function limitsWith(some: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(some)) {
-    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`limits.${name} is no limit`)
+    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`limits.${name} is not a limit`)
     if (value !== undefined && !(value > 0))
       throw new RangeError(`limits.${name} must be a positive number, not ${value}`)
   }

@@ -45,7 +45,7 @@ export class MemoryBudget {
 
   /** @throws RangeError for what is no positive number. */
   constructor(bytes: number, { lookMs = 1000, clock = quietClock }: MemoryBudgetOptions = {}) {
-    if (!(bytes > 0)) throw new RangeError(`a budget is a positive number of bytes, not ${bytes}`)
+    if (!(bytes > 0)) throw new RangeError(`bytes must be a positive number, not ${bytes}`)
     if (!(lookMs > 0)) throw new RangeError(`lookMs must be a positive number, not ${lookMs}`)
     this.bytes = bytes
     this.#lookMs = lookMs

@@ -125,7 +125,7 @@ class Joint {
     if (name !== 'connect') return
     this.#stopTimer?.()
     this.#connect = { name, messageStreamId, ...rest }
-    const late = () => this.#over(new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `connect, within ${this.#timeoutMs} ms`))
+    const late = () => this.#over(new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `connect, ${this.#timeoutMs} ms`))
     this.#stopTimer = this.#clock.after(this.#timeoutMs, late)
   }
 

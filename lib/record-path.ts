@@ -86,7 +86,7 @@ function makeBelow(root: string, folder: string): void {
     at = join(at, part)
     makeFolder(at)
     if (!`${realpathSync(at)}${sep}`.startsWith(`${real}${sep}`))
-      throw new RangeError(`a symbolic link leads the recordings of this stream out of their folder, at ${at}`)
+      throw new RangeError(`recording path leaves its folder by the symbolic link ${at}`)
   }
 }
 

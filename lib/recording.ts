@@ -65,7 +65,7 @@ export function record(live: LiveStream, folder: string, options: RecordOptions 
  */
 export function recordRolled(live: LiveStream, folder: string, options: RecordRolledOptions): Relay {
   const { everyMs, everyBytes } = options
-  if (everyMs === undefined && everyBytes === undefined) throw new TypeError('everyMs or everyBytes must be given')
+  if (everyMs === undefined && everyBytes === undefined) throw new TypeError('everyMs or everyBytes is required')
   return recordInto(live, folder, options, {
     ...(everyMs !== undefined && { everyMs }),
     ...(everyBytes !== undefined && { everyBytes })

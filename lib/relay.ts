@@ -213,7 +213,7 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
     })
     return isOver
   }
-  if (!(awayMs >= 0)) throw new RangeError(`awayMs must be a number from 0, not ${awayMs}`)
+  if (!(awayMs >= 0)) throw new RangeError(`awayMs must be 0 or more, not ${awayMs}`)
   return new Relay(attempt, options, awayMs)
 }
 

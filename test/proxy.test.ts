@@ -308,7 +308,7 @@ t.test('a transform that refuses: the client hears its words', async t => {
   const between = new Between(
     commandRewriter({
       name() {
-        throw new Refused('NetStream.Publish.Denied', 'nobody has this key')
+        throw new Refused('NetStream.Publish.Denied', 'unknown key')
       }
     })
   )

@@ -275,8 +275,8 @@ t.test("a developer's own mistakes are told on the server, once", async t => {
     socket.destroy()
   }
   t.same(warnings, [
-    "RtmpWarning: a 'publish' is refused, for the session has no listener for it",
-    "RtmpWarning: a 'play' was not decided on within 20 ms, and is refused"
+    "RtmpWarning: 'publish' refused: the session has no listener for it",
+    "RtmpWarning: 'play' refused: the application did not accept or reject it within limits.decisionMs (20 ms)"
   ])
   const { session, socket } = await guest(port)
   await t.rejects(session.play('failing'), { code: 'ERR_RTMP_REFUSED' })

@@ -111,7 +111,7 @@ export class Amf0Reader {
 
   #referred(index: number, offset: number): AmfValue {
     const { length } = this.#objects
-    if (index >= length) throw amfError('ERR_RTMP_AMF_REFERENCE', offset, `${index} of ${length}`)
+    if (index >= length) throw amfError('ERR_RTMP_AMF_REFERENCE', offset, `index ${index}, table length ${length}`)
     return this.#objects[index]
   }
 }

@@ -67,7 +67,7 @@ export class Amf0Writer {
         else this.#object(value)
         return this
       default:
-        if (value !== unsupported) throw new TypeError(`AMF0 has no ${typeof value}`)
+        if (value !== unsupported) throw new TypeError(`AMF0 cannot encode a ${typeof value}`)
         bytes.u8(Amf0Marker.Unsupported)
         return this
     }
@@ -89,7 +89,8 @@ export class Amf0Writer {
 
   #short(bytes: ByteWriter, text: string): void {
     const length = Buffer.byteLength(text)
-    if (length > SHORT_STRING) throw new RangeError(`an AMF0 key or class name of ${length} bytes`)
+    if (length > SHORT_STRING)
+      throw new RangeError(`AMF0 key or class name must be at most ${SHORT_STRING} bytes, not ${length}`)
     bytes.u16(length).utf8(text)
   }
 
@@ -104,7 +105,7 @@ export class Amf0Writer {
       return
     }
     if (isOfAmf3(value)) {
-      if (this.#amf3 === undefined) throw new TypeError(`AMF0 has no ${value.constructor.name}`)
+      if (this.#amf3 === undefined) throw new TypeError(`AMF0 cannot encode a ${value.constructor.name}`)
       bytes.u8(Amf0Marker.AvmPlusObject)
       this.#amf3.write(value)
       return
@@ -122,7 +123,7 @@ export class Amf0Writer {
       this.#short(bytes.u8(Amf0Marker.TypedObject), value.className)
       this.#properties(bytes, value.properties)
     } else if (isPlainObject(value)) this.#properties(bytes.u8(Amf0Marker.Object), value)
-    else throw new TypeError(`AMF0 has no ${value.constructor.name}`)
+    else throw new TypeError(`AMF0 cannot encode a ${value.constructor.name}`)
   }
 
   #strictArray(values: readonly AmfValue[]): void {

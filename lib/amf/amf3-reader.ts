@@ -250,7 +250,8 @@ export class Amf3Reader {
 }
 
 function referred<Value>(table: readonly Value[], index: number, offset: number): Value {
-  if (index >= table.length) throw amfError('ERR_RTMP_AMF_REFERENCE', offset, `${index} of ${table.length}`)
+  if (index >= table.length)
+    throw amfError('ERR_RTMP_AMF_REFERENCE', offset, `index ${index}, table length ${table.length}`)
   return table[index]!
 }
 

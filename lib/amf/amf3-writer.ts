@@ -68,7 +68,7 @@ export class Amf3Writer {
         else this.#object(value)
         return this
       default:
-        throw new TypeError(`AMF3 has no ${typeof value}`)
+        throw new TypeError(`AMF3 cannot encode a ${typeof value}`)
     }
   }
 
@@ -93,7 +93,7 @@ export class Amf3Writer {
 
   /** A length or a count, and that no reference comes in its place. */
   #length(length: number): ByteWriter {
-    if (length > MAX_INTEGER) throw new RangeError(`AMF3 has no length of ${length}`)
+    if (length > MAX_INTEGER) throw new RangeError(`AMF3 cannot encode a length of ${length}`)
     return this.#bytes.u29((length << 1) | ObjectFlag.Instance)
   }
 
@@ -113,7 +113,7 @@ export class Amf3Writer {
       this.#once(Amf3Marker.Object, value, () => this.#members(value.className, value.properties, value.traits))
     else if (isPlainObject(value as AmfObject))
       this.#once(Amf3Marker.Object, value, () => this.#members('', value as AmfObject, ANONYMOUS))
-    else throw new TypeError(`AMF3 has no ${value.constructor.name}`)
+    else throw new TypeError(`AMF3 cannot encode a ${value.constructor.name}`)
   }
 
   /** A marker, and then a reference where the object was written before. It takes its place ahead of what is in it. */
@@ -173,7 +173,9 @@ export class Amf3Writer {
     this.#class(className, isDynamic ? ObjectFlag.Dynamic : 0, sealed)
     for (const name of sealed) this.write(properties[name])
     if (isDynamic) this.#named([...others], properties)
-    else for (const name of others) throw new TypeError(`the class ${className} has no ${name}, and is not dynamic`)
+    else
+      for (const name of others)
+        throw new TypeError(`property ${name} is not declared by the class ${className}, which is not dynamic`)
   }
 
   #class(className: string, flag: number, sealed: readonly string[]): void {
@@ -192,7 +194,7 @@ export class Amf3Writer {
   /** Named values, and the empty name that ends them. */
   #named(names: Iterable<string>, properties: AmfObject): void {
     for (const name of names) {
-      if (name === '') throw new TypeError('AMF3 has no empty name')
+      if (name === '') throw new TypeError('AMF3 cannot encode an empty property name')
       this.#string(name)
       this.write(properties[name])
     }

@@ -20,7 +20,7 @@ export const readCertificate = ({ key, cert }: CertificateFiles): Certificate =>
 /** A certificate that nobody vouches for, of these hosts and this machine: good for trying things out. */
 export async function selfSigned(hosts: readonly string[]): Promise<Certificate> {
   const { generate } = await import('selfsigned').catch(() => {
-    throw new Error('--tls without files needs the package selfsigned: npm install selfsigned')
+    throw new Error('--tls without certificate files requires the package selfsigned: npm install selfsigned')
   })
   const names = [...new Set([...hosts, '127.0.0.1', 'localhost'])]
   const altNames = names.map(name => (isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name }))

@@ -17,7 +17,9 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === undefined || ['help', '--help', '-h'].includes(name)) return say(help())
   if (name === '--version') return say(createRequire(import.meta.url)('../../../package.json').version)
   if (!Object.hasOwn(subcommands, name))
-    throw new UsageError(`there is no command ${name}, but ${Object.keys(subcommands).join(', ')}; see rtmpipe --help`)
+    throw new UsageError(
+      `unknown command ${name}; commands: ${Object.keys(subcommands).join(', ')}; see rtmpipe --help`
+    )
   const subcommand = subcommands[name as keyof typeof subcommands]
   try {
     await subcommand.run(args)
@@ -35,9 +37,9 @@ function help(): string {
 
 /** What to do about an error, where that is known. */
 const remedies: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: '; -k trusts it',
+  DEPTH_ZERO_SELF_SIGNED_CERT: '; use -k to accept it',
   ERR_RTMP_FLV_HEADER:
-    '. Only FLV is read; to publish another file: ffmpeg -i FILE -c copy -f flv - | rtmpipe publish - URL'
+    '; only FLV is supported; to publish another file: ffmpeg -i FILE -c copy -f flv - | rtmpipe publish - URL'
 }
 
 /** What went wrong, and what to do about it. */

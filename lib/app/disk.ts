@@ -3,18 +3,18 @@ import { safeRecordPath } from '../index.ts'
 
 /** What file systems say most, in words. */
 const words: Readonly<Record<string, string>> = {
-  EACCES: 'no permission to write there',
-  EDQUOT: 'the quota on the disk is used up',
-  EEXIST: 'a file has that name',
-  EFBIG: 'no file may be larger',
-  EIO: 'the disk does not answer as it should',
-  EMFILE: 'too many files are open',
-  ENFILE: 'too many files are open',
-  ENOENT: 'no such folder can be made',
-  ENOSPC: 'the disk is full',
-  ENOTDIR: 'a file is where a folder should be',
-  EPERM: 'no permission to write there',
-  EROFS: 'the disk is read-only'
+  EACCES: 'permission denied',
+  EDQUOT: 'disk quota exceeded',
+  EEXIST: 'file already exists',
+  EFBIG: 'file is too large',
+  EIO: 'disk input/output error',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'disk is full',
+  ENOTDIR: 'path component is not a folder',
+  EPERM: 'permission denied',
+  EROFS: 'disk is read-only'
 }
 
 /** What is wrong with a disk, in plain words, and in those of the system. */
@@ -30,6 +30,6 @@ export async function prepareFolder(folder: string): Promise<void> {
     await writeFile(probe, '', { flag: 'wx' })
     await rm(probe)
   } catch (error) {
-    throw new Error(`nothing can be recorded into ${folder}: ${diskWords(error as Error)}`)
+    throw new Error(`cannot record to ${folder}: ${diskWords(error as Error)}`)
   }
 }

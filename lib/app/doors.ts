@@ -32,16 +32,16 @@ export async function openDoors(server: WireServer, { host, port, tls }: DoorOpt
   const schemes = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(tls === undefined ? [] : ['rtmps', 'rtmpts'])]
   for (const scheme of schemes) log('listening', { url: `${scheme}://${first}` })
   for (const other of others) log('listening', { url: `rtmp://${other}` })
-  if (tls === 'self-signed') log('certificate', { message: 'made up, and vouched for by nobody' })
+  if (tls === 'self-signed') log('certificate', { message: 'self-signed' })
   return {
     url: `rtmp://${first}`,
     reload() {
       if (typeof tls !== 'object') return
       try {
         server.setSecureContext(readCertificate(tls))
-        log('certificate', { message: 'read again' })
+        log('certificate', { message: 'reloaded' })
       } catch (error) {
-        log('certificate', { message: `stays: ${(error as Error).message}` })
+        log('certificate', { message: `not reloaded: ${(error as Error).message}` })
       }
     }
   }
@@ -71,7 +71,7 @@ async function listen(server: WireServer, host: string, port: number): Promise<A
     })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new Error(`port ${port} of ${host} is taken; name another, or 0 for any that is free`)
+    throw new Error(`port ${port} on ${host} is already in use; choose another, or 0 for any free port`)
   }
   return server.address() as AddressInfo
 }

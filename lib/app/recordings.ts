@@ -59,7 +59,7 @@ export class Recordings {
       .on('retrying', ({ error }: Retry) => {
         const message = diskWords(error!)
         // it is tried again every few seconds, for as long as it takes
-        if (message !== trouble) this.#log('record failed', { path, message: `${message}; it is tried again` })
+        if (message !== trouble) this.#log('record failed', { path, message: `${message}; retrying` })
         trouble = message
       })
   }

@@ -60,11 +60,11 @@ export async function relay(
 /** Tells of a relay's states, without its URL, which may have a key in it; settles when it has ended. */
 function told(each: Relay, name: string, log: Log): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
-  each.on('gap', ({ ms }: Gap) => log(name, { message: 'lags, and leaves out', ms }))
+  each.on('gap', ({ ms }: Gap) => log(name, { message: 'fell behind, skipped', ms }))
   for (const state of ['retrying', 'refused'] as const) {
     each.on(state, ({ error, ms }: Retry) => {
       const why = error === undefined ? 'ended' : said(error)
-      log(name, { message: `${state === 'retrying' ? `${state}: ` : ''}${why}; again in ${ms} ms` })
+      log(name, { message: `${state === 'retrying' ? `${state}: ` : ''}${why}; retry in ${ms} ms` })
     })
   }
   return new Promise(resolve =>

@@ -118,7 +118,7 @@ function tellRepairs(lives: LiveStreams, log: Log): void {
     const now = performance.now()
     if (kind === 'source' || now - (toldAt.get(path) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
     toldAt.set(path, now)
-    log('timestamps', { path, message: `of ${track} step from ${from} to ${to}` })
+    log('timestamps', { path, message: `repaired: ${track} jumped from ${from} to ${to}` })
   })
   lives.on('remove', path => toldAt.delete(path))
 }

@@ -48,7 +48,7 @@ export async function play(url: string, to: string | undefined, options: Transfe
     const { clock = systemClock, mend = true, advise } = options
     const stop = clock.after(WAIT_MS, () => {
       if (!progress.hasBegun)
-        advise?.('no audio or video so far: nobody publishes the stream, or it is silent; waiting for it')
+        advise?.('no audio or video received yet: the stream is not published, or sends none; waiting')
     })
     playing.once('close', stop)
     const failure = endsWith(playing, progress)

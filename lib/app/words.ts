@@ -23,7 +23,7 @@ export function readWords<Known extends Options>(
   const words = parsed(args, options)
   if ((words.values as { help?: boolean }).help) throw new HelpWanted()
   const { length } = words.positionals
-  if (length < wanted.length) throw new UsageError(`${wanted[length]} is missing`)
+  if (length < wanted.length) throw new UsageError(`${wanted[length]} is required`)
   if (length > wanted.length && !wanted.at(-1)?.endsWith('...'))
     throw new UsageError(`unexpected argument '${words.positionals[wanted.length]}'`)
   return words
@@ -70,14 +70,14 @@ interface TlsWords {
 
 export function tlsOption({ tls, 'tls-cert': cert, 'tls-key': key }: TlsWords): DoorOptions['tls'] {
   if (cert !== undefined && key !== undefined) return { cert, key }
-  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key want each other')
+  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key must be given together')
   return tls ? 'self-signed' : undefined
 }
 
 export function wholeNumber(name: string, text: string, most: number, least = 0): number {
   const number = Number(text)
   if (!/^\d+$/.test(text) || number > most || number < least)
-    throw new UsageError(`${name} is a whole number from ${least} to ${most}, not ${text}`)
+    throw new UsageError(`${name} must be an integer from ${least} to ${most}, not ${text}`)
   return number
 }
 

@@ -47,7 +47,7 @@ export function authenticate({
   maxAgeMs = MAX_AGE_MS,
   clock = Date
 }: AuthenticateOptions): (connect: Connect) => Promise<void> {
-  if (Buffer.byteLength(secret) < SECRET_BYTES) throw new RangeError(`secret must be ${SECRET_BYTES} bytes or more`)
+  if (Buffer.byteLength(secret) < SECRET_BYTES) throw new RangeError(`secret must be at least ${SECRET_BYTES} bytes`)
   if (!(maxAgeMs > 0)) throw new RangeError(`maxAgeMs must be a positive number, not ${maxAgeMs}`)
   const challenges = new Challenges(secret, clock, maxAgeMs)
 

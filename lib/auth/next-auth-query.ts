@@ -21,7 +21,7 @@ import { authSchemes, isAuthScheme } from './schemes.ts'
 export function nextAuthQuery(description: string, claim: AuthClaim, sent?: string): string | undefined {
   const scheme = /\bauthmod=(\w+)/.exec(description)?.[1]
   if (scheme === undefined) return
-  if (!isAuthScheme(scheme)) throw refused(`the server asks for authmod=${scheme}, which is not spoken here`)
+  if (!isAuthScheme(scheme)) throw refused(`server requires authmod=${scheme}, which is not supported`)
   const query = `authmod=${scheme}&user=${escaped(claim.user)}`
   const asked = authFields(/\b(reason=.*)/s.exec(description)?.[1] ?? '')
   const reason = asked.get('reason')
@@ -33,7 +33,7 @@ export function nextAuthQuery(description: string, claim: AuthClaim, sent?: stri
     password: claim.password,
     app: claim.app.replace(/\?.*/s, '')
   })
-  if (answer === undefined) throw refused('the server asks for a response, but to no challenge')
+  if (answer === undefined) throw refused('server requires a response but sent no challenge')
   return `${query}&${answer}`
 }
 
@@ -41,7 +41,7 @@ export function nextAuthQuery(description: string, claim: AuthClaim, sent?: stri
 const reasons: ReadonlyMap<string | undefined, string> = new Map([
   ['authfailed', 'wrong user or password'],
   ['needauth', 'wrong user or password'],
-  ['nosuchuser', 'the server knows no such user']
+  ['nosuchuser', 'unknown user']
 ])
 
 const refused = (why: string): Refused => new Refused('NetConnection.Connect.Rejected', why)

@@ -42,7 +42,7 @@ export class ByteQueue {
       if (left < slice.length) return slice[left]!
       left -= slice.length
     }
-    throw new RangeError(`byte ${index} of ${this.#length}`)
+    throw new RangeError(`index ${index} is out of range: length is ${this.#length}`)
   }
 
   /** The first `length` bytes, which leave the queue; undefined while there are fewer. */

@@ -262,9 +262,9 @@ export class ChunkReader {
   #chunkStream(known: ChunkStream | undefined, chunkStreamId: number, format: ChunkFormat): ChunkStream {
     if (known !== undefined) return known
     if (format !== 0 && this.#strict)
-      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format} on ${chunkStreamId}`)
+      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format}, chunk stream ${chunkStreamId}`)
     if (this.#streams.size >= this.#limits.chunkStreamHeaders)
-      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `${chunkStreamId} is one too many to remember`)
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreamHeaders`)
     const header = { format: 0 as const, chunkStreamId, timestamp: 0, length: 0, type: 0, messageStreamId: 0 }
     const stream = { header, delta: 0, extended: undefined, repeats: undefined, left: 0, control: undefined }
     this.#streams.set(chunkStreamId, stream)
@@ -296,10 +296,10 @@ export class ChunkReader {
   #admit({ length, type, chunkStreamId }: ChunkHeader): void {
     if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
     if (isProtocolControlType(type) && length < protocolControlLength(type)) {
-      this.#fail('ERR_RTMP_CONTROL_LENGTH', `type ${type} with ${length} bytes`)
+      this.#fail('ERR_RTMP_CONTROL_LENGTH', `type ${type}, ${length} bytes`)
     }
     if (length > 0 && ++this.#open > this.#limits.chunkStreams) {
-      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `${chunkStreamId} is one too many`)
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreams`)
     }
   }
 

@@ -66,7 +66,7 @@ export class ChunkWriter {
     const continues = before !== undefined && before.left > 0
     const sent = continues ? this.#continued(before, header) : begun(before, header)
     if (length > sent.state.left)
-      throw new RangeError(`a chunk of ${length} bytes where its message has ${sent.state.left} left`)
+      throw new RangeError(`chunk of ${length} bytes exceeds the ${sent.state.left} bytes left of its message`)
     if (!continues) this.#sent.set(header.chunkStreamId, sent.state)
     sent.state.left -= length
     let to = putBasicHeader(bytes, at, sent.format, header.chunkStreamId)
@@ -99,7 +99,7 @@ export class ChunkWriter {
       state.type !== header.type ||
       state.messageStreamId !== header.messageStreamId
     ) {
-      throw new RangeError(`chunk stream ${header.chunkStreamId} is in the middle of another message`)
+      throw new RangeError(`chunk stream ${header.chunkStreamId} has an unfinished message`)
     }
     return { format: 3, state }
   }
@@ -139,6 +139,6 @@ function checked(header: ChunkHeader): ChunkHeader {
 
 function within(name: string, value: number, least: number, most: number): void {
   if (!(Number.isInteger(value) && value >= least && value <= most)) {
-    throw new RangeError(`${name} ${value} is not a whole number from ${least} to ${most}`)
+    throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`)
   }
 }

@@ -95,14 +95,15 @@ export class MessageWriter {
 function ours(chunkSize: number): number {
   if (!(Number.isInteger(chunkSize) && chunkSize >= DEFAULT_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE)) {
     throw new RangeError(
-      `a chunk size of our own is a whole number from ${DEFAULT_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}, not ${chunkSize}`
+      `chunkSize must be an integer from ${DEFAULT_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}, not ${chunkSize}`
     )
   }
   return chunkSize
 }
 
 function checkLength({ payload }: Message): void {
-  if (payload.length > MAX_MESSAGE_LENGTH) throw new RangeError(`a message of ${payload.length} bytes`)
+  if (payload.length > MAX_MESSAGE_LENGTH)
+    throw new RangeError(`message payload must be at most ${MAX_MESSAGE_LENGTH} bytes, not ${payload.length}`)
 }
 
 /** Bytes that are enough for a payload of this length with the headers of its chunks. */

@@ -44,7 +44,7 @@ export function readProtocolControl(type: number, body: Buffer, offset?: number)
     case MessageTypeId.SetPeerBandwidth:
       return { kind: 'SetPeerBandwidth', windowSize: value, limitType: limitTypes[body[4]!] ?? 'dynamic' }
     default:
-      throw new RangeError(`message type ${type} is no protocol control message`)
+      throw new RangeError(`message type ${type} is not a protocol control message`)
   }
 }
 

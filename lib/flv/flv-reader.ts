@@ -92,14 +92,14 @@ export class FlvReader {
 
   #header(): undefined | false {
     for (let i = 0; i < Math.min(3, this.#queue.length); i++) {
-      if (this.#queue.at(i) !== 'FLV'.charCodeAt(i)) this.#fail('ERR_RTMP_FLV_HEADER', 0, 'it begins otherwise')
+      if (this.#queue.at(i) !== 'FLV'.charCodeAt(i)) this.#fail('ERR_RTMP_FLV_HEADER', 0, 'no FLV signature')
     }
     const header = this.#take(FLV_HEADER_LENGTH)
     if (header === undefined) return false
     const flags = header.bytes[4]!
     const length = header.bytes.readUInt32BE(5)
     if (length < FLV_HEADER_LENGTH || length > MAX_HEADER_LENGTH)
-      this.#fail('ERR_RTMP_FLV_HEADER', 0, `its length is ${length}`)
+      this.#fail('ERR_RTMP_FLV_HEADER', 0, `header length ${length}`)
     this.#options.onHeader?.(flvTracks(flags))
     this.#next = () => this.#skip(length - FLV_HEADER_LENGTH)
     return undefined

@@ -30,8 +30,8 @@ export class ClientHandshake extends Handshake {
   constructor({ encryption, digest = encryption === undefined ? 1 : 0, ...options }: ClientHandshakeOptions = {}) {
     super('client', options)
     const encrypts = encryption !== undefined
-    if (encrypts && !isEncryption(encryption)) throw new TypeError(`encryption is 6, 8 or 9, not ${encryption}`)
-    if (encrypts && digest === 'simple') throw new TypeError('RTMPE needs a digest')
+    if (encrypts && !isEncryption(encryption)) throw new TypeError(`encryption must be 6, 8 or 9, not ${encryption}`)
+    if (encrypts && digest === 'simple') throw new TypeError('RTMPE requires a digest')
     this.#asked = encryption
     const c1 =
       digest === 'simple'

@@ -151,7 +151,7 @@ function handshakeWith({ role, digest, encryption, random }: HandshakeStreamOpti
     const asked = { ...(digest !== undefined && { digest }), ...(encryption && { encryption }) }
     return new ClientHandshake({ ...common, ...asked })
   }
-  if (encryption) throw new TypeError('a server speaks the encryption its client asks for, or none if it is false')
+  if (encryption) throw new TypeError('encryption of a server must be false or omitted: the client selects it')
   return new ServerHandshake({ ...common, encryption: encryption !== false })
 }
 

@@ -25,7 +25,7 @@ export function swfHash(file: Buffer): SwfHash {
 function uncompressed(file: Buffer): Buffer {
   const signature = file.toString('latin1', 0, 3)
   if (file.length < HEADER_LENGTH || !['FWS', 'CWS'].includes(signature))
-    throw new TypeError('no SWF, neither FWS nor CWS')
+    throw new TypeError('file is not an SWF: no FWS or CWS signature')
   if (signature === 'FWS') return file
   const maxOutputLength = file.readUInt32LE(4)
   const body = inflateSync(file.subarray(HEADER_LENGTH), { maxOutputLength })
@@ -43,5 +43,6 @@ export function swfSignature({ hash, size }: SwfHash, key: Buffer): Buffer {
 /** @throws TypeError for a hash that is not 32 bytes, RangeError for a size that is none. */
 export function assertSwfHash({ hash, size }: SwfHash): void {
   if (hash?.length !== HASH_LENGTH) throw new TypeError(`swf.hash must be ${HASH_LENGTH} bytes`)
-  if (!(Number.isInteger(size) && size > 0 && size < 2 ** 32)) throw new RangeError(`swf.size is ${size}`)
+  if (!(Number.isInteger(size) && size > 0 && size < 2 ** 32))
+    throw new RangeError(`swf.size must be an integer from 1 to ${2 ** 32 - 1}, not ${size}`)
 }

@@ -27,12 +27,12 @@ const PREVIOUS_TAG_SIZE_LENGTH = 4
  */
 export async function inspectFile(path: string, options?: InspectOptions): Promise<Generator<LedgerEntry, void>> {
   const file = await stat(path)
-  if (!file.isFile()) throw new Error(`${path} is no regular file`)
-  if (file.size > MAX_FILE) throw new Error(`${path} is over ${MAX_FILE / GIB} GiB, which is more than is read`)
+  if (!file.isFile()) throw new Error(`${path} is not a regular file`)
+  if (file.size > MAX_FILE) throw new Error(`${path} is larger than the maximum of ${MAX_FILE / GIB} GiB`)
   const bytes = await readFile(path)
   if (bytes.toString('latin1', 0, 3) === 'FLV') return inspectFlv(bytes)
   if (isPcap(bytes)) return inspectCapture(bytes, options)
-  throw new Error(`${path} is neither a capture, pcap or pcapng, nor an FLV file`)
+  throw new Error(`${path} is neither pcap, pcapng nor FLV`)
 }
 
 /**
@@ -61,7 +61,7 @@ export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Ge
     broken = { reason }
   }
   for (const text of passedOver.sentences()) yield { kind: 'note', text }
-  if (count === 0) yield { kind: 'note', text: 'no TCP connection in the capture carries a byte' }
+  if (count === 0) yield { kind: 'note', text: 'capture contains no TCP connection with data' }
   if (broken !== undefined) throw broken.reason
 }
 

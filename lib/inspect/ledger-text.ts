@@ -39,7 +39,7 @@ function* pieces(entry: LedgerEntry): Generator<string, void> {
   if (entry.kind === 'connection') {
     const { connection, client, server, began, protocol, whole } = entry
     yield `connection ${connection}: ${client} -> ${server}${began === undefined ? '' : ` at ${began}`}, ${protocol}`
-    if (!whole) yield ', its beginning is not in the capture'
+    if (!whole) yield ', beginning not in the capture'
     return
   }
   if (entry.kind === 'note') {
@@ -55,32 +55,32 @@ function* pieces(entry: LedgerEntry): Generator<string, void> {
       return
     case 'chunk':
       yield columns(entry)
-      yield `, ${entry.payloadLength} of ${entry.length} B${entry.last ? ', its last' : ''}`
+      yield `, ${entry.payloadLength} of ${entry.length} B${entry.last ? ', last' : ''}`
       return
     case 'handshake':
       yield `handshake, version ${entry.version}, `
-      yield entry.digest === 'simple' ? 'simple' : `digest by scheme ${entry.digest}`
+      yield entry.digest === 'simple' ? 'simple' : `digest scheme ${entry.digest}`
       return
     case 'flv':
       yield `FLV, audio ${entry.audio ? 'yes' : 'no'}, video ${entry.video ? 'yes' : 'no'}`
       return
     case 'previousTagSize':
-      yield `PreviousTagSize is ${entry.found}, but the tag ahead of it has ${entry.expected} bytes`
+      yield `PreviousTagSize is ${entry.found}, expected ${entry.expected}`
       return
     case 'end':
       yield `${ends[entry.how]}${entry.cut === undefined ? '' : `, ${short(entry.cut)}`}`
       return
     case 'missing':
-      yield `${entry.bytes} bytes are missing in the capture, nothing behind them is read`
+      yield `${entry.bytes} bytes missing in the capture; decoding stops`
       return
     case 'error':
-      yield `${faultText(entry)}; nothing behind it is read`
+      yield `${faultText(entry)}; decoding stops`
   }
 }
 
-const ends = { FIN: 'FIN', RST: 'RST', capture: 'nothing more in the capture', file: 'the file ends' } as const
+const ends = { FIN: 'FIN', RST: 'RST', capture: 'end of capture', file: 'end of file' } as const
 
-const short = ({ layer, missing }: Truncated): string => `at least ${missing} bytes short (${layer} layer)`
+const short = ({ layer, missing }: Truncated): string => `truncated, at least ${missing} bytes missing (${layer} layer)`
 
 const faultText = ({ code, message }: Fault): string => `${code}: ${message}`
 

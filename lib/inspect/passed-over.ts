@@ -11,7 +11,7 @@ const etherTypes: ReadonlyMap<number, string> = new Map([
   [0x8863, 'PPPoE discovery'],
   [0x8864, 'PPPoE, a tunnel'],
   [0x88cc, 'LLDP'],
-  [0x88e5, 'MACsec, which is encrypted']
+  [0x88e5, 'MACsec, encrypted']
 ])
 
 const protocols: ReadonlyMap<number, string> = new Map([
@@ -20,7 +20,7 @@ const protocols: ReadonlyMap<number, string> = new Map([
   [4, 'IPv4 in IP, a tunnel'],
   [41, 'IPv6 in IP, a tunnel'],
   [47, 'GRE, a tunnel'],
-  [50, 'ESP, which is encrypted'],
+  [50, 'ESP, encrypted'],
   [58, 'ICMPv6'],
   [132, 'SCTP']
 ])
@@ -32,12 +32,12 @@ const UDP = 17
 const udpPorts: ReadonlyMap<number, string> = new Map([
   [443, 'QUIC'],
   [1701, 'L2TP, a tunnel'],
-  [1935, 'RTMFP perhaps'],
+  [1935, 'possibly RTMFP'],
   [2152, 'GTP-U, a tunnel'],
-  [4500, 'IPsec, which is encrypted'],
+  [4500, 'IPsec, encrypted'],
   [4789, 'VXLAN, a tunnel'],
   [6081, 'Geneve, a tunnel'],
-  [51820, 'WireGuard, which is encrypted']
+  [51820, 'WireGuard, encrypted']
 ])
 
 /** Counts the packets of a capture in which no TCP segment is read, by what they hold. */
@@ -54,7 +54,7 @@ export class PassedOver {
   sentences(): string[] {
     return [...this.#counts]
       .sort(([, one], [, other]) => other - one)
-      .map(([kind, count]) => `${count === 1 ? '1 packet' : `${count} packets`} of ${kind}, passed over`)
+      .map(([kind, count]) => `${count === 1 ? '1 packet' : `${count} packets`} of ${kind}, skipped`)
   }
 }
 
@@ -64,11 +64,11 @@ function kindOf(packet: Packet): string {
   const { type, bytes } = link
   if (type !== undefined) return etherTypes.get(type) ?? `EtherType 0x${type.toString(16).padStart(4, '0')}`
   const version = (bytes[0] ?? 0) >> 4
-  if (version !== 4 && version !== 6) return 'no IP'
-  if (isFragment(bytes)) return 'IP in fragments'
+  if (version !== 4 && version !== 6) return 'non-IP data'
+  if (isFragment(bytes)) return 'fragmented IP'
   const protocol = bytes[version === 4 ? 9 : 6]
   if (protocol === UDP) return udpKind(bytes.subarray(version === 4 ? (bytes[0]! & 0x0f) * 4 : 40))
-  if (protocol === undefined || protocol === TCP) return 'TCP that is cut'
+  if (protocol === undefined || protocol === TCP) return 'truncated TCP'
   return protocols.get(protocol) ?? `IP protocol ${protocol}`
 }
 

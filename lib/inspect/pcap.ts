@@ -32,8 +32,8 @@ function pcapOrder(file: Buffer): Order | undefined {
 
 function* readPcap(file: Buffer): Generator<Packet, void> {
   const order = pcapOrder(file)
-  if (order === undefined) throw new Error('it does not begin as a pcap or pcapng file does')
-  if (file.length < HEADER_LENGTH) throw new Error('the capture ends inside its header')
+  if (order === undefined) throw new Error('file is neither pcap nor pcapng')
+  if (file.length < HEADER_LENGTH) throw new Error('capture ends inside its header')
   const word = (at: number) => (order === 'LE' ? file.readUInt32LE(at) : file.readUInt32BE(at))
   const ticksPerMicrosecond = ticks.get(word(0))!
   // above the link type stand bits about the frames' checksums
@@ -43,7 +43,7 @@ function* readPcap(file: Buffer): Generator<Packet, void> {
     count++
     const start = at + RECORD_HEADER_LENGTH
     const end = start > file.length ? start : start + word(at + 8)
-    if (end > file.length) throw new Error(`the capture ends inside packet ${count}`)
+    if (end > file.length) throw new Error(`capture ends inside packet ${count}`)
     const time = word(at) * 1_000_000 + Math.floor(word(at + 4) / ticksPerMicrosecond)
     yield { time, linkType, bytes: file.subarray(start, end) }
     at = end

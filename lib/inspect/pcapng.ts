@@ -53,8 +53,8 @@ export function* readPcapng(file: Buffer): Generator<Packet, void> {
   let time = 0
   let count = 0
   for (let at = 0; at < file.length; ) {
-    const broken = (how: string) => new Error(`block ${count} of the capture ${how}`)
-    const cut = () => new Error(`the capture ends inside block ${count}`)
+    const broken = (how: string) => new Error(`capture block ${count} ${how}`)
+    const cut = () => new Error(`capture ends inside block ${count}`)
     count++
     if (file.length - at < BLOCK_LENGTH) throw cut()
     // a section's byte order stands behind its length, so it is looked at first
@@ -64,34 +64,33 @@ export function* readPcapng(file: Buffer): Generator<Packet, void> {
     }
     const type = numbers.u32(file, at)
     const length = numbers.u32(file, at + 4)
-    if (length < BLOCK_LENGTH || length % 4 !== 0) throw broken(`is ${length} bytes long, which no block is`)
+    if (length < BLOCK_LENGTH || length % 4 !== 0) throw broken(`has an invalid length of ${length} bytes`)
     if (length > file.length - at) throw cut()
-    if (numbers.u32(file, at + length - 4) !== length) throw broken('has two lengths')
+    if (numbers.u32(file, at + length - 4) !== length) throw broken('has two different lengths')
     const body = file.subarray(at + 8, at + length - 4)
     at += length
 
     if (type === INTERFACE_DESCRIPTION) {
-      if (body.length < 8) throw broken('is too short for an interface')
-      if (interfaces.length === MAX_INTERFACES)
-        throw new Error(`the capture has more than ${MAX_INTERFACES} interfaces`)
+      if (body.length < 8) throw broken('is too short for an interface description')
+      if (interfaces.length === MAX_INTERFACES) throw new Error(`capture has more than ${MAX_INTERFACES} interfaces`)
       interfaces.push(readInterface(body, numbers))
     }
     if (type === ENHANCED_PACKET) {
       if (body.length < ENHANCED_HEADER_LENGTH) throw broken('is too short for a packet')
       const from = interfaces[numbers.u32(body, 0)]
-      if (from === undefined) throw broken('names an interface that is not there')
+      if (from === undefined) throw broken('refers to an unknown interface')
       const end = ENHANCED_HEADER_LENGTH + numbers.u32(body, 12)
-      if (end > body.length) throw broken('announces more bytes of a packet than it has')
+      if (end > body.length) throw broken('declares more packet bytes than it contains')
       time = microseconds(numbers.u32(body, 4), numbers.u32(body, 8), from)
       yield { time, linkType: from.linkType, bytes: body.subarray(ENHANCED_HEADER_LENGTH, end) }
     }
     if (type === SIMPLE_PACKET) {
       const [from] = interfaces
-      if (body.length < 4 || from === undefined) throw broken('holds a packet of no interface')
+      if (body.length < 4 || from === undefined) throw broken('contains a packet without an interface')
       const { linkType, snapLength } = from
       const onWire = numbers.u32(body, 0)
       const captured = snapLength === 0 ? onWire : Math.min(onWire, snapLength)
-      if (4 + captured > body.length) throw broken('announces more bytes of a packet than it has')
+      if (4 + captured > body.length) throw broken('declares more packet bytes than it contains')
       yield { time, linkType, bytes: body.subarray(4, 4 + captured) }
     }
   }
@@ -100,7 +99,7 @@ export function* readPcapng(file: Buffer): Generator<Packet, void> {
 function orderOf(file: Buffer, at: number): Numbers {
   if (file.readUInt32LE(at) === BYTE_ORDER_MAGIC) return littleEndian
   if (file.readUInt32BE(at) === BYTE_ORDER_MAGIC) return bigEndian
-  throw new Error('a section of the capture has no byte order')
+  throw new Error('capture section has no valid byte order')
 }
 
 function readInterface(body: Buffer, numbers: Numbers): Interface {

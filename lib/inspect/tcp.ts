@@ -89,7 +89,7 @@ export function* tcpEvents(
       if (connection === undefined) {
         if (!segment.syn && segment.payload.length === 0) continue
         if (connections.size === MAX_CONNECTIONS && !connections.has(key))
-          throw new Error(`the capture holds more than ${MAX_CONNECTIONS} TCP connections`)
+          throw new Error(`capture contains more than ${MAX_CONNECTIONS} TCP connections`)
         connection = new Connection(segment, time)
         connections.set(key, connection)
       }

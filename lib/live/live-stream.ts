@@ -131,9 +131,9 @@ export class LiveStream extends EventEmitter {
     const { mergeMs = 'frame', holdMs = 5000, clock = systemClock, budget, ...ring } = options
     const { maxJumpMs, mend } = checkRepair(options)
     if (mergeMs !== 'frame' && !(mergeMs >= 0)) {
-      throw new RangeError(`mergeMs must be 'frame' or a number from 0, not ${mergeMs}`)
+      throw new RangeError(`mergeMs must be 'frame' or a number of 0 or more, not ${mergeMs}`)
     }
-    if (!(holdMs >= 0)) throw new RangeError(`holdMs must be a number from 0, not ${holdMs}`)
+    if (!(holdMs >= 0)) throw new RangeError(`holdMs must be 0 or more, not ${holdMs}`)
     this.#ring = new MessageRing(ring)
     this.#source = {
       ring: this.#ring,
@@ -204,7 +204,7 @@ export class LiveStream extends EventEmitter {
     const previous = this.#input
     const isSilent = this.#clock.now() - this.#heardAt >= SILENT_MS
     if (previous !== undefined && !takeover && !isSilent) {
-      throw new Refused('NetStream.Publish.BadName', 'somebody publishes by this name')
+      throw new Refused('NetStream.Publish.BadName', 'stream is already published')
     }
     const input = new LiveInput(
       message => this.#take(message, input),

@@ -132,7 +132,7 @@ export class LiveStreams extends EventEmitter {
     const live = this.#streams.get(path)
     const isOneMore = live === undefined && this.#streams.size - this.#published.size >= this.#maxWaiting
     if (!live?.isPublished && (missing === 'refuse' || isOneMore)) {
-      throw new Refused('NetStream.Play.StreamNotFound', 'nobody publishes it')
+      throw new Refused('NetStream.Play.StreamNotFound', 'stream is not published')
     }
     return this.#get(path, 'NetStream.Play.Failed').player(options)
   }

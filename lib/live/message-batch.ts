@@ -36,7 +36,7 @@ export class MessageBatch {
    * @throws RangeError for no message.
    */
   constructor(messages: readonly Message[], timestamp: number | undefined = messages[0]?.timestamp) {
-    if (timestamp === undefined) throw new RangeError('a batch has one message at least')
+    if (timestamp === undefined) throw new RangeError('a batch must contain at least one message')
     this.messages = messages
     this.timestamp = timestamp
     let length = 0

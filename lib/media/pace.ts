@@ -28,7 +28,7 @@ export class Pace extends Stage<Message, Message> {
   /** @throws RangeError for a time below 0. */
   constructor({ aheadMs = 0, clock = systemClock }: PaceOptions = {}) {
     super({ layer: 'pace' })
-    if (!(aheadMs >= 0)) throw new RangeError(`aheadMs must be a number from 0, not ${aheadMs}`)
+    if (!(aheadMs >= 0)) throw new RangeError(`aheadMs must be 0 or more, not ${aheadMs}`)
     this.#aheadMs = aheadMs
     this.#clock = clock
   }

@@ -27,7 +27,7 @@ export class StartAt extends Stage<Message, Message> {
   /** @throws RangeError for a time that is no number. */
   constructor(ms: number, { maxBytes = 16 * 1024 * 1024 }: StartAtOptions = {}) {
     super({ layer: 'startAt' })
-    if (!Number.isFinite(ms)) throw new RangeError(`the time to start at must be a number, not ${ms}`)
+    if (!Number.isFinite(ms)) throw new RangeError(`ms must be a finite number, not ${ms}`)
     this.#ms = ms
     this.#maxBytes = maxBytes
     this.#begun = ms <= 0

@@ -28,7 +28,7 @@ export function* readAggregate({
       throw new ProtocolError('ERR_RTMP_AGGREGATE', {
         layer: 'message',
         offset,
-        detail: `${length} bytes of ${bytes.left}`
+        detail: `${length} bytes, ${bytes.left} left`
       })
     }
     first ??= time

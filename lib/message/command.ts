@@ -57,10 +57,10 @@ export function readCommand(message: Message, options?: AmfReaderOptions): Comma
   const start = encoding === 3 ? selectorLength(payload) : 0
   const values = new Amf0Reader(payload, { ...options, start })
   const name = values.done ? undefined : values.read()
-  if (typeof name !== 'string') return fail(start, `its name is ${typeof name}`)
+  if (typeof name !== 'string') return fail(start, `command name is ${typeof name}`)
   const { offset } = values
   const transactionId = values.done ? 0 : values.read()
-  if (typeof transactionId !== 'number') return fail(offset, `the transaction of ${name} is ${typeof transactionId}`)
+  if (typeof transactionId !== 'number') return fail(offset, `transaction id of ${name} is ${typeof transactionId}`)
   const args: AmfValue[] = []
   while (!values.done) args.push(values.read())
   const command = deepFreeze({

@@ -27,7 +27,7 @@ export class Answers<Key, Answer> {
    * @throws RtmpError `ERR_RTMP_ANSWER_TIMEOUT`.
    */
   wait(key: Key, asked: string): Promise<Answer> {
-    this.refuse(key, new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, which was asked again`))
+    this.refuse(key, new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, superseded by a later ${asked}`))
     return new Promise((resolve, reject) => {
       const stop = this.#clock.after(this.#timeoutMs, () => this.refuse(key, this.#late(asked)))
       this.#waiting.set(key, {
@@ -64,6 +64,6 @@ export class Answers<Key, Answer> {
   }
 
   #late(asked: string): RtmpError {
-    return new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, within ${this.#timeoutMs} ms`)
+    return new RtmpError('ERR_RTMP_ANSWER_TIMEOUT', `${asked}, ${this.#timeoutMs} ms`)
   }
 }

@@ -103,7 +103,7 @@ export class ClientSession extends NetConnection {
     const id = await this.call('createStream')
     if (typeof id === 'number' && id >>> 0 === id) return id
     const said = typeof id === 'number' ? id : typeof id
-    throw new Refused('NetConnection.Call.Failed', `createStream was answered with ${said}`)
+    throw new Refused('NetConnection.Call.Failed', `server answered createStream with ${said}`)
   }
 
   /**
@@ -173,7 +173,7 @@ export class ClientSession extends NetConnection {
   #hearOther(heard: Command): void {
     const { name } = heard
     // upon which librtmp leaves too
-    if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'the peer asks to close'))
+    if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'peer closed the connection'))
     // FFmpeg -listen says goodbye as a publisher does, and the second word may be lost with its connection
     else if (name === 'FCUnpublish' || name === 'deleteStream') this.#hearGoodbye(heard)
     // servers of Adobe's kind measure the line by it
@@ -216,7 +216,7 @@ export class ClientSession extends NetConnection {
   }
 
   protected override over(reason?: Error): void {
-    this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'it was closed here'))
+    this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'session closed locally'))
     for (const stream of this.#streams) this.#drop(stream, reason)
   }
 
@@ -231,8 +231,9 @@ export class ClientSession extends NetConnection {
   }
 
   #say(name: string, args: readonly AmfValue[]): number {
-    if (this.isOver) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the connection is over')
-    if (!isLegal(name, this.#state)) throw new TypeError(`${name}, where the connection is ${this.#state}`)
+    if (this.isOver) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'connection is closed')
+    if (!isLegal(name, this.#state))
+      throw new TypeError(`${name} is not allowed while the connection is ${this.#state}`)
     const transactionId = ++this.#transaction
     this.say(command(name, transactionId, args, { encoding: this.#encoding }))
     return transactionId
@@ -241,7 +242,8 @@ export class ClientSession extends NetConnection {
   async #newStream(): Promise<ClientStream> {
     const id = await this.createStream()
     // SRS gives 1 every time
-    if (this.#streams.has(id)) throw new Refused('NetConnection.Call.Failed', `message stream ${id} is in use`)
+    if (this.#streams.has(id))
+      throw new Refused('NetConnection.Call.Failed', `server assigned message stream ${id} twice`)
     const stream = new ClientStream(
       id,
       {
@@ -288,7 +290,7 @@ export class ClientSession extends NetConnection {
     if (!this.isOver) this.#tell('deleteStream', stream.id)
     stream.end(reason)
     stream.state = 'deleted'
-    stream.refuse(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the message stream is over'))
+    stream.refuse(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'message stream is closed'))
   }
 
   #hearError({ transactionId, args }: Command): void {

@@ -44,7 +44,8 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
 
   /** Sends a command that is not answered. @throws TypeError where it has no place, by the table that servers ask too. */
   tell(name: string, ...args: readonly AmfValue[]): void {
-    if (!isLegalOnStream(name, this.state)) throw new TypeError(`${name}, where the message stream is ${this.state}`)
+    if (!isLegalOnStream(name, this.state))
+      throw new TypeError(`${name} is not allowed on a message stream that is ${this.state}`)
     const isRequest = name === 'publish' || name === 'play'
     if (isRequest) this.transactionId = this.#transaction()
     const transactionId = isRequest ? this.transactionId : 0

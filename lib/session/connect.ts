@@ -54,7 +54,7 @@ export class Connect extends Request {
    * @throws TypeError when it is decided already.
    */
   reject(status: ConnectStatus = 'NetConnection.Connect.Rejected', description = 'refused'): void {
-    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')
   }
 
   protected override granted(): void {

@@ -190,7 +190,7 @@ export abstract class NetConnection extends DirectDuplex {
   /** Answers a command that nobody here knows, if it wants an answer. */
   protected unknown(asked: Command): void {
     if (asked.transactionId <= 0) return
-    const description = `nobody here knows ${asked.name.slice(0, 64)}`
+    const description = `unknown command ${asked.name.slice(0, 64)}`
     this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
@@ -295,4 +295,4 @@ const isBatchWire = (to: Taker): to is BatchWire => 'takesBatches' in to
 const batchWire = (to: Taker | undefined): BatchWire | undefined =>
   to !== undefined && isBatchWire(to) ? to : undefined
 
-const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')
+const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'peer disconnected')

@@ -112,7 +112,7 @@ export class Play extends Request implements StreamPath, PlayRange {
    * @throws TypeError when it is decided already.
    */
   reject(status: PlayStatus = 'NetStream.Play.Failed', description = 'refused'): void {
-    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')
   }
 
   protected override granted(): void {
@@ -140,7 +140,7 @@ export class Play extends Request implements StreamPath, PlayRange {
   /** The peer seeks to `ms`: called by its session. */
   seek(ms: number): void {
     if (this.listenerCount('seek') === 0) {
-      this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'it cannot be sought in', 'error'))
+      this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'stream is not seekable', 'error'))
       return
     }
     const out = this.#out

@@ -67,12 +67,12 @@ export class Publish extends Request implements StreamPath {
    * @throws TypeError when it is decided already.
    */
   reject(status: PublishStatus = 'NetStream.Publish.Denied', description = 'refused'): void {
-    if (!this.refuse(new Refused(status, description))) throw new TypeError('this request is decided already')
+    if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')
   }
 
   protected override granted(): void {
     this.#stream.begin('publishing', this)
-    this.#stream.say(onStatus(this.#stream.id, 'NetStream.Publish.Start', `${this.#where.name} is published`))
+    this.#stream.say(onStatus(this.#stream.id, 'NetStream.Publish.Start', `${this.#where.name} is now published`))
   }
 
   protected override refused({ status, description }: Refused): void {

@@ -54,8 +54,8 @@ export abstract class Request extends EventEmitter {
 
   /** @throws RtmpError when the peer has gone meanwhile, TypeError when it is decided already. */
   protected take(): void {
-    if (this.#isAbandoned) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'the peer has gone')
-    if (this.#state !== 'open') throw new TypeError(`this request is ${this.#state} already`)
+    if (this.#isAbandoned) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'peer disconnected')
+    if (this.#state !== 'open') throw new TypeError(`request is already ${this.#state}`)
     this.#state = 'accepted'
     setImmediate(() => {
       if (this.#state !== 'accepted') return

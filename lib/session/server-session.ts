@@ -96,7 +96,7 @@ export class ServerSession extends NetConnection {
 
   protected override command(asked: Command): void | Promise<void> {
     if (!isLegal(asked.name, this.#state)) {
-      const detail = `${asked.name.slice(0, 64)}, where the connection is ${this.#state}`
+      const detail = `${asked.name.slice(0, 64)}, while the connection is ${this.#state}`
       throw new ProtocolError('ERR_RTMP_SEQUENCE', { layer: 'session', detail })
     }
     if (asked.name === 'connect') return this.#hearConnect(asked)
@@ -117,7 +117,7 @@ export class ServerSession extends NetConnection {
     const isOfSeveral = !this.#wasGiven(messageStreamId) && [...this.#streams].some(publishes)
     if (!isOfSeveral && !this.isTooMuch(message)) return
     this.say(
-      onStatus(messageStreamId, 'NetStream.Publish.Denied', 'nothing is published on this message stream', 'error')
+      onStatus(messageStreamId, 'NetStream.Publish.Denied', 'no publish is granted on this message stream', 'error')
     )
     this.fail(new RtmpError('ERR_RTMP_STRAY', `message stream ${messageStreamId}`))
     return new Promise(() => {})
@@ -216,12 +216,12 @@ export class ServerSession extends NetConnection {
     if (this.#streams.size === 0) this.#add(messageStreamId)
     const stream = this.#streams.at(messageStreamId) ?? this.#streams.at(messageStreamId, fits)
     if (stream === undefined) {
-      this.#refuse(asked, 'there are several message streams, and none of this id')
+      this.#refuse(asked, 'unknown message stream id')
       this.close()
     } else if (fits(stream)) {
       stream.id = messageStreamId
       return name === 'publish' ? this.#hearPublish(asked, stream) : this.#hearPlay(asked, stream)
-    } else this.#refuse(asked, `this message stream is ${stream.state}`)
+    } else this.#refuse(asked, `message stream is ${stream.state}`)
   }
 
   #ofPlay({ name, args }: Command, play: Play | undefined): void {
@@ -271,12 +271,14 @@ export class ServerSession extends NetConnection {
     const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
     this.#open.add(request)
     const stopTimer = this.clock.after(this.limits.decisionMs, () => {
-      warnOnce(`a '${event}' was not decided on within ${this.limits.decisionMs} ms, and is refused`)
-      refuse('there was no decision in time')
+      warnOnce(
+        `'${event}' refused: the application did not accept or reject it within limits.decisionMs (${this.limits.decisionMs} ms)`
+      )
+      refuse('authorization timed out')
     })
     if (this.listenerCount(event) === 0 && event !== 'connect') {
-      warnOnce(`a '${event}' is refused, for the session has no listener for it`)
-      refuse('nobody here decides on it')
+      warnOnce(`'${event}' refused: the session has no listener for it`)
+      refuse(`${event} is not supported by this server`)
     }
     for (const listener of this.rawListeners(event)) {
       try {
@@ -294,7 +296,7 @@ export class ServerSession extends NetConnection {
   #failed(thrown: unknown, request: Request, status: Status): void {
     // whatever waits for a peer fails when that leaves, and a refusal may come too late for it
     if (request.isOver && (hasLeft(thrown) || thrown instanceof Refused)) return
-    const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'the application failed')
+    const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'internal server error')
     const isInTime = request.refuse(refusal)
     if (thrown instanceof Refused && isInTime) return
     const failure = thrown instanceof Error ? thrown : new Error(String(thrown))
@@ -304,7 +306,7 @@ export class ServerSession extends NetConnection {
 
   #createStream(asked: Command): void {
     if (this.#streams.size >= this.limits.messageStreams) {
-      const description = `more than ${this.limits.messageStreams} message streams`
+      const description = `connection has ${this.limits.messageStreams} message streams, the maximum`
       this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
       return
     }
@@ -348,7 +350,7 @@ export class ServerSession extends NetConnection {
   }
 
   #evict({ id }: ServerStream): void {
-    this.say(onStatus(id, 'NetStream.Publish.Denied', 'the server has ended it', 'error'))
+    this.say(onStatus(id, 'NetStream.Publish.Denied', 'publish ended by the server', 'error'))
     this.close()
   }
 

@@ -49,7 +49,8 @@ export function dial(url: string | Where, { signal, tls: secrets, ...options }: 
   const where = typeof url === 'string' ? readRtmpUrl(url) : url
   const { scheme, host, port } = where
   const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
-  if (door === undefined) throw new TypeError(`${scheme}:// is not spoken here, but ${Object.keys(doors).join(', ')}`)
+  if (door === undefined)
+    throw new TypeError(`scheme ${scheme}:// is not supported; supported: ${Object.keys(doors).join(', ')}`)
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
   return over(bytes, where, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)

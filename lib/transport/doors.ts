@@ -63,7 +63,7 @@ export class Doors {
    * @throws TypeError where there is no TLS.
    */
   setSecureContext(secrets: tls.SecureContextOptions): void {
-    if (this.#tls === undefined) throw new TypeError('there is no TLS here: options.tls was not given')
+    if (this.#tls === undefined) throw new TypeError('server has no TLS: options.tls was not given')
     this.#tls.setSecureContext(secrets)
   }
 }

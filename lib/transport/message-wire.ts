@@ -189,12 +189,12 @@ export class MessageWire extends HandshakeStream<Message> {
   #verifies(message: Message, swf: SwfVerification): boolean {
     const question = swf.question()
     if (question !== undefined) {
-      const late = () => this.destroy(this.#unverified('none in time'))
+      const late = () => this.destroy(this.#unverified('no response within limits.handshakeMs'))
       this.#stopSwf = this.#clock.after(this.#limits.handshakeMs, late)
       this.#say(question)
     }
     const heard = swf.hear(message, this.swfKey!)
-    if (heard === 'another one') throw this.#unverified(heard)
+    if (heard === 'another one') throw this.#unverified('response is for another SWF')
     if (heard === 'one of them') this.#stopSwf?.()
     // who asks and asks but takes no answers gets none
     else if (!this.lower.writableNeedDrain) this.#say(heard)

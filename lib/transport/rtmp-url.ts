@@ -26,8 +26,8 @@ const FORM = /^([a-z]+):\/\/(?:([^/]*)@)?(\[[^\]/]*\]|[^:/?#[\]]*)(?::(\d+))?(\/
  */
 export function readRtmpUrl(url: string): RtmpUrl {
   const [, scheme, credentials, address, port, path = ''] = FORM.exec(url) ?? []
-  if (scheme === undefined || !address) throw wrong(url, 'is no URL such as rtmp://host/app')
-  if (Number(port) > 65535 || Number(port) === 0) throw wrong(url, 'has a port that is not from 1 to 65535')
+  if (scheme === undefined || !address) throw wrong(url, 'is not a URL of the form rtmp://host/app')
+  if (Number(port) > 65535 || Number(port) === 0) throw wrong(url, 'has a port outside 1 to 65535')
   const [user, password] = split(credentials ?? '', ':')
   const sent = untrailed(path)
   return {
@@ -52,7 +52,7 @@ export function readRtmpUrl(url: string): RtmpUrl {
 export function splitStreamUrl(url: string): { url: string; name: string } {
   const begin = url.indexOf('/', url.indexOf('://') + 3) + 1
   const path = begin === 0 ? '' : url.slice(begin)
-  if (/^\/*(\?|$)/.test(path)) throw wrong(url, 'names no stream, as rtmp://host/app/name does')
+  if (/^\/*(\?|$)/.test(path)) throw wrong(url, 'has no stream name; expected rtmp://host/app/name')
   const at = nameAt(path)
   if (at === path.length) return { url: untrailed(url), name: '' }
   return { url: url.slice(0, begin + Math.max(0, at - 1)), name: fileName(path.slice(at)) }
@@ -88,7 +88,7 @@ const wrong = (url: string, why: string): TypeError =>
   new TypeError(`${redactedUrl(url)} ${why}${/\/\/[^/]*\/.*@/s.test(url) ? `; ${ESCAPES}` : ''}`)
 
 /** What to do about a password that is taken for a part of the address or the path. */
-export const ESCAPES = 'in a user or a password a / is written %2F, and an @ %40'
+export const ESCAPES = 'in a user or password, write / as %2F and @ as %40'
 
 /** Servers of Adobe's kind know files by these names. */
 function fileName(name: string): string {

@@ -14,7 +14,7 @@ export class SwfVerification {
   /** @throws TypeError for a hash that is not 32 bytes, and for a client of several, RangeError for a size that is none. */
   constructor(role: 'server' | 'client', swfs: readonly SwfHash[]) {
     for (const swf of swfs) assertSwfHash(swf)
-    if (role === 'client' && swfs.length > 1) throw new TypeError('a client is one SWF')
+    if (role === 'client' && swfs.length > 1) throw new TypeError('swf must be a single SWF for a client')
     this.#swfs = swfs
     this.#isServer = role === 'server'
   }

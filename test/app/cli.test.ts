@@ -42,19 +42,19 @@ t.test('what it says of itself', { buffered }, async t => {
 
 t.test('bad words: one line, and exit code 2', { buffered }, async t => {
   const calls: [string[], RegExp][] = [
-    [['srve'], /there is no command srve, but serve, play, publish, relay, proxy, inspect, fix; see rtmpipe --help$/],
+    [['srve'], /unknown command srve; commands: serve, play, publish, relay, proxy, inspect, fix; see rtmpipe --help$/],
     [['serve', '--prot', '1935'], /unknown option '--prot'; see rtmpipe serve --help$/],
     [['serve', '--port'], /option '--port <value>' argument missing$/],
-    [['serve', '--port', 'x'], /--port is a whole number from 0 to 65535, not x$/],
+    [['serve', '--port', 'x'], /--port must be an integer from 0 to 65535, not x$/],
     [['serve', '--port', '65536'], /not 65536$/],
     [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
-    [['serve', '--hold-ms', '86400001'], /--hold-ms is a whole number from 0 to 86400000, not 86400001$/],
-    [['serve', '--idle-ms', '0'], /--idle-ms is a whole number from 1 to 86400000, not 0$/],
-    [['serve', '--log', 'xml'], /--log is text or json, not xml$/],
-    [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key want each other$/],
-    [['serve', '--publish-key', ''], /--publish-key is empty$/],
-    [['serve', '--record', 'x', '--record-every-ms', '0'], /--record-every-ms is more than 0$/],
-    [['serve', '--record-every-bytes', '1'], /want --record$/],
+    [['serve', '--hold-ms', '86400001'], /--hold-ms must be an integer from 0 to 86400000, not 86400001$/],
+    [['serve', '--idle-ms', '0'], /--idle-ms must be an integer from 1 to 86400000, not 0$/],
+    [['serve', '--log', 'xml'], /--log must be text or json, not xml$/],
+    [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key must be given together$/],
+    [['serve', '--publish-key', ''], /--publish-key must not be empty$/],
+    [['serve', '--record', 'x', '--record-every-ms', '0'], /--record-every-ms must be greater than 0$/],
+    [['serve', '--record-every-bytes', '1'], /require --record$/],
     [['serve', 'extra'], /unexpected argument 'extra'$/]
   ]
   for (const [args, says] of calls) {
@@ -74,7 +74,10 @@ t.test('a port that is taken: one line, and exit code 1', { buffered }, async t 
   const { port } = other.address() as net.AddressInfo
   const program = rtmpipe(t, 'serve', '--port', `${port}`)
   t.equal((await program.ends()).code, 1)
-  t.match(program.said.trim(), `rtmpipe: port ${port} of 127.0.0.1 is taken; name another, or 0 for any that is free`)
+  t.match(
+    program.said.trim(),
+    `rtmpipe: port ${port} on 127.0.0.1 is already in use; choose another, or 0 for any free port`
+  )
 })
 
 t.test('a server on all addresses tells those that another machine can type', { buffered }, async t => {
@@ -90,7 +93,7 @@ t.test('a server on all addresses tells those that another machine can type', { 
   t.same(reachable('0.0.0.0', { lo: interfaces.lo }), ['127.0.0.1'], 'one that is alone')
   t.same(reachable('::', { lo: interfaces.lo }), ['::1'])
   const program = rtmpipe(t, 'serve', '--port', '0', '--host', '0.0.0.0', '--demo')
-  await program.says(/Ctrl-C ends it/)
+  await program.says(/Ctrl-C stops it/)
   t.notMatch(program.said, '0.0.0.0')
   const [first] = reachable('0.0.0.0')
   t.match(program.said, `listening rtmp://${first}:`)
@@ -278,7 +281,7 @@ const skip = without('ffmpeg', 'rtmpdump')
 
 t.test('the demo is there to be watched', { skip: without('ffmpeg'), buffered }, async t => {
   const { program, url } = await serve(t, '--demo')
-  await program.says(/Ctrl-C ends it/)
+  await program.says(/Ctrl-C stops it/)
   t.match(program.said, `ffplay ${url}/live/demo`)
   t.match(program.said, `Server ${url}/live   Stream Key film\n`)
   const file = join(folder(t), 'demo.flv')
@@ -315,15 +318,15 @@ t.test('a folder that cannot be recorded into: one line, and exit code 1', { buf
   const home = folder(t)
   writeFileSync(join(home, 'file'), '')
   const folders: readonly (readonly [string, RegExp])[] = [
-    [join(home, 'file'), /a file has that name \(EEXIST/],
-    [join(home, 'file', 'rec'), /a file is where a folder should be \(ENOTDIR/],
+    [join(home, 'file'), /file already exists \(EEXIST/],
+    [join(home, 'file', 'rec'), /path component is not a folder \(ENOTDIR/],
     // nothing can be made there, whoever asks
-    ...(process.platform === 'linux' ? ([['/proc/rec', /no such folder can be made \(ENOENT/]] as const) : [])
+    ...(process.platform === 'linux' ? ([['/proc/rec', /no such file or folder \(ENOENT/]] as const) : [])
   ]
   for (const [path, says] of folders) {
     const program = rtmpipe(t, 'serve', '--port', '0', '--record', path)
     t.equal((await program.ends()).code, 1)
-    t.match(program.said, new RegExp(`^rtmpipe: nothing can be recorded into ${path}: .*\n$`))
+    t.match(program.said, new RegExp(`^rtmpipe: cannot record to ${path}: .*\n$`))
     t.match(program.said, says)
   }
   await serve(t, '--record', join(home, 'none', 'yet'))
@@ -339,7 +342,7 @@ t.test('a recording that cannot be made is told, and the stream goes on', { skip
   const player = players.rtmpdump(t, `${url}/live/film`, home)
   await program.says(/wait live\/film/)
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
-  t.match(program.said, /record failed live\/film a file has that name \(EEXIST.*\); it is tried again/)
+  t.match(program.said, /record failed live\/film file already exists \(EEXIST.*\); retrying/)
   t.same(await player.packets(), packets(source))
   t.equal(program.said.match(/record failed/g)?.length, 1, 'once, as long as it is the same')
 })
@@ -390,15 +393,15 @@ t.test('fix repairs the recordings of a server that was killed', { skip, buffere
   const before = packets(recorded!)
   const fixed = rtmpipe(t, 'fix', recorded!, torn)
   t.equal((await fixed.ends()).code, 0)
-  t.match(fixed.said, /^\S+\.flv: \d\.\d s, \d keyframes\n\S+torn\.flv: \d\.\d s, \d keyframes, \d+ bytes cut off\n$/)
+  t.match(fixed.said, /^\S+\.flv: \d\.\d s, \d keyframes\n\S+torn\.flv: \d\.\d s, \d keyframes, \d+ bytes removed\n$/)
   t.same(packets(recorded!), before)
   t.same(packets(torn), before.slice(0, -1))
   for (const path of [recorded!, torn]) t.equal(says(readFileSync(path)).filesize, statSync(path).size)
   const calls: [string[], number, RegExp][] = [
-    [[], 2, /FILE\.\.\. is missing$/],
-    [[torn, torn, '-o', 'x.flv'], 2, /-o wants one FILE$/],
+    [[], 2, /FILE\.\.\. is required$/],
+    [[torn, torn, '-o', 'x.flv'], 2, /-o requires exactly one FILE$/],
     [[join(home, 'none.flv')], 1, /none\.flv: .*ENOENT/],
-    [[fileURLToPath(import.meta.url)], 1, /the bytes do not begin with an FLV header/]
+    [[fileURLToPath(import.meta.url)], 1, /FLV header is missing or invalid/]
   ]
   for (const [args, code, says] of calls) {
     const program = rtmpipe(t, 'fix', ...args)
@@ -421,7 +424,7 @@ t.test('a disk that is full ends the file and nothing else', { skip, buffered },
   const playing = players.ffmpeg(t, `${url}/live/film`)
   await program.says(/wait live\/film/)
   t.equal((await publishers.ffmpeg(t, source, `${url}/live/film`).ends()).code, 0)
-  t.match(program.said, /record failed live\/film no file may be larger \(EFBIG/)
+  t.match(program.said, /record failed live\/film file is too large \(EFBIG/)
   t.same(await playing.packets(), packets(source), 'who plays it gets every packet')
   program.kill()
   t.equal((await program.ends()).code, 0)
@@ -514,7 +517,7 @@ t.test('what nobody publishes is waited for, or refused', { skip, buffered }, as
   const { program, url } = await serve(t, '--refuse-missing')
   const refused = new Program(t, 'ffmpeg', ['-v', 'error', '-i', `${url}/live/film`, '-f', 'null', '-'])
   t.not((await refused.ends()).code, 0)
-  t.match(refused.said, /nobody publishes it/)
+  t.match(refused.said, /stream is not published/)
   t.match(program.said, /not found live\/film/)
   const waiting = await serve(t)
   const player = players.rtmpdump(t, `${waiting.url}/live/film`, home)

@@ -339,7 +339,7 @@ t.test('a password that is not to be had refuses', async t => {
   t.equal(await connects(refusing, good), 'not today')
   t.equal(
     await connects(listening({ password: () => Promise.reject(new Error('boom')) }), good),
-    'the application failed'
+    'internal server error'
   )
 })
 
@@ -405,7 +405,7 @@ t.test('what is final for a client of ours', async t => {
   const cases: [description: string, sent: string | undefined, why: RegExp][] = [
     [`${rejected}[ authmod=adobe ] : ?reason=authfailed&opaque=vgoAAA==`, second, /wrong user or password/],
     [`${rejected}[ authmod=adobe ] : ?reason=authfailed`, undefined, /wrong user or password/],
-    [`${rejected}[ authmod=adobe ] : ?reason=nosuchuser`, first, /no such user/],
+    [`${rejected}[ authmod=adobe ] : ?reason=nosuchuser`, first, /unknown user/],
     [`${rejected}[ authmod=adobe ] : ?reason=needauth&user=ada&salt=s&challenge=c&opaque=o`, second, /wrong user or/],
     [`${rejected}[ authmod=adobe ] : ?reason=needauth&user=ada&salt=s`, first, /no challenge/],
     [`${rejected}[ authmod=llnw ] : ?reason=needauth&user=ada`, first, /no challenge/],

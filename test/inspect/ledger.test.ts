@@ -264,7 +264,7 @@ t.test('the entries that no capture of ours has', async t => {
     [{ kind: 'flv', offset: 0, audio: false, video: false }, '         0 FLV, audio no, video no'],
     [
       { kind: 'missing', connection: 2, from: 'server', time: 1, bytes: 7 },
-      '   1.000 2 <- 7 bytes are missing in the capture, nothing behind them is read'
+      '   1.000 2 <- 7 bytes missing in the capture; decoding stops'
     ]
   ]
   for (const [entry, line] of lines) t.equal(textLine(entry), line)

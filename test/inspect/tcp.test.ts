@@ -80,58 +80,58 @@ t.test('a file that is cut or lies is refused in a sentence', async t => {
   }
   const ng = (change: (file: Buffer) => void) => of(pcapng(packets), change)
   const refused = (read: () => unknown, message: string) => t.throws(read, { message })
-  refused(() => [...readPackets(Buffer.from('none'))], 'it does not begin as a pcap or pcapng file does')
-  refused(() => [...readPackets(pcap(packets).subarray(0, 23))], 'the capture ends inside its header')
+  refused(() => [...readPackets(Buffer.from('none'))], 'file is neither pcap nor pcapng')
+  refused(() => [...readPackets(pcap(packets).subarray(0, 23))], 'capture ends inside its header')
   t.same([...readPackets(pcap(packets).subarray(0, 24))], [])
   for (const end of [25, 39, 49])
-    refused(() => [...readPackets(pcap(packets).subarray(0, end))], 'the capture ends inside packet 1')
+    refused(() => [...readPackets(pcap(packets).subarray(0, end))], 'capture ends inside packet 1')
   // a section header of 28 bytes, an interface of 20, an unknown block of 28, a packet of 44
   refused(
     ng(file => file.writeUInt32LE(0, 8)),
-    'a section of the capture has no byte order'
+    'capture section has no valid byte order'
   )
   refused(
     ng(file => file.writeUInt32LE(8, 4)),
-    'block 1 of the capture is 8 bytes long, which no block is'
+    'capture block 1 has an invalid length of 8 bytes'
   )
   refused(
     ng(file => file.writeUInt32LE(30, 4)),
-    'block 1 of the capture is 30 bytes long, which no block is'
+    'capture block 1 has an invalid length of 30 bytes'
   )
   refused(
     ng(file => file.writeUInt32LE(24, 24)),
-    'block 1 of the capture has two lengths'
+    'capture block 1 has two different lengths'
   )
   refused(
     ng(file => file.writeUInt32LE(48, 80)),
-    'the capture ends inside block 4'
+    'capture ends inside block 4'
   )
-  refused(() => [...readPackets(pcapng(packets).subarray(0, 87))], 'the capture ends inside block 4')
+  refused(() => [...readPackets(pcapng(packets).subarray(0, 87))], 'capture ends inside block 4')
   refused(
     ng(file => file.writeUInt32LE(1, 84)),
-    'block 4 of the capture names an interface that is not there'
+    'capture block 4 refers to an unknown interface'
   )
   refused(
     ng(file => file.writeUInt32LE(13, 96)),
-    'block 4 of the capture announces more bytes of a packet than it has'
+    'capture block 4 declares more packet bytes than it contains'
   )
   refused(
     ng(file => file.writeUInt32LE(5, 28)),
-    'block 4 of the capture names an interface that is not there'
+    'capture block 4 refers to an unknown interface'
   )
   const short = (type: number) => hex`${Buffer.of(type)}000000 0c000000 0c000000`
   const behind = (block: Buffer) => () => [...readPackets(Buffer.concat([pcapng([]), block]))]
-  refused(behind(short(1)), 'block 4 of the capture is too short for an interface')
-  refused(behind(short(6)), 'block 4 of the capture is too short for a packet')
-  refused(behind(short(3)), 'block 4 of the capture holds a packet of no interface')
+  refused(behind(short(1)), 'capture block 4 is too short for an interface description')
+  refused(behind(short(6)), 'capture block 4 is too short for a packet')
+  refused(behind(short(3)), 'capture block 4 contains a packet without an interface')
   refused(
     behind(hex`03000000 10000000 01000000 10000000`),
-    'block 4 of the capture announces more bytes of a packet than it has'
+    'capture block 4 declares more packet bytes than it contains'
   )
   const described = pcapng([]).subarray(28, 48)
   const interfaces = (count: number) => Buffer.concat([pcapng([]), ...Array<Buffer>(count).fill(described)])
   t.same([...readPackets(interfaces(65_535))], [])
-  refused(() => [...readPackets(interfaces(65_536))], 'the capture has more than 65536 interfaces')
+  refused(() => [...readPackets(interfaces(65_536))], 'capture has more than 65536 interfaces')
 })
 
 t.test('whatever carries the IP packets', async t => {
@@ -151,8 +151,8 @@ t.test('of links that nobody here knows the number is told, of a file that is cu
   const file = pcap(framesOf(small), { linkType: 105 })
   const count = framesOf(small).length
   const notes = (packets: number) => [
-    `${packets} packets of link type 105, passed over`,
-    'no TCP connection in the capture carries a byte'
+    `${packets} packets of link type 105, skipped`,
+    'capture contains no TCP connection with data'
   ]
   t.same(textLedger(file), notes(count))
   const lines: string[] = []
@@ -160,7 +160,7 @@ t.test('of links that nobody here knows the number is told, of a file that is cu
     () => {
       for (const entry of inspectCapture(file.subarray(0, -1))) lines.push(textLine(entry))
     },
-    { message: /^the capture ends inside packet \d+$/ }
+    { message: /^capture ends inside packet \d+$/ }
   )
   t.same(lines, notes(count - 1))
 })
@@ -180,8 +180,8 @@ t.test('what is passed over is counted by its kind: tunnels, other protocols, fr
     return { nanoseconds, bytes: inner }
   })
   t.same(textLedger(pcap(tunnelled)), [
-    `${tunnelled.length} packets of UDP port 2152, GTP-U, a tunnel, passed over`,
-    'no TCP connection in the capture carries a byte'
+    `${tunnelled.length} packets of UDP port 2152, GTP-U, a tunnel, skipped`,
+    'capture contains no TCP connection with data'
   ])
   const [, inIpv6] = relinked['IPv6 with a fragment header, unfragmented']!(good)
   const frames = [
@@ -196,13 +196,13 @@ t.test('what is passed over is counted by its kind: tunnels, other protocols, fr
       .sort(),
     [
       ...['1 packet of ARP', '1 packet of EtherType 0x1203', '1 packet of GRE, a tunnel', '1 packet of ICMP'],
-      ...['1 packet of IP protocol 99', '1 packet of PPPoE, a tunnel', '1 packet of UDP port 1935, RTMFP perhaps'],
-      ...['1 packet of UDP port 4789, VXLAN, a tunnel', '1 packet of UDP', '2 packets of IP in fragments'],
-      ...['2 packets of TCP that is cut', '2 packets of no IP']
-    ].map(kind => `${kind}, passed over`)
+      ...['1 packet of IP protocol 99', '1 packet of PPPoE, a tunnel', '1 packet of UDP port 1935, possibly RTMFP'],
+      ...['1 packet of UDP port 4789, VXLAN, a tunnel', '1 packet of UDP', '2 packets of fragmented IP'],
+      ...['2 packets of non-IP data', '2 packets of truncated TCP']
+    ].map(kind => `${kind}, skipped`)
   )
   const many = Array.from({ length: 200 }, (_, i) => changed([12, 0x20, i]))
-  t.equal(textLedger(pcap(eachMillisecond(many)))[0], '168 packets of other kinds, passed over')
+  t.equal(textLedger(pcap(eachMillisecond(many)))[0], '168 packets of other kinds, skipped')
 })
 
 t.test('packets that carry nothing of TCP are passed over, whatever they say', async t => {
@@ -346,7 +346,7 @@ t.test('a capture that begins inside a connection', async t => {
   t.same(sent(client(7), client(7, '', 'FA'), client(8, '', 'R')), [], 'and behind all that was sent')
   t.same(sent(server(900, '', 'SA'), client(101, 'abc'))[0], '1> abc', 'who answers a SYN is the server')
   const lines = textLedger(pcap(eachMillisecond([client(7, 'GET / HTTP/1.1')])))
-  t.match(lines, [/, HTTP, no RTMPT, its beginning is not in the capture$/])
+  t.match(lines, [/, HTTP, not RTMPT, beginning not in the capture$/])
 })
 
 t.test('connections side by side, and one behind the other between the same endpoints', async t => {
@@ -387,22 +387,20 @@ t.test('more connections than can be remembered', async t => {
     return count
   }
   t.equal(count(tcpEvents(packets(100_000))), 200_000)
-  t.throws(() => count(tcpEvents(packets(100_001))), { message: 'the capture holds more than 100000 TCP connections' })
+  t.throws(() => count(tcpEvents(packets(100_001))), { message: 'capture contains more than 100000 TCP connections' })
 })
 
 t.test('what is not read is told, and why', async t => {
   const protocols = {
-    '060000': 'RTMPE of version 6, which is encrypted and not read',
-    '080000': 'RTMPE of version 8, which is encrypted and not read',
-    '090000': 'RTMPE of version 9, which is encrypted and not read',
-    '160301': 'TLS, perhaps RTMPS, which is encrypted and not read',
-    [Buffer.from('POST /fcs/ident2 HTTP/1.1').toString('hex')]:
-      'RTMPT, which is not read: its bytes are the bodies of HTTP',
-    [Buffer.from('POST /send/1/2 HTTP/1.1').toString('hex')]:
-      'RTMPT, which is not read: its bytes are the bodies of HTTP',
-    [Buffer.from('POST /form HTTP/1.1').toString('hex')]: 'HTTP, no RTMPT',
-    [Buffer.from('HTTP/1.1 200 OK').toString('hex')]: 'HTTP, no RTMPT',
-    '0102030405060708ff': 'no handshake of RTMP, it begins with 0102030405060708'
+    '060000': 'RTMPE version 6, encrypted, not decoded',
+    '080000': 'RTMPE version 8, encrypted, not decoded',
+    '090000': 'RTMPE version 9, encrypted, not decoded',
+    '160301': 'TLS, possibly RTMPS, encrypted, not decoded',
+    [Buffer.from('POST /fcs/ident2 HTTP/1.1').toString('hex')]: 'RTMPT, tunnelled in HTTP, not decoded',
+    [Buffer.from('POST /send/1/2 HTTP/1.1').toString('hex')]: 'RTMPT, tunnelled in HTTP, not decoded',
+    [Buffer.from('POST /form HTTP/1.1').toString('hex')]: 'HTTP, not RTMPT',
+    [Buffer.from('HTTP/1.1 200 OK').toString('hex')]: 'HTTP, not RTMPT',
+    '0102030405060708ff': 'no RTMP handshake, first bytes 0102030405060708'
   }
   for (const [bytes, protocol] of Object.entries(protocols)) {
     const segments = [client(0, '', 'S'), frame({ sequence: 1, payload: Buffer.from(bytes, 'hex') })]

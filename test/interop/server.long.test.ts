@@ -177,7 +177,7 @@ const decisions: [string, (publish: Publish) => unknown, { granted: boolean; say
     },
     { granted: false, says: /taken/ }
   ],
-  ['never decided', () => {}, { granted: false, says: /no decision in time/ }]
+  ['never decided', () => {}, { granted: false, says: /authorization timed out/ }]
 ]
 
 for (const [how, decide, { granted, says }] of decisions) {

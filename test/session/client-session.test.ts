@@ -228,7 +228,7 @@ t.test('what a player asks for while it plays', async t => {
   const anew = outcome(film.seek(50_000))
   const sought = film.seek(60_000)
   t.same(await peer.hears(), ['#1 seek 0 null 50000', '#1 seek 0 null 60000'])
-  t.match(anew.error, { code: 'ERR_RTMP_ANSWER_TIMEOUT', message: /asked again/ }, 'only the last one is waited for')
+  t.match(anew.error, { code: 'ERR_RTMP_ANSWER_TIMEOUT', message: /superseded/ }, 'only the last one is waited for')
   await peer.says('NetStream.Seek.Notify')
   await sought
   const beyond = outcome(film.seek(1e9))
@@ -310,7 +310,7 @@ t.test('a peer that answers nothing: each time a typed one', async t => {
   peer.clock.pass(1)
   await peer.hears()
   t.equal(connected.error?.code, 'ERR_RTMP_ANSWER_TIMEOUT')
-  t.match(connected.error?.message, /connect, within 500 ms/)
+  t.match(connected.error?.message, /connect, 500 ms/)
 
   const other = await new ServerPeer({ timeoutMs: 500 }).begins()
   const published = outcome(other.session.publish('film'))
@@ -559,7 +559,7 @@ t.test('what AMF0 has no word for is called in AMF3, once both sides have said t
     await plain.hears()
     await plain.answers(1, {}, { code: 'NetConnection.Connect.Success', objectEncoding: answered })
     await connecting
-    const message = /AMF0 has no Buffer/
+    const message = /AMF0 cannot encode a Buffer/
     await t.rejects(
       plain.session.call('keep', Buffer.of(0, 255)),
       { name: 'TypeError', message },

@@ -38,10 +38,10 @@ t.test('what is no URL is told at once', async t => {
     'rtmp://a:b@/live',
     '//h/a'
   ]) {
-    t.throws(() => readRtmpUrl(url), { name: 'TypeError', message: /is no URL such as rtmp:\/\/host\/app/ }, url)
+    t.throws(() => readRtmpUrl(url), { name: 'TypeError', message: /is not a URL of the form rtmp:\/\/host\/app/ }, url)
   }
-  t.throws(() => readRtmpUrl('host/live/film'), { message: /^host… is no URL/ })
-  t.throws(() => readRtmpUrl('rtmp://host:x/live'), { message: /^rtmp:\/\/host… is no URL/ })
+  t.throws(() => readRtmpUrl('host/live/film'), { message: /^host… is not a URL/ })
+  t.throws(() => readRtmpUrl('rtmp://host:x/live'), { message: /^rtmp:\/\/host… is not a URL/ })
   for (const port of [0, 65536]) t.throws(() => readRtmpUrl(`rtmp://h:${port}/x`), { message: /^rtmp:\/\/h… .* port/ })
 })
 
@@ -75,7 +75,7 @@ t.test('no error and nothing that is shown holds a part of a password', async t 
   }
   t.throws(
     () => readRtmpUrl('rtmp://ada:s3/cret@host/live'),
-    { message: /^rtmp:\/\/… is no URL.*%2F/ },
+    { message: /^rtmp:\/\/… is not a URL.*%2F/ },
     'and what to do'
   )
   t.equal(redactedUrl('rtmp://host:1935/live/film?key=K'), 'rtmp://host…')
@@ -98,9 +98,9 @@ t.test('the URL of a stream', async t => {
   t.equal(of('live?auth=abc/film'), 'live?auth=abc film', 'an app with a query of its own')
   t.equal(of('live/key#1?x=#'), 'live key#1?x=#', 'a # is part of a key')
   t.equal(of('live/?key=a'), 'live ?key=a')
-  for (const none of ['', '/', '?key=a']) t.throws(() => of(none), { message: /names no stream/ }, none)
-  t.throws(() => splitStreamUrl('rtmp://h'), { message: /^rtmp:\/\/h names no stream/ })
-  t.throws(() => splitStreamUrl('film.flv'), { message: /^film\.flv names no stream/ })
+  for (const none of ['', '/', '?key=a']) t.throws(() => of(none), { message: /has no stream name/ }, none)
+  t.throws(() => splitStreamUrl('rtmp://h'), { message: /^rtmp:\/\/h has no stream name/ })
+  t.throws(() => splitStreamUrl('film.flv'), { message: /^film\.flv has no stream name/ })
 })
 
 t.test('a URL that has an app alone names the stream of that path: its name is empty', async t => {

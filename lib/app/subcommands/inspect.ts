@@ -5,9 +5,9 @@ import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl } from '../words.ts'
 import { writeLines } from '../write-lines.ts'
 
-export const help = `rtmpipe inspect FILE|URL      tell what a capture (pcap, pcapng), an FLV file or a stream holds
-  --chunks                    of captures, each chunk too
-  --json                      an object a line`
+export const help = `rtmpipe inspect FILE|URL      list the contents of a capture (pcap, pcapng), an FLV file or a stream
+  --chunks                    list each chunk of a capture too
+  --json                      print one JSON object per line`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = readWords(

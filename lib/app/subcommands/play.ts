@@ -3,8 +3,8 @@ import { play } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl, timestampOption, timestampWords } from '../words.ts'
 
 export const help = `rtmpipe play URL              play rtmp://HOST/APP/NAME, or rtmp://HOST/NAME
-  -o FILE                     into an FLV file, or - for standard output
-  -k, --insecure              trust any certificate; relay and proxy, publish and inspect know it too`
+  -o FILE                     write to an FLV file (- for standard output)
+  -k, --insecure              accept any TLS certificate; also for publish, relay, proxy, inspect`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = readWords(

@@ -4,11 +4,11 @@ import { type ProxyServerOptions, serveProxy } from '../proxy.ts'
 import { ending, say } from '../terminal.ts'
 import { checked, dialOptions, dialWords, readWords, tlsOption, tlsWords, UsageError, wholeNumber } from '../words.ts'
 
-export const help = `rtmpipe proxy --origin URL    lead whoever comes to another server
-  --listen PORT, --host HOST  where to listen (1935 of 127.0.0.1)
-  --tls-cert, --tls-key, --tls  as serve knows them
-  --rewrite-key OLD=NEW       call the stream OLD by the name NEW there
-  --rewrite-key OLD --as NEW  the same, where OLD has a = in it`
+export const help = `rtmpipe proxy --origin URL    forward connections to another server
+  --listen PORT, --host HOST  the address to listen on (127.0.0.1:1935)
+  --tls-cert, --tls-key, --tls  as for serve
+  --rewrite-key OLD=NEW       request the stream OLD as NEW from the origin
+  --rewrite-key OLD --as NEW  the same, if OLD contains a =`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = readWords(args, {
@@ -21,7 +21,7 @@ export async function run(args: readonly string[]): Promise<void> {
     ...dialWords
   })
   const { host, listen, origin, 'rewrite-key': key, as } = values
-  if (origin === undefined) throw new UsageError('--origin is missing: the URL of the server it leads to')
+  if (origin === undefined) throw new UsageError('--origin is required: the URL of the server to forward to')
   checked(() => readRtmpUrl(origin))
   const rewriteKey = readRewrite(key, as)
   const log = textLog(say)
@@ -36,11 +36,12 @@ export async function run(args: readonly string[]): Promise<void> {
 
 function readRewrite(words: string | undefined, as: string | undefined): ProxyServerOptions['rewriteKey'] {
   if (as !== undefined) {
-    if (!words || !as) throw new UsageError('--as is the new name of the OLD that --rewrite-key says')
+    if (!words || !as) throw new UsageError('--as NEW requires --rewrite-key OLD')
     return { from: words, to: as }
   }
   if (words === undefined) return undefined
   const [, from, to] = /^([^=]+)=(.+)$/.exec(words) ?? []
-  if (from === undefined || to === undefined) throw new UsageError('--rewrite-key is OLD=NEW, or OLD with --as NEW')
+  if (from === undefined || to === undefined)
+    throw new UsageError('--rewrite-key must be OLD=NEW, or OLD together with --as NEW')
   return { from, to }
 }

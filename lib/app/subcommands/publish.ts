@@ -2,9 +2,9 @@ import { endingSignal, progressWriter } from '../terminal.ts'
 import { publish } from '../transfer.ts'
 import { dialOptions, dialWords, readWords, streamUrl, UsageError } from '../words.ts'
 
-export const help = `rtmpipe publish FILE URL      publish an FLV file, or - for standard input, in real time
-  --loop                      over and over
-  --fast                      as fast as the server takes it`
+export const help = `rtmpipe publish FILE URL      publish an FLV file (- for standard input) in real time
+  --loop                      repeat the file until stopped
+  --fast                      as fast as the server accepts it, not in real time`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = readWords(
@@ -14,7 +14,7 @@ export async function run(args: readonly string[]): Promise<void> {
   )
   const [file, url] = positionals as [string, string]
   const { loop = false, fast = false } = values
-  if (file === '-' && loop) throw new UsageError('--loop wants a file, not standard input')
+  if (file === '-' && loop) throw new UsageError('--loop requires a file, not standard input')
   await publish(file, streamUrl(url), {
     signal: endingSignal(),
     write: progressWriter(),

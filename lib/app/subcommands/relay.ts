@@ -3,9 +3,9 @@ import { relay } from '../relay.ts'
 import { endingSignal, progressWriter, say } from '../terminal.ts'
 import { dialOptions, dialWords, readWords, streamUrl, timestampOption, timestampWords } from '../words.ts'
 
-export const help = `rtmpipe relay FROM TO...      play one stream, and publish it at all the others; what fails is tried again
-  --forever                   wait for FROM to begin again however long it is away, not only for ten minutes
-  --raw-timestamps            leave timestamps as they come; play -o knows it too`
+export const help = `rtmpipe relay FROM TO...      play one stream and publish it to every TO; failed connections are retried
+  --forever                   wait for FROM without a time limit; the default is ten minutes
+  --raw-timestamps            do not repair timestamps; also for play -o`
 
 /** The line of progress makes room, and is written anew below. */
 const CLEAR_LINE = '\r\u001b[K'

@@ -12,22 +12,22 @@ import {
   wholeNumber
 } from '../words.ts'
 
-export const help = `rtmpipe serve [options]       serve live streams: who publishes is played; rtmp, rtmpe, rtmpt and rtmpte at one port
+export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtmpe, rtmpt and rtmpte on one port
   --host HOST                 the address to listen on (127.0.0.1)
-  --port PORT                 the port, 0 for any that is free (1935)
-  --tls-cert FILE, --tls-key FILE  rtmps and rtmpts too; SIGHUP has the files read again
-  --tls                       the same with a certificate that is made up, to try it
-  --record DIR                record every stream below this folder, as FLV
-  --record-every-ms N, --record-every-bytes N  into files of so much each, which begin at keyframes
-  --publish-key KEY           let only those publish who bring ?key=KEY behind the stream name
-  --refuse-missing            refuse to play what nobody publishes, instead of waiting for it
-  --takeover                  let a new publisher take a stream over from any other, not only from the same address and key
-  --hold-ms N                 keep players for N ms when their publisher has gone, for it to come back (5000)
-  --idle-ms N                 end a peer that has sent no byte for N ms
-  --raw-timestamps            leave timestamps as publishers send them, though they jump or go back
-  --merge-ms N                gather media for N ms before it is sent: cheaper, and later
-  --demo                      publish a clip as live/demo, over and over
-  --log json                  log for programs`
+  --port PORT                 the port to listen on, 0 for any free port (1935)
+  --tls-cert FILE, --tls-key FILE  also serve rtmps and rtmpts; SIGHUP reloads the files
+  --tls                       the same with a self-signed certificate, for tests
+  --record DIR                record every stream to FLV files in this folder
+  --record-every-ms N, --record-every-bytes N  start a new file at the next keyframe after N
+  --publish-key KEY           require ?key=KEY after the stream name to publish
+  --refuse-missing            refuse to play a stream that is not published, instead of waiting
+  --takeover                  let any new publisher replace the current one, not only one with the same address and key
+  --hold-ms N                 keep players for N ms after their publisher disconnected (5000)
+  --idle-ms N                 close a connection whose peer sent no byte for N ms (no limit)
+  --raw-timestamps            do not repair timestamps that jump or go back
+  --merge-ms N                collect media for N ms before sending: less CPU, more delay
+  --demo                      publish a looping clip as live/demo
+  --log json                  log one JSON object per line`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { log, ...options } = readServe(args)
@@ -64,10 +64,10 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
-  if (log === undefined) throw new UsageError(`--log is text or json, not ${values.log}`)
+  if (log === undefined) throw new UsageError(`--log must be text or json, not ${values.log}`)
   if (record === undefined && (everyMs ?? everyBytes) !== undefined)
-    throw new UsageError('--record-every-ms and --record-every-bytes want --record')
-  if (publishKey === '') throw new UsageError('--publish-key is empty')
+    throw new UsageError('--record-every-ms and --record-every-bytes require --record')
+  if (publishKey === '') throw new UsageError('--publish-key must not be empty')
   return {
     host,
     port: wholeNumber('--port', port, 65535),
@@ -89,7 +89,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
 
 function positive(name: string, text: string): number {
   const number = wholeNumber(name, text, Number.MAX_SAFE_INTEGER)
-  if (number === 0) throw new UsageError(`${name} is more than 0`)
+  if (number === 0) throw new UsageError(`${name} must be greater than 0`)
   return number
 }
 
@@ -102,6 +102,6 @@ function hint(url: string, key: string): void {
   from OBS          Server ${url}/live   Stream Key film${key}
   watch it          ffplay ${url}/live/film
 
-  Ctrl-C ends it.
+  Ctrl-C stops it.
 `)
 }
