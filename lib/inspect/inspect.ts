@@ -8,6 +8,7 @@ import { protocolOf } from './protocol-of.ts'
 import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
 import { endpointName } from './tcp-segment.ts'
 
+/** Options of inspectFile() and inspectCapture(). */
 export interface InspectOptions {
   /** Tell of each chunk too, ahead of the message that ends with it. */
   chunks?: boolean

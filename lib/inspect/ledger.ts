@@ -31,6 +31,7 @@ import type { DirectionEnd } from './tcp-direction.ts'
 export interface Place {
   /** Which TCP connection of a capture, from 1. */
   readonly connection?: number
+  /** Which side has sent it. */
   readonly from?: Sender
   /** Seconds since the connection's begin. */
   readonly time?: number
@@ -55,8 +56,11 @@ export type LedgerEntry =
 /** A connection of a capture has sent its first bytes. Only those of plain RTMP are read. */
 export interface ConnectionEntry {
   readonly kind: 'connection'
+  /** Its number in the capture, from 1. */
   readonly connection: number
+  /** The address and port that connected: `127.0.0.1:50000`. */
   readonly client: string
+  /** The address and port it connected to. */
   readonly server: string
   /** When it began, ISO 8601; left out where the capture's time is none. */
   readonly began?: string
@@ -69,18 +73,26 @@ export interface ConnectionEntry {
 /** C0 and C1, or S0 and S1. */
 export interface HandshakeEntry extends Place {
   readonly kind: 'handshake'
+  /** The version byte: 3, or that of a cipher. */
   readonly version: number
   /** By which scheme its digest lies, or that it has none. */
   readonly digest: DigestScheme | 'simple'
 }
 
+/** One chunk (RTMP 1.0, 5.3.1), with the header it has or takes over. */
 export interface ChunkEntry extends Place {
   readonly kind: 'chunk'
+  /** The format of its header, 0 to 3. */
   readonly format: ChunkFormat
+  /** Its chunk stream. */
   readonly chunkStreamId: ChunkStreamId
+  /** The message stream of its message. */
   readonly messageStreamId: MessageStreamId
+  /** The timestamp of its message, in milliseconds. */
   readonly timestamp: number
+  /** The type of its message. */
   readonly type: number
+  /** The name of that type: one of MessageTypeId's, or `type 99`. */
   readonly name: string
   /** Bytes of its message. */
   readonly length: number
@@ -88,27 +100,36 @@ export interface ChunkEntry extends Place {
   readonly byteLength: number
   /** Bytes of its message that it carries. */
   readonly payloadLength: number
+  /** Whether it is the last chunk of its message. */
   readonly last: boolean
 }
 
 /** What a message and a tag have in common. */
 interface Told extends Place {
+  /** In milliseconds. */
   readonly timestamp: number
+  /** The type id of its message. */
   readonly type: number
   /** The name of its type: one of MessageTypeId's, or `type 99`. */
   readonly name: string
   /** Bytes of its body. */
   readonly length: number
+  /** What its body says. */
   readonly says: Says
+  /** Its body. */
   readonly payload: Buffer
 }
 
+/** A message, once its last byte has come. */
 export interface MessageEntry extends Told {
   readonly kind: 'message'
+  /** The chunk stream that carried it. */
   readonly chunkStreamId: ChunkStreamId | undefined
+  /** Its message stream. */
   readonly messageStreamId: MessageStreamId
-  /** How many chunks carried it, and the format of the first. */
+  /** How many chunks carried it. */
   readonly chunks?: number
+  /** The format of the first chunk's header. */
   readonly format?: ChunkFormat
 }
 
@@ -137,8 +158,11 @@ export type Says =
 /** Bytes that break the protocol. */
 export interface Fault {
   readonly kind: 'error'
+  /** The code of the ProtocolError. */
   readonly code: RtmpErrorCode
+  /** Its message. */
   readonly message: string
+  /** The layer that read them. */
   readonly layer: LayerName
   /** Where the fault lies, in bytes of this layer's input: see ProtocolError. */
   readonly layerOffset?: number
@@ -147,20 +171,25 @@ export interface Fault {
 /** The header of an FLV file. */
 export interface FlvEntry extends Place {
   readonly kind: 'flv'
+  /** Whether it says that there is audio. */
   readonly audio: boolean
+  /** Whether it says that there is video. */
   readonly video: boolean
 }
 
 /** A PreviousTagSize that is not the size of the tag ahead of it. */
 export interface PreviousTagSizeEntry extends Place {
   readonly kind: 'previousTagSize'
+  /** Bytes of the tag ahead of it. */
   readonly expected: number
+  /** Bytes that the field says. */
   readonly found: number
 }
 
 /** A direction of a connection, or a file, ends. */
 export interface EndEntry extends Place {
   readonly kind: 'end'
+  /** By what: a FIN, a RST, the end of the capture or of the file. */
   readonly how: DirectionEnd | 'file'
   /** What is cut by it. */
   readonly cut?: Truncated
@@ -169,14 +198,17 @@ export interface EndEntry extends Place {
 /** A direction ends because bytes of it were not captured. */
 export interface MissingEntry extends Place {
   readonly kind: 'missing'
+  /** How many. */
   readonly bytes: number
 }
 
 /** Bytes that cannot be read on: their direction or file ends here. */
 export type ErrorEntry = Place & Fault
 
+/** A remark on the capture as a whole. */
 export interface NoteEntry {
   readonly kind: 'note'
+  /** One sentence. */
   readonly text: string
 }
 
