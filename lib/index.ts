@@ -81,7 +81,7 @@ export {
   type Truncated
 } from './errors.ts'
 export { type FixedFlv, type FixFlvOptions, fixFlv } from './fix-flv.ts'
-export { FlvDecoder, type FlvDecoderOptions, flvDecoder } from './flv/flv-decoder.ts'
+export { FlvDecoder, type FlvDecoderEvents, type FlvDecoderOptions, flvDecoder } from './flv/flv-decoder.ts'
 export { FlvEncoder, type FlvEncoderOptions, flvEncoder } from './flv/flv-encoder.ts'
 export { FlvFile, type FlvFileOptions, flvFile } from './flv/flv-file.ts'
 export { FlvReader, type FlvReaderOptions, type PreviousTagSizeMismatch } from './flv/flv-reader.ts'
@@ -92,30 +92,54 @@ export { FlvWriter, type FlvWriterOptions } from './flv/flv-writer.ts'
 export { ClientHandshake, type ClientHandshakeOptions } from './handshake/client-handshake.ts'
 export type { Ciphers, Encryption } from './handshake/encryption.ts'
 export { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake/handshake.ts'
-export { HandshakeStream, type HandshakeStreamOptions, handshakeStream } from './handshake/handshake-stream.ts'
+export {
+  HandshakeStream,
+  type HandshakeStreamEvents,
+  type HandshakeStreamOptions,
+  handshakeStream
+} from './handshake/handshake-stream.ts'
 export type { DigestScheme } from './handshake/packets.ts'
 export { ServerHandshake, type ServerHandshakeOptions } from './handshake/server-handshake.ts'
 export { type SwfHash, swfHash } from './handshake/swf.ts'
 export { defaultLimits, type Limits } from './limits.ts'
+export type { LiveReader, LiveReaderEvents } from './live/live-cursor.ts'
 export type { LiveStreamStats } from './live/live-stats.ts'
 export {
   type CursorOptions,
   type InputOptions,
   LiveStream,
+  type LiveStreamEvents,
   type LiveStreamOptions,
   type SubscribeOptions
 } from './live/live-stream.ts'
-export { type ListedStream, type LivePlayOptions, LiveStreams, type LiveStreamsOptions } from './live/live-streams.ts'
+export {
+  type ListedStream,
+  type LivePlayOptions,
+  LiveStreams,
+  type LiveStreamsEvents,
+  type LiveStreamsOptions
+} from './live/live-streams.ts'
 export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
 export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'
-export { type Gap, KeyframeGate, type KeyframeGateOptions, keyframeGate } from './media/keyframe-gate.ts'
+export {
+  type Gap,
+  KeyframeGate,
+  type KeyframeGateEvents,
+  type KeyframeGateOptions,
+  keyframeGate
+} from './media/keyframe-gate.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
-export { Tap, type TapGap, type TapOptions, tap } from './media/tap.ts'
+export { Tap, type TapEvents, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export type { Repair } from './media/timestamp-mender.ts'
-export { TimestampRepair, type TimestampRepairOptions, timestampRepair } from './media/timestamp-repair.ts'
+export {
+  TimestampRepair,
+  type TimestampRepairEvents,
+  type TimestampRepairOptions,
+  timestampRepair
+} from './media/timestamp-repair.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
 export { isKeyframe, isVideo, readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './media/video-tag.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'
@@ -154,7 +178,6 @@ export {
 export { type ProxyOptions, proxy } from './proxy.ts'
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export {
-  type RecordedFile,
   type RecordOptions,
   type RecordRolledOptions,
   record,
@@ -166,14 +189,17 @@ export {
   type PushOptions,
   pull,
   push,
+  type RecordedFile,
   Relay,
+  type RelayEvents,
   type RelayOptions,
   type RelayState,
   type Retry
 } from './relay.ts'
-export { createServer, Server, type ServerOptions } from './server.ts'
+export { createServer, Server, type ServerEvents, type ServerOptions } from './server.ts'
 export {
   ClientSession,
+  type ClientSessionEvents,
   type ClientSessionOptions,
   clientSession,
   type PlayOptions,
@@ -181,12 +207,17 @@ export {
 } from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
 export { type CloseReason, NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
-export { Play, type PlayAcceptance } from './session/play.ts'
-export { Playing } from './session/playing.ts'
+export { Play, type PlayAcceptance, type PlayEvents } from './session/play.ts'
+export { Playing, type PlayingEvents } from './session/playing.ts'
 export { Publish } from './session/publish.ts'
-export { Publishing } from './session/publishing.ts'
+export { Publishing, type PublishingEvents } from './session/publishing.ts'
 export { Request } from './session/request.ts'
-export { ServerSession, type ServerSessionOptions, serverSession } from './session/server-session.ts'
+export {
+  ServerSession,
+  type ServerSessionEvents,
+  type ServerSessionOptions,
+  serverSession
+} from './session/server-session.ts'
 export type { StreamPath } from './session/stream-path.ts'
 export type { CallStatus, ConnectStatus, PlayStatus, PublishStatus, Status, StatusLevel } from './status.ts'
 // joints
@@ -196,10 +227,22 @@ export { Layer, type LayerOptions } from './stream/layer.ts'
 export { mirror } from './stream/mirror.ts'
 export type { Turned } from './stream/outlet.ts'
 export type { Side, SideOptions } from './stream/sides.ts'
-export { Stage, stage } from './stream/stage.ts'
+export { Stage, type StageEvents, stage } from './stream/stage.ts'
+export type {
+  DuplexEvents,
+  DuplexOf,
+  EmitterEvents,
+  EmitterOf,
+  ReadableEvents,
+  ReadableOf,
+  StreamEvents,
+  WritableEvents,
+  WritableOf
+} from './stream/typed.ts'
 // wires
 export { type DialOptions, dial } from './transport/dial.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
+export type { NetServerEvents } from './transport/net-server.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
 export {
@@ -214,6 +257,7 @@ export {
   type CloseOptions,
   createWireServer,
   WireServer,
+  type WireServerEvents,
   type WireServerOptions,
   type WireSource
 } from './transport/wire-server.ts'

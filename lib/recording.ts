@@ -3,11 +3,9 @@ import type { FlvFile } from './flv/flv-file.ts'
 import { FlvFiles, type FlvFilesOptions } from './flv/flv-files.ts'
 import type { FlvRecordingOptions } from './flv/flv-recording.ts'
 import type { LiveStream, SubscribeOptions } from './live/live-stream.ts'
-import type { Gap } from './media/keyframe-gate.ts'
-import type { Repair } from './media/timestamp-mender.ts'
 import { timestampRepair } from './media/timestamp-repair.ts'
 import { safeRecordPath } from './record-path.ts'
-import { type Attempt, positive, Relay, type RelayOptions } from './relay.ts'
+import { type Attempt, positive, type RecordedFile, Relay, type RelayOptions } from './relay.ts'
 
 /** Options of record(). */
 export interface RecordOptions
@@ -28,16 +26,6 @@ export interface RecordRolledOptions extends RecordOptions {
   everyMs?: number
   /** Bytes of a file's tags after which another one begins. */
   everyBytes?: number
-}
-
-/** What the events `'file'` and `'recorded'` tell. */
-export interface RecordedFile {
-  /** Where it lies. */
-  readonly path: string
-  /** Bytes in it by now. */
-  readonly byteLength: number
-  /** Milliseconds: its highest timestamp by now. */
-  readonly durationMs: number
 }
 
 const MAX_LAG_MS = 30_000
@@ -93,10 +81,10 @@ function recordInto(
     signal.addEventListener('abort', leave, { once: true })
     const repair = timestampRepair()
     const files = makeFiles()
-    messages.on('gap', (gap: Gap) => relay.emit('gap', gap))
-    repair.on('repair', (found: Repair) => relay.emit('repair', found))
+    messages.on('gap', gap => relay.emit('gap', gap))
+    repair.on('repair', found => relay.emit('repair', found))
     files.once('file', () => is('live'))
-    for (const event of ['file', 'recorded']) files.on(event, (file: FlvFile) => relay.emit(event, told(file)))
+    for (const event of ['file', 'recorded'] as const) files.on(event, file => relay.emit(event, told(file)))
     // however the reader ends, what it has read is written
     messages.pipe(repair)
     messages.once('close', () => repair.end())

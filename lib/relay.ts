@@ -1,13 +1,13 @@
-import { EventEmitter } from 'node:events'
 import { pipeline } from 'node:stream/promises'
-import type { Readable } from 'readable-stream'
 import { type ConnectOptions, connect } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Refused } from './errors.ts'
 import { limitsWith } from './limits.ts'
 import type { LiveStream } from './live/live-stream.ts'
 import type { Gap } from './media/keyframe-gate.ts'
+import type { Repair } from './media/timestamp-mender.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
+import { type EmitterOf, type EventArguments, type ReadableOf, TypedEmitter } from './stream/typed.ts'
 import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 
 /** `'waiting'` while there is nothing to send yet. */
@@ -41,9 +41,41 @@ export interface PullOptions extends RelayOptions, PlayOptions {
 /** What `'retrying'` and `'refused'` tell. */
 export interface Retry {
   /** Why; undefined where the source has ended cleanly. */
-  readonly error: Error | undefined
+  readonly error: NodeJS.ErrnoException | undefined
   /** Milliseconds until the next attempt. */
   readonly ms: number
+}
+
+/** Events of Relay: its states, and what it tells while it is live. */
+export interface RelayEvents {
+  /** It connects to the other server, or opens a file. */
+  connecting: []
+  /** Media is on its way. */
+  live: []
+  /** An attempt has failed, or its source has ended, and another one follows. */
+  retrying: [retry: Retry]
+  /** The other server has refused. It is tried again all the same. */
+  refused: [retry: Retry]
+  /** Its source is over, or it was closed. */
+  ended: []
+  /** Of push() and recordings: it lagged, and left this out. */
+  gap: [gap: Gap]
+  /** Of recordings: timestamps were mended. */
+  repair: [repair: Repair]
+  /** Of recordings: the first frame is in a file. */
+  file: [file: RecordedFile]
+  /** Of recordings: a file is whole, or an error has ended it. */
+  recorded: [file: RecordedFile]
+}
+
+/** What the events `'file'` and `'recorded'` of a recording tell. */
+export interface RecordedFile {
+  /** Where it lies. */
+  readonly path: string
+  /** Bytes in it by now. */
+  readonly byteLength: number
+  /** Milliseconds: its highest timestamp by now. */
+  readonly durationMs: number
 }
 
 /** One attempt: it says how far it is, and settles when its source has ended: with true if that does not begin anew. */
@@ -56,10 +88,9 @@ const MAX_RETRY_MS = 30_000
  * A stream on its way from one place to another, for as long as it takes: what fails is tried again, with waits that grow. It depends
  * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push(), pull(), record() and recordRolled().
  *
- * Its states are events: `'connecting'`, `'live'`, `'retrying'` and `'refused'` (see Retry; it is tried again all the same), and
- * at last `'ended'`: its source is over, or it was closed. A push that lagged tells what it left out: `'gap'` (see Gap).
+ * Its states are events, `'ended'` the last of them: see RelayEvents.
  */
-export class Relay extends EventEmitter {
+export class Relay extends TypedEmitter<RelayEvents> {
   readonly #stop = new AbortController()
   readonly #clock: Clock
   #state: RelayState = 'waiting'
@@ -116,16 +147,19 @@ export class Relay extends EventEmitter {
       const ms = Math.round(nextMs * (0.5 + 0.5 * jitter()))
       nextMs = Math.min(maxRetryMs, 2 * nextMs)
       if (endedAt !== undefined && this.#clock.now() + ms - endedAt > awayMs) break
-      this.#be(error instanceof Refused ? 'refused' : 'retrying', { error, ms } satisfies Retry)
+      this.#be(error instanceof Refused ? 'refused' : 'retrying', { error, ms })
       await this.#sleep(ms)
     }
     this.#be('ended')
   }
 
-  #be(state: RelayState, ...details: unknown[]): void {
+  #be<State extends keyof RelayEvents & RelayState>(
+    state: State,
+    ...details: EventArguments<RelayEvents, State>
+  ): void {
     if (this.#stop.signal.aborted && state !== 'ended') return
     this.#state = state
-    this.emit(state, ...details)
+    ;(this as EmitterOf<RelayEvents>).emit(state, ...details)
   }
 
   #sleep(ms: number): Promise<void> {
@@ -157,7 +191,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
     const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
-    player.on('gap', (gap: Gap) => relay.emit('gap', gap))
+    player.on('gap', gap => relay.emit('gap', gap))
     const leave = () => player.destroy()
     signal.addEventListener('abort', leave, { once: true })
     try {
@@ -218,7 +252,7 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
 }
 
 /** Settles once there is something to read, or will never be. */
-function readable(messages: Readable): Promise<void> {
+function readable(messages: ReadableOf<unknown>): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {
       for (const event of EVENTS) messages.off(event, settle)

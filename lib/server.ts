@@ -10,13 +10,20 @@ export interface ServerOptions extends WireServerOptions {
   budget?: MemoryBudget
 }
 
+/** Events of Server, beside those of a WireServer. */
+export interface ServerEvents {
+  /** A wire has a session in it. */
+  session: [session: ServerSession]
+  /** A session has failed, or a listener of the application to it; undefined where no session was begun. */
+  sessionError: [error: NodeJS.ErrnoException, session: ServerSession | undefined]
+}
+
 /**
  * A server of RTMP sessions: a WireServer whose every wire has a session in it. `'session'` gives each ServerSession once its
- * handshake is over. What goes wrong in one never leaves it: `'sessionError'` (error, session) tells; session is undefined where
- * it was not begun. A peer that leaves, in whatever way, is no error: see `session.closeReason`. A listener of yours that fails is told
+ * handshake is over. What goes wrong in one never leaves it: `'sessionError'` tells (see ServerEvents). A peer that leaves, in whatever way, is no error: see `session.closeReason`. A listener of yours that fails is told
  * here too, unless the session has a listener for `'handlerError'`.
  */
-export class Server extends WireServer {
+export class Server extends WireServer<ServerEvents> {
   readonly #options: WireServerOptions
   readonly #budget: MemoryBudget | undefined
   readonly #sessions = new Set<ServerSession>()

@@ -113,7 +113,7 @@ t.test(
     const relays = ['good', 'stalled', 'late'].map(name => push(live, `${url}/${name}`, quick))
     const [good, stalled, late] = relays as [(typeof relays)[0], (typeof relays)[0], (typeof relays)[0]]
     const reasons: string[] = []
-    stalled.on('retrying', ({ error }) => reasons.push(error.code))
+    stalled.on('retrying', ({ error }) => reasons.push(error?.code ?? ''))
     const before = alive()
     const published = publish(live, () => over)
     await sleep(seconds * 500)

@@ -73,7 +73,7 @@ t.test('what a server sent before it broke off is played, however slowly, and th
       for (let at = 0; at < count; at++) out.write(video.keyframe(at, 100))
     })
   )
-  server.on('connection', socket => sockets.push(socket)).on('sessionError', () => {})
+  server.on('connection', bytes => sockets.push(bytes as net.Socket)).on('sessionError', () => {})
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
   await using session = await connect(`rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}/live`)

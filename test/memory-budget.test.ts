@@ -1,14 +1,6 @@
 import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import {
-  type BudgetHolder,
-  clientSession,
-  createServer,
-  LiveStream,
-  MemoryBudget,
-  messageWire,
-  type RtmpError
-} from 'rtmpipe'
+import { type BudgetHolder, clientSession, createServer, LiveStream, MemoryBudget, messageWire } from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from './support/clock.ts'
 import { playing as asksToPlay, chunks, publishing, setChunkSizeTo } from './support/hostile.ts'
@@ -101,7 +93,7 @@ function house(bytes: number) {
       session.on('publish', publish => pipeline(publish.accept(), new LiveStream({ clock, budget }).input(), () => {}))
       session.on('play', play => pipeline(live.player(), play.accept(), () => {}))
     })
-    server.on('sessionError', (error: RtmpError) => ended.push(`${name} ${error.code}`))
+    server.on('sessionError', error => ended.push(`${name} ${error.code}`))
     return server
   })
   const enter = (server: number, bytes?: Buffer): Duplex => {

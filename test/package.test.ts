@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import t from 'tap'
 
 /** What is in the package, as whoever installs it finds it. */
@@ -25,12 +27,20 @@ t.test('no declaration imports a default, which needs esModuleInterop in a Commo
   }
 })
 
-/** The modules of the public names, by lib/index.ts. */
-const index = readFileSync('dist/lib/index.d.ts', 'utf8')
-const modules = [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(([, names, path]) => ({
-  path: join('dist/lib', path!.replace(/\.ts$/, '.d.ts')),
-  names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
-}))
+/** The modules of the public names, by the entries `rtmpipe` and `rtmpipe/inspect`. */
+const modules = ['dist/lib/index.d.ts', 'dist/lib/inspect/index.d.ts'].flatMap(entry =>
+  [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(
+    ([, names, path]) => ({
+      path: join(dirname(entry), path!.replace(/\.ts$/, '.d.ts')),
+      names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
+    })
+  )
+)
+
+/** What Node's streams and emitters have too, Node's own declarations document. */
+const nodesOwn = new Set(
+  [EventEmitter, Readable, Writable].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+)
 
 /** A line that declares a member for everybody; what begins with an underscore is of Node's streams. */
 const MEMBER = /^ {4}(?:static |readonly |abstract |get |set )*([a-z]\w*|\[[\w.]+\])[?<(:]/i
@@ -41,10 +51,14 @@ function membersOf(lines: readonly string[], at: number): Map<string, boolean> {
   for (let i = at + 1; !lines[i]!.startsWith('}'); i++) {
     const [, member] = MEMBER.exec(lines[i]!) ?? []
     // of the halves of an accessor and the overloads of a method the first tells what it is
-    if (member !== undefined && !members.has(member)) members.set(member, isDocumented(lines, i))
+    if (member !== undefined && !members.has(member))
+      members.set(member, isDocumented(lines, i) || isLiteral(lines[i]!))
   }
   return members
 }
+
+/** `kind: 'chunk'` tells entries apart, and nothing more. */
+const isLiteral = (line: string): boolean => /^ {4}readonly kind: '\w+';/.test(line)
 
 const isDocumented = (lines: readonly string[], at: number): boolean => lines[at - 1]?.trimEnd().endsWith('*/') ?? false
 
@@ -65,9 +79,7 @@ t.test('every public name, and what it has, tells what it is where one hovers', 
   const byBase = (bases: readonly string[], member: string) =>
     found.some(({ name, members }) => bases.includes(name) && members.get(member))
   for (const { path, name, members, bases, isTold } of found) {
-    const silent = [...members].filter(
-      ([member, told]) => !told && !/^(constructor|read|push|on|once|emit)$/.test(member)
-    )
+    const silent = [...members].filter(([member, told]) => !told && !nodesOwn.has(member))
     const missing = silent.map(([member]) => member).filter(member => !byBase(bases, member))
     t.same([isTold, missing], [true, []], `${path}: ${name}`)
   }

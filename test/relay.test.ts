@@ -64,7 +64,8 @@ class Destination {
 /** All the states of a relay, as they come. */
 function states(relay: Relay): string[] {
   const seen: string[] = []
-  for (const state of ['connecting', 'live', 'retrying', 'refused', 'ended']) relay.on(state, () => seen.push(state))
+  for (const state of ['connecting', 'live', 'retrying', 'refused', 'ended'] as const)
+    relay.on(state, () => seen.push(state))
   return seen
 }
 
@@ -193,7 +194,7 @@ t.test('each wait is twice the last, until it was live for longer than it would 
   const source = new Source()
   const relay = push(source.live, to.url, { retryMs: 100, jitter: () => 1, clock, signal })
   const waits: number[] = []
-  for (const state of ['refused', 'retrying']) relay.on(state, ({ ms }: Retry) => waits.push(ms))
+  for (const state of ['refused', 'retrying'] as const) relay.on(state, ({ ms }) => waits.push(ms))
   await source.frames(1)
   for (const ms of [100, 200, 400]) {
     await until(() => waits.at(-1) === ms)

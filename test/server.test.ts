@@ -13,11 +13,13 @@ import {
   createServer,
   createWireServer,
   connect as dialled,
+  type EmitterOf,
   LiveStream,
   LiveStreams,
   messageWire,
   type Server,
-  type ServerSession
+  type ServerSession,
+  type StreamEvents
 } from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from './support/clock.ts'
@@ -160,7 +162,7 @@ t.test('who leaves is no error, in whatever way: the server of the README prints
     const [encoder, player, waiting] = await Promise.all([guest(port), guest(port), guest(port)])
     const publishing = await encoder.session.publish('film')
     const films = [await player.session.play('film'), await waiting.session.play('nothing')]
-    for (const each of [publishing, ...films]) each.on('error', () => {})
+    for (const each of [publishing, ...films] as EmitterOf<StreamEvents>[]) each.on('error', () => {})
     for (let i = 0; i < 50; i++) publishing.write(video.keyframe(i * 40, 100_000))
     await once(films[0]!, 'data')
     for (const { socket } of [waiting, player, encoder]) await leave(socket)
@@ -300,7 +302,7 @@ t.test('nobody need listen to the errors', async t => {
 t.test('half-open connections are closed on time, and cost little until then', async t => {
   const server = createServer({ limits: { handshakeMs: 300 } })
   const errors: string[] = []
-  server.on('sessionError', error => errors.push(error.code))
+  server.on('sessionError', error => errors.push(`${error.code}`))
   const port = await listen(server)
   const before = alive()
   const sockets = Array.from({ length: 500 }, () =>

@@ -25,7 +25,7 @@ export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   override _writev(writes: { chunk: Chunk | readonly Chunk[] }[], done: (error?: Error | null) => void): void {
     this._write(
       writes.flatMap(({ chunk }) => chunk),
-      '',
+      'utf8',
       done
     )
   }

@@ -1,16 +1,24 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
-import { FlvReader, type FlvReaderOptions } from './flv-reader.ts'
+import { FlvReader, type FlvReaderOptions, type PreviousTagSizeMismatch } from './flv-reader.ts'
+import type { FlvTracks } from './flv-tag.ts'
 
 /** Options of FlvDecoder. */
 export type FlvDecoderOptions = Pick<FlvReaderOptions, 'limits'>
 
+/** Events of FlvDecoder, beside those of every stage. */
+export interface FlvDecoderEvents {
+  /** The header has been read: which tracks the file says it has. */
+  header: [tracks: FlvTracks]
+  /** The size behind a tag is not that of the tag; it is ignored. */
+  previousTagSize: [mismatch: PreviousTagSizeMismatch]
+}
+
 /**
- * The bytes of an FLV file to Messages, of message stream 0 (FLV 10.1, Annex E). `'header'` tells which tracks the file says
- * it has (FlvTracks); `'previousTagSize'` of a tag size that lies (PreviousTagSizeMismatch), which is passed over. Bytes that
- * are no FLV end it with a ProtocolError of layer `'flv'`; a tag that the end of the file cuts is a `'truncated'` event.
+ * The bytes of an FLV file to Messages, of message stream 0 (FLV 10.1, Annex E). Bytes that are no FLV end it with a
+ * ProtocolError of layer `'flv'`; a tag that the end of the file cuts is a `'truncated'` event. Events: see FlvDecoderEvents.
  */
-export class FlvDecoder extends Stage<Buffer, Message> {
+export class FlvDecoder extends Stage<Buffer, Message, FlvDecoderEvents> {
   readonly #reader: FlvReader
 
   constructor(options: FlvDecoderOptions = {}) {

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { Writable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
+import { TypedWritable } from '../stream/typed.ts'
 import { type FlvMark, FlvRecording, type FlvRecordingOptions } from './flv-recording.ts'
 
 /** Options of FlvFile. */
@@ -20,7 +20,7 @@ type Done = (error?: Error | null) => void
  * the front. However it ends, by an error of the disk too, the file is cut behind its last whole tag and its metadata is filled in.
  * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
  */
-export class FlvFile extends Writable {
+export class FlvFile extends TypedWritable<Message> {
   /** The path it was made with. */
   readonly path: string
   readonly #flags: string
@@ -60,8 +60,7 @@ export class FlvFile extends Writable {
     return this.#written.hasFrames
   }
 
-  // @types/readable-stream has no word of it
-  _construct(done: Done): void {
+  override _construct(done: Done): void {
     this.#settle(this.#open(), done)
   }
 

@@ -1,9 +1,9 @@
 import { finished } from 'node:stream/promises'
-import { Writable } from 'readable-stream'
 import { isState, MediaState } from '../media/media-state.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { Rebase } from '../media/rebase.ts'
 import type { Message } from '../message/message.ts'
+import { TypedWritable } from '../stream/typed.ts'
 import { FlvFile, type FlvFileOptions } from './flv-file.ts'
 import { FlvRecording } from './flv-recording.ts'
 import { isFrame } from './flv-summary.ts'
@@ -16,6 +16,14 @@ export interface FlvFilesOptions extends FlvFileOptions {
   everyBytes?: number
 }
 
+/** Events of FlvFiles, beside those of a Writable. */
+export interface FlvFilesEvents {
+  /** The first frame is in a file. */
+  file: [file: FlvFile]
+  /** A file is whole, or an error has ended it. */
+  recorded: [file: FlvFile]
+}
+
 type Done = (error?: Error | null) => void
 
 /** A frame that comes so much too early for the clock of its file is at 0. */
@@ -24,10 +32,9 @@ const EARLY_MS = 2000
 /**
  * A Writable of Messages that writes one FLV file after another (see FlvFile), at the paths that `next` gives. Another one begins at
  * the first random access point at which the last one is long enough: a keyframe, or any audio where there is no video or it has
- * paused. Each has a clock of its own, which begins at 0, and metadata and sequence headers at its front. Events: `'file'` (FlvFile)
- * when the first frame is in one; `'recorded'` (FlvFile) when one is whole, also one that an error has ended.
+ * paused. Each has a clock of its own, which begins at 0, and metadata and sequence headers at its front. Events: see FlvFilesEvents.
  */
-export class FlvFiles extends Writable {
+export class FlvFiles extends TypedWritable<Message, FlvFilesEvents> {
   readonly #next: () => string
   readonly #options: FlvFileOptions
   readonly #everyMs: number

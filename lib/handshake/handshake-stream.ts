@@ -25,6 +25,12 @@ export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'di
   clock?: Clock
 }
 
+/** Events of HandshakeStream and MessageWire, beside those of every layer. */
+export interface HandshakeStreamEvents {
+  /** The handshake is over. */
+  handshake: []
+}
+
 /**
  * A layer over a Duplex of bytes that shakes hands (RTMP 1.0, 5.2) and is then the plain bytes behind the handshake. It does
  * so by itself, read or not; what is written meanwhile waits. `'handshake'` tells when it is over. A peer that is no RTMP ends
@@ -32,7 +38,12 @@ export interface HandshakeStreamOptions extends Pick<ClientHandshakeOptions, 'di
  * that leaves before its end is a `'truncated'` event and a premature close. Where the handshake agrees on RTMPE, what goes
  * through here is enciphered and deciphered.
  */
-export class HandshakeStream<Upper = Buffer> extends Layer<Buffer, Upper> {
+export class HandshakeStream<Upper = Buffer, Written = Upper> extends Layer<
+  Buffer,
+  Upper,
+  HandshakeStreamEvents,
+  Written
+> {
   readonly #handshake: Handshake
   #stopTimer: () => void
   #over = false

@@ -2,6 +2,7 @@ import type { Gap } from '../media/keyframe-gate.ts'
 import { isMetadata, stateAt } from '../media/media-state.ts'
 import type { Message } from '../message/message.ts'
 import { DirectReadable } from '../stream/direct.ts'
+import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'
 import type { LiveCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
@@ -19,6 +20,15 @@ export interface LiveSource {
   parted(cursor: LiveCursor): void
 }
 
+/** Events of a reader of a LiveStream, beside those of a Readable. */
+export interface LiveReaderEvents {
+  /** It has lagged too far, and goes on at the newest keyframe. */
+  gap: [gap: Gap]
+}
+
+/** A reader of a LiveStream: of `live.player()` or `live.subscribe()`. */
+export type LiveReader<Item> = ReadableOf<Item, ReadableEvents<Item> & LiveReaderEvents>
+
 export interface LiveCursorOptions {
   maxLagMs: number
   from: StartFrom
@@ -31,7 +41,10 @@ export interface LiveCursorOptions {
  * reader. By the law of RandomAccess it begins at a random access point that the ring holds, or else behind the last batch,
  * where its video waits for the next keyframe.
  */
-export abstract class LiveCursor extends DirectReadable {
+export abstract class LiveCursor<Item extends Message | MessageBatch = Message | MessageBatch> extends DirectReadable<
+  Item,
+  LiveReaderEvents
+> {
   readonly #source: LiveSource
   readonly #ring: MessageRing
   readonly #counts: LiveCounts
@@ -228,7 +241,7 @@ export abstract class LiveCursor extends DirectReadable {
   /** Tells what it has left out, of a stream or of video that it had begun. */
   #tellGap({ batch: { timestamp } }: RingEntry): void {
     const since = this.#isOpen ? this.#lastTimestamp : this.#closedAt
-    if (since !== undefined) this.emit('gap', { messages: this.#missed, ms: (timestamp - since) >>> 0 } satisfies Gap)
+    if (since !== undefined) this.emit('gap', { messages: this.#missed, ms: (timestamp - since) >>> 0 })
     this.#missed = 0
     this.#hasJumped = false
   }
@@ -237,14 +250,14 @@ export abstract class LiveCursor extends DirectReadable {
 const STARTS: readonly StartFrom[] = ['keyframe', 'next', 'now']
 
 /** Gives batches whole. */
-export class BatchCursor extends LiveCursor {
+export class BatchCursor extends LiveCursor<MessageBatch> {
   protected override give(batch: MessageBatch): boolean {
     return this.push(batch)
   }
 }
 
 /** Gives the messages of batches, one by one. */
-export class MessageCursor extends LiveCursor {
+export class MessageCursor extends LiveCursor<Message> {
   #messages: readonly Message[] = []
   #given = 0
 
@@ -255,7 +268,7 @@ export class MessageCursor extends LiveCursor {
   }
 
   protected override giveRest(): boolean {
-    while (this.#given < this.#messages.length) if (!this.push(this.#messages[this.#given++])) return false
+    while (this.#given < this.#messages.length) if (!this.push(this.#messages[this.#given++]!)) return false
     this.#messages = []
     this.#given = 0
     return true

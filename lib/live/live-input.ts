@@ -1,8 +1,8 @@
-import { Writable } from 'readable-stream'
 import type { Message } from '../message/message.ts'
+import { TypedWritable } from '../stream/typed.ts'
 
 /** The way into a live stream, for one publisher: it hands on what comes, and holds its peer back while somebody has to be waited for. */
-export class LiveInput extends Writable {
+export class LiveInput extends TypedWritable<Message> {
   readonly #take: (message: Message) => void
   readonly #mustWait: () => boolean
   readonly #leave: () => void

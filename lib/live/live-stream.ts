@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events'
-import type { Readable, Writable } from 'readable-stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { Refused } from '../errors.ts'
 import { isMedia, isMetadata, isState, MediaState, stateAt } from '../media/media-state.ts'
@@ -11,7 +9,15 @@ import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
 import { liveMetadata } from '../message/metadata.ts'
-import { BatchCursor, type LiveCursor, type LiveSource, MessageCursor, type StartFrom } from './live-cursor.ts'
+import { TypedEmitter, type WritableOf } from '../stream/typed.ts'
+import {
+  BatchCursor,
+  type LiveCursor,
+  type LiveReader,
+  type LiveSource,
+  MessageCursor,
+  type StartFrom
+} from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
 import { type LiveStreamStats, noCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
@@ -73,6 +79,22 @@ interface Due {
   readonly state: readonly Message[] | undefined
 }
 
+/** Events of LiveStream. */
+export interface LiveStreamEvents {
+  /** Timestamps had a discontinuity; a wrap of the publisher's clock is none. */
+  repair: [repair: Repair]
+  /** Neither publisher nor reader is left: the moment to forget it. */
+  idle: []
+  /** What was published is over: its publisher has been gone for `holdMs`, or `end()` was called. */
+  over: []
+  /** The last reader has left. */
+  unread: []
+  /** A publisher has come. */
+  publish: []
+  /** The publisher has gone, and none has taken over. */
+  unpublish: []
+}
+
 /**
  * One live stream: a Writable for its publisher, and a reader for whoever wants it. It keeps one ring of batches, and every
  * reader is a cursor on it; so there is no queue a player, and a thousand that have stalled cost one ring. Readers begin at the
@@ -83,12 +105,9 @@ interface Due {
  * more than `maxJumpMs`; audio and video are shifted by one offset. With `mend: false` timestamps stay as they come. Behind each
  * discontinuity the next keyframe has metadata and sequence headers ahead of it again.
  *
- * Events: `'repair'` tells a discontinuity (see Repair), which a wrap of the publisher's clock is not; `'idle'`, when neither
- * publisher nor reader is left, is the moment to forget it; `'over'`, when what was published is over, its publisher gone for
- * `holdMs`; `'unread'`, when the last reader has left; `'publish'`, when a publisher has come, and `'unpublish'`, when it has gone and
- * none has taken over.
+ * Events: see LiveStreamEvents.
  */
-export class LiveStream extends EventEmitter {
+export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   readonly #ring: MessageRing
   readonly #clock: Clock
   readonly #budget: MemoryBudget | undefined
@@ -200,7 +219,7 @@ export class LiveStream extends EventEmitter {
    * A Writable of Messages for one publisher.
    * @throws Refused `NetStream.Publish.BadName` while there is another.
    */
-  input({ takeover = false }: InputOptions = {}): Writable {
+  input({ takeover = false }: InputOptions = {}): WritableOf<Message> {
     const previous = this.#input
     const isSilent = this.#clock.now() - this.#heardAt >= SILENT_MS
     if (previous !== undefined && !takeover && !isSilent) {
@@ -228,12 +247,12 @@ export class LiveStream extends EventEmitter {
   }
 
   /** A Readable of MessageBatches, which `play.accept()` takes whole: the cheapest way to many players. */
-  player({ maxLagMs = 5000 }: CursorOptions = {}): Readable {
+  player({ maxLagMs = 5000 }: CursorOptions = {}): LiveReader<MessageBatch> {
     return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe' }))
   }
 
   /** A Readable of Messages, for recorders, transcoders and stages of one's own. */
-  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe' }: SubscribeOptions = {}): Readable {
+  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe' }: SubscribeOptions = {}): LiveReader<Message> {
     if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from }))
     const moved = () => this.#input?.release()
     const cursor = new MessageCursor(this.#source, { maxLagMs: Number.POSITIVE_INFINITY, from, moved })

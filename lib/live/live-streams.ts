@@ -1,7 +1,8 @@
-import { EventEmitter } from 'node:events'
-import type { Readable, Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import type { Repair } from '../media/timestamp-mender.ts'
+import type { Message } from '../message/message.ts'
+import { TypedEmitter, type WritableOf } from '../stream/typed.ts'
+import type { LiveReader } from './live-cursor.ts'
 import type { LiveStreamStats } from './live-stats.ts'
 import {
   type CursorOptions,
@@ -10,6 +11,7 @@ import {
   type LiveStreamOptions,
   type SubscribeOptions
 } from './live-stream.ts'
+import type { MessageBatch } from './message-batch.ts'
 
 /** Options of LiveStreams; those of LiveStream are for every stream that it makes. */
 export interface LiveStreamsOptions extends LiveStreamOptions {
@@ -31,6 +33,20 @@ export interface ListedStream extends LiveStreamStats {
   readonly path: string
 }
 
+/** Events of LiveStreams. */
+export interface LiveStreamsEvents {
+  /** A stream enters the table. */
+  add: [path: string, live: LiveStream]
+  /** A stream leaves the table. */
+  remove: [path: string, live: LiveStream]
+  /** A publisher has come. */
+  publish: [path: string, live: LiveStream]
+  /** A publisher has gone, and none has taken over. */
+  unpublish: [path: string, live: LiveStream]
+  /** Timestamps of a stream had a discontinuity: see Repair. */
+  repair: [path: string, repair: Repair]
+}
+
 /** A stream that says when it is about to be joined. */
 class TableStream extends LiveStream {
   readonly #joining: () => void
@@ -40,17 +56,17 @@ class TableStream extends LiveStream {
     this.#joining = joining
   }
 
-  override input(options?: InputOptions): Writable {
+  override input(options?: InputOptions): WritableOf<Message> {
     this.#joining()
     return super.input(options)
   }
 
-  override player(options?: CursorOptions): Readable {
+  override player(options?: CursorOptions): LiveReader<MessageBatch> {
     this.#joining()
     return super.player(options)
   }
 
-  override subscribe(options?: SubscribeOptions): Readable {
+  override subscribe(options?: SubscribeOptions): LiveReader<Message> {
     this.#joining()
     return super.subscribe(options)
   }
@@ -63,11 +79,9 @@ class TableStream extends LiveStream {
  * `publish`, `play`, `list` and `close` are asynchronous, as they are where streams are spread over several machines. `get`, `find` and
  * the iterator give the LiveStreams of this process.
  *
- * Events: `'add'` (path, live) and `'remove'` (path, live), when a stream enters and leaves the table; `'publish'` (path, live), when a
- * publisher has come; `'unpublish'` (path, live), when it has gone and none has taken over; `'repair'` (path, repair), a discontinuity
- * of timestamps (see Repair).
+ * Events: see LiveStreamsEvents.
  */
-export class LiveStreams extends EventEmitter {
+export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
   readonly #options: LiveStreamOptions
   readonly #maxStreams: number
   readonly #maxWaiting: number
@@ -119,7 +133,7 @@ export class LiveStreams extends EventEmitter {
    * @throws Refused `NetStream.Publish.BadName` while there is another publisher, `NetStream.Publish.Denied` where the table is full
    *   or closed.
    */
-  async publish(path: string, options?: InputOptions): Promise<Writable> {
+  async publish(path: string, options?: InputOptions): Promise<WritableOf<Message>> {
     return this.#get(path, 'NetStream.Publish.Denied').input(options)
   }
 
@@ -128,7 +142,7 @@ export class LiveStreams extends EventEmitter {
    * @throws Refused `NetStream.Play.StreamNotFound` where nobody publishes and it is not to wait, or too many streams wait already;
    *   `NetStream.Play.Failed` where the table is full or closed.
    */
-  async play(path: string, { missing = 'wait', ...options }: LivePlayOptions = {}): Promise<Readable> {
+  async play(path: string, { missing = 'wait', ...options }: LivePlayOptions = {}): Promise<LiveReader<MessageBatch>> {
     const live = this.#streams.get(path)
     const isOneMore = live === undefined && this.#streams.size - this.#published.size >= this.#maxWaiting
     if (!live?.isPublished && (missing === 'refuse' || isOneMore)) {

@@ -1,6 +1,6 @@
-import { Duplex } from 'readable-stream'
 import type { Message } from '../message/message.ts'
 import { sides } from '../stream/sides.ts'
+import { TypedDuplex } from '../stream/typed.ts'
 import { isMedia, MediaState, stateAt } from './media-state.ts'
 import { RandomAccess } from './random-access.ts'
 import { isVideo } from './video-tag.ts'
@@ -30,13 +30,19 @@ export interface Gap {
   readonly ms: number
 }
 
+/** Events of KeyframeGate, beside those of a Duplex. */
+export interface KeyframeGateEvents {
+  /** It goes on behind what it left out, for its reader was slow. */
+  gap: [gap: Gap]
+}
+
 /**
  * Lets live media through to a reader that may be slow, and never makes its writer wait. Audio and data pass from the first message
  * on, video from a keyframe on, with metadata and sequence headers ahead. While it holds as much as it may, it drops what comes;
  * then audio and data go on at once, and video at its next keyframe. What was lost is told with `'gap'` (see Gap). Messages that
  * are neither audio, video nor data pass at all times.
  */
-export class KeyframeGate extends Duplex {
+export class KeyframeGate extends TypedDuplex<Message, Message, KeyframeGateEvents> {
   readonly #maxBytes: number
   readonly #maxMs: number
   readonly #state = new MediaState()

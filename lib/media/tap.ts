@@ -9,10 +9,18 @@ export interface TapOptions {
   wait?: boolean
 }
 
-/** What a `'gap'` event of a tap tells, first the branch and then this: items that branch has missed. */
+/** What a branch of a Tap has missed. */
 export interface TapGap {
   /** Items that the branch has missed. */
   readonly items: number
+}
+
+/** Events of Tap, beside those of every stage. */
+export interface TapEvents {
+  /** A branch that was full has missed items, and takes them again. */
+  gap: [branch: Writable, gap: TapGap]
+  /** A branch has failed or closed, and is no longer written to. */
+  left: [branch: Writable, error: NodeJS.ErrnoException]
 }
 
 /**
@@ -21,7 +29,7 @@ export interface TapGap {
  * at a keyframe. A branch that fails or closes is left, which `'left'` (branch, error) tells, and the line goes on. Branches
  * are ended with the line, however it ends.
  */
-export class Tap<Item> extends Stage<Item, Item> {
+export class Tap<Item> extends Stage<Item, Item, TapEvents> {
   readonly #branches = new Set<Branch>()
   readonly #wait: boolean
 
@@ -57,7 +65,7 @@ export class Tap<Item> extends Stage<Item, Item> {
       branch.missed++
       return
     }
-    if (branch.missed > 0) this.emit('gap', branch.writable, { items: branch.missed } satisfies TapGap)
+    if (branch.missed > 0) this.emit('gap', branch.writable, { items: branch.missed })
     branch.missed = 0
     branch.entrance.write(item)
   }
@@ -65,9 +73,7 @@ export class Tap<Item> extends Stage<Item, Item> {
   /** A gate never asks its writer to wait, so the branch behind it misses whole runs and not single items. */
   #gate({ writable }: Branch): Writable {
     const gate = keyframeGate()
-    gate.on('gap', ({ messages }: { messages: number }) =>
-      this.emit('gap', writable, { items: messages } satisfies TapGap)
-    )
+    gate.on('gap', ({ messages }) => this.emit('gap', writable, { items: messages }))
     gate.pipe(writable)
     return gate
   }

@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 import { Rebase } from './rebase.ts'
-import { TimestampMender } from './timestamp-mender.ts'
+import { type Repair, TimestampMender } from './timestamp-mender.ts'
 
 /** Options of TimestampRepair. */
 export interface TimestampRepairOptions {
@@ -31,6 +31,12 @@ export function checkRepair({
   return { rebase, maxJumpMs, mend }
 }
 
+/** Events of TimestampRepair, beside those of every stage. */
+export interface TimestampRepairEvents {
+  /** Timestamps wrapped, jumped or stepped back: told ahead of the message. */
+  repair: [repair: Repair]
+}
+
 /**
  * Mends the timestamps of one stream whose source wraps, jumps or steps back. Each track is looked at by itself, and audio and
  * video stay in sync. Every place is told with `'repair'` (see Repair), ahead of the message:
@@ -48,7 +54,7 @@ export function checkRepair({
  * From the first audio or video on no track goes back, and nothing comes out more than `maxJumpMs` ahead of what
  * has come out. Messages that need nothing pass as the same objects; so does what is no media, aggregates (type 22) among it.
  */
-export class TimestampRepair extends Stage<Message, Message> {
+export class TimestampRepair extends Stage<Message, Message, TimestampRepairEvents> {
   readonly #mender: TimestampMender
   readonly #mend: boolean
   readonly #rebase: Rebase | undefined

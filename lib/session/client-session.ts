@@ -7,14 +7,15 @@ import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import type { PlayStatus, Status } from '../status.ts'
+import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
 import { informationOf, refusal, textOf } from './information.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStreams } from './net-streams.ts'
-import { Playing } from './playing.ts'
-import { Publishing } from './publishing.ts'
+import { Playing, type PlayingEvents } from './playing.ts'
+import { Publishing, type PublishingEvents } from './publishing.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
 
 /** Options of ClientSession. */
@@ -41,6 +42,14 @@ export interface PlayOptions {
   bufferMs?: number
 }
 
+/** Events of ClientSession, beside those of a Duplex. */
+export interface ClientSessionEvents {
+  /** What the peer says of the connection: an information object. */
+  status: [information: AmfObject]
+  /** What the peer asks of us. Without a listener it is answered with an `_error`, if it wants an answer. */
+  command: [command: Command]
+}
+
 const TIMEOUT_MS = 10_000
 /** By which a server says that what it plays is over. */
 const ENDS: readonly PlayStatus[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
@@ -51,9 +60,9 @@ const LIVE_ONLY = -1000
  * servers answer, `timeoutMs` at most, and never where some do not (releaseStream, FCPublish). A peer's no is a Refused with the
  * status it gave.
  *
- * Events: `'status'` (information object), what the peer says of the connection; `'command'` (Command), what it asks of us.
+ * Events: see ClientSessionEvents.
  */
-export class ClientSession extends NetConnection {
+export class ClientSession extends NetConnection<ClientSessionEvents> {
   readonly #timeoutMs: number
   readonly #answers: Answers<number, readonly AmfValue[]>
   readonly #streams = new NetStreams<ClientStream>()
@@ -152,13 +161,9 @@ export class ClientSession extends NetConnection {
     return closed
   }
 
-  /** `await using session = await connect(...)`; not written as a method, for readable-stream's declarations have it as `never`. */
-  static {
-    Object.defineProperty(ClientSession.prototype, Symbol.asyncDispose, {
-      value(this: ClientSession) {
-        return this.close()
-      }
-    })
+  /** As close(): `await using session = await connect(...)`. */
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /** Whoever has waited for an answer has his turn before what lies behind it in the same read is heard. */
@@ -266,11 +271,12 @@ export class ClientSession extends NetConnection {
     asked: Asked,
     ask: () => Promise<unknown>
   ): Promise<Asked> {
+    const stillOurs: EmitterOf<StreamEvents> = asked
     // nobody has it yet who could listen: until then its error is that of the promise
-    asked.on('error', unheard)
+    stillOurs.on('error', unheard)
     try {
       await ask()
-      asked.off('error', unheard)
+      stillOurs.off('error', unheard)
       this.countAnew()
       return asked
     } catch (error) {
@@ -318,7 +324,7 @@ export class ClientSession extends NetConnection {
   }
 
   #hearStreamStatus(information: AmfObject, args: readonly AmfValue[], stream: ClientStream): void {
-    const at = stream.publish ?? stream.play
+    const at: EmitterOf<PublishingEvents & PlayingEvents> | undefined = stream.publish ?? stream.play
     if (information.level === 'error') {
       const reason = refusal(args)
       if (!stream.refuse(reason)) this.#drop(stream, reason)

@@ -1,10 +1,9 @@
-import type { Readable } from 'readable-stream'
 import { readAggregate } from '../message/aggregate.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { DirectReadable } from '../stream/direct.ts'
 
 /** What comes in on a message stream: a Readable of audio, video and data. Full, it holds the peer back. */
-export class Incoming extends DirectReadable {
+export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
   readonly #letGo: () => void
   #room: (() => void) | undefined
   #over = false
@@ -42,7 +41,10 @@ export class Incoming extends DirectReadable {
     if (this.readableLength === 0) this.destroy(error)
   }
 
-  override read(size?: number): ReturnType<Readable['read']> {
+  // the first as ReadableOf has it, for Node's own declarations
+  override read(size: never): never
+  override read(size?: number): Message | null
+  override read(size?: number): Message | null {
     const item = super.read(size)
     if (this.#failure !== undefined && this.readableLength === 0) setImmediate(() => this.destroy(this.#failure))
     return item

@@ -45,7 +45,7 @@ interface Waiting {
  * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
  * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here, and a silent peer is asked by one.
  */
-export abstract class NetConnection extends DirectDuplex {
+export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message | Command, Message, Own> {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting: Waiting[] = []
@@ -283,7 +283,8 @@ export abstract class NetConnection extends DirectDuplex {
     while (this.#wanted && !this.#closed && this.#waiting.length > 0) {
       const { items, done } = this.#waiting[0]!
       const item = items.shift()
-      if (item !== undefined) this.#wanted = this.push(item)
+      // only a wire that takes batches is given any: see #addressed
+      if (item !== undefined) this.#wanted = this.push(item as Message)
       if (items.length > 0) continue
       this.#waiting.shift()
       done()

@@ -1,7 +1,8 @@
-import { type Readable, Writable } from 'readable-stream'
+import type { Readable } from 'node:stream'
 import type { MessageBatch } from '../live/message-batch.ts'
 import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
+import { TypedWritable } from '../stream/typed.ts'
 
 /** Where it goes: media waits there for room, and then `done` is called. */
 export interface MediaSink {
@@ -13,7 +14,7 @@ export interface MediaSink {
 }
 
 /** What goes out on a message stream: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. */
-export abstract class Outgoing extends Writable implements Fed {
+export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | MessageBatch, Own> implements Fed {
   _from: Readable | undefined
   readonly #sink: MediaSink
   /** What waits to be let through. */

@@ -1,9 +1,11 @@
-import type { Writable } from 'readable-stream'
 import { Refused } from '../errors.ts'
+import type { MessageBatch } from '../live/message-batch.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage } from '../message/data.ts'
+import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
 import type { PlayStatus } from '../status.ts'
+import type { WritableOf } from '../stream/typed.ts'
 import type { NetStream } from './net-stream.ts'
 import { PlayOutgoing } from './play-outgoing.ts'
 import { Request } from './request.ts'
@@ -25,12 +27,25 @@ export interface PlayRange {
   readonly reset: boolean
 }
 
+/** Events of Play: what its peer asks for while it plays. */
+export interface PlayEvents {
+  /** The peer pauses or goes on. */
+  pause: [isPaused: boolean]
+  /** The peer seeks, to a time in milliseconds. Without a listener a seek is refused. */
+  seek: [ms: number]
+  /** Whether the peer wants audio. */
+  receiveAudio: [isWanted: boolean]
+  /** Whether the peer wants video. */
+  receiveVideo: [isWanted: boolean]
+  /** The length of the peer's buffer, in milliseconds. */
+  bufferLength: [ms: number]
+}
+
 /**
- * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: `'pause'` (boolean), `'seek'` (milliseconds),
- * `'receiveAudio'` and `'receiveVideo'` (boolean), `'bufferLength'` (milliseconds). Pausing and leaving tracks out is done here;
- * seeking is the application's: at a seek the Writable is left as when the peer stops, and another `accept()` gives the next one.
+ * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: see PlayEvents. Pausing and leaving tracks out is done
+ * here; seeking is the application's: at a seek the Writable is left as when the peer stops, and another `accept()` gives the next one.
  */
-export class Play extends Request implements StreamPath, PlayRange {
+export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   readonly app: string
   readonly name: string
   readonly path: string
@@ -82,7 +97,7 @@ export class Play extends Request implements StreamPath, PlayRange {
    * After a seek it may be called again.
    * @throws TypeError when it is accepted already.
    */
-  accept({ recorded = false }: PlayAcceptance = {}): Writable {
+  accept({ recorded = false }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
     if (this.isOver) return this.#stillborn()
     if (this.isGranted && this.#out === undefined) {
       this.#out = this.#outgoing()

@@ -13,12 +13,18 @@ export interface PlayedStream {
   letGo(playing: Engaged): void
 }
 
+/** Events of Playing, beside those of a Readable. */
+export interface PlayingEvents {
+  /** What the peer says meanwhile: an information object. */
+  status: [information: AmfObject]
+}
+
 /**
  * What a client plays: a Readable of audio, video and data, as they come. It ends where the peer says that the stream is over, and
- * fails where the connection does; destroyed, it is deleted at the peer. Whoever reads slowly holds the peer back. `'status'`
- * (information object) gives what the peer says meanwhile.
+ * fails where the connection does; destroyed, it is deleted at the peer. Whoever reads slowly holds the peer back. Events:
+ * see PlayingEvents.
  */
-export class Playing extends Incoming implements Engaged {
+export class Playing extends Incoming<PlayingEvents> implements Engaged {
   readonly #stream: PlayedStream
   /** Whether the peer has said that it is a recording (RTMP 1.0, 7.1.7): it has an end, and does not begin anew. */
   isRecorded = false

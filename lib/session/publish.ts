@@ -1,8 +1,8 @@
-import type { Readable } from 'readable-stream'
 import { Refused } from '../errors.ts'
 import { onStatus } from '../message/command.ts'
 import type { Message } from '../message/message.ts'
 import type { PublishStatus } from '../status.ts'
+import type { ReadableOf } from '../stream/typed.ts'
 import { Incoming } from './incoming.ts'
 import type { NetStream } from './net-stream.ts'
 import { Request } from './request.ts'
@@ -57,7 +57,7 @@ export class Publish extends Request implements StreamPath {
    * it holds the peer back; destroyed, it ends the publishing.
    * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has gone, TypeError when it is decided already.
    */
-  accept(): Readable {
+  accept(): ReadableOf<Message> {
     this.take()
     return this.#messages
   }

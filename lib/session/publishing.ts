@@ -1,3 +1,4 @@
+import type { AmfObject } from '../amf/amf-value.ts'
 import { MessageBatch } from '../live/message-batch.ts'
 import { isMetadata } from '../media/media-state.ts'
 import { wrapped } from '../message/data.ts'
@@ -9,12 +10,18 @@ import { Outgoing } from './outgoing.ts'
 /** Servers keep metadata that comes wrapped, and give it to whoever joins later. */
 const kept = (message: Message): Message => wrapped(liveMetadata(message))
 
+/** Events of Publishing, beside those of a Writable. */
+export interface PublishingEvents {
+  /** What the peer says meanwhile: an information object. */
+  status: [information: AmfObject]
+}
+
 /**
  * What a client publishes: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. It waits while the
  * peer takes no more. Its end is told to the peer; when the peer ends it, it is destroyed with a Refused that says why.
- * `'status'` (information object) gives what the peer says meanwhile.
+ * Events: see PublishingEvents.
  */
-export class Publishing extends Outgoing implements Engaged {
+export class Publishing extends Outgoing<PublishingEvents> implements Engaged {
   readonly #bye: () => void
   readonly #letGo: () => void
 

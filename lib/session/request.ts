@@ -1,5 +1,5 @@
-import { EventEmitter } from 'node:events'
 import { type Refused, RtmpError } from '../errors.ts'
+import { TypedEmitter } from '../stream/typed.ts'
 
 /**
  * Something a peer asks for, that an application decides on: a connect, a publish, a play. Nothing is answered, and nothing
@@ -8,7 +8,7 @@ import { type Refused, RtmpError } from '../errors.ts'
  * An acceptance is answered once the handler's turn is over, so that a throw behind `accept()` in the same breath still
  * refuses: `pipeline(publish.accept(), live.input(), report)`, where somebody publishes already.
  */
-export abstract class Request extends EventEmitter {
+export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Settles when it is decided, either way. */
   readonly decided: Promise<void>
   #aborts: AbortController | undefined

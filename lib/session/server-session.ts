@@ -27,6 +27,18 @@ export interface ServerSessionOptions extends NetConnectionOptions {
   scheme?: string
 }
 
+/** Events of ServerSession, beside those of a Duplex. */
+export interface ServerSessionEvents {
+  /** The peer wants to connect. Without a listener it may. */
+  connect: [connect: Connect]
+  /** The peer wants to publish. */
+  publish: [publish: Publish]
+  /** The peer wants to play. */
+  play: [play: Play]
+  /** A listener of the application to one of these has thrown or rejected. */
+  handlerError: [error: Error]
+}
+
 /** The events that an application decides on, and what it is when nobody listens or the listener fails. */
 const refusals = {
   connect: 'NetConnection.Connect.Rejected',
@@ -35,13 +47,13 @@ const refusals = {
 } as const
 
 /**
- * The server's side of a session: `pipeline(wire, serverSession(), wire)`. Its events are what its peer asks for, each a request
- * that a listener accepts or rejects, at once or later: `'connect'` (Connect), `'publish'` (Publish), `'play'` (Play). A publish
+ * The server's side of a session: `pipeline(wire, serverSession(), wire)`. Its events (see ServerSessionEvents) are what its peer asks for,
+ * each a request that a listener accepts or rejects, at once or later. A publish
  * or play nobody listens for is refused, and so is one whose listener throws, rejects, or does not decide within
  * `limits.decisionMs`. `'handlerError'` (error) tells of a listener that failed; a failure that comes too late to refuse ends the session.
  * A peer that was refused and asks for nothing else within `limits.connectMs` is closed. Once `'close'` has come, `closeReason` says how it ended.
  */
-export class ServerSession extends NetConnection {
+export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** Where the peer is; empty if nobody said. */
   readonly peer: string
   /** How it came, `rtmp` or another scheme of the family; empty if nobody said. */

@@ -1,4 +1,6 @@
-import { Duplex, Readable, Transform } from 'readable-stream'
+import type { Readable } from 'node:stream'
+import { Duplex, Readable as ReadableBase, Transform } from 'readable-stream'
+import type { DuplexClass, ReadableClass, TransformClass } from './typed.ts'
 
 /**
  * A Writable that can take an item within the call, where nothing waits in it, as `write` would and at less cost: false where
@@ -67,9 +69,9 @@ function direct<Base extends new (...args: any[]) => Readable>(base: Base): Base
   }
 }
 
-export const DirectReadable: typeof Readable = direct(Readable)
-export const DirectDuplex: typeof Duplex = direct(Duplex)
-export const DirectTransform: typeof Transform = direct(Transform)
+export const DirectReadable: ReadableClass = direct(ReadableBase) as unknown as ReadableClass
+export const DirectDuplex: DuplexClass = direct(Duplex) as unknown as DuplexClass
+export const DirectTransform: TransformClass = direct(Transform) as unknown as TransformClass
 
 /** A Writable that is told what is piped into it. */
 export interface Fed {

@@ -1,5 +1,6 @@
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { Layer } from './layer.ts'
+import type { DuplexOf, InOf, OutOf } from './typed.ts'
 
 /** The plainest layer: what comes goes up, what goes goes down, and the two ways lie over two streams. */
 class Halves extends Layer<unknown> {
@@ -19,4 +20,7 @@ class Halves extends Layer<unknown> {
  * child.stdout)` makes a program a stage. An error of one half is its own, and destroys the other. (Node's Duplex.from does the
  * same, but a destroy() without a reason makes it emit an AbortError.)
  */
-export const duplex = (writable: Writable, readable: Readable): Duplex => new Halves(writable, readable)
+export const duplex = <Into extends Writable, From extends Readable>(
+  writable: Into,
+  readable: From
+): DuplexOf<InOf<Into>, OutOf<From>> => new Halves(writable, readable) as DuplexOf<InOf<Into>, OutOf<From>>

@@ -3,6 +3,8 @@ import { RtmpError, type Truncated } from '../errors.ts'
 import { asTaker, DirectDuplex, gather, handOver, handTo, isReady, isTooEarly, type Taker } from './direct.ts'
 import { Outlet } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
+import type { StageEvents } from './stage.ts'
+import type { EmitterOf } from './typed.ts'
 
 /** Options of Layer. */
 export interface LayerOptions extends SideOptions {
@@ -20,9 +22,14 @@ export interface LayerOptions extends SideOptions {
  * - Until it is open it reads the lower by itself, or a server that only writes would never shake hands; what is written above
  *   waits meanwhile. From then on the reader above sets the pace.
  * - A throw in `inbound` or `outbound` destroys the layer with that error, and the lower without one: an error is named once.
+ * - `Own` are further events of one's own, as of a Stage. `Written` is what is written above, where that is not what is read.
  * - The lower's error is the layer's. The lower's end is the layer's end; its other half stays open until it is ended.
  */
-export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex {
+export abstract class Layer<Lower = Buffer, Upper = Lower, Own = unknown, Written = Upper> extends DirectDuplex<
+  Written,
+  Upper,
+  StageEvents & Own
+> {
   protected readonly lower: CoreDuplex
   /** The lower, if what goes down may be handed over in person. */
   readonly #taker: Taker | undefined
@@ -182,7 +189,7 @@ export abstract class Layer<Lower = Buffer, Upper = Lower> extends DirectDuplex 
 
   /** Tells that the input ended inside something; nothing if it did not. */
   protected tell(cut: Truncated | undefined): void {
-    if (cut !== undefined) this.emit('truncated', cut)
+    if (cut !== undefined) (this as EmitterOf<StageEvents>).emit('truncated', cut)
   }
 
   #hear(item: Lower): void {

@@ -1,12 +1,17 @@
 import { type Duplex, pipeline } from 'node:stream'
 import { duplex } from './duplex.ts'
+import type { DuplexOf, InOf, OutOf, Takes } from './typed.ts'
 
 /**
  * Puts a stage on each side of a wire, read left to right as *out, wire, in*: what is written passes `out` into the wire, what
  * the wire gives passes `back` to the reader. `mirror(chunkEncoder(), bytes, chunkDecoder())` is a Duplex of chunks over a
  * Duplex of bytes. An error anywhere destroys all four, and is the mirror's; destroy() without a reason emits no error.
  */
-export function mirror(out: Duplex, wire: Duplex, back: Duplex): Duplex {
+export function mirror<Out extends Duplex, Wire extends Duplex, Back extends Duplex>(
+  out: Out,
+  wire: Wire & Takes<OutOf<Out>>,
+  back: Back & Takes<OutOf<Wire>>
+): DuplexOf<InOf<Out>, OutOf<Back>> {
   const both = duplex(out, back)
   const fail = (error: Error | null | undefined) => {
     if (error) both.destroy(error)

@@ -1,4 +1,4 @@
-import type { Readable } from 'readable-stream'
+import type { Readable } from 'node:stream'
 import { gather, handOver } from './direct.ts'
 
 /**

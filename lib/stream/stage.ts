@@ -3,8 +3,15 @@ import { DirectTransform, gather, handOver, isReady, isTooEarly } from './direct
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
 import { type Later, promised, Turns } from './turns.ts'
+import type { EmitterOf } from './typed.ts'
 
 type Done = (error?: Error | null) => void
+
+/** Events of every stage, beside those of a Duplex. */
+export interface StageEvents {
+  /** The input has ended inside something; a clean end follows. */
+  truncated: [cut: Truncated]
+}
 
 /**
  * The first of the two shapes: a Transform that turns one thing into another. A stage of one's own says what `turn` does with
@@ -14,8 +21,9 @@ type Done = (error?: Error | null) => void
  *   reader reads. It may return a promise; the next item waits for it.
  * - A throw, or a rejection, destroys the stage with that error, named with the stage's layer. It goes nowhere else.
  * - Input that ends inside something is an event `'truncated'` (see Truncated) and then a clean end.
+ * - `Own` are further events of one's own: `class Meter extends Stage<Message, Message, { level: [decibel: number] }>`.
  */
-export abstract class Stage<In, Out> extends DirectTransform {
+export abstract class Stage<In, Out, Own = unknown> extends DirectTransform<In, Out, StageEvents & Own> {
   /** The name its errors carry. */
   readonly layer: string
   readonly #outlet = new Outlet<Out>(this)
@@ -80,7 +88,7 @@ export abstract class Stage<In, Out> extends DirectTransform {
 
   /** Tells that the input ended inside something; nothing if it did not. */
   protected tell(cut: Truncated | undefined): void {
-    if (cut !== undefined) this.emit('truncated', cut)
+    if (cut !== undefined) (this as EmitterOf<StageEvents>).emit('truncated', cut)
   }
 
   #naming(done: Done): Done {

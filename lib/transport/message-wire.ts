@@ -59,7 +59,7 @@ const SHOWN = 3
  * socket's `'data'` too. When the peer has ended, so does it, and `limits.lingerMs` after that was read it is destroyed: RTMP
  * has no half-close.
  */
-export class MessageWire extends HandshakeStream<Message> {
+export class MessageWire extends HandshakeStream<Message, Message | AddressedBatch> {
   /** Says to sessions that live media may come in batches; whatever else they are piped into is given single Messages. */
   readonly takesBatches = true
   readonly #chunkReader: ChunkReader

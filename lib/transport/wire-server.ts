@@ -1,10 +1,11 @@
-import * as net from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
 import type * as tls from 'node:tls'
 import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
+import type { EmitterOf } from '../stream/typed.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
+import { type NetServerEvents, TypedNetServer } from './net-server.ts'
 import { TunnelSession } from './tunnel/tunnel-server.ts'
 
 /** Options of createWireServer(), and of createServer(). */
@@ -33,15 +34,22 @@ export interface WireSource {
   readonly scheme: string
 }
 
+/** Events of WireServer, beside those of a net.Server. */
+export interface WireServerEvents {
+  /** A peer has shaken hands: its wire, which is ended if nobody listens, and whence it has come. */
+  wire: [wire: MessageWire, source: WireSource]
+  /** A connection has failed before its handshake was over. */
+  wireError: [error: NodeJS.ErrnoException]
+}
+
 const MAX_CONNECTIONS = 10_000
 
 /**
  * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
- * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. `'wire'` (wire, source) gives each MessageWire once its handshake
- * is over, to plug a session into, or a proxy, and is ended if nobody listens; `'wireError'` tells of who did not come so far. Connections from elsewhere, any Duplex
- * of bytes, are handed in by `server.emit('connection', bytes)`.
+ * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. `'wire'` gives each MessageWire once its handshake
+ * is over, to plug a session into, or a proxy: see WireServerEvents. Connections from elsewhere, any Duplex of bytes, are handed in by `server.emit('connection', bytes)`.
  */
-export class WireServer extends net.Server {
+export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents & Own> {
   readonly #options: MessageWireOptions
   readonly #doors: Doors
   /** All that have come in, whatever has become of them. */
@@ -67,7 +75,7 @@ export class WireServer extends net.Server {
       { ...options, ...(secrets && { tls: secrets }), ...(tunnel && { tunnel }) },
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
-    this.on('connection', (bytes: Duplex) => this.#enter(bytes))
+    this.#emitter.on('connection', bytes => this.#enter(bytes))
     const close = () => this.close()
     signal?.addEventListener('abort', close, { once: true })
     this.once('close', () => signal?.removeEventListener('abort', close))
@@ -106,6 +114,11 @@ export class WireServer extends net.Server {
     wire.end()
   }
 
+  /** Without the events of a subclass, which are not known here. */
+  get #emitter(): EmitterOf<NetServerEvents & WireServerEvents> {
+    return this
+  }
+
   #enter(bytes: Duplex): void {
     this.#connections.add(bytes)
     bytes.once('close', () => this.#connections.delete(bytes))
@@ -125,13 +138,13 @@ export class WireServer extends net.Server {
       })
       const source: WireSource = { peer: peer(bytes), scheme: scheme(bytes, wire) }
       // nobody would hear its errors
-      if (!this.emit('wire', wire, source)) wire.destroy()
+      if (!this.#emitter.emit('wire', wire, source)) wire.destroy()
     })
   }
 
   #failed(error: Error): void {
     // what is ended here has not failed, nor has who leaves
-    if (!this.#isOver && !hasLeft(error)) this.emit('wireError', error)
+    if (!this.#isOver && !hasLeft(error)) this.#emitter.emit('wireError', error)
   }
 
   /** Once it is over, connections that carry no wire have nothing to wait for. */

@@ -207,7 +207,7 @@ t.test('a file that is destroyed in the middle is whole too', async t => {
   const file = flvFile(path)
   const messages = stream(3)
   for (const message of messages.slice(0, -1)) await new Promise(resolve => file.write(message, resolve))
-  file.write(messages.at(-1))
+  file.write(messages.at(-1)!)
   file.destroy()
   await new Promise(resolve => file.once('close', resolve))
   const { duration, filesize } = says(readFileSync(path))

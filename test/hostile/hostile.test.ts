@@ -104,9 +104,9 @@ t.test('S11 an application hangs up before anything is made of a connection', as
   const server = createServer(() => t.fail('a session'))
   server.on('sessionError', () => {})
   const seen: (string | undefined)[] = []
-  server.prependListener('connection', (socket: net.Socket) => {
-    seen.push(socket.remoteAddress)
-    socket.destroy()
+  server.prependListener('connection', bytes => {
+    seen.push((bytes as net.Socket).remoteAddress)
+    bytes.destroy()
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo

@@ -891,7 +891,7 @@ t.test('closed, it lets its publisher go, and readers when they have read what t
   const clock = new TestClock()
   const live = liveStream({ clock })
   const told: string[] = []
-  for (const event of ['publish', 'unpublish', 'over', 'idle']) live.on(event, () => told.push(event))
+  for (const event of ['publish', 'unpublish', 'over', 'idle'] as const) live.on(event, () => told.push(event))
   const reader = live.subscribe()
   const input = await publish(live, video.keyframe(0))
   live.close()

@@ -11,7 +11,7 @@ function table(options: LiveStreamsOptions = {}) {
   const clock = new TestClock()
   const lives = new LiveStreams({ clock, holdMs: HOLD_MS, ...options })
   const events: string[] = []
-  for (const event of ['add', 'remove', 'publish', 'unpublish', 'repair']) {
+  for (const event of ['add', 'remove', 'publish', 'unpublish', 'repair'] as const) {
     lives.on(event, (path: string) => events.push(`${event} ${path}`))
   }
   return { clock, lives, events }

@@ -175,7 +175,7 @@ t.test('the parser turns commands and passes the rest; the serializer the other 
     .toArray()
   t.equal(serialized[0], video)
   t.equal(serialized[1], source)
-  t.equal(serialized[2].type, 20)
+  t.equal(serialized[2]?.type, 20)
 })
 
 t.test('the parser ends with a typed error', async t => {

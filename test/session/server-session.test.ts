@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type Duplex, pipeline, Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
+  type AddressedBatch,
   type AmfObject,
   type AmfValue,
   type Connect,
@@ -1125,9 +1126,7 @@ t.test('who reads along with the wire misses no media', async t => {
   const serve = (session: ServerSession) => session.on('play', play => void live.player().pipe(play.accept()))
   const player = await new Peer({}, serve).begins()
   const said: string[] = []
-  player.session.on('data', item =>
-    said.push(item instanceof Object && 'batch' in item ? word(item.batch.messages[0]) : '')
-  )
+  player.session.on('data', item => said.push('batch' in item ? word((item as AddressedBatch).batch.messages[0]!) : ''))
   await player.asks('play', 3, [null, 'film'], 1)
   input.write(video.frame(40))
   t.equal((await player.hears()).at(-1), '#1 v@40')

@@ -81,7 +81,7 @@ t.test('then the reader above sets the pace: what is not read stays with the pee
   t.ok(layer.readableLength + near.readableLength + near.writableLength < 100, 'little is held')
   t.ok(written < 100, 'and the peer is told to wait')
   const read: number[] = []
-  layer.on('data', item => read.push(item))
+  layer.on('data', item => read.push(item as number))
   for (; written < 500; ) {
     if (!far.write(++written)) await new Promise(resolve => far.once('drain', resolve))
   }
@@ -125,7 +125,7 @@ t.test('an iterable is drawn no faster than the reader reads, and the lower wait
   await turnOfTheLoop()
   t.ok(layer.readableLength <= 32)
   const rest: number[] = []
-  layer.on('data', item => rest.push(item))
+  layer.on('data', item => rest.push(item as number))
   while (rest.length < 1000) await turnOfTheLoop()
   t.equal(rest.at(-2), 999)
   t.equal(rest.at(-1), 14)
@@ -318,7 +318,7 @@ t.test('a lower that has closed by itself leaves nobody to write to', async t =>
     far.resume()
     await sleep(5)
     t.equal(layer.destroyed, false, 'not as long as there is something to read')
-    layer.on('data', item => got.push(item))
+    layer.on('data', item => got.push(item as number))
     await closed
     t.same([got, errors], [[2], codes], `${written} items unsent`)
   }
@@ -407,12 +407,13 @@ t.test('mirror: ends travel through', async t => {
 })
 
 t.test('chain joins stages into one', async t => {
-  for (const [stages, sum] of [
+  const chains: readonly [stages: Stage<number, number>[], sum: number][] = [
     [[], 0],
     [[plus(1)], 1],
     [[plus(1), plus(2)], 3],
     [[plus(1), plus(2), plus(3), plus(4)], 10]
-  ] as const) {
+  ]
+  for (const [stages, sum] of chains) {
     const joined = chain(...stages)
     const closed = new Promise(resolve => joined.on('close', resolve))
     joined.write(1)

@@ -126,7 +126,10 @@ export class Stage {
       })
       session.on('play', play => pipeline(this.live(play.path).player(), play.accept(), () => {}))
     })
-    this.server.on('connection', socket => this.sockets.set(socket.remotePort, socket))
+    this.server.on('connection', bytes => {
+      const socket = bytes as net.Socket
+      this.sockets.set(socket.remotePort, socket)
+    })
     this.server.on('sessionError', (error, session?: ServerSession) => {
       // a handler that throws refuses, and its session goes on
       if (session?.destroyed !== false) this.#failures.push({ error, peer: session?.peer })

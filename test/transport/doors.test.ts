@@ -45,7 +45,7 @@ async function everyDoor(t: Scope, options: Parameters<typeof createServer>[0] =
     schemes.push(session.scheme)
   )
   const errors: string[] = []
-  server.on('sessionError', error => errors.push(error.code))
+  server.on('sessionError', error => errors.push(`${error.code}`))
   return { server, schemes, errors, port: await listen(t, server) }
 }
 

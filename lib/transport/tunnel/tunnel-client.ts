@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import * as https from 'node:https'
-import { addAbortSignal, type Duplex } from 'node:stream'
+import { addAbortSignal } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { ProtocolError, type RtmpErrorCode } from '../../errors.ts'
 import { pollingMs } from './polling-interval.ts'
@@ -62,7 +62,7 @@ export class TunnelClient extends TunnelStream {
     this.#place = place
     const ours = { keepAlive: true, maxSockets: 1 }
     this.#agent = place.agent ?? (place.secure ? new https.Agent(ours) : new http.Agent(ours))
-    if (signal !== undefined) addAbortSignal(signal, this as unknown as Duplex)
+    if (signal !== undefined) addAbortSignal(signal, this)
     // a turn later, for whoever listens to errors
     setImmediate(() => this.#run().catch(error => this.destroy(error)))
   }

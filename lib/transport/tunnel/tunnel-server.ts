@@ -182,7 +182,7 @@ export function tunnelServer(onConnection: (bytes: TunnelSession) => void, optio
     const id = randomBytes(16).toString('hex')
     const session = new TunnelSession(request, options)
     sessions.set(id, session)
-    for (const end of ['end', 'close']) session.once(end, () => sessions.delete(id))
+    for (const end of ['end', 'close'] as const) session.once(end, () => sessions.delete(id))
     // librtmp takes all but the last byte for the id
     reply(response, Buffer.from(`${id}\n`))
     onConnection(session)

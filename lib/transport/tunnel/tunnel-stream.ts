@@ -1,9 +1,9 @@
-import { Duplex } from 'readable-stream'
 import { ByteQueue } from '../../bytes/byte-queue.ts'
 import { type Clock, Countdown, systemClock } from '../../clock.ts'
 import { RtmpError } from '../../errors.ts'
 import { type Limits, limitsWith } from '../../limits.ts'
 import { sides } from '../../stream/sides.ts'
+import { TypedDuplex } from '../../stream/typed.ts'
 
 /** Options of both ends of a tunnel. */
 export interface TunnelOptions {
@@ -18,7 +18,7 @@ export interface TunnelOptions {
  * written waits until a body takes it; then the write's callback comes. When nothing has come for `limits.tunnelIdleMs`, and not
  * because we did not read, it is destroyed with `ERR_RTMP_TUNNEL_IDLE`.
  */
-export abstract class TunnelStream extends Duplex {
+export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting = new ByteQueue()

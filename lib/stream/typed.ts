@@ -1,0 +1,258 @@
+import { EventEmitter } from 'node:events'
+import type { DuplexOptions, Readable, ReadableOptions, TransformOptions, Writable, WritableOptions } from 'node:stream'
+import { Duplex as DuplexBase, Writable as WritableBase } from 'readable-stream'
+
+/**
+ * Node's streams and emitters with types: what a stream carries, and which events an emitter has. There is nothing here at run time.
+ *
+ * A class declares its events in an interface of names and labelled tuples, `publish: [publish: Publish]`, and hands it to the base
+ * that it extends: `class Server extends TypedEmitter<ServerEvents>`, `class Tap<Item> extends Stage<Item, Item, TapEvents>`.
+ *
+ * Node's own declarations say that each stream is one of strings and Buffers (NodeJS.ReadableStream, which `pipeline` and `finished`
+ * want). A stream of Messages fits them through signatures that nobody can call, since an argument of theirs is `never`.
+ */
+
+// biome-ignore lint/suspicious/noExplicitAny: as in Node's own declarations
+type Anything = any
+
+/** The names of events. */
+export type EventName<Events> = keyof Events & (string | symbol)
+
+/** The arguments of an event. */
+export type EventArguments<Events, Name extends keyof Events> = Events[Name] extends Anything[] ? Events[Name] : never
+
+/**
+ * A listener to an event. Where there are no arguments it may be the `resolve` of a promise. For any name (`never extends` picks that) it is
+ * a listener to anything, as Node's own declarations have it.
+ */
+export type Listener<Events, Name extends keyof Events> = Name extends never
+  ? (...args: Anything[]) => void
+  : Events[Name] extends []
+    ? (nothing?: undefined) => void
+    : (...args: EventArguments<Events, Name>) => void
+
+type Listeners = ReturnType<EventEmitter['listeners']>
+
+/** Events of every emitter. */
+export interface EmitterEvents {
+  /** A listener is about to be added. */
+  newListener: [event: string | symbol, listener: (...args: Anything[]) => void]
+  /** A listener was removed. */
+  removeListener: [event: string | symbol, listener: (...args: Anything[]) => void]
+  /** As `'error'`, for who only watches. */
+  [EventEmitter.errorMonitor]: [error: NodeJS.ErrnoException]
+}
+
+/** Events of every stream. */
+export interface StreamEvents extends EmitterEvents {
+  /** It is over, and so are its resources. */
+  close: []
+  /** It has failed. */
+  error: [error: NodeJS.ErrnoException]
+}
+
+/** Events of a Readable. */
+export interface ReadableEvents<Out> extends StreamEvents {
+  /** It gives an item; a listener makes it flow. */
+  data: [item: Out]
+  /** All has been read. */
+  end: []
+  /** It has been paused. */
+  pause: []
+  /** There is something to read, or the end. */
+  readable: []
+  /** It flows again. */
+  resume: []
+}
+
+/** Events of a Writable. */
+export interface WritableEvents extends StreamEvents {
+  /** It has room again, after a `write` that returned false. */
+  drain: []
+  /** All that was written has been taken, behind `end()`. */
+  finish: []
+  /** A Readable is piped into it. */
+  pipe: [from: Readable]
+  /** A Readable is piped into it no more. */
+  unpipe: [from: Readable]
+}
+
+/** Events of a Duplex. */
+export interface DuplexEvents<Out> extends ReadableEvents<Out>, WritableEvents {}
+
+/** An EventEmitter with these events and no others. */
+export interface EmitterOf<Events> extends EventEmitter {
+  addListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  on<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  once<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  off<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  removeListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependOnceListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  emit(event: never, ...args: never[]): boolean
+  emit<Name extends EventName<Events>>(event: Name, ...args: EventArguments<Events, Name>): boolean
+  removeAllListeners(event?: EventName<Events>): this
+  listenerCount(event: EventName<Events>, listener?: (...args: Anything[]) => void): number
+  listeners(event: EventName<Events>): Listeners
+  rawListeners(event: EventName<Events>): Listeners
+}
+
+/** What a stream of these items may be piped into. */
+export interface Takes<Item> {
+  // a property, for the argument of a method would be compared in either direction
+  write: (item: Item) => boolean
+}
+
+/** What may be written for an item. Where Buffers are wanted Node makes them of other bytes and of strings. */
+export type Written<In> = In extends Buffer ? Uint8Array | string : In
+
+type Done = (error: Error | null | undefined) => void
+type EndOption = { end?: boolean | undefined }
+type SignalOption = { signal?: AbortSignal | undefined }
+type OperatorOptions = SignalOption & { concurrency?: number | undefined }
+
+/** A promise that is assignable to any other: beside a promise of something it makes that fit Node's streams of strings and Buffers. */
+interface Fits {
+  then(done?: never, failed?: never): Promise<never>
+  catch(failed?: never): Promise<never>
+  finally(done?: never): Promise<never>
+  readonly [Symbol.toStringTag]: string
+}
+
+/** What `for await` reads a stream by. */
+export interface Items<Out> extends NodeJS.AsyncIterator<Out, undefined, Anything> {
+  next(): Fits & Promise<IteratorResult<Out, undefined>>
+  return(value?: undefined): Fits & Promise<IteratorResult<Out, undefined>>
+  throw(error?: unknown): Fits & Promise<IteratorResult<Out, undefined>>
+  [Symbol.asyncIterator](): this
+}
+
+/** A Readable of these items: `ReadableOf<Message>`. */
+export interface ReadableOf<Out, Events = ReadableEvents<Out>> extends Readable {
+  read(size: never): Anything
+  read(size?: number): Out | null
+  push(item: Out | null, encoding?: BufferEncoding): boolean
+  pipe(to: never, ...rest: never[]): Anything
+  pipe<To extends NodeJS.WritableStream & Takes<Out>>(to: To, options?: EndOption): To
+  /** What `for await` reads it by. */
+  [Symbol.asyncIterator](): Items<Out>
+  iterator(options?: { destroyOnReturn?: boolean }): Items<Out>
+  toArray(options?: SignalOption): Promise<Out[]>
+  map<Made>(
+    turn: (item: Out, options?: SignalOption) => Made | Promise<Made>,
+    options?: OperatorOptions
+  ): ReadableOf<Made>
+  flatMap<Made>(
+    turn: (item: Out, options?: SignalOption) => Iterable<Made> | AsyncIterable<Made> | Promise<Iterable<Made>>,
+    options?: OperatorOptions
+  ): ReadableOf<Made>
+  filter<Kept extends Out>(
+    keep: (item: Out, options?: SignalOption) => item is Kept,
+    options?: OperatorOptions
+  ): ReadableOf<Kept>
+  filter(
+    keep: (item: Out, options?: SignalOption) => boolean | Promise<boolean>,
+    options?: OperatorOptions
+  ): ReadableOf<Out>
+  take(limit: number, options?: SignalOption): ReadableOf<Out>
+  drop(limit: number, options?: SignalOption): ReadableOf<Out>
+  find<Found extends Out>(
+    wanted: (item: Out, options?: SignalOption) => item is Found,
+    options?: OperatorOptions
+  ): Promise<Found | undefined>
+  find(
+    wanted: (item: Out, options?: SignalOption) => boolean | Promise<boolean>,
+    options?: OperatorOptions
+  ): Promise<Out | undefined>
+  some(
+    wanted: (item: Out, options?: SignalOption) => boolean | Promise<boolean>,
+    options?: OperatorOptions
+  ): Promise<boolean>
+  every(
+    wanted: (item: Out, options?: SignalOption) => boolean | Promise<boolean>,
+    options?: OperatorOptions
+  ): Promise<boolean>
+  forEach(see: (item: Out, options?: SignalOption) => void | Promise<void>, options?: OperatorOptions): Promise<void>
+  _destroy(error: Error | null, done: (error: Error | null) => void): void
+
+  addListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  on<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  once<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  off<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  removeListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependOnceListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  emit(event: never, ...args: never[]): boolean
+  emit<Name extends EventName<Events>>(event: Name, ...args: EventArguments<Events, Name>): boolean
+  removeAllListeners(event?: EventName<Events>): this
+  listenerCount(event: EventName<Events>, listener?: (...args: Anything[]) => void): number
+  listeners(event: EventName<Events>): Listeners
+  rawListeners(event: EventName<Events>): Listeners
+}
+
+/** A Writable of these items: `WritableOf<Message>`. */
+export interface WritableOf<In, Events = WritableEvents> extends Writable {
+  write(item: never, ...rest: never[]): Anything
+  write(item: Written<In>, encoding: BufferEncoding, done?: Done): boolean
+  write(item: Written<In>, done?: Done): boolean
+  end(item: never, ...rest: never[]): Anything
+  end(item: Written<In>, encoding: BufferEncoding, done?: () => void): this
+  end(item: Written<In>, done?: () => void): this
+  end(done?: () => void): this
+  _destroy(error: Error | null, done: (error: Error | null) => void): void
+
+  addListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  on<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  once<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  off<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  removeListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  prependOnceListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
+  emit(event: never, ...args: never[]): boolean
+  emit<Name extends EventName<Events>>(event: Name, ...args: EventArguments<Events, Name>): boolean
+  removeAllListeners(event?: EventName<Events>): this
+  listenerCount(event: EventName<Events>, listener?: (...args: Anything[]) => void): number
+  listeners(event: EventName<Events>): Listeners
+  rawListeners(event: EventName<Events>): Listeners
+}
+
+/** A Duplex that is written and read such items: `DuplexOf<Chunk, Message>`. */
+export interface DuplexOf<In, Out, Events = DuplexEvents<Out>> extends ReadableOf<Out, Events>, WritableOf<In, Events> {
+  /** Whether its writable half stays open when its readable half has ended. */
+  allowHalfOpen: boolean
+  pipe(to: never, ...rest: never[]): Anything
+  pipe<To extends NodeJS.WritableStream & Takes<Out>>(to: To, options?: EndOption): To
+}
+
+/** As DuplexOf, with what a Transform implements. */
+export interface TransformOf<In, Out, Events = DuplexEvents<Out>> extends DuplexOf<In, Out, Events> {
+  _transform(item: In, encoding: BufferEncoding, done: (error?: Error | null, made?: Out) => void): void
+  _flush(done: (error?: Error | null, made?: Out) => void): void
+}
+
+/** What a stream is written. */
+export type InOf<Stream> = Stream extends { write(item: infer In, ...rest: Anything[]): Anything } ? In : never
+
+/** What a stream gives. */
+export type OutOf<Stream> = Stream extends AsyncIterable<infer Out> ? Out : never
+
+/** The classes to extend; `Own` are the events of one's own. */
+export interface EmitterClass {
+  new <Own = unknown>(): EmitterOf<EmitterEvents & Own>
+}
+export interface ReadableClass {
+  new <Out, Own = unknown>(options?: ReadableOptions): ReadableOf<Out, ReadableEvents<Out> & Own>
+}
+export interface WritableClass {
+  new <In, Own = unknown>(options?: WritableOptions): WritableOf<In, WritableEvents & Own>
+}
+export interface DuplexClass {
+  new <In, Out, Own = unknown>(options?: DuplexOptions): DuplexOf<In, Out, DuplexEvents<Out> & Own>
+}
+export interface TransformClass {
+  new <In, Out, Own = unknown>(options?: TransformOptions): TransformOf<In, Out, DuplexEvents<Out> & Own>
+}
+
+export const TypedEmitter: EmitterClass = EventEmitter as unknown as EmitterClass
+export const TypedWritable: WritableClass = WritableBase as unknown as WritableClass
+export const TypedDuplex: DuplexClass = DuplexBase as unknown as DuplexClass
