@@ -92,9 +92,9 @@ export { FlvWriter, type FlvWriterOptions } from './flv/flv-writer.ts'
 export { ClientHandshake, type ClientHandshakeOptions } from './handshake/client-handshake.ts'
 export type { Ciphers, Encryption } from './handshake/encryption.ts'
 export { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake/handshake.ts'
+export type { HandshakeStreamEvents } from './handshake/handshake-layer.ts'
 export {
   HandshakeStream,
-  type HandshakeStreamEvents,
   type HandshakeStreamOptions,
   handshakeStream
 } from './handshake/handshake-stream.ts'
@@ -261,3 +261,4 @@ export {
   type WireServerOptions,
   type WireSource
 } from './transport/wire-server.ts'
+export type { LifeSigns, Wire, WireCounters } from './wire.ts'

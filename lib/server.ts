@@ -1,8 +1,8 @@
 import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import { loop } from './stream/loop.ts'
-import type { MessageWire } from './transport/message-wire.ts'
 import { WireServer, type WireServerOptions, type WireSource } from './transport/wire-server.ts'
+import type { Wire } from './wire.ts'
 
 /** Options of createServer(). */
 export interface ServerOptions extends WireServerOptions {
@@ -27,7 +27,7 @@ export class Server extends WireServer<ServerEvents> {
   readonly #options: WireServerOptions
   readonly #budget: MemoryBudget | undefined
   readonly #sessions = new Set<ServerSession>()
-  readonly #sessionOf = new WeakMap<MessageWire, ServerSession>()
+  readonly #sessionOf = new WeakMap<Wire, ServerSession>()
 
   constructor({ budget, ...options }: ServerOptions = {}) {
     super(options)
@@ -42,11 +42,11 @@ export class Server extends WireServer<ServerEvents> {
     return this.#sessions
   }
 
-  protected override endWire(wire: MessageWire): void {
+  protected override endWire(wire: Wire): void {
     this.#sessionOf.get(wire)?.close()
   }
 
-  #serve(wire: MessageWire, source: WireSource): void {
+  #serve(wire: Wire, source: WireSource): void {
     const session = serverSession({ ...this.#options, ...source })
     this.#sessions.add(session)
     this.#sessionOf.set(wire, session)
@@ -69,7 +69,7 @@ export class Server extends WireServer<ServerEvents> {
 }
 
 /** What a budget sees of a session. */
-const held = (wire: MessageWire, session: ServerSession): BudgetHolder => ({
+const held = (wire: Wire, session: ServerSession): BudgetHolder => ({
   get heldBytes() {
     return wire.heldBytes(session.waiting)
   },

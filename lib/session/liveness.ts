@@ -1,15 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
-
-/** What is seen of a peer. */
-export interface LifeSigns {
-  /** When it last sent a byte, or took bytes that waited for it, in milliseconds of the connection's clock. */
-  readonly heardAt: number
-  /** Whether it is we who do not read: then its silence says nothing. */
-  readonly isHeldBack: boolean
-  /** Whether it used to acknowledge, and has not acknowledged what it was sent since. */
-  readonly owesAcknowledgement: boolean
-}
+import type { LifeSigns } from '../wire.ts'
 
 /**
  * What a peer is there to give: `'media'`, if it publishes here or plays to us; `'answers'` to pings and Acknowledgements, as far as it has

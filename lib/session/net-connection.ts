@@ -9,7 +9,8 @@ import { readUserControlEvent, type UserControlEvent, userControlMessage } from 
 import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
 import { type Later, promised, Turns } from '../stream/turns.ts'
-import { type Due, type LifeSigns, Liveness } from './liveness.ts'
+import type { LifeSigns, Wire } from '../wire.ts'
+import { type Due, Liveness } from './liveness.ts'
 
 /** Options of both sides of a session. */
 export interface NetConnectionOptions {
@@ -24,12 +25,6 @@ export type CloseReason = 'left' | 'closed' | Error
 
 /** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
 const BATCHES = 4
-
-/** A wire that takes batches of live media whole: see MessageWire. */
-interface BatchWire extends Taker, LifeSigns {
-  write(item: Message | AddressedBatch, done: () => void): unknown
-  takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean
-}
 
 type Done = (error?: Error | null) => void
 
@@ -140,8 +135,8 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   }
 
   /** The wire it is piped into, if that takes batches whole and nothing waits here, neither what was said nor media. */
-  get #clearWire(): BatchWire | undefined {
-    return this.#closed || this.#waiting.length > 0 ? undefined : batchWire(clearTakerOf(this))
+  get #clearWire(): Wire | undefined {
+    return this.#closed || this.#waiting.length > 0 ? undefined : wireOf(clearTakerOf(this))
   }
 
   /** Takes back what waits to be sent for this `done`. */
@@ -154,7 +149,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   protected watch(): void {
     if (this.isOver) return
     this.#liveness = new Liveness(this.clock, this.limits, {
-      signs: () => batchWire(takerOf(this)) ?? this.#signs(),
+      signs: () => wireOf(takerOf(this)) ?? this.#signs(),
       due: () => this.due,
       ask: () => this.say(userControlMessage({ kind: 'PingRequest', timestamp: this.clock.now() >>> 0 })),
       gone: () => this.destroy(new RtmpError('ERR_RTMP_IDLE'))
@@ -275,7 +270,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
 
   #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {
     if (!(item instanceof MessageBatch)) return [{ ...item, messageStreamId }]
-    if (batchWire(takerOf(this)) !== undefined) return [{ batch: item, messageStreamId }]
+    if (wireOf(takerOf(this)) !== undefined) return [{ batch: item, messageStreamId }]
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 
@@ -292,8 +287,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   }
 }
 
-const isBatchWire = (to: Taker): to is BatchWire => 'takesBatches' in to
-const batchWire = (to: Taker | undefined): BatchWire | undefined =>
-  to !== undefined && isBatchWire(to) ? to : undefined
+const isWire = (to: Taker): to is Wire => 'takesBatches' in to
+const wireOf = (to: Taker | undefined): Wire | undefined => (to !== undefined && isWire(to) ? to : undefined)
 
 const gone = () => new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'peer disconnected')

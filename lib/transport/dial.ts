@@ -2,6 +2,7 @@ import * as net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
+import type { Wire } from '../wire.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel/tunnel-client.ts'
@@ -45,7 +46,7 @@ const ENCRYPTION = 6
  * the time until the handshake is over.
  * @throws TypeError for what is no URL, and for a scheme that is not spoken here; RangeError for an option out of range.
  */
-export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): MessageWire {
+export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): Wire {
   const where = typeof url === 'string' ? readRtmpUrl(url) : url
   const { scheme, host, port } = where
   const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
@@ -76,7 +77,7 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
 }
 
 /** An option that is wrong leaves no socket behind. */
-function over(bytes: Duplex, where: Where, options: MessageWireOptions): MessageWire {
+function over(bytes: Duplex, where: Where, options: MessageWireOptions): Wire {
   try {
     return new DialedWire(bytes, where, options)
   } catch (error) {

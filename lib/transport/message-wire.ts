@@ -1,32 +1,25 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { AcknowledgementWindow } from '../chunk/acknowledgement-window.ts'
-import { BatchChunks } from '../chunk/batch-chunks.ts'
-import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
-import { MEDIA_CHUNK_STREAM_IDS } from '../chunk/chunk-stream-id.ts'
-import { ChunkWriter } from '../chunk/chunk-writer.ts'
-import { MessageReader } from '../chunk/message-reader.ts'
-import { MessageWriter, type MessageWriterOptions } from '../chunk/message-writer.ts'
-import {
-  controlChunk,
-  isProtocolControlType,
-  setPeerBandwidth,
-  windowAcknowledgementSize
-} from '../chunk/protocol-control.ts'
-import { type Clock, Countdown, systemClock } from '../clock.ts'
-import { ProtocolError, RtmpError } from '../errors.ts'
-import { HandshakeStream, type HandshakeStreamOptions } from '../handshake/handshake-stream.ts'
+import type { ChunkReaderOptions } from '../chunk/chunk-reader.ts'
+import type { MessageWriterOptions } from '../chunk/message-writer.ts'
+import { setPeerBandwidth, windowAcknowledgementSize } from '../chunk/protocol-control.ts'
+import { systemClock } from '../clock.ts'
+import { ProtocolError } from '../errors.ts'
+import { HandshakeLayer, type HandshakeLayerOptions } from '../handshake/handshake-layer.ts'
 import type { SwfHash } from '../handshake/swf.ts'
-import { type Limits, limitsWith } from '../limits.ts'
+import { limitsWith } from '../limits.ts'
 import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../live/message-batch.ts'
 import { isMedia } from '../media/media-state.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readOut } from '../stream/read-out.ts'
+import type { Wire, WireCounters } from '../wire.ts'
+import { ChunkCodec } from './chunk-codec.ts'
 import { SwfVerification } from './swf-verification.ts'
+import { WireWatch } from './wire-watch.ts'
 
 /** Options of MessageWire. */
 export interface MessageWireOptions
-  extends HandshakeStreamOptions,
+  extends HandshakeLayerOptions,
     MessageWriterOptions,
     Pick<ChunkReaderOptions, 'strict'> {
   /**
@@ -48,8 +41,6 @@ const CHUNK_SIZE = 65536
 const BATCHES = 4
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
-/** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
-const SHOWN = 3
 
 /**
  * The tower of stages folded into one Duplex of Messages over a Duplex of bytes: handshake, chunk stream, acknowledgements. It is
@@ -59,87 +50,70 @@ const SHOWN = 3
  * socket's `'data'` too. When the peer has ended, so does it, and `limits.lingerMs` after that was read it is destroyed: RTMP
  * has no half-close.
  */
-export class MessageWire extends HandshakeStream<Message, Message | AddressedBatch> {
-  /** Says to sessions that live media may come in batches; whatever else they are piped into is given single Messages. */
+export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatch> implements Wire {
   readonly takesBatches = true
-  readonly #chunkReader: ChunkReader
-  readonly #messageReader: MessageReader
-  readonly #messageWriter: MessageWriter
-  readonly #chunkWriter = new ChunkWriter()
-  readonly #window: AcknowledgementWindow
+  readonly #codec: ChunkCodec
+  readonly #watch: WireWatch
+  readonly #swf: SwfVerification | undefined
   /** What a socket reads is ours, while nobody else listens. */
   readonly #isSocket: boolean
-  readonly #clock: Clock
-  readonly #limits: Limits
-  /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
-  #batched = false
-  /** What batches are asked for: kept, for it is the same for one after the other. */
-  #batchChunks = new BatchChunks(0, 0)
-  /** Runs while the lower takes nothing. */
-  #stall: Countdown | undefined
-  #stopLinger: (() => void) | undefined
-  readonly #swf: SwfVerification | undefined
-  /** Ends the wait for the answer to what we have asked. */
-  #stopSwf: (() => void) | undefined
-  #heardAt = 0
   /** Whether its lower is read to its end though the peer has gone. */
   #readsOut = false
-  /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
-  readonly #acknowledged = { at: 0, span: 0, times: 0 }
+  #messagesIn = 0
+  #messagesOut = 0
 
   constructor(lower: Duplex, options: MessageWireOptions = {}) {
-    const {
-      limits,
-      role = 'server',
-      strict,
-      chunkSize = CHUNK_SIZE,
-      windowSize = WINDOW_SIZE,
-      clock = systemClock
-    } = options
+    const { role = 'server', chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
-    // ahead of super, which listens to the lower: an option that is wrong must leave nothing half-built there
-    const bounds = limitsWith(limits)
+    // ahead of super, as in HandshakeLayer
     const swfs = [options.swf ?? []].flat()
     const swf = swfs.length > 0 ? new SwfVerification(role, swfs) : undefined
-    const chunkReader = new ChunkReader({ ...(limits && { limits }), ...(strict !== undefined && { strict }) })
-    const messageReader = new MessageReader({ ...(limits && { limits }) })
-    const messageWriter = new MessageWriter({ chunkSize, announce: options.announce ?? ofServer })
-    const window = new AcknowledgementWindow({ windowSize })
-    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES }, false)
-    this.#chunkReader = chunkReader
-    this.#messageReader = messageReader
-    this.#messageWriter = messageWriter
-    this.#window = window
-    this.#isSocket = lower instanceof Socket
-    this.#clock = clock
-    this.#limits = bounds
+    const codec = new ChunkCodec(
+      {
+        isFull: () => this.lower.writableNeedDrain,
+        answer: bytes => this.answer(bytes),
+        acknowledged: () => this.#watch.acknowledged(this.#sent)
+      },
+      { ...options, chunkSize, windowSize, announce: options.announce ?? ofServer }
+    )
+    const watch = new WireWatch(clock, limitsWith(options.limits), error => this.destroy(error))
+    super(lower, options, { from: 'objects', to: 'objects', writableHighWaterMark: BATCHES })
+    this.#codec = codec
+    this.#watch = watch
     this.#swf = swf
+    this.#isSocket = lower instanceof Socket
   }
 
   /**
-   * Bytes it holds: of messages that are not whole yet, and about as many as wait for a peer that is slow, the `behind` items that have
-   * not reached it yet included. What is in the lower is about one item, and those behind it are taken to be as long. That one
-   * is not counted: every player's is on its way at some time, and of live media it is one and the same.
+   * Bytes of messages that are not whole yet, and about as many as wait for a peer that is slow. What is in the lower is about one item,
+   * and those behind it are taken to be as long. That one is not counted: every player's is on its way at some time, and of live media it
+   * is one and the same.
    */
   heldBytes(behind = 0): number {
     const items = Math.max(0, this.writableLength - 1) + behind
-    return this.#messageReader.held + items * this.lower.writableLength
+    return this.#codec.held + items * this.lower.writableLength
   }
 
-  /** When a byte last came, or the lower had room again, in milliseconds of the clock: what a session knows of its peer's life. */
+  get counters(): WireCounters {
+    const { bytesIn, bytesOut } = this
+    return { bytesIn, bytesOut, messagesIn: this.#messagesIn, messagesOut: this.#messagesOut }
+  }
+
   get heardAt(): number {
-    return this.#heardAt
+    return this.#watch.heardAt
   }
 
-  /** Whether it is we who do not read. */
   get isHeldBack(): boolean {
     return this.lower.isPaused()
   }
 
+  get isStalled(): boolean {
+    return this.#watch.isStalled
+  }
+
   /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
   get owesAcknowledgement(): boolean {
-    const { at, span, times } = this.#acknowledged
-    return times >= SHOWN && this.#sent - at > 2 * span
+    return this.#watch.owesAcknowledgement(this.#sent)
   }
 
   /** Bytes that went down, as far as the lower counts them. */
@@ -147,31 +121,20 @@ export class MessageWire extends HandshakeStream<Message, Message | AddressedBat
     return (this.lower as Partial<Socket>).bytesWritten ?? 0
   }
 
-  #hearAcknowledgement(): void {
-    const acknowledged = this.#acknowledged
-    const sent = this.#sent
-    acknowledged.span = Math.max(acknowledged.span, sent - acknowledged.at)
-    acknowledged.at = sent
-    acknowledged.times++
+  protected override open(): void {
+    this.#watch.heard()
+    super.open()
   }
 
   protected override *plain(bytes: Buffer): Generator<Message, void> {
-    const reader = this.#chunkReader
-    this.#heardAt = this.#clock.now()
-    reader.feed(bytes, this.#isSocket && this.lower.listenerCount('data') === 1)
-    while (reader.next()) {
-      if (reader.chunkEnd) this.#window.receive(reader.byteLength)
-      if (!this.lower.writableNeedDrain) this.#say(this.#window.acknowledge())
-      if (reader.control !== undefined) {
-        this.#messageReader.heed(reader.control)
-        this.#window.heed(reader.control)
-        if (reader.control.kind === 'Acknowledgement') this.#hearAcknowledgement()
-        if (!this.lower.writableNeedDrain) this.#say(this.#window.answer())
-      }
-      const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
-      if (message === undefined || isProtocolControlType(message.type)) continue
+    const codec = this.#codec
+    this.#watch.heard()
+    codec.feed(bytes, this.#isSocket && this.lower.listenerCount('data') === 1)
+    for (let message = codec.next(); message !== undefined; message = codec.next()) {
       if (!this.#readsOut) this.#readOut(message)
-      if (this.#swf === undefined || !this.#verifies(message, this.#swf)) yield message
+      if (this.#swf !== undefined && this.#verifies(message, this.#swf)) continue
+      this.#messagesIn++
+      yield message
     }
   }
 
@@ -189,15 +152,14 @@ export class MessageWire extends HandshakeStream<Message, Message | AddressedBat
   #verifies(message: Message, swf: SwfVerification): boolean {
     const question = swf.question()
     if (question !== undefined) {
-      const late = () => this.destroy(this.#unverified('no response within limits.handshakeMs'))
-      this.#stopSwf = this.#clock.after(this.#limits.handshakeMs, late)
-      this.#say(question)
+      this.#watch.asked(() => this.#unverified('no response within limits.handshakeMs'))
+      this.answer(this.#codec.control(question))
     }
     const heard = swf.hear(message, this.swfKey!)
     if (heard === 'another one') throw this.#unverified('response is for another SWF')
-    if (heard === 'one of them') this.#stopSwf?.()
+    if (heard === 'one of them') this.#watch.answered()
     // who asks and asks but takes no answers gets none
-    else if (!this.lower.writableNeedDrain) this.#say(heard)
+    else if (heard !== undefined && !this.lower.writableNeedDrain) this.answer(this.#codec.control(heard))
     return heard !== undefined
   }
 
@@ -205,16 +167,13 @@ export class MessageWire extends HandshakeStream<Message, Message | AddressedBat
     return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', detail })
   }
 
-  /**
-   * Sends live media within the call, on a message stream of 32 bits, if nothing waits ahead of it and the lower has room; false if
-   * not, and then it is to be written. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see
-   * LiveStream.player). What is wrong with an item destroys the wire, as in a write.
-   */
-  override takeNow(item: Message | MessageBatch, messageStreamId?: MessageStreamId): boolean {
+  /** See Wire. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see LiveStream.player). */
+  override takeNow(item: Message | MessageBatch | AddressedBatch, messageStreamId?: MessageStreamId): boolean {
     if (!this.isClear) return false
     try {
       if (item instanceof MessageBatch) this.#putAmongMany(this.#batch(item, messageStreamId!))
-      else this.#put(this.#message(messageStreamId === undefined ? item : { ...item, messageStreamId }))
+      else if (messageStreamId === undefined) this.outbound(item)
+      else this.#put(this.#message({ ...(item as Message), messageStreamId }))
     } catch (error) {
       this.destroy(error as Error)
     }
@@ -236,63 +195,36 @@ export class MessageWire extends HandshakeStream<Message, Message | AddressedBat
 
   #put(bytes: Buffer): boolean {
     const isTaken = this.down(bytes)
-    if (!isTaken && !this.#stall?.isRunning) this.#stalled().begin()
+    if (!isTaken) this.#watch.filled()
     return isTaken
   }
 
   #message(message: Message): Buffer {
-    if (this.#batched) for (const id of MEDIA_CHUNK_STREAM_IDS) this.#chunkWriter.forget(id)
-    this.#batched = false
-    return this.#messageWriter.bytes(message, this.#chunkWriter)
+    this.#messagesOut++
+    return this.#codec.message(message)
   }
 
   #batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
-    this.#batched = true
-    const opening = this.#messageWriter.opening(this.#chunkWriter)
-    const { chunkSize } = this.#messageWriter
-    const known = this.#batchChunks
-    if (known.chunkSize !== chunkSize || known.messageStreamId !== messageStreamId)
-      this.#batchChunks = new BatchChunks(chunkSize, messageStreamId)
-    const bytes = batch.encoded(this.#batchChunks)
-    return opening === undefined ? bytes : Buffer.concat([opening, bytes])
+    this.#messagesOut += batch.messages.length
+    return this.#codec.batch(batch, messageStreamId)
   }
 
-  #stalled(): Countdown {
-    const expired = () => this.destroy(new RtmpError('ERR_RTMP_STALLED'))
-    this.#stall ??= new Countdown(this.#clock, this.#limits.stallMs, { expired })
-    return this.#stall
-  }
-
-  protected override open(): void {
-    this.#heardAt = this.#clock.now()
-    super.open()
-  }
-
-  /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
   protected override drained(): void {
-    this.#heardAt = this.#clock.now()
-    this.#stall?.pause()
-    this.#say(this.#window.answer())
-    this.#say(this.#window.acknowledge())
+    this.#watch.drained()
+    this.#codec.sayOwed()
   }
 
   protected override ended(): void {
-    this.tell(this.#chunkReader.cut())
+    this.tell(this.#codec.cut())
     super.ended()
     this.whenRead(() => {
-      if (!this.destroyed) this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.destroy())
+      if (!this.destroyed) this.#watch.linger()
     })
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#stopLinger?.()
-    this.#stopSwf?.()
-    this.#stall?.stop()
+    this.#watch.stop()
     super._destroy(error, done)
-  }
-
-  #say(message: Message | undefined): void {
-    if (message !== undefined) this.answer(this.#chunkWriter.write(controlChunk(message)))
   }
 }
 

@@ -3,6 +3,7 @@ import type * as tls from 'node:tls'
 import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import type { EmitterOf } from '../stream/typed.ts'
+import type { Wire } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type NetServerEvents, TypedNetServer } from './net-server.ts'
@@ -110,7 +111,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   }
 
   /** Ends a wire whose grace is over. */
-  protected endWire(wire: MessageWire): void {
+  protected endWire(wire: Wire): void {
     wire.end()
   }
 

@@ -17,7 +17,6 @@ import {
   type Message,
   MessageBatch,
   MessageReader,
-  type MessageWire,
   MessageWriter,
   messageAssembler,
   messageChunker,
@@ -324,10 +323,13 @@ t.test('a peer that takes no byte for stallMs is ended; one that takes some is n
     far.pause()
     while (server.write(message({ payload: Buffer.alloc(20_000) })));
   }
+  t.equal(server.isStalled, false)
   fill()
+  t.equal(server.isStalled, true)
   own.pass(29_999)
   far.resume()
   await sleep(5)
+  t.equal(server.isStalled, false)
   fill()
   own.pass(29_999)
   t.equal(server.destroyed, false, 'it took something meanwhile')
@@ -419,7 +421,7 @@ t.test('a batch goes out as its own bytes, and what follows on its chunk streams
 
 t.test('a batch in person goes at the end of the turn, a long one at once: all are told before any writes', async t => {
   const { server, far, heard } = await listener()
-  const wire = server as MessageWire
+  const wire = server
   const batch = (timestamp: number, length = 200) =>
     new MessageBatch([message({ timestamp, payload: Buffer.alloc(length) })])
   far.pause()
@@ -443,6 +445,52 @@ t.test('a batch in person goes at the end of the turn, a long one at once: all a
     [1, 2, 3, 4]
   )
   wire.destroy()
+})
+
+t.test('a batch may come in person as it is written, addressed', async t => {
+  const { server, heard } = await listener()
+  const batch = new MessageBatch([message(), message({ type: 8, timestamp: 5 })])
+  t.ok(server.takeNow({ batch, messageStreamId: 7 }))
+  server.write({ batch, messageStreamId: 8 })
+  t.ok(server.takeNow(message(), 9))
+  await turnOfTheLoop()
+  t.same(
+    heard().flatMap(({ type, messageStreamId }) => (isProtocolControlType(type) ? [] : [[type, messageStreamId]])),
+    [
+      [9, 7],
+      [8, 7],
+      [9, 8],
+      [8, 8],
+      [9, 9]
+    ]
+  )
+  t.equal(server.destroyed, false)
+})
+
+t.test('a wire counts bytes and messages, both ways', async t => {
+  const { server, far, raw } = await listener()
+  server.resume()
+  const none = server.counters
+  t.match(none, { bytesIn: 3073, bytesOut: 3073, messagesIn: 0, messagesOut: 0 }, 'the handshake')
+  const writer = new ChunkWriter()
+  const cutter = new MessageWriter()
+  const said = Buffer.concat(
+    [setChunkSize(500), message(), message({ type: 8 })].map(each => cutter.bytes(each, writer))
+  )
+  far.write(said.subarray(0, 100))
+  await turnOfTheLoop()
+  t.match(server.counters, { bytesIn: 3173, messagesIn: 0 }, 'half a message')
+  far.write(said.subarray(100))
+  await turnOfTheLoop()
+  t.match(server.counters, { bytesIn: 3073 + said.length, messagesIn: 2 }, 'not what steers the hop')
+  const batch = new MessageBatch([message(), message({ type: 8 }), message({ timestamp: 40 })])
+  server.write(message())
+  server.takeNow(message(), 2)
+  server.write({ batch, messageStreamId: 1 })
+  server.takeNow(batch, 1)
+  await turnOfTheLoop()
+  t.match(server.counters, { bytesOut: raw().length, messagesOut: 8 }, 'a batch as its messages')
+  t.same(none, { bytesIn: 3073, bytesOut: 3073, messagesIn: 0, messagesOut: 0 }, 'what was told stays as it was')
 })
 
 /** Ways to leave: behind the last byte, so that what is written then is refused, and by a reset. */

@@ -1,0 +1,129 @@
+import { AcknowledgementWindow } from '../chunk/acknowledgement-window.ts'
+import { BatchChunks } from '../chunk/batch-chunks.ts'
+import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
+import { MEDIA_CHUNK_STREAM_IDS } from '../chunk/chunk-stream-id.ts'
+import { ChunkWriter } from '../chunk/chunk-writer.ts'
+import { MessageReader } from '../chunk/message-reader.ts'
+import { MessageWriter, type MessageWriterOptions } from '../chunk/message-writer.ts'
+import { controlChunk, isProtocolControlType } from '../chunk/protocol-control.ts'
+import type { Truncated } from '../errors.ts'
+import type { MessageBatch } from '../live/message-batch.ts'
+import type { Message, MessageStreamId } from '../message/message.ts'
+
+export interface ChunkCodecOptions extends MessageWriterOptions, ChunkReaderOptions {
+  /** See AcknowledgementWindowOptions. */
+  windowSize: number
+}
+
+/** The way back to the peer, for answers. */
+export interface AnswerSide {
+  /** Whether answers have to wait. */
+  isFull(): boolean
+  answer(bytes: Buffer): void
+  /** The peer has sent an Acknowledgement. */
+  acknowledged(): void
+}
+
+/**
+ * Both directions of a chunk stream behind a handshake, with no Chunk in sight. Messages of the hop (types 1, 2, 3, 5 and 6) are heeded,
+ * answered and not passed on.
+ */
+export class ChunkCodec {
+  readonly #side: AnswerSide
+  readonly #chunkReader: ChunkReader
+  readonly #messageReader: MessageReader
+  readonly #window: AcknowledgementWindow
+  readonly #messageWriter: MessageWriter
+  readonly #chunkWriter = new ChunkWriter()
+  /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
+  #batched = false
+  /** The last batch's encoder: as a rule the next one's too. */
+  #batchChunks = new BatchChunks(0, 0)
+
+  /** @throws RangeError for an option out of range. */
+  constructor(side: AnswerSide, { windowSize, ...options }: ChunkCodecOptions) {
+    this.#side = side
+    this.#chunkReader = new ChunkReader(options)
+    this.#messageReader = new MessageReader(options)
+    this.#messageWriter = new MessageWriter(options)
+    this.#window = new AcknowledgementWindow({ windowSize })
+  }
+
+  /** Bytes of messages that are not whole yet. */
+  get held(): number {
+    return this.#messageReader.held
+  }
+
+  /** Bytes of chunks read. */
+  get offset(): number {
+    return this.#chunkReader.offset
+  }
+
+  /** Gives it the next bytes, once `next` has given all messages of the last ones; if they are `ours`, it may write over them. */
+  feed(bytes: Buffer, ours: boolean): void {
+    this.#chunkReader.feed(bytes, ours)
+  }
+
+  /**
+   * The next message; undefined when more bytes are needed.
+   * @throws ProtocolError as ChunkReader and MessageReader.
+   */
+  next(): Message | undefined {
+    const reader = this.#chunkReader
+    while (reader.next()) {
+      if (reader.chunkEnd) this.#window.receive(reader.byteLength)
+      if (!this.#side.isFull()) this.#say(this.#window.acknowledge())
+      if (reader.control !== undefined) {
+        this.#messageReader.heed(reader.control)
+        this.#window.heed(reader.control)
+        if (reader.control.kind === 'Acknowledgement') this.#side.acknowledged()
+        if (!this.#side.isFull()) this.#say(this.#window.answer())
+      }
+      const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)
+      if (message !== undefined && !isProtocolControlType(message.type)) return message
+    }
+    return undefined
+  }
+
+  /** Says what has waited while answers had to: the latest window and the latest Acknowledgement, never more than the two. */
+  sayOwed(): void {
+    this.#say(this.#window.answer())
+    this.#say(this.#window.acknowledge())
+  }
+
+  /** At the end of the input: what was cut by it, if anything was. */
+  cut(): Truncated | undefined {
+    return this.#chunkReader.cut()
+  }
+
+  /**
+   * The bytes of a message.
+   * @throws RangeError as MessageWriter and ChunkWriter.
+   */
+  message(message: Message): Buffer {
+    if (this.#batched) for (const id of MEDIA_CHUNK_STREAM_IDS) this.#chunkWriter.forget(id)
+    this.#batched = false
+    return this.#messageWriter.bytes(message, this.#chunkWriter)
+  }
+
+  /** The bytes of a batch, on a message stream: those that all players share, but for what goes out ahead of the first message. */
+  batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
+    this.#batched = true
+    const opening = this.#messageWriter.opening(this.#chunkWriter)
+    const { chunkSize } = this.#messageWriter
+    const last = this.#batchChunks
+    if (last.chunkSize !== chunkSize || last.messageStreamId !== messageStreamId)
+      this.#batchChunks = new BatchChunks(chunkSize, messageStreamId)
+    const bytes = batch.encoded(this.#batchChunks)
+    return opening === undefined ? bytes : Buffer.concat([opening, bytes])
+  }
+
+  /** The bytes of a protocol control or user control message. */
+  control(message: Message): Buffer {
+    return this.#chunkWriter.write(controlChunk(message))
+  }
+
+  #say(message: Message | undefined): void {
+    if (message !== undefined) this.#side.answer(this.control(message))
+  }
+}

@@ -1,0 +1,91 @@
+import { type Clock, Countdown } from '../clock.ts'
+import { RtmpError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+
+/** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
+const SHOWN = 3
+
+/** The times that end a wire behind its handshake, and what it has seen of its peer's life. */
+export class WireWatch {
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #destroy: (error?: Error) => void
+  #heardAt = 0
+  /** Runs while the lower takes nothing. */
+  #stall: Countdown | undefined
+  #stopLinger: (() => void) | undefined
+  #stopAnswer: (() => void) | undefined
+  /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
+  readonly #acknowledged = { at: 0, span: 0, times: 0 }
+
+  /** `destroy` ends the wire. */
+  constructor(clock: Clock, limits: Limits, destroy: (error?: Error) => void) {
+    this.#clock = clock
+    this.#limits = limits
+    this.#destroy = destroy
+  }
+
+  /** When a byte last came, or the lower had room again, in milliseconds of the clock. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  /** Whether the lower takes nothing. */
+  get isStalled(): boolean {
+    return this.#stall?.isRunning ?? false
+  }
+
+  /** A byte has come. */
+  heard(): void {
+    this.#heardAt = this.#clock.now()
+  }
+
+  /** The lower is full: unless it has room again within `limits.stallMs` the wire ends. */
+  filled(): void {
+    if (this.#stall?.isRunning) return
+    const expired = () => this.#destroy(new RtmpError('ERR_RTMP_STALLED'))
+    this.#stall ??= new Countdown(this.#clock, this.#limits.stallMs, { expired })
+    this.#stall.begin()
+  }
+
+  /** The lower has room again. */
+  drained(): void {
+    this.heard()
+    this.#stall?.pause()
+  }
+
+  /** The peer has acknowledged what it was sent, `sent` bytes in all. */
+  acknowledged(sent: number): void {
+    const acknowledged = this.#acknowledged
+    acknowledged.span = Math.max(acknowledged.span, sent - acknowledged.at)
+    acknowledged.at = sent
+    acknowledged.times++
+  }
+
+  /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
+  owesAcknowledgement(sent: number): boolean {
+    const { at, span, times } = this.#acknowledged
+    return times >= SHOWN && sent - at > 2 * span
+  }
+
+  /** The peer has been asked something: it is ended with an error if `answered` is not called within `limits.handshakeMs`. */
+  asked(unanswered: () => Error): void {
+    this.#stopAnswer = this.#clock.after(this.#limits.handshakeMs, () => this.#destroy(unanswered()))
+  }
+
+  answered(): void {
+    this.#stopAnswer?.()
+  }
+
+  /** The peer has ended: what is still written has `limits.lingerMs` to reach it. */
+  linger(): void {
+    this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.#destroy())
+  }
+
+  /** Ends all times. */
+  stop(): void {
+    this.#stopLinger?.()
+    this.#stopAnswer?.()
+    this.#stall?.stop()
+  }
+}
