@@ -241,6 +241,7 @@ export type {
 } from './stream/typed.ts'
 // wires
 export { type DialOptions, dial } from './transport/dial.ts'
+export type { UpgradeListener } from './transport/http-door.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 export type { NetServerEvents } from './transport/net-server.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'

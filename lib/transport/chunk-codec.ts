@@ -54,11 +54,6 @@ export class ChunkCodec {
     return this.#messageReader.held
   }
 
-  /** Bytes of chunks read. */
-  get offset(): number {
-    return this.#chunkReader.offset
-  }
-
   /** Gives it the next bytes, once `next` has given all messages of the last ones; if they are `ours`, it may write over them. */
   feed(bytes: Buffer, ours: boolean): void {
     this.#chunkReader.feed(bytes, ours)

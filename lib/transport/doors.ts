@@ -1,9 +1,10 @@
+import type { RequestListener } from 'node:http'
 import type * as net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type * as tls from 'node:tls'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
-import { httpDoor } from './http-door.ts'
+import { httpDoor, type UpgradeListener } from './http-door.ts'
 import { type Spoken, sniff } from './sniff.ts'
 import { type DoorLead, TlsDoor } from './tls-door.ts'
 import { tunnelServer } from './tunnel/tunnel-server.ts'
@@ -13,8 +14,20 @@ export interface DoorsOptions {
   tls?: tls.TlsOptions
   /** Takes in tunnels through HTTP too: false. */
   tunnel?: boolean
+  /**
+   * Takes HTTP requests that are not a tunnel's, at the same port, over TLS too: a listener for the `'request'` of a server of
+   * node:http, or what Express and the like give. What it throws is thrown on, as by such a server; how long a request and its answer
+   * may take is for it to say.
+   */
+  http?: RequestListener
+  /** Takes HTTP requests to upgrade, such as those of WebSocket: a listener for the `'upgrade'` of a server of node:http. */
+  upgrade?: UpgradeListener
   limits?: Partial<Limits>
   clock?: Clock
+}
+
+const notFound: RequestListener = (_request, response) => {
+  response.writeHead(404, { 'Content-Length': 0, Connection: 'close' }).end()
 }
 
 /**
@@ -28,13 +41,18 @@ export class Doors {
   readonly #http: ((bytes: Duplex) => void) | undefined
 
   /** @throws what tls.createServer throws for a key or certificate that is none. */
-  constructor({ tls: secrets, tunnel = false, ...options }: DoorsOptions, lead: DoorLead) {
+  constructor({ tls: secrets, tunnel = false, http, upgrade, ...options }: DoorsOptions, lead: DoorLead) {
     this.#lead = lead
     this.#options = options
     const again = { through: (bytes: Duplex) => void this.enter(bytes), failed: (error: Error) => lead.failed(error) }
     if (secrets !== undefined) this.#tls = new TlsDoor(secrets, options, again)
-    const tunnels = (bytes: Duplex) => lead.through(bytes)
-    if (tunnel) this.#http = httpDoor(tunnelServer(tunnels, options), options)
+    if (!tunnel && http === undefined && upgrade === undefined) return
+    const others = http ?? notFound
+    const tunnels = tunnelServer(bytes => lead.through(bytes), options)
+    const request: RequestListener = tunnel
+      ? (request, response) => tunnels(request, response, () => others(request, response))
+      : others
+    this.#http = httpDoor({ request, upgrade }, options)
   }
 
   /** Takes in whoever has come. */

@@ -3,6 +3,16 @@ import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
+/** What takes a request to upgrade, as a listener for the `'upgrade'` of a server of node:http: the socket is its own from then on. */
+export type UpgradeListener = (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** Where requests go. */
+export interface HttpHandlers {
+  request: http.RequestListener
+  /** Without one, a request to upgrade is a request like any other. */
+  upgrade?: UpgradeListener | undefined
+}
+
 /** What is known of a connection: its requests that are not answered yet, and how to stop its timer. */
 interface Watched {
   requests: number
@@ -11,10 +21,11 @@ interface Watched {
 
 /**
  * HTTP for connections that others have taken in. A server of node:http that does not listen keeps no watch on them, so it is kept
- * here: one that has no request under way for `limits.tunnelIdleMs` is ended, however its bytes drip in.
+ * here: one that has no request under way for `limits.tunnelIdleMs` is ended, however its bytes drip in. One that was upgraded is
+ * watched no more.
  */
 export function httpDoor(
-  handle: http.RequestListener,
+  { request: handle, upgrade }: HttpHandlers,
   { limits, clock = systemClock }: { limits?: Partial<Limits>; clock?: Clock }
 ): (bytes: Duplex) => void {
   const { tunnelIdleMs } = limitsWith(limits)
@@ -32,6 +43,17 @@ export function httpDoor(
     })
     handle(request, response)
   })
+  if (upgrade !== undefined) {
+    server.on('upgrade', (request, socket, head) => {
+      const watched = all.get(socket)!
+      watched.stop()
+      // nor when the answer to an earlier request is closed
+      watched.requests = Number.POSITIVE_INFINITY
+      // a peer may reset it while its handler looks something up, and nobody listens
+      socket.on('error', () => {})
+      upgrade(request, socket, head)
+    })
+  }
   return bytes => {
     const watched: Watched = { requests: 0, stop: () => {} }
     all.set(bytes, watched)

@@ -47,7 +47,7 @@ const MAX_CONNECTIONS = 10_000
 
 /**
  * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
- * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both. `'wire'` gives each MessageWire once its handshake
+ * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http` and `upgrade`. `'wire'` gives each MessageWire once its handshake
  * is over, to plug a session into, or a proxy: see WireServerEvents. Connections from elsewhere, any Duplex of bytes, are handed in by `server.emit('connection', bytes)`.
  */
 export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents & Own> {
@@ -62,7 +62,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
    * @throws RangeError for an option out of range, TypeError for a limit that is none, and what tls.createServer throws for a key
    *   that is none.
    */
-  constructor({ maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, ...options }: WireServerOptions = {}) {
+  constructor(given: WireServerOptions = {}) {
+    const { maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, http, upgrade, ...options } = given
     const { pingMs } = limitsWith(options.limits)
     // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more; kept alive, for
     // a peer that never answers a ping can only be missed by TCP
@@ -73,7 +74,13 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#options = options
     this.maxConnections = maxConnections
     this.#doors = new Doors(
-      { ...options, ...(secrets && { tls: secrets }), ...(tunnel && { tunnel }) },
+      {
+        ...options,
+        ...(secrets && { tls: secrets }),
+        ...(tunnel && { tunnel }),
+        ...(http && { http }),
+        ...(upgrade && { upgrade })
+      },
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.#emitter.on('connection', bytes => this.#enter(bytes))

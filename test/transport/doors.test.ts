@@ -1,15 +1,20 @@
 import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
+import { pipeline } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import {
   ClientHandshake,
   type ClientSession,
   type ConnectOptions,
+  clientSession,
   connect,
   createServer,
   createWireServer,
   dial,
+  messageWire,
   proxy,
   type ServerSession,
   sniff,
@@ -217,6 +222,54 @@ t.test('close ends what is behind every door, those too who have not come in yet
     ...sessions.map(each => once(each, 'close'))
   ])
   t.equal(server.sessions.size, 0)
+})
+
+t.test("HTTP requests that are not a tunnel's go to a handler, plain and over TLS", { buffered }, async t => {
+  const asked: string[] = []
+  const web: http.RequestListener = ({ method, url, socket }, response) => {
+    asked.push(`${method} ${url}`)
+    response.end(`${url} ${'encrypted' in socket}`)
+  }
+  const get = async (options: https.RequestOptions & { path: string }) => {
+    const { request } = options.protocol === 'https:' ? https : http
+    const asking = request({ host: '127.0.0.1', agent: false, ...options }).end()
+    const [response] = (await once(asking, 'response')) as [http.IncomingMessage]
+    return `${response.statusCode} ${(await response.toArray()).join('')}`
+  }
+  for (const tunnel of [true, false]) {
+    const { port, schemes } = await everyDoor(t, { http: web, tunnel })
+    t.equal(await get({ port, path: '/film?a=1' }), '200 /film?a=1 false')
+    t.equal(await get({ port, path: '/film', protocol: 'https:', ca: ours.cert }), '200 /film true')
+    const id = await get({ port, path: '/open/1', method: 'POST' })
+    t.match(id, tunnel ? /^200 [0-9a-f]{32}\n$/ : /^200 \/open\/1 false$/)
+    for (const scheme of ['rtmp', 'rtmps', ...(tunnel ? ['rtmpt', 'rtmpts'] : [])]) {
+      const session = await connect(`${scheme}://127.0.0.1:${port}/live`, trusting)
+      await session.close()
+      t.equal(schemes.at(-1), scheme)
+    }
+  }
+  t.same(asked, ['GET /film?a=1', 'GET /film', 'GET /film?a=1', 'GET /film', 'POST /open/1'])
+})
+
+t.test('and requests to upgrade, with a socket that carries a wire if it likes', { buffered }, async t => {
+  const { port, server } = await everyDoor(t, {
+    tunnel: false,
+    upgrade: ({ headers }, socket, head) => {
+      t.equal(headers.upgrade, 'rtmp')
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: rtmp\r\nConnection: Upgrade\r\n\r\n')
+      if (head.length > 0) socket.unshift(head)
+      server.emit('connection', socket)
+    }
+  })
+  t.match(await hears(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 404 /)
+  const asking = http.request({ port, host: '127.0.0.1', headers: { Connection: 'Upgrade', Upgrade: 'rtmp' } }).end()
+  const [, socket] = (await once(asking, 'upgrade')) as [unknown, net.Socket]
+  const wire = messageWire(socket, { role: 'client' })
+  const session = clientSession()
+  pipeline([wire, session, wire], () => {})
+  await session.connect({ app: 'live' })
+  t.equal(await session.call('_checkbw'), 0)
+  await session.close()
 })
 
 t.test('a Duplex from elsewhere is handed in like a socket', { buffered }, async t => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type http from 'node:http'
 import net from 'node:net'
+import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { httpDoor } from '../../lib/transport/http-door.ts'
 import { TestClock } from '../support/clock.ts'
@@ -8,10 +9,12 @@ import { TestClock } from '../support/clock.ts'
 /** A connection at the door, and the requests it has made. */
 async function atTheDoor(t: { teardown(end: () => unknown): unknown }, clock: TestClock) {
   const requests: [http.IncomingMessage, http.ServerResponse][] = []
-  const door = httpDoor((request, response) => requests.push([request, response]), {
-    clock,
-    limits: { tunnelIdleMs: 100 }
-  })
+  const upgraded: Duplex[] = []
+  const request: http.RequestListener = (request, response) => requests.push([request, response])
+  const door = httpDoor(
+    { request, upgrade: (_, socket) => upgraded.push(socket) },
+    { clock, limits: { tunnelIdleMs: 100 } }
+  )
   const server = net.createServer(door)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const socket = net
@@ -26,7 +29,7 @@ async function atTheDoor(t: { teardown(end: () => unknown): unknown }, clock: Te
   const asked = async (count: number) => {
     while (requests.length < count) await new Promise(resolve => setImmediate(resolve))
   }
-  return { socket, requests, asked }
+  return { socket, requests, asked, upgraded }
 }
 
 const POST = 'POST /open/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
@@ -60,4 +63,17 @@ t.test('an answer that is waited for, and the next request ahead of it, end noth
   socket.destroy()
   await gone
   while (clock.timers > 0) await new Promise(resolve => setImmediate(resolve))
+})
+
+t.test('one that is upgraded is watched no more', async t => {
+  const clock = new TestClock()
+  const { socket, requests, upgraded, asked } = await atTheDoor(t, clock)
+  socket.write(`${POST}GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  await asked(1)
+  while (upgraded.length === 0) await new Promise(resolve => setImmediate(resolve))
+  const closed = once(requests[0]![1], 'close')
+  requests[0]![1].end('x')
+  await closed
+  t.equal(clock.timers, 0, 'nor when an answer ahead of it has gone')
+  t.equal(upgraded[0]!.destroyed, false)
 })
