@@ -1,3 +1,4 @@
+import { callListeners, warnOfFailure } from './listeners.ts'
 import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
 import { type ServerSession, serverSession } from './session/server-session.ts'
 import { loop } from './stream/loop.ts'
@@ -20,8 +21,10 @@ export interface ServerEvents {
 
 /**
  * A server of RTMP sessions: a WireServer whose every wire has a session in it. `'session'` gives each ServerSession once its
- * handshake is over. What goes wrong in one never leaves it: `'sessionError'` tells (see ServerEvents). A peer that leaves, in whatever way, is no error: see `session.closeReason`. A listener of yours that fails is told
- * here too, unless the session has a listener for `'handlerError'`.
+ * handshake is over. What goes wrong in one never leaves it: `'sessionError'` tells (see ServerEvents). A peer that leaves, in
+ * whatever way, is no error: see `session.closeReason`. A listener of yours that throws or rejects, that of `'session'` too, is told
+ * here, unless the session has a listener for `'handlerError'`; where neither is listened to, the process is warned, with the stack,
+ * once for each place.
  */
 export class Server extends WireServer<ServerEvents> {
   readonly #options: WireServerOptions
@@ -56,7 +59,7 @@ export class Server extends WireServer<ServerEvents> {
     session.on('handlerError', error => {
       told = error
       if (session.listenerCount('handlerError') > 1) return
-      if (!this.emit('sessionError', error, session)) process.emitWarning(error)
+      if (!this.emit('sessionError', error, session)) warnOfFailure(error)
     })
     loop(wire, session, () => {
       this.#sessions.delete(session)
@@ -64,7 +67,7 @@ export class Server extends WireServer<ServerEvents> {
       const { closeReason } = session
       if (closeReason instanceof Error && closeReason !== told) this.emit('sessionError', closeReason, session)
     })
-    this.emit('session', session)
+    callListeners(this.rawListeners('session'), this, [session], thrown => session.failedLate(thrown))
   }
 }
 

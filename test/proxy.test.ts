@@ -324,6 +324,22 @@ t.test('a transform that refuses: the client hears its words', async t => {
   t.match((await between.settle()).reason, { status: 'NetStream.Publish.Denied' })
 })
 
+t.test('a transform that fails: what it threw is what the proxy settles with', async t => {
+  const failure = new TypeError('no such table')
+  for (const connect of [
+    () => Promise.reject(failure),
+    () => {
+      throw failure
+    }
+  ]) {
+    const between = new Between(commandRewriter({ connect }))
+    await between.asks('connect', 1, [info])
+    t.same(between.said(), ['_error 1 null NetConnection.Connect.Closed'])
+    between.clock.pass(2000)
+    t.equal((await between.settle()).reason, failure)
+  }
+})
+
 t.test('a command that is none ends both, by its code', async t => {
   const between = new Between()
   between.client.write({ ...video.keyframe(0), type: 20, payload: Buffer.of(5, 5) })

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream'
 import { pipeline as pipelined } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  authenticate,
   ClientHandshake,
   type ClientSession,
   clientSession,
@@ -284,8 +285,105 @@ t.test("a developer's own mistakes are told on the server, once", async t => {
   await t.rejects(session.play('failing'), { code: 'ERR_RTMP_REFUSED' })
   socket.destroy()
   await sleep(1)
-  t.equal(warnings.at(-1), 'Error: it failed', 'and so is a failure that nobody listens to')
+  t.equal(warnings.at(-1), 'RtmpWarning: a listener has failed: it failed', 'and so is a failure nobody listens to')
+  const again = await guest(port)
+  await t.rejects(again.session.play('failing'), { code: 'ERR_RTMP_REFUSED' })
+  again.socket.destroy()
+  await sleep(1)
+  t.equal(warnings.length, 3)
   await server[Symbol.asyncDispose]()
+})
+
+/** Where an application's code is called by a server of sessions: each with a listener that is to fail there. */
+const calls: Record<string, (session: ServerSession, fail: () => unknown) => unknown> = {
+  session: (_, fail) => fail(),
+  connect: (session, fail) => session.on('connect', fail),
+  password: (session, fail) => session.on('connect', authenticate({ password: fail as () => undefined })),
+  publish: (session, fail) => session.on('publish', fail),
+  play: (session, fail) => session.on('play', fail),
+  ...Object.fromEntries(
+    (['pause', 'seek', 'receiveAudio', 'receiveVideo', 'bufferLength'] as const).map(event => [
+      event,
+      (session, fail) => session.on('play', play => play.on(event, fail).accept())
+    ])
+  )
+}
+
+/** A client that says and asks all of it. */
+async function asksAll(port: number): Promise<void> {
+  const session = await dialled(`rtmp://user:password@127.0.0.1:${port}/live`).catch(() => undefined)
+  if (session === undefined) return
+  const asked = async () => {
+    await session.publish('film').then(
+      publishing => publishing.on('error', () => {}),
+      () => {}
+    )
+    const playing = await session.play('film')
+    playing.on('error', () => {})
+    playing.receiveAudio(false)
+    playing.receiveVideo(false)
+    playing.setBufferLength(1)
+    await Promise.all([playing.setPaused(true), playing.seek(1)])
+  }
+  await asked().catch(() => {})
+  session.destroy()
+}
+
+t.test('whatever listener of an application fails, that is told, and goes no further', async t => {
+  const warnings: (Error & { detail?: string })[] = []
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const lost = (thrown: unknown) => t.fail(`unhandled ${thrown}`)
+  process.on('unhandledRejection', lost)
+  t.teardown(() => process.off('unhandledRejection', lost))
+
+  for (const [where, call] of Object.entries(calls)) {
+    for (const isAsync of [false, true]) {
+      const what = `${where}, ${isAsync ? 'later' : 'at once'}`
+      const fail = () => {
+        const failing = new Error(what)
+        // a place of its own: each is told once
+        failing.stack = `Error: ${what}\n    at ${what}`
+        if (isAsync) return sleep(1).then(() => Promise.reject(failing))
+        throw failing
+      }
+      for (const isHeard of [true, false]) {
+        const told: string[] = []
+        const server = createServer(session => call(session, fail))
+        if (isHeard) server.on('sessionError', error => told.push(error.message))
+        await asksAll(await listen(server))
+        while (server.sessions.size > 0) await sleep(1)
+        await server[Symbol.asyncDispose]()
+        if (isHeard) t.same([...new Set(told)], [what])
+        else t.match(warnings.at(-1), { name: 'RtmpWarning', message: what, detail: `at ${what}` })
+      }
+    }
+  }
+})
+
+t.test('a listener for wires that fails is told, and its wire is ended', async t => {
+  const warnings: string[] = []
+  const warned = (warning: Error) => warnings.push(warning.message)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  for (const isHeard of [true, false]) {
+    for (const isAsync of [false, true]) {
+      const what = `wire ${isAsync}`
+      const server = createWireServer(() => {
+        if (isAsync) return Promise.reject(new Error(what))
+        throw new Error(what)
+      })
+      const told = new Promise(resolve => {
+        if (isHeard) server.on('wireError', resolve)
+        else process.once('warning', resolve)
+      })
+      const wire = connect(await listen(server as Server))
+      t.match(await told, { message: what })
+      await new Promise(resolve => wire.once('close', resolve))
+      await server[Symbol.asyncDispose]()
+    }
+  }
 })
 
 t.test('nobody need listen to the errors', async t => {

@@ -42,8 +42,9 @@ export interface PlayEvents {
 }
 
 /**
- * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: see PlayEvents. Pausing and leaving tracks out is done
- * here; seeking is the application's: at a seek the Writable is left as when the peer stops, and another `accept()` gives the next one.
+ * A peer wants to play (RTMP 1.0, 7.2.2.1). What it asks for later are events: see PlayEvents. A listener that throws or rejects ends
+ * the session (see ServerSession). Pausing and leaving tracks out is done here; seeking is the application's: at a seek the Writable is
+ * left as when the peer stops, and another `accept()` gives the next one.
  */
 export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   readonly app: string
@@ -149,7 +150,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.#isPaused = isPaused
     this.#say(isPaused ? 'NetStream.Pause.Notify' : 'NetStream.Unpause.Notify')
     this.#out?.hold(isPaused)
-    this.emit('pause', isPaused)
+    this.tell('pause', isPaused)
   }
 
   /** The peer seeks to `ms`: called by its session. */
@@ -163,14 +164,19 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     out?.leave()
     this.#stream.say(userControlMessage({ kind: 'StreamEof', messageStreamId: this.#stream.id }))
     this.#stream.say(userControlMessage({ kind: 'StreamBegin', messageStreamId: this.#stream.id }))
-    this.emit('seek', ms)
+    this.tell('seek', ms)
   }
 
   /** The peer wants a track or no longer does: called by its session. */
   receive(track: 'audio' | 'video', wanted: boolean): void {
     this.#tracks[track] = wanted
     this.#out?.changeTracks()
-    this.emit(track === 'audio' ? 'receiveAudio' : 'receiveVideo', wanted)
+    this.tell(track === 'audio' ? 'receiveAudio' : 'receiveVideo', wanted)
+  }
+
+  /** The peer tells how many milliseconds it buffers: called by its session. */
+  buffer(ms: number): void {
+    this.tell('bufferLength', ms)
   }
 
   /** The playing is over. */

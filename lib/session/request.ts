@@ -1,5 +1,6 @@
 import { type Refused, RtmpError } from '../errors.ts'
-import { TypedEmitter } from '../stream/typed.ts'
+import { callListeners } from '../listeners.ts'
+import { type EmitterOf, type EventArguments, type EventName, TypedEmitter } from '../stream/typed.ts'
 
 /**
  * Something a peer asks for, that an application decides on: a connect, a publish, a play. Nothing is answered, and nothing
@@ -11,6 +12,8 @@ import { TypedEmitter } from '../stream/typed.ts'
 export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Settles when it is decided, either way. */
   readonly decided: Promise<void>
+  /** Hears what a listener of this request throws or rejects with: set by its session. */
+  failed!: (thrown: unknown) => void
   #aborts: AbortController | undefined
   #isAbandoned = false
   #isOver = false
@@ -44,6 +47,11 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Whether what it asked for is over, or will never begin. */
   get isOver(): boolean {
     return this.#isOver || this.isRefused
+  }
+
+  /** Calls the listeners of an event of this request. */
+  protected tell<Name extends EventName<Own>>(event: Name, ...args: EventArguments<Own, Name>): void {
+    callListeners((this as EmitterOf<Own>).rawListeners(event), this, args, this.failed)
   }
 
   /** Tells the peer that it may. */

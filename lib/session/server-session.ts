@@ -1,5 +1,6 @@
 import type { AmfValue } from '../amf/amf-value.ts'
 import { hasLeft, ProtocolError, Refused, RtmpError } from '../errors.ts'
+import { asError, callListeners, warnOfFailure, warnOnce } from '../listeners.ts'
 import { type Command, command, error, onStatus, result } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
@@ -14,7 +15,6 @@ import { Publish } from './publish.ts'
 import type { Request } from './request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
-import { warnOnce } from './warn-once.ts'
 
 /** A message stream as a server has it: with the requests it has granted. */
 type ServerStream = NetStream<Publish, Play>
@@ -137,7 +137,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
 
   protected override userControl(event: UserControlEvent): void {
     if (event.kind === 'SetBufferLength') {
-      this.#streams.at(event.messageStreamId, plays)?.play?.emit('bufferLength', event.milliseconds)
+      this.#streams.at(event.messageStreamId, plays)?.play?.buffer(event.milliseconds)
     }
   }
 
@@ -281,6 +281,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   async #ask(event: keyof typeof refusals, request: Request): Promise<void> {
     const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
     const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
+    request.failed = failed
     this.#open.add(request)
     const stopTimer = this.clock.after(this.limits.decisionMs, () => {
       warnOnce(
@@ -292,28 +293,31 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
       warnOnce(`'${event}' refused: the session has no listener for it`)
       refuse(`${event} is not supported by this server`)
     }
-    for (const listener of this.rawListeners(event)) {
-      try {
-        Promise.resolve(Reflect.apply(listener, this, [request])).catch(failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    }
+    callListeners(this.rawListeners(event), this, [request], failed)
     await request.decided
     this.#open.delete(request)
     stopTimer()
   }
 
-  /** Too late to refuse, a failure of the application ends the session. */
+  /** A listener of a request, or of ours that was given it, has failed. */
   #failed(thrown: unknown, request: Request, status: Status): void {
-    // whatever waits for a peer fails when that leaves, and a refusal may come too late for it
-    if (request.isOver && (hasLeft(thrown) || thrown instanceof Refused)) return
+    if (request.isOver && isForGood(thrown)) return
     const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'internal server error')
     const isInTime = request.refuse(refusal)
-    if (thrown instanceof Refused && isInTime) return
-    const failure = thrown instanceof Error ? thrown : new Error(String(thrown))
-    if (!this.emit('handlerError', failure)) process.emitWarning(failure)
-    if (!isInTime) this.fail(failure)
+    if (!isInTime) this.failedLate(thrown)
+    else if (!(thrown instanceof Refused)) this.#tellFailure(asError(thrown))
+  }
+
+  /** A listener of the application has failed: too late to refuse, it ends the session. */
+  failedLate(thrown: unknown): void {
+    if (this.isOver && isForGood(thrown)) return
+    const failure = asError(thrown)
+    this.#tellFailure(failure)
+    this.fail(failure)
+  }
+
+  #tellFailure(failure: Error): void {
+    if (!this.emit('handlerError', failure)) warnOfFailure(failure)
   }
 
   #createStream(asked: Command): void {
@@ -374,6 +378,9 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.say(command(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }
+
+/** Whatever waits for a peer fails when that leaves, and a refusal may come too late for it: neither is news then. */
+const isForGood = (thrown: unknown): boolean => hasLeft(thrown) || thrown instanceof Refused
 
 const publishes = ({ publish }: ServerStream): boolean => publish !== undefined
 const plays = ({ play }: ServerStream): boolean => play !== undefined

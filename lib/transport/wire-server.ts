@@ -2,6 +2,7 @@ import { type Duplex, PassThrough } from 'node:stream'
 import type * as tls from 'node:tls'
 import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
+import { asError, callListeners, warnOfFailure } from '../listeners.ts'
 import type { EmitterOf } from '../stream/typed.ts'
 import type { Wire } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
@@ -39,7 +40,7 @@ export interface WireSource {
 export interface WireServerEvents {
   /** A peer has shaken hands: its wire, which is ended if nobody listens, and whence it has come. */
   wire: [wire: MessageWire, source: WireSource]
-  /** A connection has failed before its handshake was over. */
+  /** A connection has failed before its handshake was over, or a listener for `'wire'`, whose wire is ended. */
   wireError: [error: NodeJS.ErrnoException]
 }
 
@@ -47,8 +48,9 @@ const MAX_CONNECTIONS = 10_000
 
 /**
  * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
- * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http` and `upgrade`. `'wire'` gives each MessageWire once its handshake
- * is over, to plug a session into, or a proxy: see WireServerEvents. Connections from elsewhere, any Duplex of bytes, are handed in by `server.emit('connection', bytes)`.
+ * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http` and `upgrade`. `'wire'` gives
+ * each MessageWire once its handshake is over, to plug a session into, or a proxy: see WireServerEvents. Connections from elsewhere, any
+ * Duplex of bytes, are handed in by `server.emit('connection', bytes)`.
  */
 export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents & Own> {
   readonly #options: MessageWireOptions
@@ -145,9 +147,16 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
         this.#leave()
       })
       const source: WireSource = { peer: peer(bytes), scheme: scheme(bytes, wire) }
+      const listeners = this.#emitter.rawListeners('wire')
       // nobody would hear its errors
-      if (!this.#emitter.emit('wire', wire, source)) wire.destroy()
+      if (!callListeners(listeners, this, [wire, source], thrown => this.#listenerFailed(thrown, wire))) wire.destroy()
     })
+  }
+
+  #listenerFailed(thrown: unknown, wire: MessageWire): void {
+    const failure = asError(thrown)
+    if (!this.#emitter.emit('wireError', failure)) warnOfFailure(failure)
+    wire.destroy()
   }
 
   #failed(error: Error): void {
