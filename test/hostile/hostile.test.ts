@@ -6,9 +6,9 @@
  * Elsewhere: T1 and T2, posts that are replayed, skipped, repeated, parallel or too long, and 10,000 opens, in
  * transport/tunnel.test.ts; L1 and L2, certificates that nobody vouches for, of another name or out of date, and TLS that is never
  * begun, in transport/doors.test.ts; the keys of RTMPE one by one in handshake/rtmpe.test.ts; many at a time in overload.long.test.ts.
- * Waiting for their features: F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases.ts.
+ * Waiting for their features: F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases/.
  */
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -17,10 +17,20 @@ import t from 'tap'
 import { folder } from '../support/films.ts'
 import { connected, Guest, Stage } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
-import { type Case, files, ofAmf, ofChunks, ofFiles, ofSessions } from './cases.ts'
+import { type Case, cases, files } from './cases/index.ts'
+
+/** README.md and the pages beside it. */
+function documents(): string[] {
+  const root = new URL('../../../', import.meta.url)
+  const pages = existsSync(new URL('docs/', root))
+    ? readdirSync(new URL('docs/', root)).map(name => `docs/${name}`)
+    : []
+  const texts = ['README.md', ...pages.filter(name => name.endsWith('.md'))]
+  return texts.map(name => readFileSync(new URL(name, root), 'utf8'))
+}
 
 const rows = process.env.RTMPIPE_ROWS?.split(',')
-const cases = [...ofChunks, ...ofAmf, ...ofSessions, ...ofFiles].filter(({ row }) => rows?.includes(row) ?? true)
+const inputs = ({ sends }: Case): readonly Buffer[] => (Buffer.isBuffer(sends) ? [sends] : sends)
 const table: string[] = []
 
 /** What a case hangs for at most, before it is told that it does: many times what any takes where it is slow. */
@@ -75,12 +85,15 @@ t.test('the hostile peer', async t => {
   mkdirSync(join(home, 'elsewhere'))
   symlinkSync(join(home, 'elsewhere'), join(home, 'rec', 'live', 'out'))
   const stage = await new Stage(join(home, 'rec')).open(t)
-  for (const given of cases) {
-    const { row, what, sends, ends = 'goes on' } = given
-    const wrong: string[] = []
-    for (const each of Buffer.isBuffer(sends) ? [sends] : sends) wrong.push(...(await play(stage, given, each)))
-    t.same(wrong, [], `${row} ${what}`)
-    table.push(`${row.padEnd(4)} ${what.padEnd(64)} ${ends.padEnd(34)} ${wrong.length === 0 ? 'so it was' : wrong[0]}`)
+  for (const given of cases.filter(({ row }) => rows?.includes(row) ?? true)) {
+    const { row, what, ends = 'goes on' } = given
+    await t.test(`${row} ${what}`, async t => {
+      const wrong: string[] = []
+      for (const each of inputs(given)) wrong.push(...(await play(stage, given, each)))
+      t.same(wrong, [])
+      const became = wrong.length === 0 ? 'so it was' : wrong[0]
+      table.push(`${row.padEnd(4)} ${what.padEnd(64)} ${ends.padEnd(34)} ${became}`)
+    })
   }
   t.same(stage.lost, [], 'the witnesses have lost nothing')
   t.same(readdirSync(join(home, 'elsewhere')), [], 'nothing was written elsewhere')
@@ -89,15 +102,25 @@ t.test('the hostile peer', async t => {
 
 t.test('files', async t => {
   for (const { what, bytes, ends } of files) {
-    let outcome: string | number
-    try {
-      outcome = (await Readable.from([bytes], { objectMode: false }).pipe(flvDecoder()).toArray()).length
-    } catch (error) {
-      outcome = (error as NodeJS.ErrnoException).code ?? 'no code'
-    }
-    t.equal(outcome, ends, `F2 ${what}`)
-    table.push(`F2   ${what.padEnd(64)} ${String(ends).padEnd(34)} ${outcome === ends ? 'so it was' : outcome}`)
+    await t.test(`F2 ${what}`, async t => {
+      let outcome: string | number
+      try {
+        outcome = (await Readable.from([bytes], { objectMode: false }).pipe(flvDecoder()).toArray()).length
+      } catch (error) {
+        outcome = (error as NodeJS.ErrnoException).code ?? 'no code'
+      }
+      t.equal(outcome, ends)
+      table.push(`F2   ${what.padEnd(64)} ${String(ends).padEnd(34)} ${outcome === ends ? 'so it was' : outcome}`)
+    })
   }
+})
+
+t.test('as many as the documents say', async t => {
+  const said = documents().flatMap(text => [...text.matchAll(/the hostile peer.*\| (\d+) \((\d+) inputs\) \|/g)])
+  const [, ofCases, ofInputs] = said[0]!
+  t.equal(said.length, 1)
+  t.equal(cases.length + files.length, Number(ofCases))
+  t.equal(cases.flatMap(inputs).length + files.length, Number(ofInputs))
 })
 
 t.test('S11 an application hangs up before anything is made of a connection', async t => {
