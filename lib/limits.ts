@@ -1,56 +1,57 @@
 /**
- * What a peer may make us hold or wait for. Every stage and layer takes `{ limits }`, any part of it; the rest are these
- * defaults. Memory is taken as bytes arrive, never because a length was announced.
+ * Bounds on what a peer can make this side hold or wait for. Every stage and layer takes `{ limits }` with any part of them; the
+ * others keep their defaults. Memory is allocated as bytes arrive, never because a length was announced. `docs/limits.md` is
+ * generated from this file.
  */
 export interface Limits {
-  /** Bytes of one message, and of one FLV tag. A longer one is an error when its header is read. */
+  /** Bytes of one message, and of one FLV tag. A longer one is an error as soon as its header is read. */
   readonly messageBytes: number
-  /** Chunk streams of one connection that hold an unfinished message at the same time. */
+  /** Chunk streams of one connection that have an unfinished message at the same time. */
   readonly chunkStreams: number
-  /** Chunk streams of one connection that have been used at all: the last header of each is remembered. */
+  /** Chunk streams that one connection may use in total. The last header of each is kept. */
   readonly chunkStreamHeaders: number
-  /** Bytes that the unfinished messages of one connection hold together. */
+  /** Bytes of all unfinished messages of one connection. */
   readonly bufferedBytes: number
-  /** How deep AMF values may be nested. */
+  /** Nesting depth of AMF values. */
   readonly amfDepth: number
-  /** How many AMF values one message may carry, those inside others included, and the names that classes of AMF3 list. */
+  /** AMF values in one message, nested ones and the property names of AMF3 classes included. */
   readonly amfNodes: number
-  /** Milliseconds from the first moment until the handshake is over, however its bytes drip in; and until an SWF has answered. */
+  /** Milliseconds until the handshake is complete, and, separately, until the response to an SWF verification request. */
   readonly handshakeMs: number
-  /** Milliseconds from the handshake until the peer has said whether it publishes or plays; and once it was refused, until it is granted something. */
+  /** Milliseconds from the handshake to `connect`, from there to `publish` or `play`, and from a refusal to the next grant. */
   readonly connectMs: number
-  /** Milliseconds an application may take to decide on a request; then it is refused. */
+  /** Milliseconds in which the application must accept or reject a request. After that it is refused. */
   readonly decisionMs: number
-  /** Message streams one connection may create. */
+  /** Message streams that one connection may have. */
   readonly messageStreams: number
-  /** Commands that a peer may send within a second. */
+  /** Commands that one peer may send per second. */
   readonly commandsPerSecond: number
   /**
-   * Milliseconds of silence after which a peer is asked by a ping. After twice as many it is ended if it is there to send media, as
-   * a publisher or the source of a play, or if it has answered before; the destination of a publish is asked and ended in half the time.
+   * Milliseconds of silence after which a ping is sent. After twice this time without an answer a peer is disconnected if it should
+   * send media (a publisher, or the source of a play) or has answered a ping before. The destination of a publish gets half the time.
    */
   readonly pingMs: number
-  /** Milliseconds without a single byte, not even the answer to a ping, after which any peer is ended, whatever it is there for. */
+  /** Milliseconds without a single byte, a ping response included, after which any peer is disconnected. */
   readonly idleMs: number
-  /** Bytes of media that a peer may send without a publish or play that was granted, 256 for each message included. */
+  /** Bytes of media that a peer may send without a granted publish or play. Each message counts 256 bytes more. */
   readonly strayBytes: number
-  /** Bytes of answers that may wait for a peer that takes none, 256 for each included. */
+  /** Bytes of answers queued for a peer that does not read. Each answer counts 256 bytes more. */
   readonly replyBytes: number
-  /** Milliseconds that a peer may take no byte of what waits for it. */
+  /** Milliseconds in which a peer must accept at least one byte of the data queued for it. */
   readonly stallMs: number
-  /** Milliseconds that we go on flushing after the peer has ended, before the connection is destroyed. */
+  /** Milliseconds that a wire keeps flushing after its peer has ended, before it is destroyed. */
   readonly lingerMs: number
-  /** Bytes of one post through an HTTP tunnel. A longer one ends its session. */
+  /** Bytes of one post of an HTTP tunnel. A longer post ends its session. */
   readonly tunnelPostBytes: number
-  /** Bytes that one reply to a post carries; what more there is waits for the next. */
+  /** Bytes of one response to a post. The rest waits for the next post. */
   readonly tunnelReplyBytes: number
-  /** Sessions one tunnel server holds at the same time. More are refused. */
+  /** Sessions of one tunnel server. Further ones are refused. */
   readonly tunnelSessions: number
-  /** Milliseconds without a post, or as a client without an answer to one, until a session of a tunnel is ended. */
+  /** Milliseconds without a post, or as a client without a response, after which a tunnel session ends. */
   readonly tunnelIdleMs: number
 }
 
-/** The limits that hold where none are given. Frozen: give `{ limits }` to what is to have others. */
+/** The default limits. Frozen: pass `{ limits }` to change them for one object. */
 export const defaultLimits: Limits = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
   chunkStreams: 64,
@@ -76,8 +77,8 @@ export const defaultLimits: Limits = Object.freeze({
 })
 
 /**
- * The defaults with `some` laid over them.
- * @throws RangeError for a limit that is not a positive number, TypeError for a name that is no limit.
+ * The defaults, overridden by `some`.
+ * @throws RangeError for a limit that is not a positive number, TypeError for an unknown name.
  */
 export function limitsWith(some: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(some)) {
