@@ -47,7 +47,10 @@ export interface Limits {
   readonly tunnelReplyBytes: number
   /** Sessions of one tunnel server. Further ones are refused. */
   readonly tunnelSessions: number
-  /** Milliseconds without a post, or as a client without a response, after which a tunnel session ends. */
+  /**
+   * Milliseconds without a post, or as a client without a response, after which a tunnel session ends; and without a request, after
+   * which the server closes an HTTP connection.
+   */
   readonly tunnelIdleMs: number
 }
 
