@@ -1,7 +1,7 @@
 /**
  * One in, three out. This example shows how to:
  *  1. send on what is published here to other servers, each by itself: one that stalls or refuses holds up no other;
- *  2. hear how each of them fares, and that it is tried again;
+ *  2. hear how each of them fares, and that it reconnects;
  *  3. keep your own list of destinations, to add to and take from while all is live.
  *
  *   npm run build && node dist/examples/restream.js PORT rtmp://one/app/key rtmp://two/app/key rtmp://three/app/key
@@ -17,8 +17,8 @@ const destinations = new Set<Relay>()
 function add(live: LiveStream, url: string, number: number): void {
   const relay = push(live, url)
   relay.on('live', () => console.log(`${number} live`))
-  relay.on('retrying', ({ ms }: Retry) => console.log(`${number} again in ${ms} ms`))
-  relay.on('refused', ({ error, ms }: Retry) => console.log(`${number} ${error?.message}, again in ${ms} ms`))
+  relay.on('retrying', ({ ms }: Retry) => console.log(`${number} retry in ${ms} ms`))
+  relay.on('refused', ({ error, ms }: Retry) => console.log(`${number} ${error?.message}, retry in ${ms} ms`))
   relay.on('ended', () => {
     console.log(`${number} ended`)
     destinations.delete(relay)

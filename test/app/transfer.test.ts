@@ -256,7 +256,7 @@ t.test('relay: one in, two out', { skip, buffered }, async t => {
   const relay = rtmpipe(t, 'relay', `${a}/live/film`, `${b}/live/one`, `${b}/live/two`)
   await relay.says(/from live/)
   await publishers.ffmpeg(t, source, `${a}/live/film`).ends()
-  await relay.says(/from retrying: ended; again in/)
+  await relay.says(/from retrying: ended; retry in/)
   await relay.says(/to 1 ended[\s\S]*to 2 ended|to 2 ended[\s\S]*to 1 ended/)
   relay.kill('SIGINT')
   t.equal((await relay.ends()).code, 0)
@@ -280,7 +280,7 @@ t.test('relay: a source that is not there yet, and one that goes for longer than
     clearInterval(publish)
     publishing.end()
     await session.close()
-    await relay.says(/from retrying: ended; again in/, time)
+    await relay.says(/from retrying: ended; retry in/, time)
     if (time === 2) break
     // the relay too holds its stream for a while
     await relay.says(/to 1 ended/)
