@@ -27,6 +27,18 @@ t.test('no declaration imports a default, which needs esModuleInterop in a Commo
   }
 })
 
+t.test('the declarations need those of Node and no others, and ask for them', async t => {
+  const declarations = [...paths].filter(path => path.endsWith('.d.ts')).map(path => readFileSync(path, 'utf8'))
+  const imported = declarations.flatMap(text =>
+    [...text.matchAll(/(?:from |import\()'([^'.]+)'/g)].map(([, name]) => name!)
+  )
+  t.same(
+    [...new Set(imported)].filter(name => !name.startsWith('node:')),
+    []
+  )
+  t.ok(declarations.some(text => text.startsWith('/// <reference types="node"')))
+})
+
 /** The modules of the public names, by the entries `rtmpipe` and `rtmpipe/inspect`. */
 const modules = ['dist/lib/index.d.ts', 'dist/lib/inspect/index.d.ts'].flatMap(entry =>
   [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(

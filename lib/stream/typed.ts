@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { EventEmitter } from 'node:events'
 import type { DuplexOptions, Readable, ReadableOptions, TransformOptions, Writable, WritableOptions } from 'node:stream'
 import { Duplex as DuplexBase, Writable as WritableBase } from 'readable-stream'
