@@ -219,6 +219,7 @@ export {
   serverSession
 } from './session/server-session.ts'
 export type { StreamPath } from './session/stream-path.ts'
+export { SessionHost, type SessionHostEvents, type SessionHostOptions } from './session-host.ts'
 export type { CallStatus, ConnectStatus, PlayStatus, PublishStatus, Status, StatusLevel } from './status.ts'
 // joints
 export { chain } from './stream/chain.ts'

@@ -1,9 +1,8 @@
-import { callListeners, warnOfFailure } from './listeners.ts'
-import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
-import { type ServerSession, serverSession } from './session/server-session.ts'
-import { loop } from './stream/loop.ts'
-import { WireServer, type WireServerOptions, type WireSource } from './transport/wire-server.ts'
-import type { Wire } from './wire.ts'
+import { callListeners } from './listeners.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import type { ServerSession } from './session/server-session.ts'
+import { SessionHost, type SessionHostOptions } from './session-host.ts'
+import { type CloseOptions, WireServer, type WireServerOptions } from './transport/wire-server.ts'
 
 /** Options of createServer(). */
 export interface ServerOptions extends WireServerOptions {
@@ -20,67 +19,79 @@ export interface ServerEvents {
 }
 
 /**
- * A server of RTMP sessions: a WireServer whose every wire has a session in it. `'session'` gives each ServerSession once its
+ * A server of RTMP sessions: a SessionHost with a port in front, which is a WireServer. `'session'` gives each ServerSession once its
  * handshake is over. What goes wrong in one never leaves it: `'sessionError'` tells (see ServerEvents). A peer that leaves, in
  * whatever way, is no error: see `session.closeReason`. A listener of yours that throws or rejects, that of `'session'` too, is told
  * here, unless the session has a listener for `'handlerError'`; where neither is listened to, the process is warned, with the stack,
  * once for each place.
  */
 export class Server extends WireServer<ServerEvents> {
-  readonly #options: WireServerOptions
-  readonly #budget: MemoryBudget | undefined
-  readonly #sessions = new Set<ServerSession>()
-  readonly #sessionOf = new WeakMap<Wire, ServerSession>()
+  /** The host of its sessions, which takes wires that came another way: `server.host.accept(wire)`. It is closed with the server. */
+  readonly host: SessionHost
 
+  /** @throws as WireServer. */
   constructor({ budget, ...options }: ServerOptions = {}) {
     super(options)
-    this.#options = options
-    this.#budget = budget
+    const { limits, clock } = options
+    const host = new PortHost(this, {
+      ...(limits && { limits }),
+      ...(clock && { clock }),
+      ...(budget && { budget })
+    })
+    this.host = host
+    this.on('listening', () => host.open())
     this.on('wireError', error => this.emit('sessionError', error, undefined))
-    this.on('wire', (wire, source) => this.#serve(wire, source))
+    this.on('wire', (wire, source) => this.host.accept(wire, source))
   }
 
   /** The sessions there are. */
   get sessions(): ReadonlySet<ServerSession> {
-    return this.#sessions
+    return this.host.sessions
   }
 
-  protected override endWire(wire: Wire): void {
-    this.#sessionOf.get(wire)?.close()
+  /** Stops accepting connections, and ends the sessions there are once their grace is over; then `'close'` comes. */
+  override close(how?: CloseOptions | ((error?: Error) => void)): this {
+    super.close(how)
+    // those that came another way have their grace too, and no connection here
+    void this.host.close(typeof how === 'object' ? how : {})
+    return this
   }
 
-  #serve(wire: Wire, source: WireSource): void {
-    const session = serverSession({ ...this.#options, ...source })
-    this.#sessions.add(session)
-    this.#sessionOf.set(wire, session)
-    const holder = this.#budget && held(wire, session)
-    if (holder) this.#budget?.add(holder)
-    let told: unknown
-    session.on('handlerError', error => {
-      told = error
-      if (session.listenerCount('handlerError') > 1) return
-      if (!this.emit('sessionError', error, session)) warnOfFailure(error)
-    })
-    loop(wire, session, () => {
-      this.#sessions.delete(session)
-      if (holder) this.#budget?.remove(holder)
-      const { closeReason } = session
-      if (closeReason instanceof Error && closeReason !== told) this.emit('sessionError', closeReason, session)
-    })
-    callListeners(this.rawListeners('session'), this, [session], thrown => session.failedLate(thrown))
+  /** As close(), and settles when it is closed: `await using server = ...`. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]()
+    await this.host.close()
+  }
+
+  protected override endWires(): Promise<void> {
+    return this.host.close()
   }
 }
 
-/** What a budget sees of a session. */
-const held = (wire: Wire, session: ServerSession): BudgetHolder => ({
-  get heldBytes() {
-    return wire.heldBytes(session.waiting)
-  },
-  get isViewer() {
-    return session.isPlaying
-  },
-  shed: error => session.destroy(error)
-})
+/** A host whose events are its server's too. */
+class PortHost extends SessionHost {
+  readonly #server: Server
+
+  constructor(server: Server, options: SessionHostOptions) {
+    super(options)
+    this.#server = server
+  }
+
+  override open(): void {
+    super.open()
+  }
+
+  protected override begun(session: ServerSession): void {
+    super.begun(session)
+    const listeners = this.#server.rawListeners('session')
+    callListeners(listeners, this.#server, [session], thrown => session.failedLate(thrown))
+  }
+
+  protected override failed(error: Error, session: ServerSession): boolean {
+    const isHeard = super.failed(error, session)
+    return this.#server.emit('sessionError', error, session) || isHeard
+  }
+}
 
 /** `createServer(session => ...)`, `createServer(options, session => ...)`: see Server. */
 export function createServer(onSession?: (session: ServerSession) => void): Server

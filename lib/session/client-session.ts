@@ -226,22 +226,23 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
-    const transactionId = this.#say(name, args)
-    return this.#answers.wait(transactionId, name)
+    const transactionId = this.#nextTransaction(name)
+    // ahead of what is said: a peer in this process may answer within the call
+    const answer = this.#answers.wait(transactionId, name)
+    this.say(command(name, transactionId, args, { encoding: this.#encoding }))
+    return answer
   }
 
   /** Sends a command whose answer nobody waits for: servers of one make give none. */
   #tell(name: string, ...args: readonly AmfValue[]): void {
-    this.#say(name, [null, ...args])
+    this.say(command(name, this.#nextTransaction(name), [null, ...args], { encoding: this.#encoding }))
   }
 
-  #say(name: string, args: readonly AmfValue[]): number {
+  #nextTransaction(name: string): number {
     if (this.isOver) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'connection is closed')
     if (!isLegal(name, this.#state))
       throw new TypeError(`${name} is not allowed while the connection is ${this.#state}`)
-    const transactionId = ++this.#transaction
-    this.say(command(name, transactionId, args, { encoding: this.#encoding }))
-    return transactionId
+    return ++this.#transaction
   }
 
   async #newStream(): Promise<ClientStream> {

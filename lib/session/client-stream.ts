@@ -44,8 +44,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
 
   /** Sends a command that is not answered. @throws TypeError where it has no place, by the table that servers ask too. */
   tell(name: string, ...args: readonly AmfValue[]): void {
-    if (!isLegalOnStream(name, this.state))
-      throw new TypeError(`${name} is not allowed on a message stream that is ${this.state}`)
+    this.#check(name)
     const isRequest = name === 'publish' || name === 'play'
     if (isRequest) this.transactionId = this.#transaction()
     const transactionId = isRequest ? this.transactionId : 0
@@ -54,8 +53,16 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
 
   /** Sends a command, and waits for the status that answers it: its information object. */
   async ask(name: Asked, ...args: readonly AmfValue[]): Promise<AmfObject> {
+    this.#check(name)
+    // ahead of what is said: a peer in this process may answer within the call
+    const answer = this.#answers.wait(name, name)
     this.tell(name, ...args)
-    return this.#answers.wait(name, name)
+    return answer
+  }
+
+  #check(name: string): void {
+    if (!isLegalOnStream(name, this.state))
+      throw new TypeError(`${name} is not allowed on a message stream that is ${this.state}`)
   }
 
   /** Tells how many milliseconds are buffered here (RTMP 1.0, 7.1.7). */

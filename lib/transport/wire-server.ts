@@ -4,7 +4,6 @@ import { hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { asError, callListeners, warnOfFailure } from '../listeners.ts'
 import type { EmitterOf } from '../stream/typed.ts'
-import type { Wire } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type NetServerEvents, TypedNetServer } from './net-server.ts'
@@ -86,6 +85,9 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.#emitter.on('connection', bytes => this.#enter(bytes))
+    this.#emitter.on('listening', () => {
+      this.#isOver = false
+    })
     const close = () => this.close()
     signal?.addEventListener('abort', close, { once: true })
     this.once('close', () => signal?.removeEventListener('abort', close))
@@ -96,11 +98,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(typeof how === 'function' ? how : undefined)
     const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0
-    const timer = setTimeout(() => {
-      this.#isOver = true
-      for (const wire of this.#wires) this.endWire(wire)
-      this.#leave()
-    }, graceMs)
+    const timer = setTimeout(() => void this.#end(), graceMs)
     this.once('close', () => clearTimeout(timer))
     return this
   }
@@ -119,9 +117,18 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#doors.setSecureContext(secrets)
   }
 
-  /** Ends a wire whose grace is over. */
-  protected endWire(wire: Wire): void {
-    wire.end()
+  /** Ends the wires, whose grace is over; settles when they have gone. */
+  protected async endWires(): Promise<void> {
+    const wires = [...this.#wires]
+    for (const wire of wires) wire.end()
+    await Promise.all(wires.map(wire => new Promise(resolve => wire.once('close', resolve))))
+  }
+
+  /** Connections that carry no wire have nothing to wait for, once the others are over. */
+  async #end(): Promise<void> {
+    this.#isOver = true
+    await this.endWires()
+    for (const bytes of this.#connections) bytes.destroy()
   }
 
   /** Without the events of a subclass, which are not known here. */
@@ -142,14 +149,13 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     wire.once('handshake', () => {
       wire.off('error', failed)
       this.#wires.add(wire)
-      wire.once('close', () => {
-        this.#wires.delete(wire)
-        this.#leave()
-      })
+      wire.once('close', () => this.#wires.delete(wire))
       const source: WireSource = { peer: peer(bytes), scheme: scheme(bytes, wire) }
       const listeners = this.#emitter.rawListeners('wire')
+      const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
+      const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
       // nobody would hear its errors
-      if (!callListeners(listeners, this, [wire, source], thrown => this.#listenerFailed(thrown, wire))) wire.destroy()
+      if (!isHeard) wire.destroy()
     })
   }
 
@@ -162,11 +168,6 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   #failed(error: Error): void {
     // what is ended here has not failed, nor has who leaves
     if (!this.#isOver && !hasLeft(error)) this.#emitter.emit('wireError', error)
-  }
-
-  /** Once it is over, connections that carry no wire have nothing to wait for. */
-  #leave(): void {
-    if (this.#isOver && this.#wires.size === 0) for (const bytes of this.#connections) bytes.destroy()
   }
 }
 
