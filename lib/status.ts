@@ -13,7 +13,7 @@ export type ConnectStatus =
   | 'NetConnection.Connect.Closed'
   | 'NetConnection.Connect.IdleTimeout'
   | 'NetConnection.Connect.NetworkChange'
-  /** Enhanced RTMP v2, "Reconnect Request". */
+  // Enhanced RTMP v2, "Reconnect Request"
   | 'NetConnection.Connect.ReconnectRequest'
   | (string & {})
 
