@@ -11,7 +11,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { connect, createServer, isKeyframe, type Message, Refused } from 'rtmpipe'
+import { connect, createServer, isKeyframe, Refused } from 'rtmpipe'
 
 const [cert, key, port = '1935'] = process.argv.slice(2)
 if (cert === undefined || key === undefined) {
@@ -23,9 +23,7 @@ const read = () => ({ cert: readFileSync(cert), key: readFileSync(key) })
 const server = createServer({ tls: read() }, session => {
   session.on('publish', publish => {
     if (session.scheme !== 'rtmps') throw new Refused('NetStream.Publish.Denied', 'TLS required')
-    publish
-      .accept()
-      .on('data', (message: Message) => isKeyframe(message) && console.log(`keyframe at ${message.timestamp} ms`))
+    publish.accept().on('data', message => isKeyframe(message) && console.log(`keyframe at ${message.timestamp} ms`))
   })
 })
 server.on('sessionError', error => console.log(error.message))

@@ -231,6 +231,7 @@ export type { Side, SideOptions } from './stream/sides.ts'
 export { Stage, type StageEvents, stage } from './stream/stage.ts'
 export type {
   DuplexEvents,
+  DuplexLike,
   DuplexOf,
   EmitterEvents,
   EmitterOf,

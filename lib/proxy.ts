@@ -15,11 +15,12 @@ import {
 } from './message/command.ts'
 import type { Message } from './message/message.ts'
 import { stage } from './stream/stage.ts'
+import type { DuplexLike } from './stream/typed.ts'
 
 /** Options of proxy(). */
 export interface ProxyOptions {
   /** What passes on the way back, from far to near: a stage of Messages. */
-  back?: Duplex
+  back?: DuplexLike<Message, Message>
   /** Milliseconds that far may take to answer near's connect: 10,000. */
   timeoutMs?: number
   /** Ends both sides when it is aborted, and tells near so. */
@@ -42,9 +43,9 @@ const TIMEOUT_MS = 10_000
  * them if one did; it never rejects.
  */
 export function proxy(
-  near: Duplex,
-  far: Duplex,
-  transform?: Duplex,
+  near: DuplexLike<Message, Message>,
+  far: DuplexLike<Message, Message>,
+  transform?: DuplexLike<Message | Command, Message | Command>,
   options: ProxyOptions = {}
 ): Promise<Error | undefined> {
   return new Promise(resolve => new Joint(near, far, options, resolve).join(transform, options.back))

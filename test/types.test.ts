@@ -14,7 +14,9 @@ import {
   chain,
   chunkDecoder,
   chunkEncoder,
+  commandRewriter,
   type DuplexOf,
+  dial,
   duplex,
   type EmitterOf,
   type FlvTracks,
@@ -32,9 +34,11 @@ import {
   type MessageWire,
   messageAssembler,
   messageChunker,
+  messageWire,
   mirror,
   type Play,
   type Publish,
+  proxy,
   type ReadableOf,
   type Relay,
   type Repair,
@@ -182,7 +186,7 @@ export async function carries(publish: Publish, play: Play): Promise<void> {
   for await (const each of wire) equal<typeof each, Message>(true)
   for await (const each of chunkDecoder()) equal<typeof each, Chunk>(true)
   for await (const each of handshakeStream(socket)) equal<typeof each, Buffer>(true)
-  for await (const each of windowAcknowledger(wire)) equal<typeof each, Chunk>(true)
+  for await (const each of windowAcknowledger(new PassThrough())) equal<typeof each, Chunk>(true)
   for await (const each of live.subscribe().filter(isMessage).take(2)) equal<typeof each, Message>(true)
   for await (const each of live.subscribe().map(({ timestamp }) => timestamp)) equal<typeof each, number>(true)
   const parsed = item(amfCommandParser())
@@ -274,6 +278,23 @@ export function joints(child: { stdin: Writable; stdout: Readable }): void {
   // @ts-expect-error: what comes from it is Chunks
   mirror(messageChunker(), chunks, amfCommandParser())
   duplex(child.stdin, child.stdout)
+  messageWire(socket)
+  proxy(wire, dial('rtmp://origin/live'), commandRewriter({}))
+  proxy(wire, client, undefined, { back: timestampRepair() })
+  // @ts-expect-error: a wire of Messages, where bytes are wanted
+  messageWire(wire)
+  // @ts-expect-error: a wire of Messages, where bytes are wanted
+  handshakeStream(wire)
+  // @ts-expect-error: a wire of Messages, where Chunks are wanted
+  windowAcknowledger(wire)
+  // @ts-expect-error: Commands reach it too
+  proxy(wire, wire, timestampRepair())
+  // @ts-expect-error: chunks, where Messages are wanted
+  proxy(chunks, wire)
+  // @ts-expect-error: it takes Chunks, and the line is one of Messages
+  tap(chunkEncoder())
+  const line = item(tap<Chunk>(chunkEncoder()))
+  equal<typeof line, Chunk>(true)
   const both: DuplexOf<Message, Chunk> = duplex(live.input(), chunkDecoder())
   both.write(message)
 }

@@ -14,7 +14,7 @@ let dead = 0
 
 async function play(): Promise<void> {
   const session = await connect(url, { tls: { rejectUnauthorized: false } })
-  for await (const message of await session.play('s0')) bytes += (message as Message).payload.length
+  for await (const message of await session.play('s0')) bytes += message.payload.length
 }
 
 async function publish(name: string): Promise<void> {

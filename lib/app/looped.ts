@@ -8,7 +8,7 @@ const FRAME_MS = 40
 export async function* looped(file: URL | string): AsyncGenerator<Message, void> {
   for (let shift = 0, round = 0; ; round++) {
     const times: number[] = []
-    for await (const message of createReadStream(file).pipe(flvDecoder()) as AsyncIterable<Message>) {
+    for await (const message of createReadStream(file).pipe(flvDecoder())) {
       const isState = isMetadata(message) || isSequenceHeader(message)
       if (isState && round > 0) continue
       if (!isState) times.push(message.timestamp)

@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
   })
-  server.on('sessionError', (error: Error, session?: ServerSession) => {
+  server.on('sessionError', (error, session) => {
     log('error', { peer: session?.peer, message: error.message })
   })
 

@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream'
 import type { Message } from '../message/message.ts'
 import { Layer } from '../stream/layer.ts'
+import type { DuplexLike } from '../stream/typed.ts'
 import { AcknowledgementWindow, type AcknowledgementWindowOptions } from './acknowledgement-window.ts'
 import type { Chunk } from './chunk.ts'
 import { controlChunk } from './protocol-control.ts'
@@ -15,7 +15,7 @@ export type WindowAcknowledgerOptions = AcknowledgementWindowOptions
 export class WindowAcknowledger extends Layer<Chunk> {
   readonly #window: AcknowledgementWindow
 
-  constructor(lower: Duplex, options?: WindowAcknowledgerOptions) {
+  constructor(lower: DuplexLike<Chunk, Chunk>, options?: WindowAcknowledgerOptions) {
     super(lower)
     this.#window = new AcknowledgementWindow(options)
   }
@@ -43,5 +43,7 @@ export class WindowAcknowledger extends Layer<Chunk> {
 const isOfTheHop = ({ header: { type } }: Chunk): boolean => type === 3 || type === 5 || type === 6
 
 /** A WindowAcknowledger over a Duplex of Chunks. */
-export const windowAcknowledger = (lower: Duplex, options?: WindowAcknowledgerOptions): WindowAcknowledger =>
-  new WindowAcknowledger(lower, options)
+export const windowAcknowledger = (
+  lower: DuplexLike<Chunk, Chunk>,
+  options?: WindowAcknowledgerOptions
+): WindowAcknowledger => new WindowAcknowledger(lower, options)

@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream'
 import { readOut } from '../stream/read-out.ts'
+import type { DuplexLike } from '../stream/typed.ts'
 import { HandshakeLayer, type HandshakeLayerOptions } from './handshake-layer.ts'
 
 /** Options of HandshakeStream. */
@@ -13,7 +13,7 @@ export type HandshakeStreamOptions = HandshakeLayerOptions
  * through here is enciphered and deciphered.
  */
 export class HandshakeStream extends HandshakeLayer {
-  constructor(lower: Duplex, options: HandshakeStreamOptions = {}) {
+  constructor(lower: DuplexLike<Buffer, Buffer>, options: HandshakeStreamOptions = {}) {
     super(lower, options, { from: 'bytes', to: 'bytes' })
     readOut(lower)
   }
@@ -33,5 +33,5 @@ export class HandshakeStream extends HandshakeLayer {
  * A HandshakeStream over a Duplex of bytes: it gives and takes the bytes behind the handshake. It ends with
  * `ERR_RTMP_HANDSHAKE_*`.
  */
-export const handshakeStream = (lower: Duplex, options?: HandshakeStreamOptions): HandshakeStream =>
+export const handshakeStream = (lower: DuplexLike<Buffer, Buffer>, options?: HandshakeStreamOptions): HandshakeStream =>
   new HandshakeStream(lower, options)

@@ -1,6 +1,7 @@
 import { finished, type Writable } from 'node:stream'
 import { isMessage, type Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
+import type { Takes } from '../stream/typed.ts'
 import { keyframeGate } from './keyframe-gate.ts'
 
 /** Options of Tap. */
@@ -33,7 +34,7 @@ export class Tap<Item> extends Stage<Item, Item, TapEvents> {
   readonly #branches = new Set<Branch>()
   readonly #wait: boolean
 
-  constructor(branches: readonly Writable[], { wait = false }: TapOptions = {}) {
+  constructor(branches: readonly Branchable<Item>[], { wait = false }: TapOptions = {}) {
     super({ layer: 'tap' })
     this.#wait = wait
     for (const writable of branches) this.#watch({ writable, entrance: undefined, missed: 0 })
@@ -90,6 +91,9 @@ export class Tap<Item> extends Stage<Item, Item, TapEvents> {
   }
 }
 
+/** What a tap can write its items to. */
+export type Branchable<Item> = Writable & Takes<NoInfer<Item>>
+
 interface Branch {
   readonly writable: Writable
   /** Where items go in: the gate in front of the writable, or itself; known with the first item. */
@@ -108,11 +112,11 @@ function roomIn({ writable }: Branch): Promise<void> {
   })
 }
 
-/** `tap(file)`, `tap(one, two)`, `tap(file, { wait: true })`: see Tap. */
-export function tap<Item = Message>(...given: [...Writable[], Writable | TapOptions]): Tap<Item> {
+/** `tap(file)`, `tap(one, two)`, `tap(file, { wait: true })`: see Tap. `tap<Chunk>(...)` or `tap<Buffer>(...)` where it is not Messages. */
+export function tap<Item = Message>(...given: [...Branchable<Item>[], Branchable<Item> | TapOptions]): Tap<Item> {
   const last = given.at(-1)
   const options = last !== undefined && !isWritable(last) ? last : {}
   return new Tap<Item>(given.filter(isWritable), options)
 }
 
-const isWritable = (given: Writable | TapOptions): given is Writable => 'write' in given
+const isWritable = <Branch extends Writable>(given: Branch | TapOptions): given is Branch => 'write' in given

@@ -1,6 +1,14 @@
 /// <reference types="node" preserve="true" />
 import { EventEmitter } from 'node:events'
-import type { DuplexOptions, Readable, ReadableOptions, TransformOptions, Writable, WritableOptions } from 'node:stream'
+import type {
+  Duplex,
+  DuplexOptions,
+  Readable,
+  ReadableOptions,
+  TransformOptions,
+  Writable,
+  WritableOptions
+} from 'node:stream'
 import { Duplex as DuplexBase, Writable as WritableBase } from 'readable-stream'
 
 /**
@@ -103,6 +111,9 @@ export interface Takes<Item> {
   // a property, for the argument of a method would be compared in either direction
   write: (item: Item) => boolean
 }
+
+/** Any Duplex, one of Node's too, that takes and gives such items: what a layer or a proxy is laid over. */
+export type DuplexLike<In, Out> = Duplex & Takes<In> & AsyncIterable<Out>
 
 /** What may be written for an item. Where Buffers are wanted Node makes them of other bytes and of strings. */
 export type Written<In> = In extends Buffer ? Uint8Array | string : In

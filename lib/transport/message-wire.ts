@@ -1,5 +1,4 @@
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { ChunkReaderOptions } from '../chunk/chunk-reader.ts'
 import type { MessageWriterOptions } from '../chunk/message-writer.ts'
 import { setPeerBandwidth, windowAcknowledgementSize } from '../chunk/protocol-control.ts'
@@ -12,6 +11,7 @@ import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../live/mes
 import { isMedia } from '../media/media-state.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readOut } from '../stream/read-out.ts'
+import type { DuplexLike } from '../stream/typed.ts'
 import type { Wire, WireCounters } from '../wire.ts'
 import { ChunkCodec } from './chunk-codec.ts'
 import { SwfVerification } from './swf-verification.ts'
@@ -62,7 +62,7 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
   #messagesIn = 0
   #messagesOut = 0
 
-  constructor(lower: Duplex, options: MessageWireOptions = {}) {
+  constructor(lower: DuplexLike<Buffer, Buffer>, options: MessageWireOptions = {}) {
     const { role = 'server', chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
     // ahead of super, as in HandshakeLayer
@@ -232,4 +232,5 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
  * A MessageWire: Messages over a Duplex of bytes.
  * @throws RangeError for an option out of range.
  */
-export const messageWire = (lower: Duplex, options?: MessageWireOptions): MessageWire => new MessageWire(lower, options)
+export const messageWire = (lower: DuplexLike<Buffer, Buffer>, options?: MessageWireOptions): MessageWire =>
+  new MessageWire(lower, options)
