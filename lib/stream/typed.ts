@@ -12,13 +12,14 @@ import type {
 import { Duplex as DuplexBase, Writable as WritableBase } from 'readable-stream'
 
 /**
- * Node's streams and emitters with types: what a stream carries, and which events an emitter has. There is nothing here at run time.
+ * Types for Node's streams and emitters: what a stream carries, and which events an emitter has. At run time these are the classes
+ * of Node and readable-stream, unchanged.
  *
- * A class declares its events in an interface of names and labelled tuples, `publish: [publish: Publish]`, and hands it to the base
- * that it extends: `class Server extends TypedEmitter<ServerEvents>`, `class Tap<Item> extends Stage<Item, Item, TapEvents>`.
+ * A class declares its events in an interface of labelled tuples, `publish: [publish: Publish]`, and passes it to its base class:
+ * `class LiveStream extends TypedEmitter<LiveStreamEvents>`, `class Tap<Item> extends Stage<Item, Item, TapEvents>`.
  *
- * Node's own declarations say that each stream is one of strings and Buffers (NodeJS.ReadableStream, which `pipeline` and `finished`
- * want). A stream of Messages fits them through signatures that nobody can call, since an argument of theirs is `never`.
+ * `pipeline` and `finished` take a NodeJS.ReadableStream, which Node declares as a stream of strings and Buffers. A stream of
+ * Messages is assignable to it by overloads with a parameter of type `never`. Nobody can call those.
  */
 
 // biome-ignore lint/suspicious/noExplicitAny: as in Node's own declarations
@@ -31,8 +32,8 @@ export type EventName<Events> = keyof Events & (string | symbol)
 export type EventArguments<Events, Name extends keyof Events> = Events[Name] extends Anything[] ? Events[Name] : never
 
 /**
- * A listener to an event. Where there are no arguments it may be the `resolve` of a promise. For any name (`never extends` picks that) it is
- * a listener to anything, as Node's own declarations have it.
+ * A listener to an event. Where the event has no arguments it may be the `resolve` of a promise. When the compiler compares these
+ * methods with Node's own it puts `any` for the name, which takes both branches of the first condition.
  */
 export type Listener<Events, Name extends keyof Events> = Name extends never
   ? (...args: Anything[]) => void
@@ -48,7 +49,7 @@ export interface EmitterEvents {
   newListener: [event: string | symbol, listener: (...args: Anything[]) => void]
   /** A listener was removed. */
   removeListener: [event: string | symbol, listener: (...args: Anything[]) => void]
-  /** As `'error'`, for who only watches. */
+  /** As `'error'`, but it is no listener to that: an error that nobody else listens to is still thrown. */
   [EventEmitter.errorMonitor]: [error: NodeJS.ErrnoException]
 }
 
@@ -89,7 +90,11 @@ export interface WritableEvents extends StreamEvents {
 /** Events of a Duplex. */
 export interface DuplexEvents<Out> extends ReadableEvents<Out>, WritableEvents {}
 
-/** An EventEmitter with these events and no others. */
+/**
+ * An EventEmitter with these events and no others. The interfaces of streams below repeat its methods, for an interface cannot
+ * take `on` from one base and all else from another. Node declares that `events.once` gives `any[]`; the events give it a type:
+ * `const [publish] = (await once(session, 'publish')) as ServerSessionEvents['publish']`.
+ */
 export interface EmitterOf<Events> extends EventEmitter {
   addListener<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
   on<Name extends EventName<Events>>(event: Name, listener: Listener<Events, Name>): this
@@ -108,14 +113,14 @@ export interface EmitterOf<Events> extends EventEmitter {
 
 /** What a stream of these items may be piped into. */
 export interface Takes<Item> {
-  // a property, for the argument of a method would be compared in either direction
+  // a property and not a method: parameters of methods are compared in both directions
   write: (item: Item) => boolean
 }
 
-/** Any Duplex, one of Node's too, that takes and gives such items: what a layer or a proxy is laid over. */
+/** Any Duplex, also one of Node's, that takes and gives such items: layers and proxies are laid over one. */
 export type DuplexLike<In, Out> = Duplex & Takes<In> & AsyncIterable<Out>
 
-/** What may be written for an item. Where Buffers are wanted Node makes them of other bytes and of strings. */
+/** What may be written for an item. Node makes Buffers of strings and of other bytes. */
 export type Written<In> = In extends Buffer ? Uint8Array | string : In
 
 type Done = (error: Error | null | undefined) => void
@@ -123,7 +128,7 @@ type EndOption = { end?: boolean | undefined }
 type SignalOption = { signal?: AbortSignal | undefined }
 type OperatorOptions = SignalOption & { concurrency?: number | undefined }
 
-/** A promise that is assignable to any other: beside a promise of something it makes that fit Node's streams of strings and Buffers. */
+/** A promise that is assignable to any other, and adds nothing to the type that `await` gives of an intersection with it. */
 interface Fits {
   then(done?: never, failed?: never): Promise<never>
   catch(failed?: never): Promise<never>
@@ -131,7 +136,7 @@ interface Fits {
   readonly [Symbol.toStringTag]: string
 }
 
-/** What `for await` reads a stream by. */
+/** The iterator that `for await` reads a stream by. */
 export interface Items<Out> extends NodeJS.AsyncIterator<Out, undefined, Anything> {
   next(): Fits & Promise<IteratorResult<Out, undefined>>
   return(value?: undefined): Fits & Promise<IteratorResult<Out, undefined>>
@@ -228,7 +233,7 @@ export interface WritableOf<In, Events = WritableEvents> extends Writable {
   rawListeners(event: EventName<Events>): Listeners
 }
 
-/** A Duplex that is written and read such items: `DuplexOf<Chunk, Message>`. */
+/** A Duplex that takes and gives such items: `DuplexOf<Chunk, Message>`. */
 export interface DuplexOf<In, Out, Events = DuplexEvents<Out>> extends ReadableOf<Out, Events>, WritableOf<In, Events> {
   /** Whether its writable half stays open when its readable half has ended. */
   allowHalfOpen: boolean
@@ -242,13 +247,13 @@ export interface TransformOf<In, Out, Events = DuplexEvents<Out>> extends Duplex
   _flush(done: (error?: Error | null, made?: Out) => void): void
 }
 
-/** What a stream is written. */
+/** The type of what a stream takes. */
 export type InOf<Stream> = Stream extends { write(item: infer In, ...rest: Anything[]): Anything } ? In : never
 
-/** What a stream gives. */
+/** The type of what a stream gives. */
 export type OutOf<Stream> = Stream extends AsyncIterable<infer Out> ? Out : never
 
-/** The classes to extend; `Own` are the events of one's own. */
+/** The constructors of base classes: `Own` are the events that a class adds. */
 export interface EmitterClass {
   new <Own = unknown>(): EmitterOf<EmitterEvents & Own>
 }

@@ -34,7 +34,7 @@ export interface NetServerOf<Events> extends net.Server {
   rawListeners(event: EventName<Events>): ReturnType<net.Server['listeners']>
 }
 
-/** The class to extend; `Own` are the events of one's own. */
+/** The constructor of a base class: `Own` are the events that a class adds. */
 export interface NetServerClass {
   new <Own = unknown>(options?: net.ServerOpts): NetServerOf<NetServerEvents & Own>
 }
