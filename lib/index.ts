@@ -206,7 +206,13 @@ export {
   type PublishOptions
 } from './session/client-session.ts'
 export { Connect } from './session/connect.ts'
-export { type CloseReason, NetConnection, type NetConnectionOptions } from './session/net-connection.ts'
+export {
+  type CloseReason,
+  type CommandAnswer,
+  NetConnection,
+  type NetConnectionEvents,
+  type NetConnectionOptions
+} from './session/net-connection.ts'
 export { Play, type PlayAcceptance, type PlayEvents } from './session/play.ts'
 export { Playing, type PlayingEvents } from './session/playing.ts'
 export { Publish } from './session/publish.ts'
@@ -218,6 +224,7 @@ export {
   type ServerSessionOptions,
   serverSession
 } from './session/server-session.ts'
+export type { SessionStats } from './session/session-stats.ts'
 export type { StreamPath } from './session/stream-path.ts'
 export { SessionHost, type SessionHostEvents, type SessionHostOptions } from './session-host.ts'
 export type { CallStatus, ConnectStatus, PlayStatus, PublishStatus, Status, StatusLevel } from './status.ts'

@@ -46,8 +46,6 @@ export interface PlayOptions {
 export interface ClientSessionEvents {
   /** What the peer says of the connection: an information object. */
   status: [information: AmfObject]
-  /** What the peer asks of us. Without a listener it is answered with an `_error`, if it wants an answer. */
-  command: [command: Command]
 }
 
 const TIMEOUT_MS = 10_000
@@ -60,7 +58,7 @@ const LIVE_ONLY = -1000
  * servers answer, `timeoutMs` at most, and never where some do not (releaseStream, FCPublish). A peer's no is a Refused with the
  * status it gave.
  *
- * Events: see ClientSessionEvents.
+ * Events: see ClientSessionEvents and NetConnectionEvents.
  */
 export class ClientSession extends NetConnection<ClientSessionEvents> {
   readonly #timeoutMs: number
@@ -183,7 +181,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     else if (name === 'FCUnpublish' || name === 'deleteStream') this.#hearGoodbye(heard)
     // servers of Adobe's kind measure the line by it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
-    else if (!this.emit('command', heard)) this.unknown(heard)
+    else this.unknown(heard)
   }
 
   #hearGoodbye({ args, messageStreamId }: Command): void {
@@ -206,9 +204,14 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     }
   }
 
-  protected override userControl(event: UserControlEvent): void {
+  protected override userControl(event: UserControlEvent): boolean {
     const play = event.kind === 'StreamIsRecorded' ? this.#streams.at(event.messageStreamId, plays)?.play : undefined
     if (play !== undefined) play.isRecorded = true
+    return play !== undefined
+  }
+
+  protected override get streams(): Iterable<ClientStream> {
+    return this.#streams
   }
 
   protected override get due(): Due {

@@ -1,16 +1,28 @@
+import type { AmfValue } from '../amf/amf-value.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { hasLeft, RtmpError } from '../errors.ts'
+import { hasLeft, Refused, RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { type AddressedBatch, MessageBatch } from '../live/message-batch.ts'
 import { isMedia } from '../media/media-state.ts'
-import { type Command, commandMessage, error, isCommand, isCommandType, readCommand } from '../message/command.ts'
+import {
+  type Command,
+  commandMessage,
+  error,
+  isCommand,
+  isCommandType,
+  readCommand,
+  result
+} from '../message/command.ts'
 import { MESSAGE_COST, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
 import { type Later, promised, Turns } from '../stream/turns.ts'
+import type { EmitterOf } from '../stream/typed.ts'
 import type { LifeSigns, Wire } from '../wire.ts'
 import { type Due, Liveness } from './liveness.ts'
+import type { NetStream } from './net-stream.ts'
+import { NO_COUNTERS, type SessionStats } from './session-stats.ts'
 
 /** Options of both sides of a session. */
 export interface NetConnectionOptions {
@@ -22,6 +34,31 @@ export interface NetConnectionOptions {
 
 /** How a session has ended: its peer `'left'`, or it was `'closed'` here, or it failed, by this error. */
 export type CloseReason = 'left' | 'closed' | Error
+
+/**
+ * Answers a command with `_result`, or with `_error` by a Refused; a command that wants no answer is given none.
+ * @throws TypeError when it was answered already.
+ */
+export type CommandAnswer = (value: AmfValue | Refused) => void
+
+/** Events of both sides of a session: what the peer sends that the session has no use for. */
+export interface NetConnectionEvents {
+  /** A message that is no command, media or user control, such as one of shared objects (types 16 and 19). */
+  message: [message: Message]
+  /** A user control event that is not handled here. */
+  userControl: [event: UserControlEvent]
+  /** A command that is unknown here, and a function that answers it. Without a listener it is answered with an `_error`. */
+  command: [command: Command, answer: CommandAnswer]
+}
+
+/** Message types that steer a chunk stream (RTMP 1.0, 5.4): what is below the session has heeded them, where it lets them through. */
+const PROTOCOL_CONTROL: readonly number[] = [
+  MessageTypeId.SetChunkSize,
+  MessageTypeId.Abort,
+  MessageTypeId.Acknowledgement,
+  MessageTypeId.WindowAcknowledgementSize,
+  MessageTypeId.SetPeerBandwidth
+]
 
 /** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
 const BATCHES = 4
@@ -39,14 +76,25 @@ interface Waiting {
  * come in place of their messages. It always reads: what comes in never waits for what goes out, or a player whose socket is
  * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
  * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here, and a silent peer is asked by one.
+ *
+ * What it has no use for is an event: see NetConnectionEvents. Messages without a listener are dropped, and counted by `stats()`.
  */
-export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message | Command, Message, Own> {
+export abstract class NetConnection<Own = unknown> extends DirectDuplex<
+  Message | Command,
+  Message,
+  NetConnectionEvents & Own
+> {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting: Waiting[] = []
   #wanted = false
   #replyBytes = 0
   #strayBytes = 0
+  #strayMessages = 0
+  #unknownMessages = 0
+  readonly #madeAt: number
+  /** The wire it is piped into, or was. */
+  #wire: Wire | undefined
   /** To hear may take its time. */
   readonly #turns = new Turns()
   readonly #listen = (item: Message | Command): Later | undefined => {
@@ -74,7 +122,11 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
     super({ ...sides({}), readableHighWaterMark: BATCHES })
     this.limits = limitsWith(limits)
     this.clock = clock
+    this.#madeAt = clock.now()
   }
+
+  /** Its message streams. */
+  protected abstract get streams(): Iterable<NetStream>
 
   /** Takes a command; a promise holds the wire until it is settled. */
   protected abstract command(command: Command): void | Promise<void>
@@ -82,8 +134,8 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   /** Takes audio, video, data or an Aggregate; a promise holds the wire until there is room. */
   protected abstract media(message: Message): void | Promise<void>
 
-  /** Takes a user control event, but for pings. */
-  protected abstract userControl(event: UserControlEvent): void
+  /** Takes a user control event, but for pings; false if it has no use for it. */
+  protected abstract userControl(event: UserControlEvent): boolean
 
   /** The connection is over: everything that depends on it ends, by this error unless it was closed here. */
   protected abstract over(reason?: Error): void
@@ -99,6 +151,29 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   /** Items on their way to the wire, that it has not taken yet. */
   get waiting(): number {
     return this.readableLength + this.#waiting.length
+  }
+
+  /** Its numbers at this moment: see SessionStats. */
+  stats(): SessionStats {
+    const { bytesIn, bytesOut, messagesIn, messagesOut } = this.#wire?.counters ?? NO_COUNTERS
+    let publishing = 0
+    let playing = 0
+    for (const { publish, play } of this.streams) {
+      if (publish !== undefined) publishing++
+      if (play !== undefined) playing++
+    }
+    return {
+      bytesIn,
+      bytesOut,
+      messagesIn,
+      messagesOut,
+      waiting: this.waiting,
+      publishing,
+      playing,
+      strayMessages: this.#strayMessages,
+      unknownMessages: this.#unknownMessages,
+      uptimeMs: this.clock.now() - this.#madeAt
+    }
   }
 
   /** Says something to the peer. It does not wait: see `limits.replyBytes`. */
@@ -173,6 +248,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
    * is over.
    */
   protected isTooMuch({ payload }: Message): boolean {
+    this.#strayMessages++
     this.#strayBytes += payload.length + MESSAGE_COST
     return this.#strayBytes > this.limits.strayBytes
   }
@@ -182,11 +258,32 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
     this.#strayBytes = 0
   }
 
-  /** Answers a command that nobody here knows, if it wants an answer. */
+  /** Tells of a command that is unknown here; without a listener it is answered, if it wants an answer. */
   protected unknown(asked: Command): void {
+    if (this.listenerCount('command') > 0) {
+      this.#emitter.emit('command', asked, this.#answerTo(asked))
+      return
+    }
     if (asked.transactionId <= 0) return
     const description = `unknown command ${asked.name.slice(0, 64)}`
     this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+  }
+
+  /** Without the events of a subclass, which are not known here. */
+  get #emitter(): EmitterOf<NetConnectionEvents> {
+    return this
+  }
+
+  #answerTo(asked: Command): CommandAnswer {
+    let isAnswered = false
+    return value => {
+      if (isAnswered) throw new TypeError(`${asked.name} was answered already`)
+      isAnswered = true
+      if (asked.transactionId <= 0) return
+      const isRefused = value instanceof Refused
+      const information = isRefused && { level: 'error', code: value.status, description: value.description }
+      this.say(information ? error(asked, null, information) : result(asked, null, value as AmfValue))
+    }
   }
 
   /** How it ended: see CloseReason. Undefined while it goes on. */
@@ -226,6 +323,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   }
 
   override _read(): void {
+    this.#wire ??= wireOf(takerOf(this))
     this.#wanted = true
     this.#replyBytes = 0
     this.#drain()
@@ -250,6 +348,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
     if (isCommandType(item.type)) return this.#hearCommand(readCommand(item, { limits: this.limits }))
     if (isMedia(item) || item.type === MessageTypeId.Aggregate) return this.media(item)
     if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
+    else if (!PROTOCOL_CONTROL.includes(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
   }
 
   #hearCommand(command: Command): void | Promise<void> {
@@ -265,7 +364,8 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<Message 
   #hearEvent(event: UserControlEvent): void {
     if (event.kind === 'PingRequest') this.say(userControlMessage({ kind: 'PingResponse', timestamp: event.timestamp }))
     else if (event.kind === 'PingResponse') this.#liveness?.answered()
-    else this.userControl(event)
+    else if (this.userControl(event) || this.#emitter.emit('userControl', event)) return
+    else if (event.kind === 'Unknown') this.#unknownMessages++
   }
 
   #addressed(item: Message | MessageBatch, messageStreamId: MessageStreamId): (Message | AddressedBatch)[] {

@@ -52,6 +52,7 @@ const refusals = {
  * or play nobody listens for is refused, and so is one whose listener throws, rejects, or does not decide within
  * `limits.decisionMs`. `'handlerError'` (error) tells of a listener that failed; a failure that comes too late to refuse ends the session.
  * A peer that was refused and asks for nothing else within `limits.connectMs` is closed. Once `'close'` has come, `closeReason` says how it ended.
+ * Events: see ServerSessionEvents and NetConnectionEvents.
  */
 export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** Where the peer is; empty if nobody said. */
@@ -135,10 +136,15 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     return new Promise(() => {})
   }
 
-  protected override userControl(event: UserControlEvent): void {
-    if (event.kind === 'SetBufferLength') {
-      this.#streams.at(event.messageStreamId, plays)?.play?.buffer(event.milliseconds)
-    }
+  protected override userControl(event: UserControlEvent): boolean {
+    if (event.kind !== 'SetBufferLength') return false
+    const { play } = this.#streams.at(event.messageStreamId, plays) ?? {}
+    play?.buffer(event.milliseconds)
+    return play !== undefined
+  }
+
+  protected override get streams(): Iterable<ServerStream> {
+    return this.#streams
   }
 
   protected override get due(): Due {

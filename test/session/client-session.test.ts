@@ -529,7 +529,17 @@ t.test('what a server says of its own accord', async t => {
   t.same(await peer.asks('whatIsThis', 8, [null]), ['_error 8 null NetConnection.Call.Failed'])
   const heard = once(peer.session, 'command')
   t.same(await peer.asks('setName', 9, [null, 'x']), [], 'whoever listens answers')
-  t.match(await heard, [{ name: 'setName', transactionId: 9, args: [null, 'x'] }])
+  const [asked, answer] = await heard
+  t.match(asked, { name: 'setName', transactionId: 9, args: [null, 'x'] })
+  answer('Ada')
+  t.same(await peer.hears(), ['_result 9 null Ada'])
+  const told: unknown[] = []
+  for (const event of ['message', 'userControl'] as const) peer.session.on(event, () => told.push(event))
+  await peer.sends(
+    { type: 19, messageStreamId: 0, chunkStreamId: 3, timestamp: 0, payload: Buffer.of(0) },
+    userControlMessage({ kind: 'StreamDry', messageStreamId: 1 })
+  )
+  t.same(told, ['message', 'userControl'])
   await peer.sends(setChunkSize(200))
   const status = once(peer.session, 'status')
   await peer.says('NetConnection.Connect.ReconnectRequest', 0)

@@ -1165,3 +1165,111 @@ t.test('commands may come in place of their messages', async t => {
   t.equal(said[0]?.type, 20)
   session.destroy()
 })
+
+const ofType = (type: number, text = 'x'): Message => ({
+  type,
+  messageStreamId: 0,
+  chunkStreamId: 3,
+  timestamp: 0,
+  payload: Buffer.from(text)
+})
+
+t.test(
+  'messages it has no use for are told, or counted and dropped: shared objects, types that nobody knows',
+  async t => {
+    const peer = await new Peer().begins()
+    await peer.sends(ofType(19), ofType(16), ofType(7), ofType(255))
+    t.equal(peer.session.stats().unknownMessages, 4)
+    t.equal(peer.session.destroyed, false)
+    const told: Message[] = []
+    peer.session.on('message', message => told.push(message))
+    await peer.sends(ofType(19, 'shared'), ofType(7))
+    t.match(told, [
+      { type: 19, payload: Buffer.from('shared') },
+      { type: 7, messageStreamId: 0 }
+    ])
+    t.equal(peer.session.stats().unknownMessages, 4, 'what is told is not counted')
+    // what steers a chunk stream is done with below, where a wire by hand lets it through
+    for (const type of [1, 2, 3, 5, 6]) peer.session.write(ofType(type))
+    await peer.hears()
+    t.equal(told.length, 2)
+  }
+)
+
+t.test('so are user control events, of which only those of unknown types count', async t => {
+  const { peer, plays } = undecided()
+  await peer.begins()
+  const bufferLength = userControlMessage({ kind: 'SetBufferLength', messageStreamId: 1, milliseconds: 9 })
+  const unknown = userControlMessage({ kind: 'Unknown', eventType: 42, data: Buffer.of(1) })
+  await peer.sends(bufferLength, unknown)
+  t.equal(peer.session.stats().unknownMessages, 1)
+  const told: unknown[] = []
+  peer.session.on('userControl', event => told.push(event))
+  await peer.asks('play', 3, [null, 'film'], 1)
+  plays[0]!.accept()
+  await peer.hears()
+  const ping = userControlMessage({ kind: 'PingRequest', timestamp: 7 })
+  const empty = userControlMessage({ kind: 'BufferEmpty', messageStreamId: 1 })
+  t.same(await peer.sends(ping, bufferLength, empty, unknown), ['PingResponse 7'])
+  t.same(told, [
+    { kind: 'BufferEmpty', messageStreamId: 1 },
+    { kind: 'Unknown', eventType: 42, data: Buffer.of(1) }
+  ])
+})
+
+t.test("a command of the application's own is told, with a way to answer it", async t => {
+  const peer = await new Peer().begins()
+  t.same(await peer.asks('whatIsThis', 3, [null]), ['_error 3 null NetConnection.Call.Failed'])
+  const throws: unknown[] = []
+  peer.session.on('command', ({ name, args }, answer) => {
+    if (name === 'add') setImmediate(() => answer(Number(args[1]) + Number(args[2])))
+    if (name === 'refuse') answer(new Refused('NetConnection.Call.BadValue', 'not today'))
+    if (name === 'note') answer(null)
+    if (name !== 'twice') return
+    answer(1)
+    try {
+      answer(2)
+    } catch (error) {
+      throws.push(error)
+    }
+  })
+  t.same(await peer.asks('add', 4, [null, 2, 3]), ['_result 4 null 5'])
+  t.same(await peer.asks('refuse', 5, [null]), ['_error 5 null NetConnection.Call.BadValue'])
+  t.same(await peer.asks('note', 0, [null]), [], 'it wants no answer')
+  t.same(await peer.asks('silence', 6, [null]), [], 'whoever listens answers')
+  t.same(await peer.asks('twice', 7, [null]), ['_result 7 null 1'])
+  t.match(throws, [{ name: 'TypeError', message: 'twice was answered already' }])
+})
+
+t.test("its numbers: the wire's, what waits, what is published and played, what was dropped, since when", async t => {
+  const clock = new TestClock()
+  const { peer, publishes, plays } = undecided({ clock })
+  clock.pass(30)
+  await peer.begins()
+  const wire = { bytesIn: 7000, bytesOut: 8000, messagesIn: 70, messagesOut: 80 }
+  Object.defineProperty(peer.near, 'counters', { value: wire, configurable: true })
+  t.same(peer.session.stats(), {
+    ...wire,
+    waiting: 0,
+    publishing: 0,
+    playing: 0,
+    strayMessages: 0,
+    unknownMessages: 0,
+    uptimeMs: 30
+  })
+  await peer.asks('createStream', 3, [null])
+  await peer.sends({ ...audio.frame(0), messageStreamId: 1 })
+  await peer.asks('publish', 4, [null, 'film'], 1)
+  publishes[0]!.accept().resume()
+  await peer.hears()
+  await peer.asks('play', 5, [null, 'film'], 2)
+  plays[0]!.accept()
+  await peer.hears()
+  t.match(peer.session.stats(), { publishing: 1, playing: 1, strayMessages: 1 })
+  peer.session.destroy()
+  await peer.hears()
+  t.match(peer.session.stats(), { ...wire, publishing: 0, playing: 0 }, 'and when it is over')
+  const alone = serverSession({ clock })
+  t.match(alone.stats(), { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0 }, 'of no wire there are none')
+  alone.destroy()
+})

@@ -28,6 +28,8 @@ import { word } from './media.ts'
 /** One side of a connection, by hand, with a session of ours on the other; it writes down what it hears, a line each. */
 class ByHand<Session extends NetConnection> {
   readonly wire: Duplex
+  /** The session's own. */
+  readonly near: Duplex
   readonly session: Session
   /** What ended the session's loop; undefined while it goes on. */
   ended: { error: Error | undefined } | undefined
@@ -37,6 +39,7 @@ class ByHand<Session extends NetConnection> {
     this.session = session
     const [near, far] = duplexPair() as [Duplex, Duplex]
     const wire = messageWire(near, { ...options, role: role === 'server' ? 'client' : 'server' })
+    this.near = wire
     pipeline([wire, session, wire], error => {
       this.ended = { error: error ?? undefined }
     })
