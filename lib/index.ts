@@ -226,7 +226,12 @@ export {
 } from './session/server-session.ts'
 export type { SessionStats } from './session/session-stats.ts'
 export type { StreamPath } from './session/stream-path.ts'
-export { SessionHost, type SessionHostEvents, type SessionHostOptions } from './session-host.ts'
+export {
+  SessionHost,
+  type SessionHostEvents,
+  type SessionHostOptions,
+  type SessionHostStats
+} from './session-host.ts'
 export type { CallStatus, ConnectStatus, PlayStatus, PublishStatus, Status, StatusLevel } from './status.ts'
 // joints
 export { chain } from './stream/chain.ts'

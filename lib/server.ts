@@ -1,7 +1,7 @@
 import { callListeners } from './listeners.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { ServerSession } from './session/server-session.ts'
-import { SessionHost, type SessionHostOptions } from './session-host.ts'
+import { SessionHost, type SessionHostOptions, type SessionHostStats } from './session-host.ts'
 import { type CloseOptions, WireServer, type WireServerOptions } from './transport/wire-server.ts'
 
 /** Options of createServer(). */
@@ -47,6 +47,11 @@ export class Server extends WireServer<ServerEvents> {
   /** The sessions there are. */
   get sessions(): ReadonlySet<ServerSession> {
     return this.host.sessions
+  }
+
+  /** The numbers of all sessions together: see SessionHostStats. */
+  stats(): SessionHostStats {
+    return this.host.stats()
   }
 
   /** Stops accepting connections, and ends the sessions there are once their grace is over; then `'close'` comes. */

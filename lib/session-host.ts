@@ -1,12 +1,15 @@
 import { type Clock, systemClock } from './clock.ts'
+import { RtmpError } from './errors.ts'
 import { type Limits, limitsWith } from './limits.ts'
 import { callListeners, warnOfFailure } from './listeners.ts'
 import type { BudgetHolder, MemoryBudget } from './memory-budget.ts'
+import type { CloseReason } from './session/net-connection.ts'
 import { type ServerSession, serverSession } from './session/server-session.ts'
+import type { SessionStats } from './session/session-stats.ts'
 import { loop } from './stream/loop.ts'
 import { TypedEmitter } from './stream/typed.ts'
 import type { CloseOptions, WireSource } from './transport/wire-server.ts'
-import type { Wire } from './wire.ts'
+import type { Wire, WireCounters } from './wire.ts'
 
 /** Options of SessionHost. */
 export interface SessionHostOptions {
@@ -27,6 +30,37 @@ export interface SessionHostEvents {
 }
 
 /**
+ * What `host.stats()` gives: numbers of this moment, of all sessions together. Those of bytes, of messages and of sessions that began and
+ * ended are totals since the host was made.
+ */
+export interface SessionHostStats extends WireCounters {
+  /** Sessions there are. */
+  readonly sessions: number
+  /** Sessions that were begun. */
+  readonly begun: number
+  /**
+   * Sessions that have ended, by how they did: those whose peer `left`, those that were `closed` here, and those that failed, by the code
+   * of their error (`ERR_RTMP_STALLED`, `ERR_RTMP_BUDGET`), or `other` for one that is no RtmpError.
+   */
+  readonly ended: Readonly<Record<string, number>>
+  /** Message streams on which something is published. */
+  readonly publishing: number
+  /** Message streams on which something is played. */
+  readonly playing: number
+  /** Items on their way to wires, that those have not taken yet. */
+  readonly waiting: number
+  /** Messages of media that were dropped: they came for no publish or play that was granted. */
+  readonly strayMessages: number
+  /** Messages that were dropped: sessions had no use for them, and no listener. */
+  readonly unknownMessages: number
+  /** Milliseconds since it was made. */
+  readonly uptimeMs: number
+}
+
+/** The numbers of sessions that are totals, and remain when those have ended. */
+const TOTALS = ['bytesIn', 'bytesOut', 'messagesIn', 'messagesOut', 'strayMessages', 'unknownMessages'] as const
+
+/**
  * The sessions of a server, without a port: it is given wires from anywhere, and puts a session in each. `'session'` gives each
  * ServerSession. What goes wrong in one never leaves it: `'sessionError'` tells. Both are as those of Server.
  */
@@ -35,6 +69,11 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
   readonly #clock: Clock
   readonly #budget: MemoryBudget | undefined
   readonly #sessions = new Set<ServerSession>()
+  readonly #madeAt: number
+  #begun = 0
+  readonly #ended: Record<string, number> = { left: 0, closed: 0 }
+  /** Of the sessions that have ended. */
+  readonly #totals = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0, strayMessages: 0, unknownMessages: 0 }
   #isClosed = false
   /** Ends the grace of a host that is closing. */
   #stopGrace: (() => void) | undefined
@@ -46,12 +85,32 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
     limitsWith(limits)
     this.#options = { ...(limits && { limits }), ...(clock && { clock }) }
     this.#clock = clock ?? systemClock
+    this.#madeAt = this.#clock.now()
     this.#budget = budget
   }
 
   /** The sessions there are. */
   get sessions(): ReadonlySet<ServerSession> {
     return this.#sessions
+  }
+
+  /** The numbers of all sessions together: see SessionHostStats. Those of one are its own `stats()`. */
+  stats(): SessionHostStats {
+    const sum = { ...this.#totals, publishing: 0, playing: 0, waiting: 0 }
+    for (const session of this.#sessions) {
+      const stats = session.stats()
+      addTotals(sum, stats)
+      sum.publishing += stats.publishing
+      sum.playing += stats.playing
+      sum.waiting += stats.waiting
+    }
+    return {
+      sessions: this.#sessions.size,
+      begun: this.#begun,
+      ended: { ...this.#ended },
+      ...sum,
+      uptimeMs: this.#clock.now() - this.#madeAt
+    }
   }
 
   /**
@@ -61,6 +120,7 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
   accept(wire: Wire, source: Partial<WireSource> = {}): ServerSession {
     const session = serverSession({ ...this.#options, ...source })
     this.#sessions.add(session)
+    this.#begun++
     const holder = this.#budget && held(wire, session)
     if (holder) this.#budget?.add(holder)
     let told: unknown
@@ -71,6 +131,9 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
     })
     loop(wire, session, () => {
       this.#sessions.delete(session)
+      addTotals(this.#totals, session.stats())
+      const how = howEnded(session.closeReason)
+      this.#ended[how] = (this.#ended[how] ?? 0) + 1
       if (holder) this.#budget?.remove(holder)
       const { closeReason } = session
       if (closeReason instanceof Error && closeReason !== told) this.failed(closeReason, session)
@@ -127,6 +190,14 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
     for (const resolve of this.#leaving.splice(0)) resolve()
   }
 }
+
+function addTotals(sum: Record<(typeof TOTALS)[number], number>, stats: SessionStats): void {
+  for (const name of TOTALS) sum[name] += stats[name]
+}
+
+/** By a code of this library, and no other: there are not many of them. */
+const howEnded = (reason: CloseReason | undefined): string =>
+  reason instanceof RtmpError ? reason.code : typeof reason === 'string' ? reason : 'other'
 
 /** What a budget sees of a session. */
 const held = (wire: Wire, session: ServerSession): BudgetHolder => ({

@@ -10,6 +10,7 @@ import {
   MemoryBudget,
   type Message,
   messageWire,
+  RtmpError,
   type ServerSession,
   SessionHost,
   type SessionHostOptions
@@ -19,16 +20,21 @@ import { TestClock } from './support/clock.ts'
 import { video } from './support/media.ts'
 
 /** A wire into a host that never saw a port, and a client at its far end. */
-async function guest(host: SessionHost, source = { peer: 'in memory', scheme: 'rtmp' }) {
+async function guest(host: SessionHost, source = { peer: 'in memory', scheme: 'rtmp' }, counted?: object) {
   const [near, far] = duplexPair() as [Duplex, Duplex]
   const clock = new TestClock()
-  const session = host.accept(messageWire(near, { clock }), source)
+  const mine = messageWire(near, { clock })
+  if (counted !== undefined) Object.defineProperty(mine, 'counters', { value: counted })
+  const session = host.accept(mine, source)
   const wire = messageWire(far, { role: 'client', clock })
   const client = clientSession({ clock })
   pipeline([wire, client, wire], () => {})
   await client.connect({ app: 'live' })
   return { client, session, wire }
 }
+
+/** What a wire has counted. */
+const counters = (n: number) => ({ bytesIn: 1000 * n, bytesOut: 2000 * n, messagesIn: 10 * n, messagesOut: 20 * n })
 
 const isClosed = (each: Pick<ServerSession, 'closed'> & { once(event: 'close', go: () => void): unknown }) =>
   each.closed ? Promise.resolve() : new Promise<void>(resolve => each.once('close', resolve))
@@ -131,6 +137,31 @@ t.test('what its sessions hold counts towards a budget', async t => {
   t.equal(session.destroyed, false)
   await made.close()
   t.equal(clock.timers, 0)
+})
+
+t.test('its numbers are those of its sessions, and remain when they have ended', async t => {
+  const { made, clock } = host()
+  const none = { ...counters(0), strayMessages: 0, unknownMessages: 0, publishing: 0, playing: 0, waiting: 0 }
+  clock.pass(7)
+  t.same(made.stats(), { sessions: 0, begun: 0, ended: { left: 0, closed: 0 }, ...none, uptimeMs: 7 })
+  made.on('session', (session: ServerSession) => {
+    session.on('publish', publish => publish.accept().resume())
+    session.on('play', play => play.accept())
+  })
+  const [one, other] = [await guest(made, undefined, counters(1)), await guest(made, undefined, counters(10))]
+  await one.client.publish('film')
+  await other.client.play('film')
+  one.wire.write({ type: 19, messageStreamId: 0, chunkStreamId: 3, timestamp: 0, payload: Buffer.of(0) })
+  while (made.stats().unknownMessages === 0) await turnOfTheLoop()
+  t.match(made.stats(), { sessions: 2, begun: 2, ...counters(11), publishing: 1, playing: 1, unknownMessages: 1 })
+  await one.client.close()
+  other.session.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  const third = await guest(made, undefined, counters(100))
+  third.session.destroy(Object.assign(new Error('mine'), { code: 'anything' }))
+  while (made.sessions.size > 0) await turnOfTheLoop()
+  t.match(made.stats(), { sessions: 0, begun: 3, ...counters(111), publishing: 0, playing: 0, unknownMessages: 1 })
+  t.same(made.stats().ended, { left: 1, closed: 0, ERR_RTMP_STALLED: 1, other: 1 })
+  t.equal(createServer().stats().sessions, 0)
 })
 
 t.test('what is wrong with its options is told at once', async t => {
