@@ -6,7 +6,7 @@ interface Waiting<Answer> {
   reject(reason: Error): void
 }
 
-/** What was asked of the peer and is not answered yet: each by its key, and each with its time. */
+/** The requests sent to the peer that are not answered yet: each has a key and a timeout. */
 export class Answers<Key, Answer> {
   readonly #clock: Clock
   readonly #timeoutMs: number
@@ -17,13 +17,13 @@ export class Answers<Key, Answer> {
     this.#timeoutMs = timeoutMs
   }
 
-  /** How many answers are still to come. */
+  /** Number of unanswered requests. */
   get size(): number {
     return this.#waiting.size
   }
 
   /**
-   * Waits for the answer to `asked`. Whoever waited by this key before has been asked anew.
+   * Waits for the answer to `asked`. An earlier wait with the same key is rejected: it is superseded.
    * @throws RtmpError `ERR_RTMP_ANSWER_TIMEOUT`.
    */
   wait(key: Key, asked: string): Promise<Answer> {
@@ -43,7 +43,7 @@ export class Answers<Key, Answer> {
     })
   }
 
-  /** The answer has come. */
+  /** Resolves the wait with this key. */
   settle(key: Key, answer: Answer): void {
     this.#take(key)?.resolve(answer)
   }
@@ -52,7 +52,7 @@ export class Answers<Key, Answer> {
     this.#take(key)?.reject(reason)
   }
 
-  /** None will come any more. */
+  /** Rejects every wait with `reason`. */
   abandon(reason: Error): void {
     for (const key of [...this.#waiting.keys()]) this.refuse(key, reason)
   }

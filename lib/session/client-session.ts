@@ -20,13 +20,13 @@ import { type ConnectionState, isLegal } from './session-states.ts'
 
 /** Options of ClientSession. */
 export interface ClientSessionOptions extends NetConnectionOptions {
-  /** Milliseconds that the peer may take for an answer: 10,000. */
+  /** Milliseconds to wait for each answer of the peer: 10,000. */
   timeoutMs?: number
 }
 
 /** Options of `session.publish()`. */
 export interface PublishOptions {
-  /** What the server is to do with it: `'live'` (the default), or also keep it. */
+  /** What the server should do with the stream: `'live'` (the default), `'record'` or `'append'`. */
   kind?: 'live' | 'record' | 'append'
 }
 
@@ -36,9 +36,9 @@ export interface PlayOptions {
   start?: number
   /** Milliseconds to play; below 0, the default, all. */
   duration?: number
-  /** Whether what played before is to be forgotten: true. */
+  /** Whether the peer drops what it played before: true. */
   reset?: boolean
-  /** Milliseconds that the peer may send ahead of their time: 3000. */
+  /** Milliseconds of buffer announced to the peer, which a recording may be sent ahead by: 3000. */
   bufferMs?: number
 }
 
@@ -54,9 +54,9 @@ const ENDS: readonly PlayStatus[] = ['NetStream.Play.Stop', 'NetStream.Play.Comp
 const LIVE_ONLY = -1000
 
 /**
- * The client's side of a session: `pipeline(wire, clientSession(), wire)`, and then `connect`. What it asks for, it waits for where
- * servers answer, `timeoutMs` at most, and never where some do not (releaseStream, FCPublish). A peer's no is a Refused with the
- * status it gave.
+ * The client side of a session: `pipeline(wire, clientSession(), wire)`, then `connect`. It waits at most `timeoutMs`
+ * for each answer, and does not wait where some servers send none (releaseStream, FCPublish). A refusal of the peer is
+ * a Refused with the status it sent.
  *
  * Events: see ClientSessionEvents and NetConnectionEvents.
  */
@@ -64,10 +64,10 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   readonly #timeoutMs: number
   readonly #answers: Answers<number, readonly AmfValue[]>
   readonly #streams = new NetStreams<ClientStream>()
-  /** Ids of message streams that were deleted here: what still comes for them is no news. */
+  /** Ids of message streams deleted on this side. Messages that still arrive for them are ignored. */
   readonly #deleted = new Set<MessageStreamId>()
   #state: ConnectionState = 'new'
-  /** Of what is called: 3 once both sides have said that they read it (RTMP 1.0, 7.2.1.1). */
+  /** Encoding of calls: 3 once both sides have announced AMF3 (RTMP 1.0, 7.2.1.1). */
   #encoding: ObjectEncoding = 0
   #transaction = 0
 
@@ -80,15 +80,16 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   /**
-   * Connects to an app (RTMP 1.0, 7.2.1.1), by a command object and what is to stand behind it; the information object of the answer.
-   * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is connected already.
+   * Connects to an application (RTMP 1.0, 7.2.1.1) with a command object and optional arguments. Resolves with the
+   * information object of the answer.
+   * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is already connected.
    */
   async connect(info: AmfObject, ...rest: readonly AmfValue[]): Promise<AmfObject> {
     const answer = this.#ask('connect', [info, ...rest])
     this.#state = 'connecting'
     const args = await answer
     const information = propertiesOf(args[1]) ?? {}
-    // the name of an answer says no more than that there is one
+    // the transaction id identifies the answer; the name only says that it is one
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
     this.watch()
@@ -97,7 +98,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   /**
-   * Calls a procedure of the peer (RTMP 1.0, 7.2.1.2); what it answers.
+   * Calls a procedure of the peer (RTMP 1.0, 7.2.1.2). Resolves with its result.
    * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is not connected.
    */
   async call(name: string, ...args: readonly AmfValue[]): Promise<AmfValue> {
@@ -105,7 +106,10 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     return answer
   }
 
-  /** Creates a message stream (RTMP 1.0, 7.2.1.3), for whoever sends commands of his own; publish and play make theirs. @throws as call. */
+  /**
+   * Creates a message stream (RTMP 1.0, 7.2.1.3) for commands of your own. `publish` and `play` create theirs.
+   * @throws as call.
+   */
   async createStream(): Promise<MessageStreamId> {
     const id = await this.call('createStream')
     if (typeof id === 'number' && id >>> 0 === id) return id
@@ -114,7 +118,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   /**
-   * Publishes by a name, which may have a query behind it: a Writable of Messages.
+   * Publishes a stream. The name may include a query. Resolves with a Writable of Messages.
    * @throws Refused, such as `NetStream.Publish.BadName`; otherwise as call.
    */
   async publish(name: string, { kind = 'live' }: PublishOptions = {}): Promise<Publishing> {
@@ -127,13 +131,13 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
       stream.begin('publishing', publishing)
       return answer
     })
-    // it sends nothing of itself: whether it answers should be known before the link fails
+    // a publish destination sends nothing on its own: a ping now shows whether it answers, before the link fails
     this.askNow()
     return publishing
   }
 
   /**
-   * Plays what has this name: a Readable of Messages.
+   * Plays a stream. Resolves with a Readable of Messages.
    * @throws Refused, such as `NetStream.Play.StreamNotFound`; otherwise as call.
    */
   async play(name: string, { start = -2000, duration, reset, bufferMs = 3000 }: PlayOptions = {}): Promise<Playing> {
@@ -149,7 +153,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     })
   }
 
-  /** Ends what is published and played, and the connection behind it; settles when that is done. */
+  /** Ends every publish and play, then the connection. Settles when the session is closed. */
   override close(): Promise<void> {
     const closed = new Promise<void>(resolve => {
       if (this.closed) resolve()
@@ -164,7 +168,10 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     return this.close()
   }
 
-  /** Whoever has waited for an answer has his turn before what lies behind it in the same read is heard. */
+  /**
+   * Waits one turn of the event loop, so that code that awaited an answer runs before the messages behind it are
+   * processed.
+   */
   protected override command(heard: Command): void | Promise<void> {
     if (heard.name === '_result') this.#answers.settle(heard.transactionId, heard.args)
     else if (heard.name === '_error') this.#hearError(heard)
@@ -175,11 +182,11 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
 
   #hearOther(heard: Command): void {
     const { name } = heard
-    // upon which librtmp leaves too
+    // librtmp disconnects on this command too
     if (name === 'close') this.destroy(new Refused('NetConnection.Connect.Closed', 'peer closed the connection'))
-    // FFmpeg -listen says goodbye as a publisher does, and the second word may be lost with its connection
+    // FFmpeg -listen ends a play with the commands of a publisher; the second may be lost with the connection
     else if (name === 'FCUnpublish' || name === 'deleteStream') this.#hearGoodbye(heard)
-    // servers of Adobe's kind measure the line by it
+    // servers of Adobe measure bandwidth with it
     else if (name === '_onbwcheck') this.say(result(heard, null, 0))
     else this.unknown(heard)
   }
@@ -236,7 +243,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     return answer
   }
 
-  /** Sends a command whose answer nobody waits for: servers of one make give none. */
+  /** Sends a command without waiting for an answer, because some servers send none. */
   #tell(name: string, ...args: readonly AmfValue[]): void {
     this.say(command(name, this.#nextTransaction(name), [null, ...args], { encoding: this.#encoding }))
   }
@@ -250,7 +257,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
 
   async #newStream(): Promise<ClientStream> {
     const id = await this.createStream()
-    // SRS gives 1 every time
+    // SRS returns 1 every time
     if (this.#streams.has(id))
       throw new Refused('NetConnection.Call.Failed', `server assigned message stream ${id} twice`)
     const stream = new ClientStream(
@@ -269,7 +276,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     return stream
   }
 
-  /** What was asked for, once the peer has granted it; its message stream is not left behind if it does not. */
+  /** Resolves with `asked` once the peer has granted it. If it is refused, its message stream is deleted. */
   async #granted<Asked extends Publishing | Playing>(
     stream: ClientStream,
     asked: Asked,
@@ -314,7 +321,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   #hearStatus({ args, messageStreamId }: Command): void {
     const information = informationOf(args)
     if (this.#deleted.has(messageStreamId)) return
-    // some of ZLMediaKit come on message stream 0 (issue 4002)
+    // ZLMediaKit sends some on message stream 0 (issue 4002)
     const isOfStream = messageStreamId !== 0 || textOf(information.code).startsWith('NetStream.')
     const of = (fits?: (stream: ClientStream) => boolean) => this.#streams.at(messageStreamId, fits)
     const stream = isOfStream ? (of() ?? of(waits)) : undefined
@@ -340,7 +347,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (ENDS.includes(code)) this.#finish(stream)
   }
 
-  /** What is over has begun, said or not. */
+  /** A stream that ends counts as begun, announced or not. */
   #finish(stream: ClientStream): void {
     stream.begun()
     this.#drop(stream)
@@ -363,7 +370,7 @@ const unheard = () => {}
 const plays = ({ play }: ClientStream): boolean => play !== undefined
 const waits = ({ waits }: ClientStream): boolean => waits
 /**
- * A ClientSession, to be plugged into a wire: `pipeline(wire, clientSession(), wire)`.
- * @throws RangeError for a time that is not above 0.
+ * A ClientSession for a wire: `pipeline(wire, clientSession(), wire)`.
+ * @throws RangeError for a timeout that is not greater than 0.
  */
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

@@ -12,7 +12,7 @@ import type { PlayedStream, Playing } from './playing.ts'
 import type { Publishing } from './publishing.ts'
 import { isLegalOnStream } from './session-states.ts'
 
-/** What is asked on a message stream is answered by an onStatus there (RTMP 1.0, 7.2.2). */
+/** Commands on a message stream and the onStatus codes that answer them (RTMP 1.0, 7.2.2). */
 type Asked = 'publish' | 'play' | 'pause' | 'seek'
 
 const answeredBy: Readonly<Record<string, Asked>> = {
@@ -23,11 +23,11 @@ const answeredBy: Readonly<Record<string, Asked>> = {
   'NetStream.Seek.Notify': 'seek'
 }
 
-/** A message stream as a client has it: what it asks there, and what the peer says to that. */
+/** A message stream of a client: the commands it sends and the statuses the peer answers. */
 export class ClientStream extends NetStream<Publishing, Playing> implements PlayedStream {
   readonly #answers: Answers<Asked, AmfObject>
   readonly #transaction: () => number
-  /** Of the publish or play that was sent last. */
+  /** Transaction id of the last publish or play. */
   transactionId = 0
   #hasMedia = false
   #isPaused = false
@@ -42,7 +42,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
     this.#transaction = waits.next
   }
 
-  /** Sends a command that is not answered. @throws TypeError where it has no place, by the table that servers ask too. */
+  /** Sends a command that has no answer. @throws TypeError if session-states.ts does not allow it in this state. */
   tell(name: string, ...args: readonly AmfValue[]): void {
     this.#check(name)
     const isRequest = name === 'publish' || name === 'play'
@@ -51,7 +51,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
     this.say(command(name, transactionId, [null, ...args], { messageStreamId: this.id }))
   }
 
-  /** Sends a command, and waits for the status that answers it: its information object. */
+  /** Sends a command and waits for the status that answers it. Resolves with its information object. */
   async ask(name: Asked, ...args: readonly AmfValue[]): Promise<AmfObject> {
     this.#check(name)
     // ahead of what is said: a peer in this process may answer within the call
@@ -65,22 +65,25 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
       throw new TypeError(`${name} is not allowed on a message stream that is ${this.state}`)
   }
 
-  /** Tells how many milliseconds are buffered here (RTMP 1.0, 7.1.7). */
+  /** Announces the buffer length in milliseconds (RTMP 1.0, 7.1.7). */
   setBufferLength(milliseconds: number): void {
     this.say(userControlMessage({ kind: 'SetBufferLength', messageStreamId: this.id, milliseconds }))
   }
 
-  /** Whether the peer sends audio or video: it has, and was not asked to pause. */
+  /** Whether the peer currently sends audio or video: it has sent some, and is not paused. */
   get isFed(): boolean {
     return this.#hasMedia && !this.#isPaused
   }
 
-  /** Whether something was asked on it that is not answered yet. */
+  /** Whether a command on it is unanswered. */
   get waits(): boolean {
     return this.#answers.size > 0
   }
 
-  /** The peer has sent something: so it plays, whatever it has said. What nginx-rtmp sends ahead of any publisher is no audio or video. */
+  /**
+   * The peer has sent media, so the play has begun, with or without a status. What nginx-rtmp sends before any
+   * publisher is neither audio nor video.
+   */
   begun(message?: Message): void {
     if (message !== undefined && (isAudio(message) || isVideo(message))) this.#hasMedia = true
     if (this.#answers.size > 0) this.#answers.settle('play', {})
@@ -94,7 +97,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
     if (asked !== undefined) this.#answers.settle(asked, information)
   }
 
-  /** The peer refuses what was asked last; whether anything was. */
+  /** Rejects the unanswered command; false if there is none. */
   refuse(reason: Error): boolean {
     const wasAsked = this.#answers.size > 0
     this.#answers.abandon(reason)

@@ -5,24 +5,24 @@ import type { ConnectStatus } from '../status.ts'
 import { Request } from './request.ts'
 import { connectPath } from './stream-path.ts'
 
-/** A peer wants to connect to an app (RTMP 1.0, 7.2.1.1). Nobody need listen: then it may. */
+/** A request to connect to an application (RTMP 1.0, 7.2.1.1). Without a listener it is accepted. */
 export class Connect extends Request {
   /**
    * The app, from `app` or else from the path of `tcUrl`, without its query and without slashes at either end:
    * `live`.
    */
   readonly app: string
-  /** The URL that the peer says it connects to; empty where it says none. */
+  /** The URL the peer connects to, as it sent it; empty if it sent none. */
   readonly tcUrl: string
-  /** What stood behind a `?` in app or tcUrl, unescaped; see StreamPath. */
+  /** The query of app or tcUrl, parsed; see StreamPath. */
   readonly query: URLSearchParams
-  /** The same as it came. */
+  /** The query as received. */
   readonly rawQuery: string
-  /** The command object, as it was sent: flashVer, type, fourCcList ... */
+  /** The command object as received: flashVer, type, fourCcList and others. */
   readonly info: AmfObject
-  /** What was sent behind the command object (errata 8.1.5). */
+  /** The arguments after the command object (errata 8.1.5). */
   readonly args: readonly AmfValue[]
-  /** Who it is, once that is known: authenticate() sets it, and so may an application that finds out in a way of its own. */
+  /** The authenticated user. authenticate() sets it, and an application with its own authentication may too. */
   user: string | undefined
   readonly #command: Command
   readonly #answer: (answer: Command) => void
@@ -38,12 +38,12 @@ export class Connect extends Request {
     this.tcUrl = tcUrl
     this.query = query
     this.rawQuery = rawQuery
-    // what it was read from goes: it lies in a block of memory with others
+    // keeps no arguments: they are views of a larger block of memory
     this.#command = { ...command, args: [] }
     this.#answer = answer
   }
 
-  /** Lets it connect; `properties` are added to the information object of the answer. */
+  /** Accepts it; `properties` are added to the information object of the answer. */
   accept(properties: AmfObject = {}): void {
     this.take()
     this.#properties = properties

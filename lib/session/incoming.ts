@@ -9,13 +9,13 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
   #over = false
   #failure: Error | undefined
 
-  /** `letGo` is called when the application destroys it before its end. */
+  /** @param letGo called when the application destroys it before its end */
   constructor(letGo: () => void) {
     super({ objectMode: true, highWaterMark: 16 })
     this.#letGo = letGo
   }
 
-  /** Takes a message, or what an Aggregate holds; a promise, while there is no room for more. */
+  /** Delivers a message, or the messages of an Aggregate. Returns a promise while the buffer is full. */
   deliver(message: Message): Promise<void> | undefined {
     if (message.type !== MessageTypeId.Aggregate) return this.#take(message)
     return this.#takeAll(readAggregate(message))
@@ -28,13 +28,13 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
     }
   }
 
-  /** It is over: what came so far is still there to be read. */
+  /** Ends it. Messages delivered before can still be read. */
   end(): void {
     if (!this.#finish()) return
     this.push(null)
   }
 
-  /** It has failed: what came so far is still there to be read, and then comes the error. */
+  /** Ends it with an error, after the messages delivered before have been read. */
   fail(error: Error): void {
     if (!this.#finish()) return
     this.#failure = error
@@ -66,7 +66,7 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
     })
   }
 
-  /** Whether it was not over yet. */
+  /** Whether it had not ended yet. */
   #finish(): boolean {
     this.#room?.()
     const wasOver = this.#over

@@ -3,45 +3,49 @@ import type { Limits } from '../limits.ts'
 import type { LifeSigns } from '../wire.ts'
 
 /**
- * What a peer is there to give: `'media'`, if it publishes here or plays to us; `'answers'` to pings and Acknowledgements, as far as it has
- * given any; the same as `'prompt answers'`, if we publish to it; `'nothing'`, if it is a player that has paused: VLC reads nothing then.
+ * What is expected of a peer: `'media'` if it publishes, or is the source of a play; `'answers'` to pings and
+ * Acknowledgements, if it has given any before; `'prompt answers'`, the same from the destination of a publish;
+ * `'nothing'` from a player that has paused, because VLC reads nothing then.
  */
 export type Due = 'media' | 'answers' | 'prompt answers' | 'nothing'
 
-/** How many times `pingMs` it may be silent. */
+/** How many times `pingMs` a peer may be silent. */
 const intervals: Readonly<Record<Due, number>> = {
   media: 2,
-  // VLC reads as its buffer empties, every 29 s at 27 kbit/s, and answers then
+  // VLC reads when its buffer runs low, every 29 s at 27 kbit/s, and answers then
   answers: 2,
-  // a server reads what comes when it comes, and until it is known to be gone live media is lost
+  // a server reads continuously, and live media is lost until the failure is noticed
   'prompt answers': 1,
   nothing: Number.POSITIVE_INFINITY
 }
 
-/** What a Liveness asks of its connection, and tells it. */
+/** What Liveness needs from its connection. */
 export interface Watched {
   signs(): LifeSigns
   due(): Due
   /** Sends a ping. */
   ask(): void
-  /** The peer is gone. */
+  /** The peer has timed out. */
   gone(): void
 }
 
-/** A look that comes later than this, in milliseconds, says that the process has slept, and not the peer. */
+/**
+ * A check that runs later than this, in milliseconds, means that the process was suspended, not that the peer is
+ * silent.
+ */
 const LATE_MS = 1000
-/** The longest that a timer of Node waits. */
+/** The longest timeout of a Node timer, in milliseconds. */
 const LONGEST_MS = 2 ** 31 - 1
 
 /**
- * When a silent peer is asked whether it is there, and when it is taken for gone.
+ * Decides when a silent peer is pinged, and when it has timed out.
  *
- * - One that is there to send media may be silent for two intervals of `pingMs`, as nginx-rtmp has it, and one that plays as well. One
- *   that we publish to may be for one. After half of that time it is asked by a ping.
- * - Who is not there to send media is only held to what it has shown: a peer that has never answered a ping nor kept acknowledging stays,
- *   for there are programs that never answer a server, and platforms that never answer an encoder. TCP keepalive and `stallMs` are for
+ * - A peer that should send media may be silent for two intervals of `pingMs`, as in nginx-rtmp, and so may a player.
+ *   The destination of a publish may be silent for one. A ping is sent after half of that time.
+ * - A peer that need not send media times out only if it has answered a ping, or has acknowledged regularly, before:
+ *   some programs never answer a server, and some platforms never answer an encoder. TCP keepalive and `stallMs` cover
  *   those.
- * - `idleMs` without a byte ends any.
+ * - `idleMs` without a byte ends any connection.
  */
 export class Liveness {
   readonly #clock: Clock
@@ -49,12 +53,12 @@ export class Liveness {
   readonly #idleMs: number
   readonly #peer: Watched
   #hasAnswered = false
-  /** Silence is not counted from before. */
+  /** The start of the silence that counts. */
   #excusedAt: number
   #askedAt = Number.NEGATIVE_INFINITY
   #stopTimer: () => void
 
-  /** Watches from now on. */
+  /** Starts watching. */
   constructor(clock: Clock, { pingMs, idleMs }: Pick<Limits, 'pingMs' | 'idleMs'>, peer: Watched) {
     this.#clock = clock
     this.#pingMs = pingMs
@@ -64,12 +68,12 @@ export class Liveness {
     this.#stopTimer = this.#lookIn(Math.min(pingMs / 2, idleMs))
   }
 
-  /** The peer has answered a ping: from now on it is expected to. */
+  /** The peer has answered a ping: from now on it must. */
   answered(): void {
     this.#hasAnswered = true
   }
 
-  /** Asks now, so that it is known early whether the peer answers. */
+  /** Pings now, to learn early whether the peer answers. */
   ask(): void {
     this.#askedAt = this.#clock.now()
     this.#peer.ask()

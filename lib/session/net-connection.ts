@@ -26,13 +26,13 @@ import { NO_COUNTERS, type SessionStats } from './session-stats.ts'
 
 /** Options of both sides of a session. */
 export interface NetConnectionOptions {
-  /** The limits that differ from the defaults: see Limits. */
+  /** Limits that differ from the defaults: see Limits. */
   limits?: Partial<Limits>
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
-/** How a session has ended: its peer `'left'`, or it was `'closed'` here, or it failed, by this error. */
+/** How a session ended: the peer `'left'`, it was `'closed'` on this side, or it failed with this error. */
 export type CloseReason = 'left' | 'closed' | Error
 
 /**
@@ -65,7 +65,7 @@ const BATCHES = 4
 
 type Done = (error?: Error | null) => void
 
-/** Media on its way out, that waits for room. */
+/** Outbound media that waits for room. */
 interface Waiting {
   readonly items: (Message | AddressedBatch)[]
   readonly done: () => void
@@ -105,16 +105,16 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
   readonly #taken: Done = error => {
     if (error) this.destroy(error)
   }
-  /** Whether everything has been said. */
+  /** Whether the last outbound message has been pushed. */
   #closed = false
   #closeReason: CloseReason | undefined
   #stopLinger: (() => void) | undefined
-  /** Begun once it is connected. */
+  /** Started once the session is connected. */
   #liveness: Liveness | undefined
-  /** Where no wire tells it: whether anything has come since we last looked, and when we saw that. */
+  /** Without a wire that reports it: whether anything arrived since the last check, and when that was seen. */
   #hasHeard = false
   #heardAt = Number.NEGATIVE_INFINITY
-  /** The commands of the second that began then. */
+  /** Commands in the second that began then. */
   #second = Number.NEGATIVE_INFINITY
   #commands = 0
 
@@ -131,24 +131,26 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
   /** Takes a command; a promise holds the wire until it is settled. */
   protected abstract command(command: Command): void | Promise<void>
 
-  /** Takes audio, video, data or an Aggregate; a promise holds the wire until there is room. */
+  /** Processes audio, video, data or an Aggregate. While a returned promise is pending, the wire is not read. */
   protected abstract media(message: Message): void | Promise<void>
 
   /** Takes a user control event, but for pings; false if it has no use for it. */
   protected abstract userControl(event: UserControlEvent): boolean
 
-  /** The connection is over: everything that depends on it ends, by this error unless it was closed here. */
+  /**
+   * The connection has ended: ends everything that depends on it, with this error unless it was closed on this side.
+   */
   protected abstract over(reason?: Error): void
 
-  /** What the peer is there to give: see Liveness. */
+  /** What is expected of the peer: see Liveness. */
   protected abstract get due(): Due
 
-  /** Whether nothing can be said any more. */
+  /** Whether nothing more can be sent. */
   protected get isOver(): boolean {
     return this.destroyed || this.#closed
   }
 
-  /** Items on their way to the wire, that it has not taken yet. */
+  /** Number of items queued before the wire. */
   get waiting(): number {
     return this.readableLength + this.#waiting.length
   }
@@ -188,14 +190,14 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     if (this.#replyBytes > this.limits.replyBytes) this.destroy(new RtmpError('ERR_RTMP_REPLIES'))
   }
 
-  /** Sends media on a message stream, when there is room, and then calls `done`. */
+  /** Sends media on a message stream when there is room, then calls `done`. */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
     if (this.sendNow(item, messageStreamId)) {
       done()
       return
     }
     const items = this.#addressed(item, messageStreamId)
-    // a wire that takes batches is given one item, and may hold it as well as we
+    // a wire that takes batches receives one item, and may hold it as well as this session could
     const wire = this.#clearWire
     if (wire !== undefined) wire.write(items[0]!, done)
     else {
@@ -204,7 +206,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     }
   }
 
-  /** Sends media within the call, if nothing waits between here and the peer; false if something does. */
+  /** Sends media in this call (the fast path) if nothing waits between here and the peer; otherwise returns false. */
   sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
     return this.#clearWire?.takeNow(item, messageStreamId) ?? false
   }
@@ -214,13 +216,16 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     return this.#closed || this.#waiting.length > 0 ? undefined : wireOf(clearTakerOf(this))
   }
 
-  /** Takes back what waits to be sent for this `done`. */
+  /** Removes the queued item of this `done`. */
   unsend(done: () => void): void {
     const at = this.#waiting.findIndex(waiting => waiting.done === done)
     if (at >= 0) this.#waiting.splice(at, 1)
   }
 
-  /** From now on a peer that is silent is asked whether it is there, and ended with `ERR_RTMP_IDLE` if it is not: see Liveness. */
+  /**
+   * Starts watching the peer: a silent peer is pinged, and ends with `ERR_RTMP_IDLE` if it does not answer. See
+   * Liveness.
+   */
   protected watch(): void {
     if (this.isOver) return
     this.#liveness = new Liveness(this.clock, this.limits, {
@@ -231,12 +236,12 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     })
   }
 
-  /** Asks the peer now whether it is there. */
+  /** Pings the peer now. */
   protected askNow(): void {
     this.#liveness?.ask()
   }
 
-  /** What is seen of the peer where no wire tells, but messages alone. */
+  /** The signs of life of the peer, where messages are the only source. */
   #signs(): LifeSigns {
     if (this.#hasHeard) this.#heardAt = this.clock.now()
     this.#hasHeard = false
@@ -244,8 +249,8 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
   }
 
   /**
-   * Counts media that comes where none was granted, and says whether it is too much: some may be on its way when a publish is refused or
-   * is over.
+   * Counts media that arrives without a grant; true when it exceeds `limits.strayBytes`. Some may be in transit when a
+   * publish is refused or ends.
    */
   protected isTooMuch({ payload }: Message): boolean {
     this.#strayMessages++
@@ -253,7 +258,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     return this.#strayBytes > this.limits.strayBytes
   }
 
-  /** Something was granted: what came before is forgotten. */
+  /** A request was granted: resets the count. */
   protected countAnew(): void {
     this.#strayBytes = 0
   }
@@ -291,12 +296,12 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     return this.#closeReason
   }
 
-  /** Ends the connection behind what was said, and destroys it `limits.lingerMs` later if the peer does not leave. */
+  /** Ends the connection after what was sent. Destroys it `limits.lingerMs` later if the peer has not disconnected. */
   close(): void {
     this.#leave('closed')
   }
 
-  /** As close, for a fault. */
+  /** As close, because of an error. */
   protected fail(fault: Error): void {
     this.#leave(fault)
   }
@@ -311,7 +316,10 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     this.push(null)
   }
 
-  /** As `write`, within the call, where nothing waits; false where it has to be written. What is wrong with an item destroys us. */
+  /**
+   * The fast path of `write`: processes the item in this call if nothing waits, otherwise returns false. An error in
+   * the item destroys the session.
+   */
   takeNow(item: Message | Command): boolean {
     if (this.#turns.isTaken || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
     this.#turns.take(this.#listen, item, this.#taken)

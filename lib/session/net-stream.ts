@@ -4,24 +4,24 @@ import type { Message, MessageStreamId } from '../message/message.ts'
 import type { MediaSink } from './outgoing.ts'
 import type { StreamState } from './session-states.ts'
 
-/** What a message stream needs of its connection. */
+/** What a message stream needs from its connection. */
 export interface StreamConnection {
   say(item: Message | Command): void
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void
   sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
   unsend(done: () => void): void
-  /** The application has destroyed what it was given of a message stream. */
+  /** The application has destroyed the Readable or Writable of a message stream. */
   letGo(messageStreamId: MessageStreamId): void
 }
 
-/** What a message stream is at: it is told when that is over, and by which error, if by any. */
+/** The activity of a message stream, a publish or a play. It is told when it ends, with the error if there is one. */
 export interface Engaged {
   over(reason?: Error): void
 }
 
 /** One message stream of a connection (RTMP 1.0, 7.2.2), on either side: idle, or publishing, or playing. */
 export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engaged = Engaged> implements MediaSink {
-  /** The id that the peer uses for it: what is said and sent to it goes there. */
+  /** The id that the peer uses for it: messages are sent on this id. */
   id: MessageStreamId
   readonly #connection: StreamConnection
   #at: Publishes | Plays | undefined
@@ -32,17 +32,17 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     this.#connection = connection
   }
 
-  /** What is published on it; not while that is still to be decided. */
+  /** The granted publish, if there is one. */
   get publish(): Publishes | undefined {
     return this.state === 'publishing' ? (this.#at as Publishes) : undefined
   }
 
-  /** What is played on it. */
+  /** The granted play, if there is one. */
   get play(): Plays | undefined {
     return this.state === 'playing' ? (this.#at as Plays) : undefined
   }
 
-  /** A request is being decided on. */
+  /** A request is waiting for its decision. */
   decide(request: Publishes | Plays): void {
     this.end()
     this.#at = request
@@ -54,19 +54,19 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     this.state = state
   }
 
-  /** It is idle again, if it was at this. */
+  /** Makes it idle again, if `at` is its current activity. */
   finish(at: Publishes | Plays): void {
     if (this.#at !== at) return
     this.#at = undefined
     this.state = 'idle'
   }
 
-  /** The application has destroyed what it was given: the peer has to hear of it, if it was at this. */
+  /** The application has destroyed its end: tells the peer, if that was the current activity. */
   letGo(at: Publishes | Plays): void {
     if (this.#at === at && this.state !== 'deciding') this.#connection.letGo(this.id)
   }
 
-  /** Ends what it is at. */
+  /** Ends the current activity. */
   end(reason?: Error): void {
     const at = this.#at
     this.#at = undefined

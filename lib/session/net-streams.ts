@@ -1,8 +1,9 @@
 import type { MessageStreamId } from '../message/message.ts'
 
 /**
- * The message streams of a connection, by their ids, and which of them an id means. Programs take ids lightly: encoders publish on 0, or
- * without createStream, or send media on 1 whatever they were given, and FFmpeg's server plays on 0. nginx-rtmp looks at none of them.
+ * The message streams of a connection by their ids, and the resolution of an id. Programs use ids loosely: encoders
+ * publish on 0, or without createStream, or send media on 1 whatever id they were given, and FFmpeg's server plays on
+ * 0. nginx-rtmp ignores ids.
  */
 export class NetStreams<Stream extends object> {
   readonly #streams = new Map<MessageStreamId, Stream>()
@@ -40,7 +41,9 @@ export class NetStreams<Stream extends object> {
     return this.#streams.values()
   }
 
-  /** The stream of this id if it `fits`, else the only one that does, whatever its id; undefined if there is none, or it cannot be told. */
+  /**
+   * The stream of this id if it `fits`, else the only stream that fits; undefined if there is none, or more than one.
+   */
   at(id: MessageStreamId, fits: (stream: Stream) => boolean = () => true): Stream | undefined {
     const named = this.#streams.get(id)
     if (named !== undefined && fits(named)) return named

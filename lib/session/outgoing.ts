@@ -4,12 +4,12 @@ import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TypedWritable } from '../stream/typed.ts'
 
-/** Where it goes: media waits there for room, and then `done` is called. */
+/** Where the media goes: it waits there for room, then `done` is called. */
 export interface MediaSink {
   send(item: Message | MessageBatch, done: () => void): void
-  /** Sends it within the call, if nothing waits; false if something does. */
+  /** The fast path of `send`: sends it in this call if nothing waits, otherwise returns false. */
   sendNow(item: Message | MessageBatch): boolean
-  /** Takes back what waits for this `done`. */
+  /** Removes the queued item of this `done`. */
   unsend(done: () => void): void
 }
 
@@ -17,9 +17,9 @@ export interface MediaSink {
 export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | MessageBatch, Own> implements Fed {
   _from: Readable | undefined
   readonly #sink: MediaSink
-  /** What waits to be let through. */
+  /** An item that waits until the stream is open. */
   #held: (() => void) | undefined
-  /** The callback of what has been handed on, and not sent yet. */
+  /** The callback of the item that was passed on and is not sent yet. */
   #done: ((error?: Error | null) => void) | undefined
   readonly #sent = (): void => {
     const done = this.#done
@@ -32,13 +32,13 @@ export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | Me
     this.#sink = sink
   }
 
-  /** Whether it lets through what is written; when that changes, `release` is to be called. */
+  /** Whether written items pass. Call `release` when this changes. */
   protected abstract get isOpen(): boolean
 
-  /** What the peer is sent of an item; undefined for nothing. */
+  /** The part of an item that is sent to the peer; undefined for none. */
   protected abstract wanted(item: Message | MessageBatch): Message | MessageBatch | undefined
 
-  /** All has been sent: a moment for last words. */
+  /** Called after everything has been sent, for the last messages. */
   protected abstract bye(): void
 
   protected release(): void {
@@ -48,14 +48,17 @@ export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | Me
     go?.()
   }
 
-  /** Takes back what waits to be sent: nobody takes it any more. */
+  /** Removes the item that waits to be sent. */
   protected letGo(): void {
     if (this.#done === undefined) return
     this.#sink.unsend(this.#sent)
     this.#sent()
   }
 
-  /** As `write`, within the call, where nothing waits between here and the peer; false where it has to be written. */
+  /**
+   * The fast path of `write`: sends the item in this call if nothing waits between here and the peer, otherwise returns
+   * false.
+   */
   takeNow(item: Message | MessageBatch): boolean {
     if (!this.isOpen || this.#done !== undefined || this.writableLength > 0) return false
     if (this.writableEnded || this.destroyed) return false

@@ -9,14 +9,14 @@ import { sourceOf } from '../stream/direct.ts'
 import type { NetStream } from './net-stream.ts'
 import { Outgoing } from './outgoing.ts'
 
-/** What goes out to a player, as much of it as the player wants. */
+/** The outbound media of a player: the tracks it has selected. */
 export class PlayOutgoing extends Outgoing {
   readonly #tracks: { readonly audio: boolean; readonly video: boolean }
   readonly #bye: () => void
   #isBegun = false
   #isPaused: boolean
   #hasLeft = false
-  /** Video that was left out waits for a keyframe. */
+  /** Video that was deselected waits for a keyframe. */
   readonly #access = new RandomAccess(true)
 
   constructor(
@@ -31,7 +31,7 @@ export class PlayOutgoing extends Outgoing {
     this.#bye = bye
   }
 
-  /** The peer takes no more. What still comes until the source has ended goes nowhere. */
+  /** The peer has stopped. Media that still arrives until the source ends is discarded. */
   leave(): void {
     this.#hasLeft = true
     const source = sourceOf(this)
@@ -42,7 +42,7 @@ export class PlayOutgoing extends Outgoing {
     } else this.destroy()
   }
 
-  /** The peer has been told that it plays. */
+  /** The peer has received the start statuses: media passes from now on. */
   open(): void {
     this.#isBegun = true
     this.release()

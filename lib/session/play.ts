@@ -13,17 +13,19 @@ import type { StreamPath } from './stream-path.ts'
 
 /** Options of `play.accept()`. */
 export interface PlayAcceptance {
-  /** It is a recording, and not live: the peer is told so. */
+  /** Whether it is a recording, not a live stream; the peer is told. */
   recorded?: boolean
 }
 
-/** Which part of a stream a peer asks for. */
+/** The part of a stream that a peer requests. */
 export interface PlayRange {
-  /** Milliseconds to begin at; -1000 asks for live only, -2000 for live if there is, else a recording (RTMP 1.0, 7.2.2.1). */
+  /**
+   * Milliseconds to start at; -1000 requests live only, -2000 live if available, else a recording (RTMP 1.0, 7.2.2.1).
+   */
   readonly start: number
   /** Milliseconds to play; below 0, all. */
   readonly duration: number
-  /** Whether what played before is to be forgotten. */
+  /** Whether the peer wants the previous playlist dropped. */
   readonly reset: boolean
 }
 
@@ -53,13 +55,12 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   readonly query: URLSearchParams
   readonly rawQuery: string
   /**
-   * Milliseconds to begin at; -1000 asks for live only, -2000 for live if there is, else a recording (RTMP 1.0,
-   * 7.2.2.1).
+   * Milliseconds to start at; -1000 requests live only, -2000 live if available, else a recording (RTMP 1.0, 7.2.2.1).
    */
   readonly start: number
   /** Milliseconds to play; below 0, all. */
   readonly duration: number
-  /** Whether what played before is to be forgotten. */
+  /** Whether the peer wants the previous playlist dropped. */
   readonly reset: boolean
   readonly #stream: NetStream
   readonly #tracks = { audio: true, video: true }
@@ -80,22 +81,26 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.reset = reset
   }
 
-  /** Whether the peer has it paused. */
+  /** Whether the peer has paused it. */
   get isPaused(): boolean {
     return this.#isPaused
   }
 
-  /** Items that were written to it, and wait. */
+  /** Number of written items that wait. */
   get waiting(): number {
     return this.#out?.writableLength ?? 0
   }
 
   /**
-   * Lets it play: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. Its end is told to the
-   * peer. When the peer stops, a reader of a LiveStream that is piped into it ends, through stages of this library too, and so does the
-   * pipeline, without an error. Any other source cannot be told to end: then the Writable is destroyed, and a pipeline reports
-   * `ERR_STREAM_PREMATURE_CLOSE`. If the peer has stopped before the call, or the time to decide is over, that is in the next turn.
-   * After a seek it may be called again.
+   * Accepts the request. Returns a Writable of Messages, or of the MessageBatches of a LiveStream's player. Its end is
+   * announced to the peer.
+   *
+   * When the peer stops, a reader of a LiveStream that is piped into it ends, through stages of this library too, and
+   * so does the pipeline, without an error. Any other source cannot be told to end: then the Writable is destroyed, and
+   * a pipeline reports `ERR_STREAM_PREMATURE_CLOSE`. If the peer has stopped before the call, or `limits.decisionMs`
+   * has passed, this happens in the next turn.
+   *
+   * It may be called again after a seek.
    * @throws TypeError when it is accepted already.
    */
   accept({ recorded = false }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
@@ -112,7 +117,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     return this.#out
   }
 
-  /** Left soon, and not at once: what it is to be piped from is not known yet. */
+  /** Ended in the next turn, because it has no source yet. */
   #stillborn(): PlayOutgoing {
     const out = this.#outgoing()
     setImmediate(() => out.leave())
@@ -145,7 +150,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.#out?.leave()
   }
 
-  /** The peer pauses or goes on: called by its session. */
+  /** The peer pauses or resumes; called by the session. */
   pause(isPaused: boolean): void {
     this.#isPaused = isPaused
     this.#say(isPaused ? 'NetStream.Pause.Notify' : 'NetStream.Unpause.Notify')
@@ -153,7 +158,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.tell('pause', isPaused)
   }
 
-  /** The peer seeks to `ms`: called by its session. */
+  /** The peer seeks to `ms`; called by the session. */
   seek(ms: number): void {
     if (this.listenerCount('seek') === 0) {
       this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'stream is not seekable', 'error'))
@@ -167,7 +172,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.tell('seek', ms)
   }
 
-  /** The peer wants a track or no longer does: called by its session. */
+  /** The peer selects or deselects a track; called by the session. */
   receive(track: 'audio' | 'video', wanted: boolean): void {
     this.#tracks[track] = wanted
     this.#out?.changeTracks()
@@ -179,16 +184,16 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.tell('bufferLength', ms)
   }
 
-  /** The playing is over. */
+  /** The play has ended. */
   over(): void {
     this.abandon()
     this.#out?.leave()
   }
 
-  /** What is said behind the last message. */
+  /** Sends the messages that follow the last frame. */
   #bye(): void {
     const { id } = this.#stream
-    // GStreamer's rtmp2src loses the message it holds when StreamEof comes: let that be this one, and not the last frame
+    // GStreamer's rtmp2src drops the message it holds when StreamEof arrives: this one, not the last frame
     this.#stream.say(
       dataMessage(['onPlayStatus', { level: 'status', code: 'NetStream.Play.Complete' }], { messageStreamId: id })
     )

@@ -2,14 +2,14 @@ import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 import { Incoming } from './incoming.ts'
 import type { Engaged } from './net-stream.ts'
 
-/** The message stream it plays on: what is asked there. */
+/** The message stream of a play: the commands sent on it. */
 export interface PlayedStream {
-  /** Sends a command that the peer answers with a status: its information object. */
+  /** Sends a command that is answered by a status. Resolves with its information object. */
   ask(name: 'pause' | 'seek', ...args: readonly AmfValue[]): Promise<AmfObject>
-  /** Sends a command that is not answered. @throws TypeError where it has no place. */
+  /** Sends a command that has no answer. @throws TypeError if it is not allowed in this state. */
   tell(name: 'receiveAudio' | 'receiveVideo', ...args: readonly AmfValue[]): void
   setBufferLength(milliseconds: number): void
-  /** The application has destroyed what it plays. */
+  /** The application has destroyed the Readable. */
   letGo(playing: Engaged): void
 }
 
@@ -26,7 +26,7 @@ export interface PlayingEvents {
  */
 export class Playing extends Incoming<PlayingEvents> implements Engaged {
   readonly #stream: PlayedStream
-  /** Whether the peer has said that it is a recording (RTMP 1.0, 7.1.7): it has an end, and does not begin anew. */
+  /** Whether the peer announced a recording (RTMP 1.0, 7.1.7): it has an end and does not restart. */
   isRecorded = false
 
   constructor(stream: PlayedStream) {
@@ -34,41 +34,41 @@ export class Playing extends Incoming<PlayingEvents> implements Engaged {
     this.#stream = stream
   }
 
-  /** The playing is over: cleanly unless there is a reason. */
+  /** The play has ended, with `reason` if it failed. */
   over(reason?: Error): void {
     if (reason === undefined) this.end()
     else this.fail(reason)
   }
 
   /**
-   * Asks the peer to pause at `ms` of the stream, or to go on from there (RTMP 1.0, 7.2.2.9); settles when it has said so. (`pause()`
-   * and `resume()` are those of every Readable: they hold the peer back without a word.)
-   * @throws Refused by the peer, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is over.
+   * Asks the peer to pause at `ms` of the stream, or to resume from there (RTMP 1.0, 7.2.2.9). Settles with the peer's
+   * status. (`pause()` and `resume()` are those of every Readable: they apply backpressure and send nothing.)
+   * @throws Refused by the peer, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it has ended.
    */
   async setPaused(isPaused: boolean, ms = 0): Promise<void> {
     await this.#stream.ask('pause', isPaused, ms)
   }
 
   /**
-   * Asks the peer to go on from `ms` of the stream (RTMP 1.0, 7.2.2.8); settles when it has said so. What it sent before is still
-   * to be read.
+   * Asks the peer to continue from `ms` of the stream (RTMP 1.0, 7.2.2.8). Settles with the peer's status. Messages
+   * received before can still be read.
    * @throws as setPaused.
    */
   async seek(ms: number): Promise<void> {
     await this.#stream.ask('seek', ms)
   }
 
-  /** Whether audio is to come (RTMP 1.0, 7.2.2.4). @throws TypeError when it is over. */
+  /** Selects or deselects audio (RTMP 1.0, 7.2.2.4). @throws TypeError when it has ended. */
   receiveAudio(wanted: boolean): void {
     this.#stream.tell('receiveAudio', wanted)
   }
 
-  /** Whether video is to come (RTMP 1.0, 7.2.2.5). @throws TypeError when it is over. */
+  /** Selects or deselects video (RTMP 1.0, 7.2.2.5). @throws TypeError when it has ended. */
   receiveVideo(wanted: boolean): void {
     this.#stream.tell('receiveVideo', wanted)
   }
 
-  /** Tells how many milliseconds are buffered here: so far ahead the peer may send what is recorded (RTMP 1.0, 7.1.7). */
+  /** Announces the buffer length in milliseconds, which a recording may be sent ahead by (RTMP 1.0, 7.1.7). */
   setBufferLength(milliseconds: number): void {
     this.#stream.setBufferLength(milliseconds)
   }

@@ -8,9 +8,9 @@ import type { NetStream } from './net-stream.ts'
 import { Request } from './request.ts'
 import { namedPath, type StreamPath } from './stream-path.ts'
 
-/** A peer wants to publish (RTMP 1.0, 7.2.2.6). */
+/** A request to publish (RTMP 1.0, 7.2.2.6). */
 export class Publish extends Request implements StreamPath {
-  /** What it says it wants: `live`, `record` or `append`. */
+  /** The publishing type: `live`, `record` or `append`. */
   readonly kind: string
   readonly #stream: NetStream
   readonly #messages: Incoming
@@ -42,20 +42,20 @@ export class Publish extends Request implements StreamPath {
     return this.#where.rawQuery
   }
 
-  /** Whether the peer calls it so, whatever it is called here; a query is not part of the name. */
+  /** Whether `name` is the name that the peer used, before any rename; a query is not part of the name. */
   wasNamed(name: string): boolean {
     return name.replace(/\?.*/s, '') === this.#asked
   }
 
-  /** Gives it another name, so that a key it was published by stays hidden. */
+  /** Replaces the name, so that a key stays hidden. */
   rename(name: string): void {
     this.#where = namedPath(this.#where, name)
   }
 
   /**
-   * Lets it publish: a Readable of its audio, video and data, as they come. It ends with the publishing, however that ends. Full,
-   * it holds the peer back; destroyed, it ends the publishing.
-   * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has gone, TypeError when it is decided already.
+   * Accepts the request. Returns a Readable of its audio, video and data, which ends with the publish, however that
+   * ends. When the Readable is full the peer is not read; destroying it ends the publish.
+   * @throws RtmpError `ERR_RTMP_PREMATURE_CLOSE` when the peer has disconnected, TypeError when it is already decided.
    */
   accept(): ReadableOf<Message> {
     this.take()
@@ -80,12 +80,12 @@ export class Publish extends Request implements StreamPath {
     this.#messages.end()
   }
 
-  /** Takes a message; a promise, while there is no room for more. */
+  /** Delivers a message. Returns a promise while the buffer is full. */
   deliver(message: Message): Promise<void> | undefined {
     return this.#messages.deliver(message)
   }
 
-  /** The publishing is over: what was read so far is still there to be read. */
+  /** The publish has ended. Messages received before can still be read. */
   over(): void {
     this.abandon()
     this.#messages.end()

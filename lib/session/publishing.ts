@@ -7,7 +7,7 @@ import { liveMetadata } from '../message/metadata.ts'
 import type { Engaged, NetStream } from './net-stream.ts'
 import { Outgoing } from './outgoing.ts'
 
-/** Servers keep metadata that comes wrapped, and give it to whoever joins later. */
+/** Servers keep metadata that is wrapped in `@setDataFrame`, and send it to players that join later. */
 const kept = (message: Message): Message => wrapped(liveMetadata(message))
 
 /** Events of Publishing, beside those of a Writable. */
@@ -31,7 +31,7 @@ export class Publishing extends Outgoing<PublishingEvents> implements Engaged {
     this.#letGo = () => stream.letGo(this)
   }
 
-  /** The publishing is over, on the peer's side or with the connection. */
+  /** The publish has ended, by the peer or with the connection. */
   over(reason?: Error): void {
     this.destroy(reason)
   }
@@ -40,7 +40,7 @@ export class Publishing extends Outgoing<PublishingEvents> implements Engaged {
     return true
   }
 
-  /** Of metadata only what is true of a live stream. */
+  /** Removes metadata that is not true of a live stream. */
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch {
     if (!(item instanceof MessageBatch)) return isMetadata(item) ? kept(item) : item
     return item.messages.some(isMetadata)

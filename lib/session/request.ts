@@ -3,11 +3,12 @@ import { callListeners } from '../listeners.ts'
 import { type EmitterOf, type EventArguments, type EventName, TypedEmitter } from '../stream/typed.ts'
 
 /**
- * Something a peer asks for, that an application decides on: a connect, a publish, a play. Nothing is answered, and nothing
- * more is read from the peer, before it has decided; then it is over in this order: accepted, answered, or refused.
+ * A request of a peer that the application decides on: a connect, a publish or a play. Until the decision nothing is
+ * answered and nothing more is read from the peer. Its states are, in this order: open; accepted, then granted (the
+ * answer is sent); or refused.
  *
- * An acceptance is answered once the handler's turn is over, so that a throw behind `accept()` in the same breath still
- * refuses: `pipeline(publish.accept(), live.input(), report)`, where somebody publishes already.
+ * An acceptance is answered after the handler's turn, so an error thrown synchronously after `accept()` still refuses
+ * the request: `pipeline(publish.accept(), live.input(), report)`, when the stream is already published.
  */
 export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Settles when it is decided, either way. */
@@ -27,24 +28,24 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     })
   }
 
-  /** Aborted when the peer leaves before it is decided: hand it to what you wait for. */
+  /** Aborted when the peer disconnects before the decision. Pass it to asynchronous look-ups. */
   get signal(): AbortSignal {
     this.#aborts ??= new AbortController()
     if (this.#isAbandoned) this.#aborts.abort()
     return this.#aborts.signal
   }
 
-  /** Accepted, and the peer told so. */
+  /** Accepted, and the answer is sent. */
   get isGranted(): boolean {
     return this.#state === 'granted'
   }
 
-  /** Refused, or its peer gone. */
+  /** Refused, or its peer has disconnected. */
   get isRefused(): boolean {
     return this.#state === 'refused'
   }
 
-  /** Whether what it asked for is over, or will never begin. */
+  /** Whether the publish or play has ended, or will never begin. */
   get isOver(): boolean {
     return this.#isOver || this.isRefused
   }
@@ -57,10 +58,10 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Tells the peer that it may. */
   protected abstract granted(): void
 
-  /** Tells the peer that it may not. */
+  /** Sends the refusal. */
   protected abstract refused(refusal: Refused): void
 
-  /** @throws RtmpError when the peer has gone meanwhile, TypeError when it is decided already. */
+  /** @throws RtmpError when the peer has disconnected, TypeError when the request is already decided. */
   protected take(): void {
     if (this.#isAbandoned) throw new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'peer disconnected')
     if (this.#state !== 'open') throw new TypeError(`request is already ${this.#state}`)
@@ -73,7 +74,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     })
   }
 
-  /** Refuses it, if it is not answered yet; whether it was in time. */
+  /** Refuses the request unless it is answered already; false if it is too late. */
   refuse(refusal: Refused): boolean {
     if (this.#state === 'granted' || this.#state === 'refused') return false
     this.#state = 'refused'
@@ -82,7 +83,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     return true
   }
 
-  /** What it asked for is over, or its peer gone. */
+  /** The publish or play has ended, or the peer has disconnected. */
   abandon(): void {
     this.#isOver = true
     if (this.#state === 'granted' || this.#state === 'refused') return

@@ -16,14 +16,14 @@ import type { Request } from './request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
 
-/** A message stream as a server has it: with the requests it has granted. */
+/** A message stream of a server, with the requests granted on it. */
 type ServerStream = NetStream<Publish, Play>
 
 /** Options of ServerSession. */
 export interface ServerSessionOptions extends NetConnectionOptions {
-  /** Where the peer is, for whoever wants to know: `127.0.0.1:50000`. */
+  /** The address of the peer: `127.0.0.1:50000`. */
   peer?: string
-  /** How it came, as a URL would say it: `rtmps`. */
+  /** The scheme of the connection: `rtmps`. */
   scheme?: string
 }
 
@@ -57,7 +57,7 @@ const refusals = {
 export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** Where the peer is; empty if nobody said. */
   readonly peer: string
-  /** How it came, `rtmp` or another scheme of the family; empty if nobody said. */
+  /** The scheme of the connection, `rtmp` or another of the family; empty if unknown. */
   readonly scheme: string
   readonly #streams = new NetStreams<ServerStream>()
   readonly #open = new Set<Request>()
@@ -74,12 +74,12 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 
-  /** A peer has so long to connect, and again to ask for what it came for. */
+  /** Limits the time to `connect`, and then the time to the first publish or play. */
   #startConnectTimer(): () => void {
     return this.clock.after(this.limits.connectMs, () => this.destroy(new RtmpError('ERR_RTMP_CONNECT_TIMEOUT')))
   }
 
-  /** One that was refused has as long to ask for something else; librtmp would wait for ever. */
+  /** Limits the time after a refusal to another request; librtmp would wait without limit. */
   #startRefusedTimer(): () => void {
     return this.clock.after(this.limits.connectMs, () => this.close())
   }
@@ -89,18 +89,18 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     return false
   }
 
-  /** What the peer connected with; undefined until it has been granted. */
+  /** The granted connect; undefined before. */
   get connection(): Connect | undefined {
     return this.#state === 'connected' ? this.#connect : undefined
   }
 
-  /** Whether it plays anything. */
+  /** Whether the peer plays a stream. */
   get isPlaying(): boolean {
     for (const { play } of this.#streams) if (play !== undefined) return true
     return false
   }
 
-  /** Items on their way to the wire, that it has not taken yet. */
+  /** Number of items queued before the wire. */
   override get waiting(): number {
     let waiting = super.waiting
     for (const { play } of this.#streams) waiting += play?.waiting ?? 0
@@ -122,8 +122,8 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   }
 
   /**
-   * Some may be on its way when a publish is refused or over. A peer that goes on, or whose media may be of several publishes, is told so,
-   * and held back until it has been ended.
+   * Media without a grant. Some may be in transit when a publish is refused or ends. A peer that continues, or whose
+   * media could belong to several publishes, is told, and is not read any more until the connection is closed.
    */
   #stray(message: Message): void | Promise<void> {
     const { messageStreamId } = message
@@ -228,7 +228,9 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     else this.#ofPlay(asked, stream.play)
   }
 
-  /** It is of the one stream that it may be of, or of a new one where there is none; the answers go where it came from. */
+  /**
+   * The request belongs to the only stream that fits, or to a new one if there is none. Answers use the id it came on.
+   */
   #hearRequest(asked: Command, fits: (stream: ServerStream) => boolean): void | Promise<void> {
     const { name, messageStreamId } = asked
     if (this.#streams.size === 0) this.#add(messageStreamId)
@@ -283,7 +285,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     if (!this.isOver && !this.#isBusy) this.#stopConnectTimer = this.#startRefusedTimer()
   }
 
-  /** Has the application decide. Nothing that it throws goes any further. */
+  /** Lets the application decide. Errors of the application stop here. */
   async #ask(event: keyof typeof refusals, request: Request): Promise<void> {
     const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
     const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
@@ -349,12 +351,12 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.#streams.add(id, stream)
   }
 
-  /** Whether it is an id that a createStream was answered with. */
+  /** Whether it is an id returned by createStream. */
   #wasGiven(id: MessageStreamId): boolean {
     return id > 0 && id <= this.#highestGiven
   }
 
-  /** One that was deleted before is not there any more; one that was never created is the only one there is. */
+  /** An id that was deleted before is ignored. An id that was never created means the only stream. */
   #deleteStream(id: number): void {
     const wasDeleted = this.#wasGiven(id) && !this.#streams.has(id)
     const stream = wasDeleted ? undefined : this.#streams.at(id)
@@ -363,7 +365,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.#streams.delete(stream)
   }
 
-  /** FMLE's word for the end of a publish, by its name; its message stream stays. */
+  /** FMLE's command for the end of a publish, by name; its message stream remains. */
   #unpublish(name: AmfValue): void {
     for (const stream of this.#streams) {
       const { publish } = stream
@@ -391,11 +393,11 @@ const isForGood = (thrown: unknown): boolean => hasLeft(thrown) || thrown instan
 const publishes = ({ publish }: ServerStream): boolean => publish !== undefined
 const plays = ({ play }: ServerStream): boolean => play !== undefined
 
-/** Characters of what a peer said that are said back. */
+/** Characters of a peer's text that are sent back. */
 const MAX_TOLD = 1024
 const text = (value: AmfValue): string => (typeof value === 'string' ? value : '')
 const milliseconds = (value: AmfValue, usual: number): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : usual
 
-/** A ServerSession, to be plugged into a wire: `pipeline(wire, serverSession(), wire)`. */
+/** A ServerSession for a wire: `pipeline(wire, serverSession(), wire)`. */
 export const serverSession = (options?: ServerSessionOptions): ServerSession => new ServerSession(options)

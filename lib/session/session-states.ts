@@ -1,12 +1,12 @@
 /**
- * Which command is legal where. The table does not know whose side it is on: a server asks it about the commands it receives,
- * a client about those it sends, so that neither is lenient to itself.
+ * Which command is allowed in which state. One table for both sides: a server checks the commands it receives, a client
+ * those it sends.
  */
 
-/** A connection is new until its connect has been granted. */
+/** A connection is new until its connect is granted. */
 export type ConnectionState = 'new' | 'connecting' | 'connected'
 
-/** A message stream is idle until a publish or a play on it has been granted, and again when that is over. */
+/** A message stream is idle until a publish or a play on it is granted, and again after that ends. */
 export type StreamState = 'idle' | 'deciding' | 'publishing' | 'playing' | 'deleted'
 
 const ofConnection: Record<ConnectionState, (command: string) => boolean> = {
@@ -15,10 +15,10 @@ const ofConnection: Record<ConnectionState, (command: string) => boolean> = {
   connected: command => command !== 'connect'
 }
 
-/** Commands that belong to a message stream, and the states in which they make sense; all others belong to the connection. */
+/** Commands of a message stream, and the states that allow them. All others belong to the connection. */
 const ofStream: ReadonlyMap<string, readonly StreamState[]> = new Map<string, readonly StreamState[]>([
   ['publish', ['idle']],
-  // a play on a stream that plays begins anew (RTMP 1.0, 7.2.2.1)
+  // a play on a playing stream restarts (RTMP 1.0, 7.2.2.1)
   ['play', ['idle', 'playing']],
   ['pause', ['playing']],
   ['seek', ['playing']],

@@ -1,32 +1,33 @@
 import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 
 /**
- * Where a stream is, as its peer said it. Programs split a URL differently: of `rtmp://host/a/b/c` FFmpeg makes the app `a/b`
- * and the name `c`, OBS whatever its two fields hold; only the two together, `path`, mean the same for all.
+ * The location of a stream, as its peer sent it. Programs split a URL differently: for `rtmp://host/a/b/c` FFmpeg sends
+ * the app `a/b` and the name `c`, OBS sends what its two fields contain. Only both together, `path`, mean the same for
+ * all.
  */
 export interface StreamPath {
   /** The app, without its query: `live`, `live/instance`. */
   readonly app: string
-  /** The stream's name, without its query: `film`. Empty where the URL has an app alone: `rtmp://host/stream`. */
+  /** The stream's name, without its query: `film`. Empty if the URL has only an app: `rtmp://host/stream`. */
   readonly name: string
   /**
-   * `app/name`, or whichever of them there is; no slash is doubled, and `_definst_`, an app's default instance, is left out. A part
-   * of the URL that an encoder says twice stands there once.
+   * `app/name`, or the one of them that is not empty. Double slashes and `_definst_`, the default instance of an app,
+   * are removed. A part of the URL that an encoder sends twice appears once.
    */
   readonly path: string
   /**
-   * What stood behind a `?` in the app, the tcUrl or the name, unescaped; of a key that was said twice, the name's. A `+` is a plus
-   * and no blank: encoders escape nothing, and base64 has it.
+   * The parsed query of the app, the tcUrl or the name; if a key appears twice, the name's value. A `+` is a plus, not
+   * a blank: encoders escape nothing, and base64 contains it.
    */
   readonly query: URLSearchParams
   /**
-   * The same as it came, for values that hold a `&` or a `%`: `a=1&b=2`, those of tcUrl, app and name behind one another, and a query
-   * that is said again once.
+   * The query as received, for values that contain `&` or `%`: `a=1&b=2`. Those of tcUrl, app and name follow one
+   * another, and a repeated query appears once.
    */
   readonly rawQuery: string
 }
 
-/** What a connect says of where its streams are. */
+/** The part of a connect that locates its streams. */
 interface ConnectPath extends Pick<StreamPath, 'app' | 'query' | 'rawQuery'> {
   readonly tcUrl: string
   readonly info: AmfObject
@@ -44,7 +45,10 @@ export function namedPath(connect: Pick<StreamPath, 'app' | 'query' | 'rawQuery'
   }
 }
 
-/** The same of what a peer said: encoders that say more or less than a name mean the path of the URL that was typed into them. */
+/**
+ * The same for a name that a peer sent: encoders that send more or less than a name mean the path of the URL typed into
+ * them.
+ */
 export function streamPath(connect: ConnectPath, said: string): StreamPath {
   // RootEncoder cut rtmp://host/cam?user=a&pass=b behind the question mark (its pull request 2163)
   const isQuery = textOf(connect.info.app).endsWith('?') && /^[^?]*=/.test(said)
@@ -66,7 +70,7 @@ export function connectPath(info: AmfObject): Omit<ConnectPath, 'info'> {
   }
 }
 
-/** What a name means below its app, where it is a URL (mediamtx issue 4309), or was said in the URL of the app. */
+/** The meaning of a name below its app if it is a URL (mediamtx issue 4309), or was part of the URL of the app. */
 function meantBy({ app, tcUrl, info }: ConnectPath, name: string): string {
   const base = home(app)
   const sent = bareOf(textOf(info.app))
@@ -79,8 +83,8 @@ function meantBy({ app, tcUrl, info }: ConnectPath, name: string): string {
 }
 
 /**
- * A path whose app was not said again by the name, as some encoders do: `live` and `live/cam` is `live/cam`, and so it is in
- * whichever two parts `live/live/cam` is said. Apps have one level or two.
+ * A path whose name does not repeat the app, as some encoders do: `live` and `live/cam` give `live/cam`, and
+ * `live/live/cam` gives the same however it is split. Apps have one or two levels.
  */
 function once(path: string): string {
   const parts = path.split('/')
@@ -91,11 +95,13 @@ function once(path: string): string {
   return path
 }
 
-/** One query of several; of a key that was said twice, the last. URLSearchParams would look at every key to set one: a Map. */
+/**
+ * Joins queries; if a key appears twice, the last value. A Map, because URLSearchParams searches every key to set one.
+ */
 const merged = (...queries: readonly URLSearchParams[]): URLSearchParams =>
   new URLSearchParams([...new Map(queries.flatMap(query => [...query]))])
 
-/** FFmpeg says one and the same query in app and tcUrl. */
+/** FFmpeg sends the same query in app and tcUrl. */
 const queries = (one: string, other: string): string => (one === other ? one : [one, other].filter(Boolean).join('&'))
 
 const textOf = (value: AmfValue): string => (typeof value === 'string' ? value : '')
@@ -103,13 +109,13 @@ const textOf = (value: AmfValue): string => (typeof value === 'string' ? value :
 /** Characters that are looked at, of a name and of a query: as many as an AMF0 string has bytes, for a long string may have any number. */
 const MAX_TEXT = 65_535
 
-/** What stands behind the `?` of an app, a tcUrl or a name. */
+/** The query of an app, a tcUrl or a name. */
 function rawQueryOf(text: string): string {
   const at = text.indexOf('?')
   return at < 0 ? '' : partOf(text, at + 1)
 }
 
-/** The same as one query: FFmpeg puts `?authmod=` behind one too. */
+/** The same as one query: FFmpeg writes `?authmod=` after an existing query too. */
 export const queryOf = (text: string): string => rawQueryOf(text).replaceAll('?authmod=', '&authmod=')
 
 /** What is looked at from `start` on. Of a long string it is a copy: a slice would keep all of it for as long as a name lives. */
@@ -118,7 +124,7 @@ const partOf = (text: string, start: number): string =>
 
 const bareOf = (text: string): string => partOf(text, 0).replace(/\?.*/s, '')
 
-/** A form's fields have `+` for a blank; no encoder writes them so. */
+/** Form fields encode a blank as `+`; no encoder does. */
 const split = (text: string): { bare: string; query: URLSearchParams; rawQuery: string } => ({
   bare: bareOf(text),
   query: new URLSearchParams(queryOf(text).replaceAll('+', '%2B')),
@@ -127,13 +133,13 @@ const split = (text: string): { bare: string; query: URLSearchParams; rawQuery: 
 
 const isUrl = (text: string): boolean => /^rtmp[a-z]*:\/\//i.test(text)
 
-/** All behind the authority: not by URL, which knows nothing of rtmp's ports and would escape. */
+/** Everything after the authority. Not by URL, which does not know the ports of rtmp and would escape. */
 const pathOf = (url: string): string => home(joined(/^[a-z]+:\/\/[^/]*\/(.*)$/is.exec(url)?.[1] ?? ''))
 
 /** The path of an app, without the name of its default instance. */
 const home = (app: string): string => app.replace(/\/_definst_(?=\/|$)/, '')
 
-/** One path of several; no slash is doubled. */
+/** Joins paths without double slashes. */
 const joined = (...paths: readonly string[]): string =>
   paths
     .flatMap(path => path.split('/'))
