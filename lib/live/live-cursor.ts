@@ -7,16 +7,16 @@ import type { LiveCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
 
-/** Where a reader begins: see SubscribeOptions. */
+/** Where a reader starts: see SubscribeOptions. */
 export type StartFrom = 'keyframe' | 'next' | 'now'
 
-/** What a cursor sees of its stream. */
+/** What a cursor needs from its stream. */
 export interface LiveSource {
   readonly ring: MessageRing
   readonly counts: LiveCounts
   /** The state of the stream, for a reader that begins behind the last batch. */
   state(): readonly Message[]
-  /** A cursor is destroyed. */
+  /** Called when a cursor is destroyed. */
   parted(cursor: LiveCursor): void
 }
 
@@ -37,9 +37,9 @@ export interface LiveCursorOptions {
 }
 
 /**
- * One reader of a live stream: the number of the batch it wants next. It holds nothing of its own, and waits for nobody but its
- * reader. By the law of RandomAccess it begins at a random access point that the ring holds, or else behind the last batch,
- * where its video waits for the next keyframe.
+ * One reader of a live stream: the number of the batch it reads next. It holds no data, and only its own reader can
+ * delay it. It starts at a random access point that the ring holds. If there is none, it starts after the last batch,
+ * and its video waits for the next keyframe (see RandomAccess).
  */
 export abstract class LiveCursor<Item extends Message | MessageBatch = Message | MessageBatch> extends DirectReadable<
   Item,
@@ -55,16 +55,16 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   #next: number | undefined
   /** Whether video passes. */
   #isOpen = false
-  /** What a decoder needs, where it does not begin at a random access point. */
+  /** The state a decoder needs, if it does not start at a random access point. */
   #lead: readonly Message[] = []
-  /** Where it ends. */
+  /** The number of the batch at which it ends. */
   #end = Number.POSITIVE_INFINITY
-  /** The state it has been told. */
+  /** The state it has delivered. */
   readonly #told = new WeakSet<Message>()
   #lastTimestamp: number | undefined
-  /** How many messages of the stream it has come past. */
+  /** Number of messages of the stream before its position. */
   #past: number | undefined
-  /** How many it has left out and not told, and whether it has to tell them with the next batch it gives. */
+  /** Number of skipped messages not yet reported, and whether the next batch must report them. */
   #missed = 0
   #hasJumped = false
   /** Why it jumped last. */
@@ -85,32 +85,32 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     this.#moved = moved
   }
 
-  /** Gives a batch to the reader; false when it is full. */
+  /** Passes a batch to the reader; false when the reader is full. */
   protected abstract give(batch: MessageBatch): boolean
 
-  /** Gives what the reader did not take of the last batch; false when it is full again. */
+  /** Passes the rest of the last batch; false when the reader is full again. */
   protected giveRest(): boolean {
     return true
   }
 
-  /** Whether there has been anything for it. */
+  /** Whether it has delivered anything. */
   get hasBegun(): boolean {
     return this.#past !== undefined || (this.#next !== undefined && this.#next < this.#ring.next)
   }
 
-  /** The oldest batch it will still read, as far as can be told. */
+  /** The number of the oldest batch it may still read. */
   get wanted(): number {
     const { entrance, next } = this.#ring
     if (this.#next === undefined || this.#next === next) return next
     return this.#lags(this.#next) ? (entrance ?? next) : this.#next
   }
 
-  /** Whether there is something for it that its reader has not asked for yet. */
+  /** Whether there is a batch that its reader has not requested yet. */
   get isBehind(): boolean {
     return !this.#asked && this.hasBegun
   }
 
-  /** Takes its place in the stream. */
+  /** Chooses its start position. */
   begin(from: StartFrom = this.#from): void {
     if (from === 'keyframe') this.#goOn()
     if (from === 'now') this.#goOnBehindAll()
@@ -127,13 +127,13 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     done(error)
   }
 
-  /** Ends it behind what there is now. */
+  /** Ends it after the batches that exist now. */
   finish(): void {
     this.#end = Math.min(this.#end, this.#ring.next)
     this.advance()
   }
 
-  /** Gives the reader what there is, for as long as it asks. */
+  /** Passes batches while the reader requests them. */
   advance(): void {
     if (this.#next === undefined) this.#lookForStart()
     if (this.#asked) this.#asked = this.giveRest()
@@ -155,7 +155,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     return (this.#next ?? this.#ring.next) >= this.#end
   }
 
-  /** `from: 'next'`: whether the batch that came last is a random access point. */
+  /** `from: 'next'`: whether the latest batch is a random access point. */
   #lookForStart(): void {
     const { entrance, next } = this.#ring
     if (entrance !== undefined && entrance === next - 1) this.#next = entrance
@@ -205,7 +205,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     return undefined
   }
 
-  /** What a decoder needs ahead of this batch and has not been told. */
+  /** The state that a decoder needs before this batch and has not received. */
   #news(state: readonly Message[], batch: MessageBatch): MessageBatch | undefined {
     if (state.length === 0) return undefined
     const news = state.filter(message => !this.#told.has(message))
@@ -219,7 +219,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     )
   }
 
-  /** Comes past a batch, all of it or a part of which it gives. */
+  /** Advances past a batch, of which it delivers all or a part. */
   #pass({ batch: { messages }, tells, before }: RingEntry, given: MessageBatch | undefined): void {
     this.#next!++
     this.#past = before + messages.length
@@ -229,7 +229,10 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)
   }
 
-  /** Whether it has fallen off the ring's end, or lags more than it may and there is a better place to go on. */
+  /**
+   * Whether the ring has dropped its position, or it lags by more than `maxLagMs` and a newer random access point
+   * exists.
+   */
   #lags(at: number): boolean {
     const { first, next, entrance } = this.#ring
     if (at < first) return true
@@ -238,7 +241,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     return ((newest - this.#ring.at(at)!.batch.timestamp) | 0) > this.#maxLagMs
   }
 
-  /** Tells what it has left out, of a stream or of video that it had begun. */
+  /** Emits `'gap'` for skipped messages, of a stream or of video that it had started. */
   #tellGap({ batch: { timestamp } }: RingEntry): void {
     const since = this.#isOpen ? this.#lastTimestamp : this.#closedAt
     if (since !== undefined) this.emit('gap', { messages: this.#missed, ms: (timestamp - since) >>> 0 })

@@ -15,7 +15,7 @@ export class LiveInput extends TypedWritable<Message> {
     this.#leave = leave
   }
 
-  /** As `write`, within the call, where nothing waits, and nobody is waited for. */
+  /** The fast path of `write`: processes the message in this call if nothing waits and no reader has to catch up. */
   takeNow(message: Message): boolean {
     if (this.#held !== undefined || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
     if (this.#mustWait()) return false
@@ -40,7 +40,7 @@ export class LiveInput extends TypedWritable<Message> {
     done(error)
   }
 
-  /** Lets the publisher go on, if there is nobody to wait for. */
+  /** Resumes the publisher, if no reader has to catch up. */
   release(): void {
     if (this.#held === undefined || this.#mustWait()) return
     const done = this.#held

@@ -27,50 +27,55 @@ import { PinnedBytes } from './pinned-bytes.ts'
 /** Options of LiveStream. */
 export interface LiveStreamOptions extends MessageRingOptions, Pick<TimestampRepairOptions, 'maxJumpMs' | 'mend'> {
   /**
-   * How long a message may wait for others to go out with: `'frame'` (the default) lets audio ride with the next video frame,
-   * 40 ms at most; a number of milliseconds gathers all that comes in so long; 0 waits for nothing. What comes in one turn of the event
-   * loop goes out together in any case: so a process that is behind, and reads several frames at once, writes them at once.
+   * How long a message may wait for others to be sent with: `'frame'` (the default) sends audio with the next video
+   * frame, 40 ms later at most; a number collects for that many milliseconds; 0 does not wait. Messages that arrive in
+   * one turn of the event loop are always sent together: a process that lags reads several frames at once, and writes
+   * them at once.
    */
   mergeMs?: 'frame' | number
-  /** Milliseconds that players are kept when the publisher has gone, for it to come back: 5000. */
+  /** Milliseconds that players stay after the publisher has disconnected, for it to reconnect: 5000. */
   holdMs?: number
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
-  /** Bytes that its ring may hold together with whatever else has the same budget. */
+  /** A budget that bounds its ring together with everything else that uses it. */
   budget?: MemoryBudget
 }
 
 /** Options of `live.input()`. */
 export interface InputOptions {
-  /** Take over from whoever publishes. Without it a second publisher is refused, unless the first has been silent for 10 s. */
+  /**
+   * Replace the current publisher. Without it a second publisher is refused, unless the first has been silent for 10 s.
+   */
   takeover?: boolean
 }
 
 /** Options of `live.player()`. */
 export interface CursorOptions {
-  /** Milliseconds it may lag behind before it jumps to the newest keyframe: 5000. */
+  /** Milliseconds it may lag before it skips to the newest keyframe: 5000. */
   maxLagMs?: number
 }
 
 /** Options of `live.subscribe()`. */
 export interface SubscribeOptions extends CursorOptions {
   /**
-   * Where it begins: `'keyframe'` (the default) at the newest random access point that the stream holds, so up to `maxMs` ago;
-   * `'next'` at the next one, with nothing ahead of it, as a switch from one stream to another wants it; `'now'` with the next
-   * message, where video waits for its keyframe and audio does not.
+   * Where it starts: `'keyframe'` (the default) at the newest random access point that the stream holds, so up to
+   * `maxMs` ago; `'next'` at the next one, with nothing before it, to switch from one stream to another; `'now'` with
+   * the next message, with video from its next keyframe on.
    */
   from?: StartFrom
-  /** Let the publisher wait for this reader: it misses nothing, and it is the one reader that can slow its source. */
+  /**
+   * Apply backpressure to the publisher for this reader: it misses nothing, and only such a reader can slow the source.
+   */
   wait?: boolean
 }
 
-/** Audio waits for the next video frame so long at most. */
+/** Milliseconds that audio waits for the next video frame at most. */
 const FRAME_MS = 40
-/** A batch that takes so many bytes, as its ring counts them, is sent, whatever it waits for. */
+/** A batch of this many bytes, as its ring counts them, is sent without waiting. */
 const BATCH_COST = 1024 * 1024
 const SILENT_MS = 10_000
 
-/** A batch that is being gathered. */
+/** A batch that is being collected. */
 interface Due {
   readonly messages: Message[]
   readonly timestamp: number
@@ -96,14 +101,15 @@ export interface LiveStreamEvents {
 }
 
 /**
- * One live stream: a Writable for its publisher, and a reader for whoever wants it. It keeps one ring of batches, and every
- * reader is a cursor on it; so there is no queue a player, and a thousand that have stalled cost one ring. Readers begin at the
- * newest keyframe with metadata and sequence headers ahead of it. Where the ring holds none they begin with audio and data at once,
- * and with video at its next keyframe. One that lags too far jumps to the newest keyframe, which its `'gap'` tells (see Gap).
+ * One live stream: a Writable for its publisher, and any number of readers. It holds one ring of batches, and every
+ * reader is a cursor in it. Players have no queues, and a thousand stalled ones cost one ring. Readers start at the
+ * newest keyframe, preceded by metadata and sequence headers. If the ring holds none they start with audio and data at
+ * once, and with video at its next keyframe. A reader that lags too far skips to the newest keyframe, and `'gap'`
+ * reports it (see Gap).
  *
- * All publishers that come one after another are one timeline. As by TimestampRepair no track goes back, and none jumps ahead by
- * more than `maxJumpMs`; audio and video are shifted by one offset. With `mend: false` timestamps stay as they come. Behind each
- * discontinuity the next keyframe has metadata and sequence headers ahead of it again.
+ * Successive publishers form one timeline. As in TimestampRepair no track goes back, and none jumps ahead by more than
+ * `maxJumpMs`; audio and video are shifted by one offset. With `mend: false` timestamps stay as received. After each
+ * discontinuity metadata and sequence headers precede the next keyframe again.
  *
  * Events: see LiveStreamEvents.
  */
@@ -114,9 +120,9 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   readonly #mergeMs: 'frame' | number
   readonly #holdMs: number
   readonly #cursors = new Set<LiveCursor>()
-  /** Those of them that the publisher waits for. */
+  /** The readers that the publisher waits for. */
   readonly #strict = new Set<LiveCursor>()
-  /** Those that came while nobody published, and wait for somebody. */
+  /** The readers that wait for a publisher. */
   readonly #waiting = new WeakSet<LiveCursor>()
   #input: LiveInput | undefined
   readonly #mender: TimestampMender
@@ -127,17 +133,20 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   #publishedAt = 0
   #heardAt = 0
   #stopHold: (() => void) | undefined
-  /** Of the publisher there is, or was last: its state, where its tracks begin, whether any has begun. */
+  /** Of the current or last publisher: its state, where its tracks start, whether any has started. */
   #state = new MediaState()
   #access = new RandomAccess()
   #begun = false
-  /** Where the stream is, by its mended clock: by this readers lag, whatever messages say. */
+  /**
+   * The position of the stream, by its repaired clock. The lag of readers is measured by it, not by the timestamps of
+   * messages.
+   */
   #timestamp = 0
-  /** The batch that is being gathered. */
+  /** The batch that is being collected. */
   #due: Due | undefined
-  /** Whether it is sent once this turn is over. */
+  /** Whether it is sent at the end of this turn. */
   #isComplete = false
-  /** What cursors see of it. */
+  /** What cursors see of this stream. */
   readonly #source: LiveSource
   readonly #sendComplete = (): void => {
     if (this.#isComplete) this.#send()
@@ -189,12 +198,15 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return this.#ring.byteLength
   }
 
-  /** Bytes it takes: 256 for each message besides. */
+  /** Bytes it holds, 256 for each message included. */
   get heldBytes(): number {
     return this.#ring.heldBytes
   }
 
-  /** How many messages went out together, on average of what it holds, 0 while that is nothing: more under load, whatever `mergeMs` says. */
+  /**
+   * The average number of messages per batch in the ring, 0 while it is empty. It rises under load, whatever `mergeMs`
+   * is.
+   */
   get messagesPerBatch(): number {
     return this.#ring.messagesPerBatch
   }
@@ -260,7 +272,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return this.#join(cursor)
   }
 
-  /** Ends every reader behind what it is still to read. */
+  /** Ends every reader after what it has still to read. */
   end(): void {
     this.#send()
     for (const cursor of this.#cursors) cursor.finish()
@@ -278,7 +290,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
 
   #join<Made extends LiveCursor>(cursor: Made): Made {
     if (this.#isComplete) this.#send()
-    // what is over is not for readers that join now, and wait for the next publisher
+    // media of an ended publish is not for readers that join now and wait for the next publisher
     cursor.begin(this.#input === undefined && this.#stopHold === undefined ? 'now' : undefined)
     this.#cursors.add(cursor)
     this.#budget?.add(this)
@@ -313,7 +325,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.emit('idle')
   }
 
-  /** Whether the publisher has to wait: for a reader that must miss nothing, and has not read what there is. */
+  /** Whether the publisher must wait: a reader with `wait` has not read everything. */
   #mustWait(): boolean {
     for (const cursor of this.#strict) if (cursor.isBehind) return true
     return false
@@ -334,7 +346,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     }
     const isKept = isState(plain)
     if (begins || this.#begun) this.#gather(this.#placed(plain, waitedMs), isKept, begins)
-    // state ahead of the publisher's first moment is told with that
+    // state before the publisher's first frame is delivered with that frame
     else if (isKept) this.#state.note(plain)
   }
 
@@ -375,7 +387,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     const mergeMs = this.#mergeMs === 'frame' ? FRAME_MS : this.#mergeMs
     const completes = this.#mergeMs === 'frame' && (isVideo(message) || !this.#access.hasVideo)
     if (mergeMs > 0 && !completes) this.#stopTimer ??= this.#clock.after(mergeMs, () => this.#send())
-    // who must miss nothing is asked at once whether there is room for more
+    // a reader with `wait` is asked at once whether there is room for more
     else if (this.#strict.size > 0) this.#send()
     else {
       this.#isComplete = true
@@ -383,7 +395,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     }
   }
 
-  /** Sends what was gathered. */
+  /** Sends the collected batch. */
   #send(): void {
     this.#isComplete = false
     this.#stopTimer?.()

@@ -22,9 +22,9 @@ const MAX_ENCODED_BYTES = 4 * 1024 * 1024
  * to be cut and on which message stream, so any order of Set Chunk Size is right.
  */
 export class MessageBatch {
-  /** The messages, one at least, in order. */
+  /** The messages, at least one, in order. */
   readonly messages: readonly Message[]
-  /** Milliseconds: where the stream is when it begins. */
+  /** Milliseconds: the position of the stream at its first message. */
   readonly timestamp: number
   /** Bytes of the payloads. */
   readonly byteLength: number
@@ -32,8 +32,8 @@ export class MessageBatch {
   #encodings: Encoding[] | undefined
 
   /**
-   * @param timestamp of its first message, unless told: metadata has 0 at any time.
-   * @throws RangeError for no message.
+   * @param timestamp by default that of its first message; metadata has 0 anywhere.
+   * @throws RangeError for no messages.
    */
   constructor(messages: readonly Message[], timestamp: number | undefined = messages[0]?.timestamp) {
     if (timestamp === undefined) throw new RangeError('a batch must contain at least one message')
@@ -64,7 +64,7 @@ export class MessageBatch {
     return bytes
   }
 
-  /** Lets go of the bytes; they are made again if somebody asks. */
+  /** Releases the bytes. They are encoded again on demand. */
   forget(): void {
     this.#encodings = undefined
   }
@@ -80,11 +80,11 @@ function fitting(encodings: readonly Encoding[]): number {
   return beyond < 0 ? encodings.length : beyond
 }
 
-/** A batch on its way to one player: what a wire is given to write. */
+/** A batch for one player: what is written to a wire. */
 export interface AddressedBatch {
   /** The batch. */
   readonly batch: MessageBatch
-  /** The message stream of the peer that it goes to. */
+  /** The message stream it is sent on. */
   readonly messageStreamId: number
 }
 

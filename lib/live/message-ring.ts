@@ -5,23 +5,26 @@ import { MessageBatch } from './message-batch.ts'
 
 /** Options of MessageRing and LiveStream. */
 export interface MessageRingOptions {
-  /** Bytes it holds at most, 256 for each message included: 16 MiB. What they pin in memory may be twice that, and 1 MiB. */
+  /** Bytes it may hold, 256 for each message included: 16 MiB. The memory they pin may be twice that plus 1 MiB. */
   maxBytes?: number
-  /** Milliseconds, by timestamps, it holds at most: 20,000. */
+  /** Milliseconds of media it may hold, by timestamps: 20,000. */
   maxMs?: number
 }
 
-/** A batch and what it is in its stream. */
+/** A batch and its place in the stream. */
 export interface RingEntry {
   /** The batch. */
   readonly batch: MessageBatch
-  /** The batch without video, for readers whose video waits for a keyframe; undefined where nothing is left. One for all of them. */
+  /**
+   * The batch without video, for readers whose video waits for a keyframe; undefined if nothing is left. Shared by all
+   * of them.
+   */
   readonly withoutVideo: MessageBatch | undefined
-  /** What a decoder needs ahead of it, if it is a place to begin: metadata and sequence headers. */
+  /** The metadata and sequence headers that a decoder needs before it, if it is a random access point. */
   readonly state: readonly Message[] | undefined
-  /** Which of its own messages are such state. */
+  /** Which of its messages are state. */
   readonly tells: readonly Message[] | undefined
-  /** How many messages of the stream came before it. */
+  /** Number of messages of the stream before it. */
   readonly before: number
 }
 
@@ -44,7 +47,7 @@ class Entry implements RingEntry {
     return this.#withoutVideo
   }
 
-  /** Lets go of the bytes that were made for level readers. */
+  /** Releases the bytes that were encoded for level readers. */
   forget(): void {
     this.batch.forget()
     if (this.#withoutVideo !== 'unasked') this.#withoutVideo?.forget()
@@ -57,15 +60,15 @@ function withoutVideo(batch: MessageBatch): MessageBatch | undefined {
   return left.length === 0 ? undefined : new MessageBatch(left, batch.timestamp)
 }
 
-/** Batches it holds at most. In 20 s of 60 frames a second there are 1200. */
+/** Batches it may hold. 20 s at 60 frames per second are 1200. */
 const MAX_BATCHES = 4096
 
-/** A reader that is no more than this many batches behind is level with the others. */
+/** A reader that is at most this many batches behind is level with the others. */
 const LEVEL = 4
 
 /**
- * The batches of a live stream from the last place to begin on, and of what came before as much as somebody still wants, within
- * its bounds. Batches are numbered from 0, without end. Pure: whoever reads keeps the number of what it wants next.
+ * The batches of a live stream from the last random access point on, and older ones that a reader still needs, within
+ * its bounds. Batches are numbered from 0 on. Pure: each reader keeps the number of its next batch.
  */
 export class MessageRing {
   readonly #maxBytes: number
@@ -73,7 +76,7 @@ export class MessageRing {
   #entries: Entry[] = []
   #first = 0
   #entrance: number | undefined
-  /** All that have come, in messages. */
+  /** Number of messages added so far. */
   #count = 0
   #bytes = 0
   #cost = 0
@@ -94,7 +97,7 @@ export class MessageRing {
     return this.#first + this.#entries.length
   }
 
-  /** The newest place to begin; undefined while it holds none. */
+  /** The newest random access point; undefined if it holds none. */
   get entrance(): number | undefined {
     return this.#entrance
   }
@@ -109,7 +112,7 @@ export class MessageRing {
     return this.#bytes
   }
 
-  /** Bytes it takes, the objects that hold them included. */
+  /** Bytes it holds, the objects included. */
   get heldBytes(): number {
     return this.#cost
   }
@@ -130,7 +133,7 @@ export class MessageRing {
     return this.#entries.length === 0 ? 0 : this.messages / this.#entries.length
   }
 
-  /** The batch of this number; undefined where the ring does not hold it. */
+  /** The batch with this number; undefined if the ring does not hold it. */
   at(number: number): RingEntry | undefined {
     return this.#entry(number)
   }
@@ -139,11 +142,11 @@ export class MessageRing {
     return this.#entries[number - this.#first]
   }
 
-  /** Adds a batch, and drops from the other end what is beyond the bounds. */
+  /** Adds a batch, and drops the oldest ones beyond the bounds. */
   push(batch: MessageBatch, state: RingEntry['state'], tells: RingEntry['tells']): void {
     if (state !== undefined) {
-      // from now on nobody begins before this one, so no bytes are made again and again for what lies there; what lies before the
-      // last place to begin was told so then, and without video every message is one
+      // no reader starts before this one from now on, so bytes are not encoded again and again for older batches; those
+      // before the last random access point were released then. Without video every message is a random access point
       for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.#entry(at)?.forget()
       this.#entrance = this.next
     }
@@ -165,7 +168,7 @@ export class MessageRing {
     this.#drop(Math.min(beyond, this.#entries.length - 1))
   }
 
-  /** Drops what comes before both the place to begin and `wanted`. */
+  /** Drops the batches before both the random access point and `wanted`. */
   trim(wanted: number): void {
     this.#drop(Math.max(0, Math.min(wanted, this.#entrance ?? wanted, this.next) - this.#first))
   }

@@ -11,16 +11,19 @@ import { type TunnelPlace, tunnelClient } from './tunnel/tunnel-client.ts'
 export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce'> {
   /** Ends the attempt, and then the connection, with an AbortError. */
   signal?: AbortSignal
-  /** Of rtmps and rtmpts, what tls.connect takes: `ca`, `cert` and `key`, `servername`. The server is verified unless this says otherwise. */
+  /**
+   * For rtmps and rtmpts, the options of tls.connect: `ca`, `cert` and `key`, `servername`. The server is verified by
+   * default.
+   */
   tls?: tls.ConnectionOptions
 }
 
 type Place = Pick<TunnelPlace, 'host' | 'port'>
 
-/** What a URL says of the way; with the rest of it, whether the address may be a part of a password is known too. */
+/** The transport part of a URL, and whether its address may contain a part of a password. */
 type Where = Pick<RtmpUrl, 'scheme' | 'host' | 'port'> & Partial<RtmpUrl>
 
-/** What a URL says of the way: how the bytes are carried, and the port where it names none (RTMP URIs, 4). */
+/** The transport of a scheme: how the bytes are carried, and the default port (RTMP URIs, 4). */
 interface Door {
   readonly port: number
   readonly secure?: boolean
@@ -37,14 +40,14 @@ const doors: Readonly<Record<string, Door>> = {
   rtmpts: { port: 443, tunnel: true, secure: true }
 }
 
-/** The version of RTMPE that clients ask for; a server of Adobe's kind may choose another. */
+/** The version of RTMPE that clients request; a server of Adobe may choose another. */
 const ENCRYPTION = 6
 
 /**
- * The way to where a URL points, by its scheme: a wire of Messages, to plug a session into, or a proxy's far side. It is given before
- * the connection is made; what is written waits, and that nobody is there is an error of the wire. `limits.handshakeMs` bounds
- * the time until the handshake is over.
- * @throws TypeError for what is no URL, and for a scheme that is not spoken here; RangeError for an option out of range.
+ * Connects to the server of a URL, by its scheme. Returns a wire of Messages, for a session or the far side of a proxy.
+ * It is returned before the connection exists: written data waits, and a failed connection is an error of the wire.
+ * `limits.handshakeMs` bounds the time to the end of the handshake.
+ * @throws TypeError for an invalid URL or an unsupported scheme; RangeError for an option out of range.
  */
 export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): Wire {
   const where = typeof url === 'string' ? readRtmpUrl(url) : url
@@ -57,7 +60,7 @@ export function dial(url: string | Where, { signal, tls: secrets, ...options }: 
   return over(bytes, where, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
 }
 
-/** How bytes get there. */
+/** The byte stream of a scheme. */
 function carry({ tunnel, secure = false }: Door, place: Place, { tls: secrets, limits, clock }: DialOptions): Duplex {
   const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
   if (tunnel) return tunnelClient({ ...place, secure, ...(secrets && { tls: secrets }) }, bounds)
@@ -66,11 +69,14 @@ function carry({ tunnel, secure = false }: Door, place: Place, { tls: secrets, l
   return net.connect({ ...undelayed, keepAlive: true, keepAliveInitialDelay: pingMs, ...place })
 }
 
-/** Half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more. */
+/**
+ * Half-open, so that the last messages reach a peer that has ended. No delay, because every write is at least a whole
+ * message.
+ */
 const undelayed = { allowHalfOpen: true, noDelay: true }
 
 function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSocket {
-  // an address is no name that a server could choose its certificate by (RFC 6066, 3)
+  // an IP address cannot be a server name (RFC 6066, 3)
   const named = net.isIP(place.host) === 0 ? { servername: place.host } : {}
   const way: tls.ConnectionOptions = { ...named, ...secrets, ...place, ...undelayed }
   return tls.connect(way).setNoDelay(true)
@@ -87,8 +93,8 @@ function over(bytes: Duplex, where: Where, options: MessageWireOptions): Wire {
 }
 
 /**
- * A wire whose errors do not tell where it led to, if the URL had a password in it or may have had: of `rtmp://ada:p@ss/w@host/app`
- * the host is `ss`, which Node's errors would say.
+ * A wire whose errors do not contain the address, if the URL has or may have a password: the host of
+ * `rtmp://ada:p@ss/w@host/app` is `ss`, which Node's errors would print.
  */
 class DialedWire extends MessageWire {
   readonly #isDiscreet: boolean
@@ -105,5 +111,5 @@ class DialedWire extends MessageWire {
   }
 }
 
-/** The fields by which Node's errors tell an address: of look-ups, of sockets, of several attempts, of certificates. */
+/** The fields in which Node's errors carry an address: of look-ups, sockets, multiple attempts, certificates. */
 const PLACES = ['hostname', 'address', 'errors', 'host']

@@ -10,9 +10,11 @@ import { type DoorLead, TlsDoor } from './tls-door.ts'
 import { tunnelServer } from './tunnel/tunnel-server.ts'
 
 export interface DoorsOptions {
-  /** Speaks TLS too, with what tls.createServer takes: `key` and `cert`, or `pfx`, `SNICallback`, `requestCert`. */
+  /**
+   * Also accepts TLS, with the options of tls.createServer: `key` and `cert`, or `pfx`, `SNICallback`, `requestCert`.
+   */
   tls?: tls.TlsOptions
-  /** Takes in tunnels through HTTP too: false. */
+  /** Also accepts HTTP tunnels: false. */
   tunnel?: boolean
   /**
    * Takes HTTP requests that are not a tunnel's, at the same port, over TLS too: a listener for the `'request'` of a server of
@@ -31,8 +33,8 @@ const notFound: RequestListener = (_request, response) => {
 }
 
 /**
- * One port for all that TCP carries: looks at what a peer speaks, and leads it through TLS and tunnel to where RTMP begins. Doors may
- * stand behind one another: what comes out of TLS is looked at again.
+ * One port for every scheme over TCP: sniffs what a peer speaks, and passes it through TLS and tunnel to the RTMP
+ * handshake. Doors may be nested: the output of TLS is sniffed again.
  */
 export class Doors {
   readonly #lead: DoorLead
@@ -55,7 +57,7 @@ export class Doors {
     this.#http = httpDoor({ request, upgrade }, options)
   }
 
-  /** Takes in whoever has come. */
+  /** Accepts a connection. */
   async enter(bytes: Duplex): Promise<void> {
     if (this.#tls === undefined && this.#http === undefined) return this.#lead.through(bytes)
     try {
@@ -68,7 +70,7 @@ export class Doors {
     }
   }
 
-  /** What it cannot lead on is led through: its handshake says that it is no RTMP. */
+  /** Anything else is passed on: the handshake reports that it is not RTMP. */
   #way(spoken: Spoken, bytes: Duplex): void {
     const isSecure = 'encrypted' in bytes
     if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#tls.enter(bytes as net.Socket)
@@ -77,8 +79,8 @@ export class Doors {
   }
 
   /**
-   * Has TLS go on with another certificate; connections that are open keep theirs.
-   * @throws TypeError where there is no TLS.
+   * Replaces the certificate; open connections keep theirs.
+   * @throws TypeError if the server has no TLS.
    */
   setSecureContext(secrets: tls.SecureContextOptions): void {
     if (this.#tls === undefined) throw new TypeError('server has no TLS: options.tls was not given')

@@ -37,7 +37,7 @@ export function httpDoor(
     const watched = all.get(request.socket)!
     watched.stop()
     watched.requests++
-    // the next request may come ahead of this
+    // the next request may arrive before this
     response.once('close', () => {
       if (--watched.requests === 0) watch(request.socket, watched)
     })
