@@ -19,6 +19,7 @@ export class BatchChunks {
     this.messageStreamId = messageStreamId
   }
 
+  /** Whether the other makes chunks of the same size for the same message stream. */
   equals(other: object): boolean {
     return (
       other instanceof BatchChunks &&

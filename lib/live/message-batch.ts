@@ -2,6 +2,7 @@ import type { Message } from '../message/message.ts'
 
 /** Makes the bytes of a batch as one carrier wants them: chunks (see BatchChunks), FLV tags, or one buffer for a broker. */
 export interface BatchEncoder {
+  /** The bytes of these messages, in order. */
   encode(messages: readonly Message[]): Buffer
   /** Whether the other makes the same bytes of the same messages. It is asked for every write to every player. */
   equals(other: BatchEncoder): boolean

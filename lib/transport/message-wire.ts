@@ -99,10 +99,12 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     return { bytesIn, bytesOut, messagesIn: this.#messagesIn, messagesOut: this.#messagesOut }
   }
 
+  /** When the peer last sent a byte, or took bytes that waited for it, in milliseconds of the clock. */
   get heardAt(): number {
     return this.#watch.heardAt
   }
 
+  /** Whether this side has stopped reading. */
   get isHeldBack(): boolean {
     return this.lower.isPaused()
   }
