@@ -1,7 +1,8 @@
-/** What a LiveStream counts as items pass: one object for it and all its readers, whose numbers only grow. */
+/** What a LiveStream counts as items pass, one object for it and all its readers: its numbers only grow. */
 export interface LiveCounts {
   bytesIn: number
   messagesIn: number
+  /** Of readers that have left; those that are there count for themselves. */
   bytesOut: number
   messagesOut: number
   repairs: number

@@ -213,15 +213,24 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
 
   /** Its numbers at this moment: see LiveStreamStats. */
   stats(): LiveStreamStats {
-    const { drops, ...counts } = this.#counts
+    let { bytesOut, messagesOut } = this.#counts
+    for (const cursor of this.#cursors) {
+      bytesOut += cursor.bytesOut
+      messagesOut += cursor.messagesOut
+    }
+    const { bytesIn, messagesIn, drops, repairs } = this.#counts
     const { byteLength: bytes, messages, ms } = this.#ring
     const now = this.#clock.now()
     return {
       publishers: this.isPublished ? 1 : 0,
       readers: this.readers,
-      ...counts,
+      bytesIn,
+      messagesIn,
+      bytesOut,
+      messagesOut,
       drops: { ...drops },
       ring: { bytes, messages, ms },
+      repairs,
       uptimeMs: now - this.#madeAt,
       publishedMs: this.isPublished ? now - this.#publishedAt : 0
     }
@@ -299,7 +308,10 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   }
 
   #part(cursor: LiveCursor): void {
-    this.#cursors.delete(cursor)
+    if (this.#cursors.delete(cursor)) {
+      this.#counts.bytesOut += cursor.bytesOut
+      this.#counts.messagesOut += cursor.messagesOut
+    }
     if (this.#strict.delete(cursor)) this.#input?.release()
     if (this.#cursors.size === 0) this.emit('unread')
     this.#rest()

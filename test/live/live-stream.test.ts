@@ -882,9 +882,11 @@ t.test('its numbers: what came, what was given, what was dropped and why, what i
   t.equal(live.stats().drops.keyframe, 2)
   await write(input, video.keyframe(400_000))
   t.equal(live.stats().repairs, 1)
+  const { bytesOut, messagesOut } = live.stats()
   for (const each of [one, other, late]) each.destroy()
   input.destroy()
-  t.match(live.stats(), { publishers: 0, readers: 0, publishedMs: 0, uptimeMs: 57 })
+  const left = { publishers: 0, readers: 0, bytesOut, messagesOut, publishedMs: 0, uptimeMs: 57 }
+  t.match(live.stats(), left, 'what readers were given remains when they have left')
 })
 
 t.test('closed, it lets its publisher go, and readers when they have read what there is', async t => {
