@@ -63,7 +63,9 @@ t.test('it takes wires from anywhere: a live server in memory', async t => {
   publishing.write(video.keyframe(0))
   const [frame] = (await once(playing, 'data')) as [Message]
   t.same(frame.payload, video.keyframe(0).payload)
-  await Promise.all([encoder.client.close(), player.client.close()])
+  const another = await guest(made)
+  await t.rejects(another.client.publish('film'), { name: 'Refused', status: 'NetStream.Publish.BadName' })
+  await Promise.all([encoder, player, another].map(({ client }) => client.close()))
   while (made.sessions.size > 0) await turnOfTheLoop()
   t.same(errors, [])
 })
@@ -162,6 +164,19 @@ t.test('its numbers are those of its sessions, and remain when they have ended',
   t.match(made.stats(), { sessions: 0, begun: 3, ...counters(111), publishing: 0, playing: 0, unknownMessages: 1 })
   t.same(made.stats().ended, { left: 1, closed: 0, ERR_RTMP_STALLED: 1, other: 1 })
   t.equal(createServer().stats().sessions, 0)
+})
+
+t.test('a wire that was over before it came is a session that has left', async t => {
+  const { made, errors } = host()
+  const [near] = duplexPair() as [Duplex, Duplex]
+  const wire = messageWire(near)
+  wire.destroy()
+  await once(wire, 'close')
+  const session = made.accept(wire)
+  await isClosed(session)
+  while (made.sessions.size > 0) await turnOfTheLoop()
+  t.equal(session.closeReason, 'left')
+  t.same(errors, [])
 })
 
 t.test('what is wrong with its options is told at once', async t => {

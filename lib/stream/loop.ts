@@ -17,11 +17,14 @@ export function loop(one: Duplex, other: Duplex, done: (error?: Error) => void):
     else to.destroy(failure)
   }
   const join = (from: Duplex, to: Duplex) => {
-    from.on('error', error => fail(from, to, error))
-    from.once('close', () => {
+    const closed = () => {
       if (!from.readableEnded || !from.writableFinished) fail(from, to, new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
       if (--left === 0) done(failure)
-    })
+    }
+    from.on('error', error => fail(from, to, error))
+    // one that was closed before tells it no more
+    if (from.closed) setImmediate(closed)
+    else from.once('close', closed)
     from.pipe(to)
   }
   join(one, other)
