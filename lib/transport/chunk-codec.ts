@@ -35,10 +35,11 @@ export class ChunkCodec {
   readonly #window: AcknowledgementWindow
   readonly #messageWriter: MessageWriter
   readonly #chunkWriter = new ChunkWriter()
-  /** Whether a batch has gone out since the last message: it wrote on chunk streams that our own headers build on. */
-  #batched = false
-  /** The last batch's encoder: as a rule the next one's too. */
-  #batchChunks = new BatchChunks(0, 0)
+  /**
+   * The encoder of the last batch, as a rule the next one's too. It is there if no message has gone out since: what batches write on their
+   * chunk streams our own headers do not know, and a message may change the chunk size.
+   */
+  #batchChunks: BatchChunks | undefined
 
   /** @throws RangeError for an option out of range. */
   constructor(side: AnswerSide, { windowSize, ...options }: ChunkCodecOptions) {
@@ -96,19 +97,17 @@ export class ChunkCodec {
    * @throws RangeError as MessageWriter and ChunkWriter.
    */
   message(message: Message): Buffer {
-    if (this.#batched) for (const id of MEDIA_CHUNK_STREAM_IDS) this.#chunkWriter.forget(id)
-    this.#batched = false
+    if (this.#batchChunks !== undefined) for (const id of MEDIA_CHUNK_STREAM_IDS) this.#chunkWriter.forget(id)
+    this.#batchChunks = undefined
     return this.#messageWriter.bytes(message, this.#chunkWriter)
   }
 
   /** The bytes of a batch, on a message stream: those that all players share, but for what goes out ahead of the first message. */
   batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
-    this.#batched = true
-    const opening = this.#messageWriter.opening(this.#chunkWriter)
-    const { chunkSize } = this.#messageWriter
     const last = this.#batchChunks
-    if (last.chunkSize !== chunkSize || last.messageStreamId !== messageStreamId)
-      this.#batchChunks = new BatchChunks(chunkSize, messageStreamId)
+    if (last?.messageStreamId === messageStreamId) return batch.encoded(last)
+    const opening = this.#messageWriter.opening(this.#chunkWriter)
+    this.#batchChunks = new BatchChunks(this.#messageWriter.chunkSize, messageStreamId)
     const bytes = batch.encoded(this.#batchChunks)
     return opening === undefined ? bytes : Buffer.concat([opening, bytes])
   }
