@@ -41,9 +41,10 @@ export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeS
   /** Bytes of memory that it holds for its peer, the `behind` items that have not reached it yet included; for a MemoryBudget. */
   heldBytes(behind?: number): number
   /**
-   * As `write`, within the call, where nothing waits ahead of it and there is room; false where not, and then it is to be written.
-   * `messageStreamId` says on which message stream a MessageBatch goes, or a Message other than on its own. What is wrong with an item
-   * destroys the wire, as in a write.
+   * The fast path of `write`: takes the item in this call if nothing is buffered and there is room; false if it has to be written. An
+   * error in the item destroys the wire, as in a write.
    */
-  takeNow(item: Message | MessageBatch | AddressedBatch, messageStreamId?: MessageStreamId): boolean
+  takeNow(item: Message | AddressedBatch): boolean
+  /** As `takeNow({ batch, messageStreamId })`, without the object: it is called for each batch and player. */
+  takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean
 }

@@ -1,25 +1,58 @@
+import { inLayer } from '../errors.ts'
 import { Stage } from '../stream/stage.ts'
 import type { Chunk } from './chunk.ts'
 import { ChunkWriter } from './chunk-writer.ts'
 
+/** Chunks are encoded at the latest when there are so many, or so many bytes of payload. */
+const MOST = 512
+const MOST_BYTES = 64 * 1024
+
 /**
- * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth; an array of them is few buffers, and not one each. A
- * chunk that cannot be written ends it with a RangeError, behind the bytes of those ahead of it: see ChunkWriter.
+ * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth. Chunks that are written in one turn of the event loop are
+ * encoded together, 512 or 64 KB at most; and so is an array of them. A chunk that cannot be written ends it with a RangeError, behind the bytes of those ahead of it: see ChunkWriter.
  */
 export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   readonly #writer = new ChunkWriter()
+  /** Chunks of this turn, to be encoded at its end. */
+  #chunks: Chunk[] = []
+  #byteLength = 0
+  static readonly #endOfTurn = (encoder: ChunkEncoder): void => encoder.#encodeRest()
 
   constructor() {
     super({ layer: 'chunk', to: 'bytes' })
   }
 
-  protected override turn(chunk: Chunk | readonly Chunk[]): Iterable<Buffer> {
-    return this.#writer.buffers(Array.isArray(chunk) ? chunk : [chunk as Chunk])
+  protected override turn(chunk: Chunk | readonly Chunk[]): void | Iterable<Buffer> {
+    if (this.#chunks.length === 0) process.nextTick(ChunkEncoder.#endOfTurn, this)
+    if (Array.isArray(chunk)) for (const each of chunk) this.#add(each)
+    else this.#add(chunk as Chunk)
+    if (this.#chunks.length >= MOST || this.#byteLength >= MOST_BYTES) return this.#encoded()
   }
 
-  /** Chunks that come at once are one array. */
-  override takeRunNow(chunks: readonly Chunk[]): number {
-    return this.takeNow(chunks) ? chunks.length : 0
+  protected override last(): Iterable<Buffer> {
+    return this.#encoded()
+  }
+
+  #add(chunk: Chunk): void {
+    this.#chunks.push(chunk)
+    this.#byteLength += chunk.payload.length
+  }
+
+  /** Encodes what is left at the end of the turn, which is one buffer, or two. */
+  #encodeRest(): void {
+    if (this.destroyed) return
+    try {
+      for (const bytes of this.#encoded()) this.push(bytes)
+    } catch (error) {
+      this.destroy(inLayer(this.layer, error))
+    }
+  }
+
+  #encoded(): Iterable<Buffer> {
+    const chunks = this.#chunks
+    this.#chunks = []
+    this.#byteLength = 0
+    return this.#writer.buffers(chunks)
   }
 
   override _writev(writes: { chunk: Chunk | readonly Chunk[] }[], done: (error?: Error | null) => void): void {

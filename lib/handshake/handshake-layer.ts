@@ -103,9 +103,9 @@ export abstract class HandshakeLayer<Upper = Buffer, Written = Upper> extends La
   }
 
   /** Enciphers into a buffer of its own: the bytes of a batch are in the hands of other players too. */
-  protected override down(bytes: Buffer): boolean {
+  protected override encoded(bytes: Buffer): Buffer {
     this.bytesOut += bytes.length
-    return super.down(this.#ciphers?.outgoing.turn(bytes) ?? bytes)
+    return this.#ciphers?.outgoing.turn(bytes) ?? bytes
   }
 
   /** Takes the bytes behind the handshake. */

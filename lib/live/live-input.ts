@@ -1,12 +1,12 @@
 import type { Message } from '../message/message.ts'
-import { TypedWritable } from '../stream/typed.ts'
+import { TakingWritable } from '../stream/taking.ts'
 
 /** The way into a live stream, for one publisher: it hands on what comes, and holds its peer back while somebody has to be waited for. */
-export class LiveInput extends TypedWritable<Message> {
+export class LiveInput extends TakingWritable<Message> {
   readonly #take: (message: Message) => void
   readonly #mustWait: () => boolean
   readonly #leave: () => void
-  #held: ((error?: Error | null) => void) | undefined
+  #isWaiting = false
 
   constructor(take: (message: Message) => void, mustWait: () => boolean, leave: () => void) {
     super({ objectMode: true, highWaterMark: 16 })
@@ -15,36 +15,26 @@ export class LiveInput extends TypedWritable<Message> {
     this.#leave = leave
   }
 
-  /** The fast path of `write`: processes the message in this call if nothing waits and no reader has to catch up. */
-  takeNow(message: Message): boolean {
-    if (this.#held !== undefined || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    if (this.#mustWait()) return false
+  override _take(message: Message): boolean {
     this.#take(message)
+    this.#isWaiting = this.#mustWait()
+    return !this.#isWaiting
+  }
+
+  override _takeEnd(): boolean {
+    this.#leave()
     return true
   }
 
-  override _write(message: Message, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#take(message)
-    this.#held = done
-    this.release()
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.#leave()
-    done()
-  }
-
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#held = undefined
     this.#leave()
-    done(error)
+    super._destroy(error, done)
   }
 
   /** Resumes the publisher, if no reader has to catch up. */
   release(): void {
-    if (this.#held === undefined || this.#mustWait()) return
-    const done = this.#held
-    this.#held = undefined
-    done()
+    if (!this.#isWaiting || this.#mustWait()) return
+    this.#isWaiting = false
+    this._taken()
   }
 }

@@ -264,9 +264,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
       id,
       {
         say: item => this.say(item),
-        send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
-        sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
-        unsend: done => this.unsend(done),
+        media: this,
         letGo: () => this.#drop(stream)
       },
       { clock: this.clock, timeoutMs: this.#timeoutMs, next: () => ++this.#transaction }

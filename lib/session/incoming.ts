@@ -17,13 +17,16 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
 
   /** Delivers a message, or the messages of an Aggregate. Returns a promise while the buffer is full. */
   deliver(message: Message): Promise<void> | undefined {
-    if (message.type !== MessageTypeId.Aggregate) return this.#take(message)
-    return this.#takeAll(readAggregate(message))
+    if (message.type === MessageTypeId.Aggregate) return this.#deliverAll(readAggregate(message))
+    if (this.#over || this.push(message)) return undefined
+    return new Promise(resolve => {
+      this.#room = resolve
+    })
   }
 
-  async #takeAll(parts: Iterable<Message>): Promise<void> {
+  async #deliverAll(parts: Iterable<Message>): Promise<void> {
     for (const part of parts) {
-      const room = this.#take(part)
+      const room = this.deliver(part)
       if (room !== undefined) await room
     }
   }
@@ -57,13 +60,6 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     if (this.#finish()) this.#letGo()
     done(error)
-  }
-
-  #take(message: Message): Promise<void> | undefined {
-    if (this.#over || this.push(message)) return undefined
-    return new Promise(resolve => {
-      this.#room = resolve
-    })
   }
 
   /** Whether it had not ended yet. */

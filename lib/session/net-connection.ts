@@ -15,13 +15,14 @@ import {
 } from '../message/command.ts'
 import { MESSAGE_COST, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
-import { clearTakerOf, DirectDuplex, type Taker, takerOf } from '../stream/direct.ts'
+import { clearTakerOf, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
-import { type Later, promised, Turns } from '../stream/turns.ts'
+import { TakingDuplex } from '../stream/taking.ts'
 import type { EmitterOf } from '../stream/typed.ts'
 import type { LifeSigns, Wire } from '../wire.ts'
 import { type Due, Liveness } from './liveness.ts'
 import type { NetStream } from './net-stream.ts'
+import type { MediaSink } from './outgoing.ts'
 import { NO_COUNTERS, type SessionStats } from './session-stats.ts'
 
 /** Options of both sides of a session. */
@@ -63,8 +64,6 @@ const PROTOCOL_CONTROL: readonly number[] = [
 /** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
 const BATCHES = 4
 
-type Done = (error?: Error | null) => void
-
 /** Outbound media that waits for room. */
 interface Waiting {
   readonly items: (Message | AddressedBatch)[]
@@ -79,11 +78,10 @@ interface Waiting {
  *
  * What it has no use for is an event: see NetConnectionEvents. Messages without a listener are dropped, and counted by `stats()`.
  */
-export abstract class NetConnection<Own = unknown> extends DirectDuplex<
-  Message | Command,
-  Message,
-  NetConnectionEvents & Own
-> {
+export abstract class NetConnection<Own = unknown>
+  extends TakingDuplex<Message | Command, Message, NetConnectionEvents & Own>
+  implements MediaSink
+{
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting: Waiting[] = []
@@ -95,16 +93,6 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
   readonly #madeAt: number
   /** The wire it is piped into, or was. */
   #wire: Wire | undefined
-  /** To hear may take its time. */
-  readonly #turns = new Turns()
-  readonly #listen = (item: Message | Command): Later | undefined => {
-    this.#hasHeard = true
-    const hearing = this.#hear(item)
-    return hearing === undefined ? undefined : promised(hearing)
-  }
-  readonly #taken: Done = error => {
-    if (error) this.destroy(error)
-  }
   /** Whether the last outbound message has been pushed. */
   #closed = false
   #closeReason: CloseReason | undefined
@@ -190,25 +178,25 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     if (this.#replyBytes > this.limits.replyBytes) this.destroy(new RtmpError('ERR_RTMP_REPLIES'))
   }
 
-  /** Sends media on a message stream when there is room, then calls `done`. */
-  send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void {
-    if (this.sendNow(item, messageStreamId)) {
-      done()
-      return
-    }
-    const items = this.#addressed(item, messageStreamId)
-    // a wire that takes batches receives one item, and may hold it as well as this session could
+  /** Sends media on a message stream: true if it is sent in this call; otherwise it waits for room, and `done` is called then. */
+  send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): boolean {
     const wire = this.#clearWire
-    if (wire !== undefined) wire.write(items[0]!, done)
-    else {
-      this.#waiting.push({ items, done })
-      this.#drain()
+    if (wire !== undefined) {
+      if (item instanceof MessageBatch) {
+        if (wire.takeBatchNow(item, messageStreamId)) return true
+        // the wire may buffer it as well as this session
+        wire.write({ batch: item, messageStreamId }, done)
+      } else {
+        const message = { ...item, messageStreamId }
+        if (wire.takeNow(message)) return true
+        wire.write(message, done)
+      }
+      return false
     }
-  }
-
-  /** Sends media in this call (the fast path) if nothing waits between here and the peer; otherwise returns false. */
-  sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean {
-    return this.#clearWire?.takeNow(item, messageStreamId) ?? false
+    const waiting = { items: this.#addressed(item, messageStreamId), done }
+    this.#waiting.push(waiting)
+    this.#drain(waiting)
+    return this.#waiting.at(-1) !== waiting
   }
 
   /** The wire it is piped into, if that takes batches whole and nothing waits here, neither what was said nor media. */
@@ -245,7 +233,7 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
   #signs(): LifeSigns {
     if (this.#hasHeard) this.#heardAt = this.clock.now()
     this.#hasHeard = false
-    return { heardAt: this.#heardAt, isHeldBack: this.#turns.isTaken, owesAcknowledgement: false }
+    return { heardAt: this.#heardAt, isHeldBack: this._isBusy, owesAcknowledgement: false }
   }
 
   /**
@@ -316,18 +304,23 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     this.push(null)
   }
 
-  /**
-   * The fast path of `write`: processes the item in this call if nothing waits, otherwise returns false. An error in
-   * the item destroys the session.
-   */
-  takeNow(item: Message | Command): boolean {
-    if (this.#turns.isTaken || this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    this.#turns.take(this.#listen, item, this.#taken)
-    return true
+  override _take(item: Message | Command): boolean {
+    this.#hasHeard = true
+    let hearing: void | Promise<void>
+    if (isCommand(item)) hearing = this.#hearCommand(item)
+    else if (isCommandType(item.type)) hearing = this.#hearCommand(readCommand(item, { limits: this.limits }))
+    else if (isMedia(item) || item.type === MessageTypeId.Aggregate) hearing = this.media(item)
+    else {
+      if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
+      else if (!PROTOCOL_CONTROL.includes(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
+      return true
+    }
+    return hearing === undefined || this._takenWhen(hearing)
   }
 
-  override _write(item: Message | Command, _encoding: string, done: Done): void {
-    this.#turns.take(this.#listen, item, done)
+  override _takeEnd(): boolean {
+    this.#leave('left')
+    return true
   }
 
   override _read(): void {
@@ -337,26 +330,13 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     this.#drain()
   }
 
-  override _final(done: Done): void {
-    this.#turns.take(() => void this.#leave('left'), undefined, done)
-  }
-
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#closeReason ??= error === null ? 'closed' : hasLeft(error) ? 'left' : error
     this.#stopLinger?.()
     this.#liveness?.stop()
     this.over(error ?? gone())
     this.#waiting.length = 0
-    this.#turns.close()
-    done(error)
-  }
-
-  #hear(item: Message | Command): void | Promise<void> {
-    if (isCommand(item)) return this.#hearCommand(item)
-    if (isCommandType(item.type)) return this.#hearCommand(readCommand(item, { limits: this.limits }))
-    if (isMedia(item) || item.type === MessageTypeId.Aggregate) return this.media(item)
-    if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
-    else if (!PROTOCOL_CONTROL.includes(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
+    super._destroy(error, done)
   }
 
   #hearCommand(command: Command): void | Promise<void> {
@@ -382,15 +362,17 @@ export abstract class NetConnection<Own = unknown> extends DirectDuplex<
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 
-  #drain(): void {
+  /** Sends what waits, for as long as there is room. Whoever is within `send` is told by what that returns. */
+  #drain(sending?: Waiting): void {
     while (this.#wanted && !this.#closed && this.#waiting.length > 0) {
-      const { items, done } = this.#waiting[0]!
+      const waiting = this.#waiting[0]!
+      const { items } = waiting
       const item = items.shift()
       // only a wire that takes batches is given any: see #addressed
       if (item !== undefined) this.#wanted = this.push(item as Message)
       if (items.length > 0) continue
       this.#waiting.shift()
-      done()
+      if (waiting !== sending) waiting.done()
     }
   }
 }

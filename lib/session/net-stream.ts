@@ -1,26 +1,24 @@
-import type { MessageBatch } from '../live/message-batch.ts'
 import type { Command } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
-import type { MediaSink } from './outgoing.ts'
+import type { MediaSink, OutgoingStream } from './outgoing.ts'
 import type { StreamState } from './session-states.ts'
 
 /** What a message stream needs from its connection. */
 export interface StreamConnection {
   say(item: Message | Command): void
-  send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): void
-  sendNow(item: Message | MessageBatch, messageStreamId: MessageStreamId): boolean
-  unsend(done: () => void): void
+  /** Where its media goes. */
+  readonly media: MediaSink
   /** The application has destroyed the Readable or Writable of a message stream. */
   letGo(messageStreamId: MessageStreamId): void
 }
 
-/** The activity of a message stream, a publish or a play. It is told when it ends, with the error if there is one. */
+/** What a message stream is at: it is told when that is over, and by which error, if by any. */
 export interface Engaged {
   over(reason?: Error): void
 }
 
 /** One message stream of a connection (RTMP 1.0, 7.2.2), on either side: idle, or publishing, or playing. */
-export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engaged = Engaged> implements MediaSink {
+export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engaged = Engaged> implements OutgoingStream {
   /** The id that the peer uses for it: messages are sent on this id. */
   id: MessageStreamId
   readonly #connection: StreamConnection
@@ -32,17 +30,21 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     this.#connection = connection
   }
 
+  get media(): MediaSink {
+    return this.#connection.media
+  }
+
   /** The granted publish, if there is one. */
   get publish(): Publishes | undefined {
     return this.state === 'publishing' ? (this.#at as Publishes) : undefined
   }
 
-  /** The granted play, if there is one. */
+  /** What is played on it. */
   get play(): Plays | undefined {
     return this.state === 'playing' ? (this.#at as Plays) : undefined
   }
 
-  /** A request is waiting for its decision. */
+  /** A request is being decided on. */
   decide(request: Publishes | Plays): void {
     this.end()
     this.#at = request
@@ -54,19 +56,19 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     this.state = state
   }
 
-  /** Makes it idle again, if `at` is its current activity. */
+  /** It is idle again, if it was at this. */
   finish(at: Publishes | Plays): void {
     if (this.#at !== at) return
     this.#at = undefined
     this.state = 'idle'
   }
 
-  /** The application has destroyed its end: tells the peer, if that was the current activity. */
+  /** The application has destroyed what it was given: the peer has to hear of it, if it was at this. */
   letGo(at: Publishes | Plays): void {
     if (this.#at === at && this.state !== 'deciding') this.#connection.letGo(this.id)
   }
 
-  /** Ends the current activity. */
+  /** Ends what it is at. */
   end(reason?: Error): void {
     const at = this.#at
     this.#at = undefined
@@ -76,17 +78,5 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
 
   say(item: Message | Command): void {
     this.#connection.say(item)
-  }
-
-  send(item: Message | MessageBatch, done: () => void): void {
-    this.#connection.send(item, this.id, done)
-  }
-
-  sendNow(item: Message | MessageBatch): boolean {
-    return this.#connection.sendNow(item, this.id)
-  }
-
-  unsend(done: () => void): void {
-    this.#connection.unsend(done)
   }
 }

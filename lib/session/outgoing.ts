@@ -1,35 +1,38 @@
 import type { Readable } from 'node:stream'
 import type { MessageBatch } from '../live/message-batch.ts'
-import type { Message } from '../message/message.ts'
+import type { Message, MessageStreamId } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
-import { TypedWritable } from '../stream/typed.ts'
+import { TakingWritable } from '../stream/taking.ts'
 
-/** Where the media goes: it waits there for room, then `done` is called. */
+/** Where the media goes: see NetConnection. */
 export interface MediaSink {
-  send(item: Message | MessageBatch, done: () => void): void
-  /** The fast path of `send`: sends it in this call if nothing waits, otherwise returns false. */
-  sendNow(item: Message | MessageBatch): boolean
+  /** Sends it. True if it is sent in this call; otherwise it waits for room, and `done` is called then. */
+  send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): boolean
   /** Removes the queued item of this `done`. */
   unsend(done: () => void): void
 }
 
+/** The message stream that it goes out on. */
+export interface OutgoingStream {
+  readonly id: MessageStreamId
+  readonly media: MediaSink
+}
+
 /** What goes out on a message stream: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. */
-export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | MessageBatch, Own> implements Fed {
+export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | MessageBatch, Own> implements Fed {
   _from: Readable | undefined
-  readonly #sink: MediaSink
-  /** An item that waits until the stream is open. */
-  #held: (() => void) | undefined
-  /** The callback of the item that was passed on and is not sent yet. */
-  #done: ((error?: Error | null) => void) | undefined
+  readonly #stream: OutgoingStream
+  /** Whether what was sent last waits for room. */
+  #isWaiting = false
   readonly #sent = (): void => {
-    const done = this.#done
-    this.#done = undefined
-    done?.()
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this._taken()
   }
 
-  constructor(sink: MediaSink) {
+  constructor(stream: OutgoingStream) {
     super({ objectMode: true, highWaterMark: 4 })
-    this.#sink = sink
+    this.#stream = stream
   }
 
   /** Whether written items pass. Call `release` when this changes. */
@@ -42,56 +45,35 @@ export abstract class Outgoing<Own = unknown> extends TypedWritable<Message | Me
   protected abstract bye(): void
 
   protected release(): void {
-    if (!this.isOpen) return
-    const go = this.#held
-    this.#held = undefined
-    go?.()
+    if (this.isOpen) this._release()
   }
 
   /** Removes the item that waits to be sent. */
   protected letGo(): void {
-    if (this.#done === undefined) return
-    this.#sink.unsend(this.#sent)
+    if (this.#isWaiting) this.#stream.media.unsend(this.#sent)
     this.#sent()
   }
 
-  /**
-   * The fast path of `write`: sends the item in this call if nothing waits between here and the peer, otherwise returns
-   * false.
-   */
-  takeNow(item: Message | MessageBatch): boolean {
-    if (!this.isOpen || this.#done !== undefined || this.writableLength > 0) return false
-    if (this.writableEnded || this.destroyed) return false
+  override get _hasRoom(): boolean {
+    return this.isOpen
+  }
+
+  override _take(item: Message | MessageBatch): boolean {
     const wanted = this.wanted(item)
-    return wanted === undefined || this.#sink.sendNow(wanted)
+    if (wanted === undefined) return true
+    const { id, media } = this.#stream
+    const isSent = media.send(wanted, id, this.#sent)
+    this.#isWaiting = !isSent
+    return isSent
   }
 
-  override _write(item: Message | MessageBatch, _encoding: string, done: (error?: Error | null) => void): void {
-    if (this.isOpen) this.#send(item, done)
-    else this.#held = () => this.#send(item, done)
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.#held = () => {
-      this.bye()
-      done()
-    }
-    this.release()
+  override _takeEnd(): boolean {
+    this.bye()
+    return true
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#held = undefined
-    if (this.#done !== undefined) this.#sink.unsend(this.#sent)
-    done(error)
-  }
-
-  #send(item: Message | MessageBatch, done: (error?: Error | null) => void): void {
-    const wanted = this.wanted(item)
-    if (wanted === undefined) {
-      done()
-      return
-    }
-    this.#done = done
-    this.#sink.send(wanted, this.#sent)
+    if (this.#isWaiting) this.#stream.media.unsend(this.#sent)
+    super._destroy(error, done)
   }
 }

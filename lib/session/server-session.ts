@@ -343,9 +343,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   #add(id: MessageStreamId): void {
     const stream: ServerStream = new NetStream(id, {
       say: item => this.say(item),
-      send: (item, messageStreamId, done) => this.send(item, messageStreamId, done),
-      sendNow: (item, messageStreamId) => this.sendNow(item, messageStreamId),
-      unsend: done => this.unsend(done),
+      media: this,
       letGo: () => this.#evict(stream)
     })
     this.#streams.add(id, stream)

@@ -1,90 +1,79 @@
 import type { Readable } from 'node:stream'
-import { gather, handOver } from './direct.ts'
 
 /**
- * What a stage makes of one item: nothing to wait for (the boolean is what `push` said, and nobody asks), a promise to wait
- * for, or a source of output that can be stopped.
+ * What a stage makes of one item: nothing to wait for (the boolean is what `push` returned, and is not used), a promise to wait
+ * for, or an iterable that is drawn at the reader's pace.
  */
 export type Turned<Out> = void | boolean | Promise<unknown> | Iterable<Out>
 
 /**
- * Draws output from an iterable at the pace of whoever reads: it stops as soon as `push` says false, and goes on when asked.
- * So 64 KB of one-byte chunks do not become 65,000 objects at once.
+ * Draws items from an iterable and pushes them, with backpressure: it stops as soon as `push` returns false, and continues when the
+ * reader asks for more. So 64 KB of one-byte chunks do not become 65,000 objects at once.
  */
 export class Outlet<Out> {
   readonly #to: Readable
+  readonly #done: (error?: unknown) => void
   readonly #full: () => void
   #source: Iterator<Out> | undefined
-  #done: ((error?: unknown) => void) | undefined
-  /** Whether `resume` is at work, and was asked for again meanwhile: a reader may read within our push. */
-  #drawing = false
-  #asked = false
+  /** Whether `draw` is running, and whether more is wanted: a reader may read within our push. */
+  #isDrawing = false
+  #isWanted = false
 
-  /** Pushes into `to`; `full` is told when that wants no more. */
-  constructor(to: Readable, full: () => void = () => {}) {
+  /** Pushes into `to`. `done` is called when `resume` has drawn the last item, or with the error; `full` when the reader wants no more. */
+  constructor(to: Readable, done: (error?: unknown) => void, full: () => void = () => {}) {
     this.#to = to
+    this.#done = done
     this.#full = full
   }
 
-  /** Whether there is output that waits to be drawn. */
+  /** Whether there are items to be drawn. */
   get waits(): boolean {
     return this.#source !== undefined
   }
 
-  /** Draws all of `items`, now or later, and then calls `done`, with the error if the source throws. */
-  draw(items: Iterable<Out>, done: (error?: unknown) => void): void {
-    this.#source = items[Symbol.iterator]()
-    this.#done = done
-    this.resume()
-  }
-
-  resume(): void {
-    this.#asked = true
-    if (this.#drawing) return
-    this.#drawing = true
-    while (this.#asked && this.#source !== undefined) this.#drawRun(this.#source)
-    this.#drawing = false
-  }
-
-  /** Draws until the source is at its end or the reader has had enough. */
-  #drawRun(source: Iterator<Out>): void {
-    const gathers = gather(this.#to)
-    let end: { error?: unknown } | undefined
-    while (end === undefined && this.#asked && this.#source === source) end = this.#drawOne(source)
-    if (gathers) {
-      this.#asked = false
-      if (handOver(this.#to)) this.#asked = true
-      else this.#full()
-    }
-    if (end !== undefined) this.#finish(end.error)
-  }
-
-  /** Draws one and pushes it; tells when there is none, and the error if that is why. */
-  #drawOne(source: Iterator<Out>): { error?: unknown } | undefined {
-    let next: IteratorResult<Out>
+  /**
+   * Draws items until the reader wants no more. True if all were drawn; else `resume` draws the rest.
+   * @throws what the iterable throws.
+   */
+  draw(items?: Iterable<Out>): boolean {
+    if (items !== undefined) this.#source = items[Symbol.iterator]()
+    const source = this.#source
+    this.#isDrawing = true
+    this.#isWanted = true
+    let isOver = true
     try {
-      next = source.next()
-    } catch (error) {
-      return { error }
+      while (this.#isWanted && this.#source === source && source !== undefined) {
+        const next = source.next()
+        if (next.done) return true
+        this.#isWanted = false
+        if (this.#to.push(next.value)) this.#isWanted = true
+        else this.#full()
+      }
+      isOver = false
+      return false
+    } finally {
+      this.#isDrawing = false
+      if (isOver) this.#source = undefined
     }
-    if (next.done) return {}
-    this.#asked = false
-    if (this.#to.push(next.value)) this.#asked = true
-    else this.#full()
-    return undefined
   }
 
-  /** Lets the source go. */
+  /** The reader wants more. */
+  resume(): void {
+    this.#isWanted = true
+    if (this.#isDrawing || this.#source === undefined) return
+    let isOver: boolean
+    try {
+      isOver = this.draw()
+    } catch (error) {
+      this.#done(error)
+      return
+    }
+    if (isOver) this.#done()
+  }
+
+  /** Stops, and closes the iterable. */
   close(): void {
     this.#source?.return?.()
     this.#source = undefined
-    this.#done = undefined
-  }
-
-  #finish(error?: unknown): void {
-    const done = this.#done
-    this.#source = undefined
-    this.#done = undefined
-    done?.(error)
   }
 }

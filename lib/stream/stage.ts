@@ -1,11 +1,9 @@
 import { inLayer, type Truncated } from '../errors.ts'
-import { DirectTransform, gather, handOver, isReady, isTooEarly } from './direct.ts'
+import { isTooEarly } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
-import { type Later, promised, Turns } from './turns.ts'
+import { asError, TakingTransform } from './taking.ts'
 import type { EmitterOf } from './typed.ts'
-
-type Done = (error?: Error | null) => void
 
 /** Events of every stage, beside those of a Duplex. */
 export interface StageEvents {
@@ -17,21 +15,21 @@ export interface StageEvents {
  * The first of the two shapes: a Transform that turns one thing into another. A stage of one's own says what `turn` does with
  * an item, and `last` what is left to do at the end; everything else is done here once.
  *
- * - `turn` pushes what it makes with `this.push`, or returns an iterable of it (a generator): that is drawn only as fast as the
- *   reader reads. It may return a promise; the next item waits for it.
+ * - `turn` pushes what it makes with `this.push`, or returns an iterable of it (a generator), which is drawn with backpressure. It may
+ *   return a promise; the next item waits for it.
  * - A throw, or a rejection, destroys the stage with that error, named with the stage's layer. It goes nowhere else.
  * - Input that ends inside something is an event `'truncated'` (see Truncated) and then a clean end.
  * - `Own` are further events of one's own: `class Meter extends Stage<Message, Message, { level: [decibel: number] }>`.
+ *
+ *     takeNow, or write → _transform             taking.ts
+ *       → _take → turn ─┬→ push                  direct.ts: takeNow of the next stream, or the buffer
+ *                       └→ iterable → Outlet → push; _read continues it
+ *     end() → _flush → _takeEnd → last           behind the last item
  */
-export abstract class Stage<In, Out, Own = unknown> extends DirectTransform<In, Out, StageEvents & Own> {
+export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, Out, StageEvents & Own> {
   /** The name its errors carry. */
   readonly layer: string
-  readonly #outlet = new Outlet<Out>(this)
-  readonly #turns = new Turns()
-  readonly #turn = (item: In): Later | undefined => this.#later(this.turn(item))
-  readonly #taken = this.#naming(error => {
-    if (error) this.destroy(error)
-  })
+  readonly #outlet = new Outlet<Out>(this, error => this._taken(error === undefined ? undefined : asError(error)))
 
   constructor({ layer, ...options }: SideOptions & { layer?: string } = {}) {
     super(sides(options))
@@ -43,46 +41,32 @@ export abstract class Stage<In, Out, Own = unknown> extends DirectTransform<In, 
   /** What is left to do when the input has ended. */
   protected last(): Turned<Out> {}
 
-  /** As `write`, within the call, where nothing waits; false where something does. A throw in `turn` destroys the stage. */
-  takeNow(item: In): boolean {
-    if (!this.#isClear || !isReady(item, this.writableObjectMode)) return false
-    this.#turns.take(this.#turn, item, this.#taken)
-    return true
+  /** A Transform whose buffer is full calls back a write later; an item that is taken has no callback, so it is not taken. */
+  override get _isClear(): boolean {
+    return this.readableLength < this.readableHighWaterMark && super._isClear
   }
 
-  /** The same for one after the other of some objects: how many were taken. What it makes of them goes on at once. */
-  takeRunNow(items: readonly In[]): number {
-    if (!this.writableObjectMode) return 0
-    const gathers = gather(this)
-    let taken = 0
-    while (taken < items.length && this.#isClear) this.#turns.take(this.#turn, items[taken++]!, this.#taken)
-    if (gathers) handOver(this)
-    return taken
+  override _take(item: In): boolean {
+    return this.#isDone(this.turn(item))
   }
 
-  get #isClear(): boolean {
-    if (this.#turns.isTaken || this.destroyed || this.writableEnded) return false
-    return this.writableLength === 0 && this.readableLength < this.readableHighWaterMark
+  override _takeEnd(): boolean {
+    return this.#isDone(this.last())
   }
 
-  override _transform(item: In, _encoding: string, done: Done): void {
-    this.#turns.take(this.#turn, item, this.#naming(done))
-  }
-
-  override _flush(done: Done): void {
-    this.#turns.take(() => this.#later(this.last()), undefined, this.#naming(done))
+  override _taken(error?: Error): void {
+    super._taken(error && inLayer(this.layer, error))
   }
 
   override _read(size: number): void {
     if (isTooEarly(this)) return
     this.#outlet.resume()
-    // what was asked of us may still be owed: the source may have ended without another item
+    // the Transform may still owe a callback: the source may have ended without another item
     if (!this.#outlet.waits) super._read(size)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#outlet.close()
-    this.#turns.close()
     super._destroy(error, done)
   }
 
@@ -91,13 +75,9 @@ export abstract class Stage<In, Out, Own = unknown> extends DirectTransform<In, 
     if (cut !== undefined) (this as EmitterOf<StageEvents>).emit('truncated', cut)
   }
 
-  #naming(done: Done): Done {
-    return error => done(error && inLayer(this.layer, error))
-  }
-
-  #later(turned: Turned<Out>): Later | undefined {
-    if (typeof turned !== 'object') return undefined
-    return 'then' in turned ? promised(turned) : settled => this.#outlet.draw(turned, settled)
+  #isDone(turned: Turned<Out>): boolean {
+    if (typeof turned !== 'object') return true
+    return 'then' in turned ? this._takenWhen(turned) : this.#outlet.draw(turned)
   }
 }
 

@@ -7,7 +7,7 @@ import { ProtocolError } from '../errors.ts'
 import { HandshakeLayer, type HandshakeLayerOptions } from '../handshake/handshake-layer.ts'
 import type { SwfHash } from '../handshake/swf.ts'
 import { limitsWith } from '../limits.ts'
-import { type AddressedBatch, isAddressedBatch, MessageBatch } from '../live/message-batch.ts'
+import { type AddressedBatch, isAddressedBatch, type MessageBatch } from '../live/message-batch.ts'
 import { isMedia } from '../media/media-state.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readOut } from '../stream/read-out.ts'
@@ -169,13 +169,17 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     return new ProtocolError('ERR_RTMP_SWF', { layer: 'message', detail })
   }
 
-  /** See Wire. It is a write at less cost, for what goes to thousands; a batch is cut once for all (see LiveStream.player). */
-  override takeNow(item: Message | MessageBatch | AddressedBatch, messageStreamId?: MessageStreamId): boolean {
-    if (!this.isClear) return false
+  /**
+   * As `takeNow({ batch, messageStreamId })`, without the object: it is called for each player. All wires take a batch first, and then
+   * all write. What lies between two writes is time for a reader to fall asleep in, and waking it is a third of what a write costs.
+   * A long one is mostly copied, and is written at once.
+   */
+  takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean {
+    if (!this._isClear) return false
     try {
-      if (item instanceof MessageBatch) this.#putAmongMany(this.#batch(item, messageStreamId!))
-      else if (messageStreamId === undefined) this.outbound(item)
-      else this.#put(this.#message({ ...(item as Message), messageStreamId }))
+      const bytes = this.#batch(batch, messageStreamId)
+      if (bytes.length < this.lower.writableHighWaterMark) this.corkTurn()
+      this.#put(bytes)
     } catch (error) {
       this.destroy(error as Error)
     }
@@ -184,15 +188,6 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
 
   protected override outbound(item: Message | AddressedBatch): boolean {
     return this.#put(isAddressedBatch(item) ? this.#batch(item.batch, item.messageStreamId) : this.#message(item))
-  }
-
-  /**
-   * A batch goes to many: all are told first, and then all write. What lies between two writes is time for a reader to fall asleep in,
-   * and waking it is a third of what a write costs. A long one is mostly copied, and goes at once.
-   */
-  #putAmongMany(bytes: Buffer): void {
-    if (bytes.length < this.lower.writableHighWaterMark) this.corkTurn()
-    this.#put(bytes)
   }
 
   #put(bytes: Buffer): boolean {

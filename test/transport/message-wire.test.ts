@@ -428,7 +428,7 @@ t.test('a batch in person goes at the end of the turn, a long one at once: all a
   server.write(message({ timestamp: 1 }))
   await turnOfTheLoop()
   const before = far.readableLength
-  t.ok(wire.takeNow(batch(2), 1))
+  t.ok(wire.takeBatchNow(batch(2), 1))
   t.ok(wire.takeNow(message({ timestamp: 3 })))
   t.equal(far.readableLength, before)
   await new Promise<void>(resolve => process.nextTick(resolve))
@@ -436,7 +436,7 @@ t.test('a batch in person goes at the end of the turn, a long one at once: all a
   far.resume()
   await turnOfTheLoop()
   far.pause()
-  t.ok(wire.takeNow(batch(4, 100_000), 1))
+  t.ok(wire.takeBatchNow(batch(4, 100_000), 1))
   t.ok(far.readableLength > 100_000)
   far.resume()
   await turnOfTheLoop()
@@ -452,7 +452,7 @@ t.test('a batch may come in person as it is written, addressed', async t => {
   const batch = new MessageBatch([message(), message({ type: 8, timestamp: 5 })])
   t.ok(server.takeNow({ batch, messageStreamId: 7 }))
   server.write({ batch, messageStreamId: 8 })
-  t.ok(server.takeNow(message(), 9))
+  t.ok(server.takeNow(message({ messageStreamId: 9 })))
   await turnOfTheLoop()
   t.same(
     heard().flatMap(({ type, messageStreamId }) => (isProtocolControlType(type) ? [] : [[type, messageStreamId]])),
@@ -485,9 +485,9 @@ t.test('a wire counts bytes and messages, both ways', async t => {
   t.match(server.counters, { bytesIn: 3073 + said.length, messagesIn: 2 }, 'not what steers the hop')
   const batch = new MessageBatch([message(), message({ type: 8 }), message({ timestamp: 40 })])
   server.write(message())
-  server.takeNow(message(), 2)
+  server.takeNow(message({ messageStreamId: 2 }))
   server.write({ batch, messageStreamId: 1 })
-  server.takeNow(batch, 1)
+  server.takeBatchNow(batch, 1)
   await turnOfTheLoop()
   t.match(server.counters, { bytesOut: raw().length, messagesOut: 8 }, 'a batch as its messages')
   t.same(none, { bytesIn: 3073, bytesOut: 3073, messagesIn: 0, messagesOut: 0 }, 'what was told stays as it was')
