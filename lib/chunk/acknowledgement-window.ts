@@ -46,9 +46,14 @@ export class AcknowledgementWindow {
     this.#received = (this.#received + byteLength) >>> 0
   }
 
-  /** The Acknowledgement that is due, if the bytes since the last one cross the window. It tells the whole, however late it goes. */
+  /** Whether an Acknowledgement is due: the bytes since the last one cross the window. */
+  get isDue(): boolean {
+    return (this.#received - this.#acknowledged) >>> 0 >= this.#windowSize
+  }
+
+  /** The Acknowledgement, if it is due. It tells the whole, however late it goes. */
   acknowledge(): Message | undefined {
-    if ((this.#received - this.#acknowledged) >>> 0 < this.#windowSize) return undefined
+    if (!this.isDue) return undefined
     this.#acknowledged = this.#received
     return acknowledgement(this.#received)
   }

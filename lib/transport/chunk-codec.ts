@@ -68,7 +68,7 @@ export class ChunkCodec {
     const reader = this.#chunkReader
     while (reader.next()) {
       if (reader.chunkEnd) this.#window.receive(reader.byteLength)
-      if (!this.#side.isFull()) this.#say(this.#window.acknowledge())
+      if (this.#window.isDue && !this.#side.isFull()) this.#say(this.#window.acknowledge())
       if (reader.control !== undefined) {
         this.#messageReader.heed(reader.control)
         this.#window.heed(reader.control)
