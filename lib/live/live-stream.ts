@@ -183,9 +183,14 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return this.#input !== undefined
   }
 
-  /** Whether neither publisher nor reader is there, and no publisher is expected back. */
+  /** Whether there is a publisher, or one that has gone is expected back: see `holdMs`. */
+  get isLive(): boolean {
+    return this.isPublished || this.#stopHold !== undefined
+  }
+
+  /** Whether it is not live, and nobody reads it. */
   get isIdle(): boolean {
-    return this.#input === undefined && this.#stopHold === undefined && this.#cursors.size === 0
+    return !this.isLive && this.#cursors.size === 0
   }
 
   /** How many read it. */
@@ -300,7 +305,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   #join<Made extends LiveCursor>(cursor: Made): Made {
     if (this.#isComplete) this.#send()
     // media of an ended publish is not for readers that join now and wait for the next publisher
-    cursor.begin(this.#input === undefined && this.#stopHold === undefined ? 'now' : undefined)
+    cursor.begin(this.isLive ? undefined : 'now')
     this.#cursors.add(cursor)
     this.#budget?.add(this)
     if (!this.isPublished) this.#waiting.add(cursor)

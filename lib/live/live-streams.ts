@@ -23,7 +23,7 @@ export interface LiveStreamsOptions extends LiveStreamOptions {
 
 /** Options of `lives.play()`. */
 export interface LivePlayOptions extends CursorOptions {
-  /** Where nobody publishes: `'wait'` (the default) for a publisher, or `'refuse'`. */
+  /** Where nobody publishes, nor is expected back: `'wait'` (the default) for a publisher, or `'refuse'`. */
   missing?: 'wait' | 'refuse'
 }
 
@@ -145,7 +145,7 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
   async play(path: string, { missing = 'wait', ...options }: LivePlayOptions = {}): Promise<LiveReader<MessageBatch>> {
     const live = this.#streams.get(path)
     const isOneMore = live === undefined && this.#streams.size - this.#published.size >= this.#maxWaiting
-    if (!live?.isPublished && (missing === 'refuse' || isOneMore)) {
+    if (!live?.isLive && (missing === 'refuse' || isOneMore)) {
       throw new Refused('NetStream.Play.StreamNotFound', 'stream is not published')
     }
     return this.#get(path, 'NetStream.Play.Failed').player(options)

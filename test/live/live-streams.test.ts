@@ -151,15 +151,20 @@ t.test('names that nobody joins leave it with the turn: 100,000 of them', async 
 })
 
 t.test('a player need not wait', async t => {
-  const { lives } = table()
+  const { lives, clock } = table()
   await t.rejects(lives.play('live/film', { missing: 'refuse' }), {
     name: 'Refused',
     status: 'NetStream.Play.StreamNotFound'
   })
   t.equal(lives.size, 0)
-  await lives.publish('live/film')
-  await t.resolves(lives.play('live/film', { missing: 'refuse' }))
+  const input = await lives.publish('live/film')
+  const player = await lives.play('live/film', { missing: 'refuse' })
   await t.rejects(lives.play('live/film', { maxLagMs: -1 }), RangeError)
+  input.destroy()
+  await t.resolves(lives.play('live/film', { missing: 'refuse' }), 'while its publisher may come back')
+  clock.pass(HOLD_MS)
+  t.equal(player.destroyed, false, 'it has to read its end')
+  await t.rejects(lives.play('live/film', { missing: 'refuse' }), { name: 'Refused' })
 })
 
 t.test('closed, it ends publishers and readers, and takes no more', async t => {
