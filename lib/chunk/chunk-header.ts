@@ -17,19 +17,70 @@ export interface MessageHeaderFields {
   readonly messageStreamId: number
 }
 
-/** One byte for 2 to 63, two up to 319, three up to 65599, the last form little-endian (errata 4.1). */
+/** What a header is read into: one serves a reader for all its chunks. What a header's format leaves out is not touched. */
+export class HeaderFields implements MessageHeaderFields {
+  format: ChunkFormat = 0
+  chunkStreamId = 0
+  /** The timestamp field, extended where it is: a timestamp in format 0, a delta in 1 and 2. */
+  delta = 0
+  extended: number | undefined = undefined
+  length = 0
+  type = 0
+  messageStreamId = 0
+}
+
+/** One byte for 2 to 63, two up to 319, three up to 65599, the last form little-endian (errata 4.1). Gives its end. */
 export function putBasicHeader(bytes: Buffer, at: number, format: ChunkFormat, chunkStreamId: number): number {
   if (chunkStreamId < LONG_BASIC_HEADER) return bytes.writeUInt8((format << 6) | chunkStreamId, at)
   if (chunkStreamId < 320) return bytes.writeUInt8(chunkStreamId - 64, bytes.writeUInt8(format << 6, at))
   return bytes.writeUInt16LE(chunkStreamId - 64, bytes.writeUInt8((format << 6) | 1, at))
 }
 
+/** The inverse of putBasicHeader, of every form: its end, or 0 while it is not all there. */
+export function readBasicHeader(bytes: Buffer, at: number, into: HeaderFields): number {
+  if (at >= bytes.length) return 0
+  const first = bytes[at]!
+  const id = first & 0x3f
+  into.format = (first >> 6) as ChunkFormat
+  if (id > 1) {
+    into.chunkStreamId = id
+    return at + 1
+  }
+  const end = at + 2 + id
+  if (end > bytes.length) return 0
+  into.chunkStreamId = LONG_BASIC_HEADER + bytes[at + 1]! + (id === 0 ? 0 : bytes[at + 2]! * 256)
+  return end
+}
+
+/** The message header of a format: 11, 7, 3 or 0 bytes, and an extended timestamp behind them. Gives its end. */
 export function putMessageHeader(bytes: Buffer, at: number, format: ChunkFormat, fields: MessageHeaderFields): number {
   let to = at
   if (format < 3) to = bytes.writeUIntBE(fields.extended === undefined ? fields.delta : EXTENDED_TIMESTAMP, to, 3)
   if (format < 2) to = bytes.writeUInt8(fields.type, bytes.writeUIntBE(fields.length, to, 3))
   if (format === 0) to = bytes.writeUInt32LE(fields.messageStreamId, to)
   return fields.extended === undefined ? to : bytes.writeUInt32BE(fields.extended, to)
+}
+
+/**
+ * The inverse of putMessageHeader, of the format that readBasicHeader found: its end, or 0 while it is not all there. Only of format 3
+ * it leaves the extended timestamp: whether that is there no field says, but `repeatedTimestamp`.
+ */
+export function readMessageHeader(bytes: Buffer, at: number, into: HeaderFields): number {
+  const { format } = into
+  if (format === 3) return at
+  const end = at + MESSAGE_HEADER_LENGTH[format]
+  if (end > bytes.length) return 0
+  const field = bytes.readUIntBE(at, 3)
+  const isExtended = field === EXTENDED_TIMESTAMP
+  if (isExtended && end + 4 > bytes.length) return 0
+  if (format < 2) {
+    into.length = bytes.readUIntBE(at + 3, 3)
+    into.type = bytes[at + 6]!
+  }
+  if (format === 0) into.messageStreamId = bytes.readUInt32LE(at + 7)
+  into.delta = isExtended ? bytes.readUInt32BE(end) : field
+  into.extended = isExtended ? into.delta : undefined
+  return isExtended ? end + 4 : end
 }
 
 /**

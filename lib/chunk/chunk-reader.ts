@@ -6,11 +6,18 @@ import {
   type ChunkFormat,
   type ChunkHeader,
   DEFAULT_CHUNK_SIZE,
-  EXTENDED_TIMESTAMP,
   MAX_CHUNK_HEADER_LENGTH,
+  MIN_CHUNK_STREAM_ID,
   type ProtocolControl
 } from './chunk.ts'
-import { LONG_BASIC_HEADER, MESSAGE_HEADER_LENGTH, repeatedTimestamp } from './chunk-header.ts'
+import {
+  HeaderFields,
+  LONG_BASIC_HEADER,
+  readBasicHeader,
+  readMessageHeader,
+  repeatedTimestamp
+} from './chunk-header.ts'
+import { ChunkStream } from './chunk-stream.ts'
 import { isProtocolControlType, protocolControlLength, readProtocolControl } from './protocol-control.ts'
 
 /** Options of ChunkReader and ChunkDecoder. */
@@ -29,22 +36,8 @@ export interface ChunkReaderOptions {
   strict?: boolean
 }
 
-/** What is remembered of one chunk stream. */
-interface ChunkStream {
-  /** Of the message in progress, else of the last one; its format is that of the chunk that began the message. */
-  header: ChunkHeader
-  /** What a message that begins with format 3 adds to the timestamp. */
-  delta: number
-  /** The extended timestamp field as it was sent; undefined where 24 bits were enough. */
-  extended: number | undefined
-  /** Whether this peer repeats that field on format 3, as it must; undefined until its bytes have told. */
-  repeats: boolean | undefined
-  /** Bytes of the message in progress that are still to come. */
-  left: number
-  /** The first bytes of a protocol control message. */
-  control: Buffer | undefined
-}
-
+/** The first byte of a header of format 3, but for its chunk stream id. */
+const FORMAT_3 = 0xc0
 const NO_BYTES = Buffer.alloc(0)
 
 /**
@@ -56,6 +49,8 @@ export class ChunkReader {
   readonly #limits: Limits
   readonly #strict: boolean
   readonly #streams = new Map<number, ChunkStream>()
+  /** What the header that was read last says. */
+  readonly #fields = new HeaderFields()
   #chunkSize = DEFAULT_CHUNK_SIZE
   /** How many chunk streams hold an unfinished message. */
   #open = 0
@@ -176,7 +171,7 @@ export class ChunkReader {
     const { source } = this
     const { chunkStreamId } = stream.header
     if (chunkStreamId >= LONG_BASIC_HEADER || stream.extended !== undefined) return
-    const format3 = 0xc0 | chunkStreamId
+    const format3 = FORMAT_3 | chunkStreamId
     while (stream.left > 0 && source[this.#at] === format3) {
       const start = this.#at + 1
       const end = start + Math.min(stream.left, this.#chunkSize)
@@ -197,6 +192,11 @@ export class ChunkReader {
 
   #readHeader(): boolean {
     const cut = this.#seam.length
+    if (cut === 0 && this.#goesOn(this.source[this.#at])) {
+      this.#at++
+      this.byteLength = 1
+      return true
+    }
     const bytes =
       cut === 0 ? this.source : Buffer.concat([this.#seam, this.source.subarray(0, MAX_CHUNK_HEADER_LENGTH)])
     const at = cut === 0 ? this.#at : 0
@@ -222,75 +222,59 @@ export class ChunkReader {
 
   /** Reads the header at `at`; its length, or 0, and nothing changed, while it is not all there. */
   #parse(bytes: Buffer, at: number): number {
-    const room = bytes.length - at
-    if (room === 0) return 0
-    const format = (bytes[at]! >> 6) as ChunkFormat
-    let id = bytes[at]! & 0x3f
-    let length = 1
-    if (id < 2) {
-      length = 2 + id
-      if (room < length) return 0
-      id = 64 + bytes[at + 1]! + (id === 0 ? 0 : bytes[at + 2]! * 256)
-    }
-    const fields = at + length
-    length += MESSAGE_HEADER_LENGTH[format]
-    if (room < length) return 0
-
-    const known = this.#streams.get(id)
-    if (format === 3) {
-      const repeated = known?.extended === undefined ? 0 : repeatedTimestamp(known, known.extended, bytes, at + length)
+    const fields = this.#fields
+    const start = readBasicHeader(bytes, at, fields)
+    let end = start === 0 ? 0 : readMessageHeader(bytes, start, fields)
+    if (end === 0) return 0
+    const { format, chunkStreamId } = fields
+    const known = this.#streams.get(chunkStreamId)
+    if (format === 3 && known?.extended !== undefined) {
+      const repeated = repeatedTimestamp(known, known.extended, bytes, end)
       if (repeated === undefined) return 0
-      if (known?.extended !== undefined) known.repeats = repeated > 0
-      this.#begin(this.#chunkStream(known, id, format), format, undefined)
-      return length + repeated
+      known.repeats = repeated > 0
+      end += repeated
     }
-
-    const field = bytes.readUIntBE(fields, 3)
-    const extended = field === EXTENDED_TIMESTAMP
-    if (extended && room < length + 4) return 0
-    const stream = this.#chunkStream(known, id, format)
-    if (stream.left === 0) {
-      stream.extended = extended ? bytes.readUInt32BE(at + length) : undefined
-      stream.delta = stream.extended ?? field
-    } else if (this.#strict || !isContinued(stream.header, format, bytes, fields)) {
-      this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${id}`)
-    }
-    this.#begin(stream, format, { bytes, fields })
-    return extended ? length + 4 : length
+    const stream = known ?? this.#newStream(chunkStreamId, format)
+    if (stream.left === 0) this.#begin(stream)
+    else if (format !== 3 && (this.#strict || !stream.isContinuedBy(fields)))
+      this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${chunkStreamId}`)
+    this.#enter(stream, format)
+    return end - at
   }
 
-  #chunkStream(known: ChunkStream | undefined, chunkStreamId: number, format: ChunkFormat): ChunkStream {
-    if (known !== undefined) return known
+  /** Nearly all headers, where chunks are of 128 bytes, are one byte that goes on with a message: then reading fields is what costs. */
+  #goesOn(first: number | undefined): boolean {
+    if (first === undefined || first < FORMAT_3 + MIN_CHUNK_STREAM_ID) return false
+    const stream = this.#streams.get(first - FORMAT_3)
+    if (stream === undefined || stream.left === 0 || stream.extended !== undefined) return false
+    this.#enter(stream, 3)
+    return true
+  }
+
+  /** A chunk of `stream` begins. */
+  #enter(stream: ChunkStream, format: ChunkFormat): void {
+    this.format = format
+    this.#stream = stream
+    this.#chunkLeft = Math.min(stream.left, this.#chunkSize)
+  }
+
+  #newStream(chunkStreamId: number, format: ChunkFormat): ChunkStream {
     if (format !== 0 && this.#strict)
       this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format}, chunk stream ${chunkStreamId}`)
     if (this.#streams.size >= this.#limits.chunkStreamHeaders)
       this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreamHeaders`)
-    const header = { format: 0 as const, chunkStreamId, timestamp: 0, length: 0, type: 0, messageStreamId: 0 }
-    const stream = { header, delta: 0, extended: undefined, repeats: undefined, left: 0, control: undefined }
+    const stream = new ChunkStream(chunkStreamId)
     this.#streams.set(chunkStreamId, stream)
     return stream
   }
 
-  /** A chunk begins on `stream`, and with it a message unless one is in progress. */
-  #begin(stream: ChunkStream, format: ChunkFormat, at: { bytes: Buffer; fields: number } | undefined): void {
-    if (stream.left === 0) {
-      const { chunkStreamId, timestamp, length, type, messageStreamId } = stream.header
-      const header = {
-        format,
-        chunkStreamId,
-        timestamp: format === 0 ? stream.delta : (timestamp + stream.delta) >>> 0,
-        length: format < 2 ? at!.bytes.readUIntBE(at!.fields + 3, 3) : length,
-        type: format < 2 ? at!.bytes[at!.fields + 6]! : type,
-        messageStreamId: format === 0 ? at!.bytes.readUInt32LE(at!.fields + 7) : messageStreamId
-      }
-      this.#admit(header)
-      stream.header = header
-      stream.left = header.length
-      stream.control = isProtocolControlType(header.type) ? Buffer.alloc(protocolControlLength(header.type)) : undefined
-    }
-    this.format = format
-    this.#stream = stream
-    this.#chunkLeft = Math.min(stream.left, this.#chunkSize)
+  /** A message begins on `stream`. */
+  #begin(stream: ChunkStream): void {
+    const header = stream.next(this.#fields)
+    this.#admit(header)
+    stream.header = header
+    stream.left = header.length
+    stream.control = isProtocolControlType(header.type) ? Buffer.alloc(protocolControlLength(header.type)) : undefined
   }
 
   #admit({ length, type, chunkStreamId }: ChunkHeader): void {
@@ -327,7 +311,3 @@ export class ChunkReader {
     throw new ProtocolError(code, { layer: 'chunk', offset: this.offset, detail })
   }
 }
-
-/** Whether a header in the middle of a message is one of that message still. */
-const isContinued = ({ length, type }: ChunkHeader, format: ChunkFormat, bytes: Buffer, fields: number): boolean =>
-  format === 2 || (format === 1 && bytes.readUIntBE(fields + 3, 3) === length && bytes[fields + 6] === type)
