@@ -77,6 +77,17 @@ interface Waiting {
  * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here, and a silent peer is asked by one.
  *
  * What it has no use for is an event: see NetConnectionEvents. Messages without a listener are dropped, and counted by `stats()`.
+ *
+ *     from the wire: takeNow, or write (taking.ts)
+ *       → _take ─┬→ #hearCommand → command      a promise holds the wire: a request is being decided
+ *                ├→ media                       → Publish or Playing → Incoming.deliver → push; full, it holds the wire
+ *                ├→ #hearEvent → userControl
+ *                └→ 'message'                   what the session has no use for
+ *     to the wire:
+ *       answers   say → push                    takeNow of the wire, or the buffer; counted, never held
+ *       media     Outgoing._take → send ─┬→ takeBatchNow, or takeNow, of the wire    nothing is buffered
+ *                                        ├→ write of the wire, then `done`           the wire is full
+ *                                        └→ #waiting … _read → #drain → push, then `done`
  */
 export abstract class NetConnection<Own = unknown>
   extends TakingDuplex<Message | Command, Message, NetConnectionEvents & Own>

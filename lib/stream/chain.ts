@@ -22,9 +22,10 @@ export type Chained<Stages extends readonly unknown[]> = Stages extends readonly
     : Duplex
 
 /**
- * Joins stages into one Duplex: what is written enters the first, what is read leaves the last. An error in any of them
- * destroys all, and is the chain's; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. It may begin with what
- * only reads, or end in what is only written to. No stage is a plain pass, one stage is itself. This is the only door to pumpify.
+ * Joins stages into one Duplex: a write goes to the first stage, and the output is that of the last. An error in any of them destroys
+ * all, and is emitted by the chain. A stage that closes before its end does the same, with `ERR_RTMP_PREMATURE_CLOSE`. The first may be
+ * a Readable, and the last a Writable. Without a stage it is a PassThrough; a single stage is returned as it is. No other file imports
+ * pumpify.
  */
 export function chain<const Stages extends readonly AnyStream[]>(...stages: Stages & Fitting<Stages>): Chained<Stages> {
   return joined(stages) as Chained<Stages>
@@ -34,14 +35,14 @@ function joined(stages: readonly AnyStream[]): Duplex {
   if (stages.length === 0) return new PassThrough({ objectMode: true })
   if (stages.length === 1) return stages[0] as Duplex
   let whole: Duplex | undefined
-  // ahead of pumpify's own listeners: it takes a premature close for a wish to be gone, and says nothing
+  // ahead of pumpify's own listeners: it treats a premature close as a destroy() without an error
   for (const stage of stages) {
     finished(stage, error => {
       if (error) whole?.destroy(premature(error))
     })
   }
   whole = new Pumpify.obj(stages as never) as unknown as Duplex
-  // pumpify's Duplex is of an older make, which is not destroyed, and so never closed, by its end
+  // pumpify's Duplex is of an older version of streams, without autoDestroy: it would never emit 'close'
   finished(whole, () => whole.destroy())
   return whole
 }

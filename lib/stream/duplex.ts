@@ -2,7 +2,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import { Layer } from './layer.ts'
 import type { DuplexOf, InOf, OutOf } from './typed.ts'
 
-/** The plainest layer: what comes goes up, what goes goes down, and the two ways lie over two streams. */
+/** A layer that changes nothing, over two streams: one to write to, one to read from. */
 class Halves extends Layer<unknown> {
   constructor(writable: Writable, readable: Readable) {
     const from = writable.writableObjectMode ? 'objects' : 'bytes'
@@ -16,9 +16,9 @@ class Halves extends Layer<unknown> {
 }
 
 /**
- * One Duplex of two halves: what is written goes to `writable`, what is read comes from `readable`; `duplex(child.stdin,
- * child.stdout)` makes a program a stage. An error of one half is its own, and destroys the other. (Node's Duplex.from does the
- * same, but a destroy() without a reason makes it emit an AbortError.)
+ * Joins a Writable and a Readable into one Duplex; `duplex(child.stdin, child.stdout)` makes a program a stage. An error of either half
+ * is emitted by the Duplex, and destroys the other half. (Node's Duplex.from does the same, but emits an AbortError after a destroy()
+ * without an error.)
  */
 export const duplex = <Into extends Writable, From extends Readable>(
   writable: Into,

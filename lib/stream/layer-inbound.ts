@@ -4,8 +4,8 @@ import { Outlet } from './outlet.ts'
 import { isReady } from './taking.ts'
 
 /**
- * The half of a Layer that receives: what the source (the lower Duplex) gives is passed to `inbound`, one item at a time, and what
- * that returns goes up with backpressure.
+ * The half of a Layer that receives: each item of the source (the lower Duplex) is passed to `inbound`, one at a time. What `inbound`
+ * makes of it is pushed, with backpressure.
  *
  *     source 'data', or its fast path → hear → inbound ─┬→ up → push           direct.ts: takeNow of the next stream, or the buffer
  *                                                       └→ iterable → Outlet → push
@@ -16,11 +16,11 @@ export class LayerInbound<Lower, Upper> {
   readonly #source: Readable
   readonly #inbound: (item: Lower) => void | Iterable<Upper>
   readonly #outlet: Outlet<Upper>
-  /** Until the layer is open it reads whether or not the reader above does. */
+  /** Before the layer is open the source is read whether or not the layer is. */
   #isOpen: boolean
-  /** Whether the reader above wants more: set by `_read`, unset by a push that fills its buffer. */
+  /** Whether the reader wants more: set by `_read`, cleared when the buffer is full. */
   #isWanted = false
-  /** Whether an item is being processed. What a lower in memory brings meanwhile, as the answer to a write of ours, has to wait. */
+  /** Whether an item is being processed. A lower in memory may give another within that, as when the peer answers a write of ours. */
   #isBusy = false
   readonly #late: Lower[] = []
   #whenUp: (() => void) | undefined
@@ -63,11 +63,11 @@ export class LayerInbound<Lower, Upper> {
       return
     }
     if (isDone) this.#goOn()
-    // a pause costs a turn of the source's own: it is spared where the reader took all at once, which is the rule
+    // only now: a pause costs the source a tick, and as a rule the reader has taken all synchronously
     else this.#source.pause()
   }
 
-  /** An item has been processed: the next, or whoever waits for the last, or more from the source. */
+  /** An item has been processed. */
   #goOn(): void {
     this.#isBusy = false
     const source = this.#source
@@ -76,12 +76,12 @@ export class LayerInbound<Lower, Upper> {
     else if (source.isPaused() && (this.#isWanted || !this.#isOpen)) source.resume()
   }
 
-  /** Pushes one item to the reader above. */
+  /** Pushes one item. */
   up(item: Upper): void {
     if (!this.#layer.push(item)) this.#full()
   }
 
-  /** The reader above wants more. */
+  /** The reader wants more. */
   read(): void {
     if (isTooEarly(this.#layer)) return
     this.#isWanted = true
@@ -94,13 +94,13 @@ export class LayerInbound<Lower, Upper> {
     if (this.#isOpen) this.#source.pause()
   }
 
-  /** From now on it reads when the reader above does. */
+  /** From now on the source is read when the layer is. */
   open(): void {
     this.#isOpen = true
     if (!this.#isWanted) this.#source.pause()
   }
 
-  /** Calls `then` once all that the source brought has gone up. What it throws destroys the layer. */
+  /** Calls `then` once all that the source gave has been pushed. What it throws destroys the layer. */
   whenUp(then: () => void): void {
     if (this.#outlet.waits || this.#late.length > 0) this.#whenUp = then
     else this.#up(then)

@@ -4,7 +4,7 @@ import { asTaker, type Taker } from './direct.ts'
 import { TakingDuplex } from './taking.ts'
 
 /**
- * The half of a Layer that sends: what is written above is passed to the lower Duplex, with its backpressure.
+ * The half of a Layer that sends: what is written is passed to the lower Duplex, with its backpressure.
  *
  *     takeNow, or write → _write                 taking.ts: held until the layer is open and the lower has room
  *       → _take → outbound ─┐
@@ -17,7 +17,7 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
   /** The lower, if it has the fast path. */
   readonly #taker: Taker | undefined
   #isOpen: boolean
-  /** Whether `outbound` has asked for a pause until the lower drains. */
+  /** Whether `outbound` returned false, and the lower has not drained since. */
   #isPaused = false
 
   constructor(lower: CoreDuplex, options: DuplexOptions, isOpen: boolean) {
@@ -27,17 +27,17 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
     this.#isOpen = isOpen
   }
 
-  /** Sends down what was written above; false, as from `down`, asks for a pause until the lower drains. */
+  /** Processes an item that was written; false, as from `down`, holds the next until the lower drains. */
   protected outbound(item: Written): boolean {
     return this.down(item)
   }
 
-  /** Answers the peer, unless our half has ended already. */
+  /** Sends an answer to the peer, unless our half has ended. */
   protected answer(item: unknown): void {
     if (!this.lower.writableEnded) this.down(item)
   }
 
-  /** Passes one item to the lower: all that a layer sends goes through here, in this order. False if the lower is full then. */
+  /** Passes one item to the lower: all that a layer sends goes through here, in this order. False if the lower needs to drain. */
   protected down(item: unknown): boolean {
     const made = this.encoded(item)
     return this.#taker?.takeNow(made) ? !this.lower.writableNeedDrain : this.lower.write(made)
@@ -48,14 +48,10 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
     return item
   }
 
-  /** Lets through what was written so far. */
+  /** Processes the write that is held. */
   protected open(): void {
     this.#isOpen = true
     this._release()
-  }
-
-  protected get isOpen(): boolean {
-    return this.#isOpen
   }
 
   override get _hasRoom(): boolean {
@@ -73,7 +69,7 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
     return false
   }
 
-  /** The lower has drained: the write goes on that has asked for a pause, or is held. */
+  /** The lower has drained. */
   protected goOn(): void {
     if (!this.#isPaused) {
       if (this.#isOpen) this._release()

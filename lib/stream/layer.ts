@@ -8,22 +8,22 @@ import type { EmitterOf } from './typed.ts'
 
 /** Options of Layer. */
 export interface LayerOptions extends SideOptions {
-  /** Whether it must first settle something with the peer before anything written goes down; see `open`. */
+  /** Whether writes are held until `open` is called, as by a handshake. */
   opens?: boolean
-  /** How much may wait to be written, in bytes or objects: 64 KiB, or 16. */
+  /** How much is buffered before `write` returns false, in bytes or objects: 64 KiB, or 16. */
   writableHighWaterMark?: number
 }
 
 /**
- * The second of the two shapes: a Duplex over a Duplex, which reads *and* answers, as TLSSocket does over a socket. What comes
- * from the lower Duplex goes to `inbound`, which hands up with `this.up` (or returns an iterable, drawn as fast as the reader
- * reads) and answers with `this.answer`. What is written above goes to `outbound`.
+ * The second of the two shapes: a Duplex over a Duplex, which reads *and* answers, as TLSSocket does over a socket. Each item of
+ * the lower Duplex goes to `inbound`, which passes on to the reader with `this.up` (or returns an iterable, which is drawn with
+ * backpressure) and answers the peer with `this.answer`. Each item that is written goes to `outbound`.
  *
- * - Until it is open it reads the lower by itself, or a server that only writes would never shake hands; what is written above
- *   waits meanwhile. From then on the reader above sets the pace.
- * - A throw in `inbound` or `outbound` destroys the layer with that error, and the lower without one: an error is named once.
- * - `Own` are further events of one's own, as of a Stage. `Written` is what is written above, where that is not what is read.
- * - The lower's error is the layer's. The lower's end is the layer's end; its other half stays open until it is ended.
+ * - Before it is open a layer reads the lower whether or not it is read itself, or a server that only writes would never shake hands;
+ *   writes are held. Then backpressure of its reader holds back the lower.
+ * - A throw in `inbound` or `outbound` destroys the layer with that error, and the lower without an error: an error is emitted once.
+ * - An error of the lower is the layer's. The end of the lower is that of the layer; its writable half stays open until it is ended.
+ * - `Own` are events of the subclass, as of a Stage. `Written` is the type of what is written, if it is not that of what is read.
  *
  *                 the reader above                 the writer above
  *                         ↑ push                          │ takeNow, or write
@@ -56,10 +56,10 @@ export abstract class Layer<Lower = Buffer, Upper = Lower, Own = unknown, Writte
       !opens
     )
     this.#inbound = new LayerInbound(this, source, item => this.inbound(item), !opens)
-    // it comes behind the last read of a source, paused or not
+    // emitted after the last read of a source, paused or not
     source.on('end', () => this.whenUp(() => this.ended()))
     lower.on('drain', () => this.#drained())
-    // not 'close': it races our own finish
+    // not 'close', which races our own finish
     const fail = (error?: Error | null) => {
       if (error) this.failed(error)
     }
@@ -72,45 +72,45 @@ export abstract class Layer<Lower = Buffer, Upper = Lower, Own = unknown, Writte
     this.once('end', () => this.#abandoned())
   }
 
-  /** Takes what came from below. */
+  /** Processes an item of the lower. */
   protected abstract inbound(item: Lower): void | Iterable<Upper>
 
-  /** The lower has room again: a moment to send what an answer of ours has waited for, ahead of what is written above. */
+  /** The lower has drained: deferred answers can be sent now, ahead of held writes. */
   protected drained(): void {}
 
-  /** The lower has ended: the layer ends too, unless it has more to say first. */
+  /** The lower has ended, and so does the layer, unless overridden. */
   protected ended(): void {
     this.push(null)
   }
 
-  /** The lower has failed, or closed before its end: so has the layer. */
+  /** The lower has failed, or closed before its end, and so does the layer, unless overridden. */
   protected failed(error: Error): void {
     this.destroy(error)
   }
 
-  /** Calls `then` once all that the lower brought has gone up, at the pace of the reader there. */
+  /** Calls `then` once all that the lower gave has been pushed. */
   protected whenUp(then: () => void): void {
     this.#inbound.whenUp(then)
   }
 
-  /** Calls `then` once all has been read above, and the end. */
+  /** Calls `then` once all has been read, and `'end'` emitted. */
   protected whenRead(then: () => void): void {
     if (this.readableEnded) then()
     else this.once('end', then)
   }
 
-  /** Hands one item to the reader above. */
+  /** Passes one item to the reader. */
   protected up(item: Upper): void {
     this.#inbound.up(item)
   }
 
-  /** Lets through what was written so far, and leaves the pace to the reader above. */
+  /** Processes the write that is held; from now on the reader's backpressure holds back the lower. */
   protected override open(): void {
     this.#inbound.open()
     super.open()
   }
 
-  /** Tells that the input ended inside something; nothing if it did not. */
+  /** Emits `'truncated'`, if the input was. */
   protected tell(cut: Truncated | undefined): void {
     if (cut !== undefined) (this as EmitterOf<StageEvents>).emit('truncated', cut)
   }
@@ -136,8 +136,8 @@ export abstract class Layer<Lower = Buffer, Upper = Lower, Own = unknown, Writte
   }
 
   /**
-   * When the lower has closed by itself and all it brought has been read, there is nobody left to write to: a socket ends its
-   * own half when the peer ends, unless it was told to allow half-open ones. Our own end may be on its way, and goes first.
+   * Once the lower has closed and all it gave has been read, writes have no destination: a socket without allowHalfOpen ends its own
+   * half when the peer ends. An end() of ours that is under way completes first.
    */
   #abandoned(): void {
     setImmediate(() => {

@@ -2,9 +2,10 @@ import { type Duplex, finished } from 'node:stream'
 import { RtmpError } from '../errors.ts'
 
 /**
- * Joins two that speak to each other, as `pipeline(one, other, one)` would, for a fifth of the memory: there is one of it a connection.
- * An error of one destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. But what the first has
- * brought, if it was read to its end, the other takes before. Once both have closed `done` is called, with the first error there was.
+ * Pipes two Duplexes into each other, as `pipeline(one, other, one)` would, with a fifth of the memory: each connection has one.
+ * An error of either destroys both; so does one that closes before its end, with `ERR_RTMP_PREMATURE_CLOSE`. If the first was read to
+ * its end before it failed, the other processes all of that before it is destroyed. `done` is called when both have closed, with the
+ * first error.
  */
 export function loop(one: Duplex, other: Duplex, done: (error?: Error) => void): void {
   let failure: Error | undefined

@@ -3,9 +3,9 @@ import { duplex } from './duplex.ts'
 import type { DuplexOf, InOf, OutOf, Takes } from './typed.ts'
 
 /**
- * Puts a stage on each side of a wire, read left to right as *out, wire, in*: what is written passes `out` into the wire, what
- * the wire gives passes `back` to the reader. `mirror(chunkEncoder(), bytes, chunkDecoder())` is a Duplex of chunks over a
- * Duplex of bytes. An error anywhere destroys all four, and is the mirror's; destroy() without a reason emits no error.
+ * Puts a stage on each side of a Duplex: what is written passes `out` into the wire, and what the wire gives passes `back` to the
+ * reader. `mirror(chunkEncoder(), bytes, chunkDecoder())` is a Duplex of chunks over a Duplex of bytes. An error in any of them destroys
+ * all, and is emitted by the mirror; destroy() without an error emits none.
  */
 export function mirror<Out extends Duplex, Wire extends Duplex, Back extends Duplex>(
   out: Out,

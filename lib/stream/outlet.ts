@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 
 /**
- * What a stage makes of one item: nothing to wait for (the boolean is what `push` returned, and is not used), a promise to wait
- * for, or an iterable that is drawn at the reader's pace.
+ * What `turn` returns: nothing (or the boolean that `push` returned, which is ignored), a promise that the next item waits for, or an
+ * iterable of output that is drawn with backpressure.
  */
 export type Turned<Out> = void | boolean | Promise<unknown> | Iterable<Out>
 

@@ -2,29 +2,29 @@ import type { Duplex } from 'node:stream'
 
 type Done = (error?: Error | null) => void
 
-/** By these codes a socket says that its peer takes nothing more. What that sent before may still be there to be read. */
+/** Codes of a socket whose peer receives nothing more. What the peer sent before may still be unread. */
 const GONE: readonly (string | undefined)[] = ['EPIPE', 'ECONNRESET']
 
-/** Whether an error says that the peer has gone, and nothing else. */
+/** Whether an error means only that the peer has gone. */
 export const isGone = (error: NodeJS.ErrnoException | null | undefined): boolean => GONE.includes(error?.code)
 
 /**
- * Has a socket read to its end though its peer has gone. Node destroys it at once, and with it the bytes that it holds and those
- * that the kernel does: FFmpeg -listen closes behind its last frame, and an answer of ours to what came before is refused. So writes
- * that fail for it are done with, as are those behind them, and a read that fails ends it behind what was read. Errors of other kinds,
- * and a socket that holds nothing to be read, are as ever.
+ * Makes a socket readable to its end after its peer has gone. Node destroys a socket when a write fails, and discards the bytes that are
+ * buffered in it and in the kernel: FFmpeg -listen closes right after its last frame, and our answer to an earlier message fails. So a
+ * write that fails with EPIPE or ECONNRESET succeeds instead, as do all later ones, and a read that fails ends the socket after the
+ * buffered bytes. Other errors, and a socket with no buffered bytes, are not affected.
  */
 export function readOut(socket: Duplex): void {
   const { _write, _writev, destroy } = socket
   let isOver = false
-  // a stream has one write at a time
+  // a stream has one _write at a time
   let done: Done
   const told: Done = error => {
     isOver ||= isGone(error)
     done(isOver ? null : error)
   }
   const begins = (whenDone: Done) => {
-    // the _write that streams have by default goes on to _writev
+    // the default _write calls _writev
     if (whenDone !== told) done = whenDone
     if (isOver) done()
     return !isOver

@@ -1,15 +1,15 @@
 /** What one side of a stream carries: bytes (Buffers, counted in bytes) or objects (counted one by one). */
 export type Side = 'bytes' | 'objects'
 
-/** What a stage or a layer carries on either side. */
+/** What a stage or a layer carries on each side. */
 export interface SideOptions {
-  /** What is written in; objects unless told. */
+  /** The writable side: objects by default. */
   from?: Side
-  /** What is read out; objects unless told. */
+  /** The readable side: objects by default. */
   to?: Side
 }
 
-/** readable-stream's own mark is 16 KiB on every Node; a socket reads 64 KiB at a time. */
+/** The high water mark: readable-stream's default is 16 KiB, and a socket reads 64 KiB at a time. */
 const BYTES = 64 * 1024
 const OBJECTS = 16
 

@@ -12,14 +12,14 @@ export interface StageEvents {
 }
 
 /**
- * The first of the two shapes: a Transform that turns one thing into another. A stage of one's own says what `turn` does with
- * an item, and `last` what is left to do at the end; everything else is done here once.
+ * The first of the two shapes: a Transform over a codec. A subclass implements `turn`, which is called for each item, and `last`, which
+ * is called at the end.
  *
- * - `turn` pushes what it makes with `this.push`, or returns an iterable of it (a generator), which is drawn with backpressure. It may
- *   return a promise; the next item waits for it.
- * - A throw, or a rejection, destroys the stage with that error, named with the stage's layer. It goes nowhere else.
- * - Input that ends inside something is an event `'truncated'` (see Truncated) and then a clean end.
- * - `Own` are further events of one's own: `class Meter extends Stage<Message, Message, { level: [decibel: number] }>`.
+ * - `turn` pushes its output with `this.push`, or returns an iterable of it (a generator), which is drawn with backpressure. It may
+ *   return a promise; the next item waits until that has settled.
+ * - A throw, or a rejection, destroys the stage with that error, whose `layer` is the stage's. It is not thrown to the caller.
+ * - Input that ends within a message, a chunk or a tag is an event `'truncated'` (see Truncated) and then a clean end.
+ * - `Own` are events of the subclass: `class Meter extends Stage<Message, Message, { level: [decibel: number] }>`.
  *
  *     takeNow, or write → _transform             taking.ts
  *       → _take → turn ─┬→ push                  direct.ts: takeNow of the next stream, or the buffer
@@ -27,7 +27,7 @@ export interface StageEvents {
  *     end() → _flush → _takeEnd → last           behind the last item
  */
 export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, Out, StageEvents & Own> {
-  /** The name its errors carry. */
+  /** The `layer` of its errors. */
   readonly layer: string
   readonly #outlet = new Outlet<Out>(this, error => this._taken(error === undefined ? undefined : asError(error)))
 
@@ -38,7 +38,7 @@ export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, 
 
   protected abstract turn(item: In): Turned<Out>
 
-  /** What is left to do when the input has ended. */
+  /** Processes the end of the input. */
   protected last(): Turned<Out> {}
 
   /** A Transform whose buffer is full calls back a write later; an item that is taken has no callback, so it is not taken. */
@@ -70,7 +70,7 @@ export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, 
     super._destroy(error, done)
   }
 
-  /** Tells that the input ended inside something; nothing if it did not. */
+  /** Emits `'truncated'`, if the input was. */
   protected tell(cut: Truncated | undefined): void {
     if (cut !== undefined) (this as EmitterOf<StageEvents>).emit('truncated', cut)
   }
@@ -82,8 +82,8 @@ export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, 
 }
 
 /**
- * A stage out of a function: `stage((message, push) => ...)` is a factory of stages that call it for every item. Both sides
- * carry objects unless told otherwise.
+ * A factory of stages from a function: `stage((message, push) => ...)` makes stages that call it for every item. Both sides carry objects
+ * by default.
  */
 export function stage<In, Out>(
   turn: (item: In, push: (item: Out) => boolean) => Turned<Out>,

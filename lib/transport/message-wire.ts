@@ -42,6 +42,16 @@ const BATCHES = 4
 /** How often we acknowledge, and ask to be acknowledged, unless told. */
 const WINDOW_SIZE = 2_500_000
 
+/*
+ *     up      lower 'data' (layer-inbound.ts) → inbound (handshake-stream.ts) → plain: ChunkReader → MessageReader
+ *               → yield → Outlet → push → takeNow of the session
+ *     down    takeNow, or write (taking.ts) → outbound: MessageWriter → ChunkWriter ─┐
+ *             takeBatchNow: MessageBatch.bytes, shared by all players ───────────────┤
+ *             answers to protocol control: #say → answer ─┐                          │
+ *                                                         └→ down ←──────────────────┴ #put
+ *                                                              → lower.write, encrypted if it is RTMPE
+ */
+
 /**
  * The tower of stages folded into one Duplex of Messages over a Duplex of bytes: handshake, chunk stream, acknowledgements. It is
  * what servers and clients use; the same codecs run in the stages, one by one, for whoever wires them by hand. Messages that

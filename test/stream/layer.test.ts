@@ -148,7 +148,7 @@ t.test('writing waits for the lower to drain', async t => {
   )
 })
 
-t.test('a layer takes in person what goes down within the call, and nothing while the lower is full', async t => {
+t.test('a layer takes items synchronously, and none while the lower is full', async t => {
   const [near, far] = pair()
   const layer = new Doubler(near)
   let taken = 0

@@ -99,7 +99,7 @@ t.test('an iterable is drawn no faster than the reader reads', async t => {
   t.equal(rest.at(-1), 65_535)
 })
 
-t.test('an iterable that ends just as the reader is full hands over to the next item', async t => {
+t.test('an iterable that ends just as the reader is full is followed by the next item', async t => {
   for (const counts of [[5, 11, 16, 3, 16, 1], [16, 16, 16], [1, 15, 0, 0, 32, 7], Array(100).fill(3)]) {
     const many = stage<number, number>(function* (count: number) {
       for (let i = 0; i < count; i++) yield i
@@ -218,7 +218,7 @@ function made(kind: (typeof kinds)[number] | 'layer' | 'of Node'): Duplex {
   return duplex(out, back)
 }
 
-t.test('stages hand over in person or in turn, as it comes, and always in order', async t => {
+t.test('stages pass items by the fast path or by the buffer, always in order', async t => {
   const property = fc.asyncProperty(
     fc.array(fc.constantFrom(...kinds, 'layer' as const, 'of Node' as const), { minLength: 1, maxLength: 6 }),
     fc.constantFrom(1, 3, 70, 150),
@@ -253,7 +253,7 @@ t.test('stages hand over in person or in turn, as it comes, and always in order'
   await holdsLater(t, 'in order, each once', property, { numRuns: 50 })
 })
 
-t.test('an item that is taken in person and takes its time holds back what comes behind it, and the end', async t => {
+t.test('an item that is taken synchronously and takes its time holds back later items, and the end', async t => {
   const order: string[] = []
   const slow = stage<number, number>(async (item, push) => {
     order.push(`in ${item}`)
@@ -272,7 +272,7 @@ t.test('an item that is taken in person and takes its time holds back what comes
   t.same(order, ['in 1', 'out 1', 'in 2', 'out 2', 'in 3', 'out 3'])
 })
 
-t.test('what becomes bytes on its way is written, and not handed over in person', async t => {
+t.test('what is converted to bytes is written, and does not take the fast path', async t => {
   const texts = stage<string | Uint8Array, string | Uint8Array>((item, push) => push(item), { to: 'bytes' })()
   const heard: unknown[] = []
   const bytes = stage<Buffer, number>(item => void heard.push(item), { from: 'bytes' })()
@@ -295,7 +295,7 @@ t.test('what becomes bytes on its way is written, and not handed over in person'
   t.match(await failed, { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-t.test('a throw in what was taken in person destroys the stage alone', async t => {
+t.test('a throw on the fast path destroys the stage alone', async t => {
   const failing = stage(function sieve() {
     throw new Error('no')
   })()
@@ -309,7 +309,7 @@ t.test('a throw in what was taken in person destroys the stage alone', async t =
   t.equal(failing.takeNow(2), false)
 })
 
-t.test('nobody reads: what is handed over in person is bounded as what is written', async t => {
+t.test('nobody reads: the fast path is bounded as writes are', async t => {
   const [first, second] = [number(), number()]
   first.pipe(second)
   await turnOfTheLoop()
@@ -423,7 +423,7 @@ t.test('64 KB of one-byte chunks are not 65,000 objects at once, through however
   }
 })
 
-t.test('a jam that is over leaves no trace: what comes then is handed over in person again', async t => {
+t.test('after a jam items take the fast path again', async t => {
   const [many, counter] = [upTo(), new Counter()]
   const few = stage<unknown, unknown>((item, push) => (item as number) % 50 === 0 && push(item))()
   const last = number()

@@ -419,7 +419,7 @@ t.test('a batch goes out as its own bytes, and what follows on its chunk streams
   t.not(batch.encoded(new BatchChunks(128, 8)), batch.encoded(new BatchChunks(128, 7)))
 })
 
-t.test('a batch in person goes at the end of the turn, a long one at once: all are told before any writes', async t => {
+t.test('a batch on the fast path is written at the end of the turn, a long one at once: all wires take it before any writes', async t => {
   const { server, far, heard } = await listener()
   const wire = server
   const batch = (timestamp: number, length = 200) =>
