@@ -96,3 +96,27 @@ t.test('every public name, and what it has, tells what it is where one hovers', 
     t.same([isTold, missing], [true, []], `${path}: ${name}`)
   }
 })
+
+t.test('what only the library itself calls is in no declaration', async t => {
+  const members: [path: string, ...names: string[]][] = [
+    ['request', 'failed', 'refuse', 'abandon'],
+    ['publish', 'wasNamed', 'deliver', 'over'],
+    ['play', 'pause', 'seek', 'receive', 'buffer', 'over'],
+    ['incoming', 'deliver', 'end', 'fail'],
+    ['playing', 'over'],
+    ['publishing', 'over'],
+    ['net-connection', 'send', 'sendNow', 'unsend'],
+    ['server-session', 'failedLate']
+  ]
+  for (const [path, ...names] of members) {
+    const [source, declared] = [`lib/session/${path}.ts`, `dist/lib/session/${path}.d.ts`].map(each =>
+      readFileSync(each, 'utf8')
+    )
+    for (const name of names) {
+      const member = new RegExp(`^ +(async )?${name}!?[(:]`, 'm')
+      t.match(source, member, `${path}: ${name}`)
+      t.notMatch(declared, member, `${path}: ${name}`)
+    }
+  }
+  for (const path of paths) if (path.endsWith('.d.ts')) t.notMatch(readFileSync(path, 'utf8'), '@internal', path)
+})

@@ -15,7 +15,7 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
     this.#letGo = letGo
   }
 
-  /** Delivers a message, or the messages of an Aggregate. Returns a promise while the buffer is full. */
+  /** Delivers a message, or the messages of an Aggregate. Returns a promise while the buffer is full. @internal */
   deliver(message: Message): Promise<void> | undefined {
     if (message.type === MessageTypeId.Aggregate) return this.#deliverAll(readAggregate(message))
     if (this.#over || this.push(message)) return undefined
@@ -31,13 +31,13 @@ export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
     }
   }
 
-  /** Ends it. Messages delivered before can still be read. */
+  /** Ends it. Messages delivered before can still be read. @internal */
   end(): void {
     if (!this.#finish()) return
     this.push(null)
   }
 
-  /** Ends it with an error, after the messages delivered before have been read. */
+  /** Ends it with an error, after the messages delivered before have been read. @internal */
   fail(error: Error): void {
     if (!this.#finish()) return
     this.#failure = error

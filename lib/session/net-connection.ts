@@ -22,7 +22,6 @@ import type { EmitterOf } from '../stream/typed.ts'
 import type { LifeSigns, Wire } from '../wire.ts'
 import { type Due, Liveness } from './liveness.ts'
 import type { NetStream } from './net-stream.ts'
-import type { MediaSink } from './outgoing.ts'
 import { NO_COUNTERS, type SessionStats } from './session-stats.ts'
 
 /** Options of both sides of a session. */
@@ -89,10 +88,11 @@ interface Waiting {
  *                                        ├→ write of the wire, then `done`           the wire is full
  *                                        └→ #waiting … _read → #drain → push, then `done`
  */
-export abstract class NetConnection<Own = unknown>
-  extends TakingDuplex<Message | Command, Message, NetConnectionEvents & Own>
-  implements MediaSink
-{
+export abstract class NetConnection<Own = unknown> extends TakingDuplex<
+  Message | Command,
+  Message,
+  NetConnectionEvents & Own
+> {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting: Waiting[] = []
@@ -215,7 +215,7 @@ export abstract class NetConnection<Own = unknown>
     return this.#closed || this.#waiting.length > 0 ? undefined : wireOf(clearTakerOf(this))
   }
 
-  /** Removes the queued item of this `done`. */
+  /** Removes the queued item of this `done`. @internal */
   unsend(done: () => void): void {
     const at = this.#waiting.findIndex(waiting => waiting.done === done)
     if (at >= 0) this.#waiting.splice(at, 1)

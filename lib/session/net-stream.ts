@@ -14,6 +14,7 @@ export interface StreamConnection {
 
 /** What a message stream is at: it is told when that is over, and by which error, if by any. */
 export interface Engaged {
+  /** @internal */
   over(reason?: Error): void
 }
 

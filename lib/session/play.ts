@@ -150,7 +150,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.#out?.leave()
   }
 
-  /** The peer pauses or resumes; called by the session. */
+  /** The peer pauses or resumes; called by the session. @internal */
   pause(isPaused: boolean): void {
     this.#isPaused = isPaused
     this.#say(isPaused ? 'NetStream.Pause.Notify' : 'NetStream.Unpause.Notify')
@@ -158,7 +158,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.tell('pause', isPaused)
   }
 
-  /** The peer seeks to `ms`; called by the session. */
+  /** The peer seeks to `ms`; called by the session. @internal */
   seek(ms: number): void {
     if (this.listenerCount('seek') === 0) {
       this.#stream.say(onStatus(this.#stream.id, 'NetStream.Seek.Failed', 'stream is not seekable', 'error'))
@@ -172,19 +172,19 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
     this.tell('seek', ms)
   }
 
-  /** The peer selects or deselects a track; called by the session. */
+  /** The peer selects or deselects a track; called by the session. @internal */
   receive(track: 'audio' | 'video', wanted: boolean): void {
     this.#tracks[track] = wanted
     this.#out?.changeTracks()
     this.tell(track === 'audio' ? 'receiveAudio' : 'receiveVideo', wanted)
   }
 
-  /** The peer tells how many milliseconds it buffers: called by its session. */
+  /** The peer tells how many milliseconds it buffers: called by its session. @internal */
   buffer(ms: number): void {
     this.tell('bufferLength', ms)
   }
 
-  /** The play has ended. */
+  /** The play has ended. @internal */
   over(): void {
     this.abandon()
     this.#out?.leave()

@@ -24,7 +24,7 @@ export interface PlayingEvents {
  * fails where the connection does; destroyed, it is deleted at the peer. Whoever reads slowly holds the peer back. Events:
  * see PlayingEvents.
  */
-export class Playing extends Incoming<PlayingEvents> implements Engaged {
+export class Playing extends Incoming<PlayingEvents> {
   readonly #stream: PlayedStream
   /** Whether the peer announced a recording (RTMP 1.0, 7.1.7): it has an end and does not restart. */
   isRecorded = false
@@ -34,7 +34,7 @@ export class Playing extends Incoming<PlayingEvents> implements Engaged {
     this.#stream = stream
   }
 
-  /** The play has ended, with `reason` if it failed. */
+  /** The play has ended, with `reason` if it failed. @internal */
   over(reason?: Error): void {
     if (reason === undefined) this.end()
     else this.fail(reason)

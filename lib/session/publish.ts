@@ -42,7 +42,7 @@ export class Publish extends Request implements StreamPath {
     return this.#where.rawQuery
   }
 
-  /** Whether `name` is the name that the peer used, before any rename; a query is not part of the name. */
+  /** Whether `name` is the name that the peer used, before any rename; a query is not part of the name. @internal */
   wasNamed(name: string): boolean {
     return name.replace(/\?.*/s, '') === this.#asked
   }
@@ -80,12 +80,12 @@ export class Publish extends Request implements StreamPath {
     this.#messages.end()
   }
 
-  /** Delivers a message. Returns a promise while the buffer is full. */
+  /** Delivers a message. Returns a promise while the buffer is full. @internal */
   deliver(message: Message): Promise<void> | undefined {
     return this.#messages.deliver(message)
   }
 
-  /** The publish has ended. Messages received before can still be read. */
+  /** The publish has ended. Messages received before can still be read. @internal */
   over(): void {
     this.abandon()
     this.#messages.end()

@@ -21,7 +21,7 @@ export interface PublishingEvents {
  * peer takes no more. Its end is told to the peer; when the peer ends it, it is destroyed with a Refused that says why.
  * Events: see PublishingEvents.
  */
-export class Publishing extends Outgoing<PublishingEvents> implements Engaged {
+export class Publishing extends Outgoing<PublishingEvents> {
   readonly #bye: () => void
   readonly #letGo: () => void
 
@@ -31,7 +31,7 @@ export class Publishing extends Outgoing<PublishingEvents> implements Engaged {
     this.#letGo = () => stream.letGo(this)
   }
 
-  /** The publish has ended, by the peer or with the connection. */
+  /** The publish has ended, by the peer or with the connection. @internal */
   over(reason?: Error): void {
     this.destroy(reason)
   }

@@ -13,7 +13,7 @@ import { type EmitterOf, type EventArguments, type EventName, TypedEmitter } fro
 export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Settles when it is decided, either way. */
   readonly decided: Promise<void>
-  /** Hears what a listener of this request throws or rejects with: set by its session. */
+  /** Hears what a listener of this request throws or rejects with: set by its session. @internal */
   failed!: (thrown: unknown) => void
   #aborts: AbortController | undefined
   #isAbandoned = false
@@ -74,7 +74,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     })
   }
 
-  /** Refuses the request unless it is answered already; false if it is too late. */
+  /** Refuses the request unless it is answered already; false if it is too late. @internal */
   refuse(refusal: Refused): boolean {
     if (this.#state === 'granted' || this.#state === 'refused') return false
     this.#state = 'refused'
@@ -83,7 +83,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     return true
   }
 
-  /** The publish or play has ended, or the peer has disconnected. */
+  /** The publish or play has ended, or the peer has disconnected. @internal */
   abandon(): void {
     this.#isOver = true
     if (this.#state === 'granted' || this.#state === 'refused') return

@@ -316,7 +316,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     else if (!(thrown instanceof Refused)) this.#tellFailure(asError(thrown))
   }
 
-  /** A listener of the application has failed: too late to refuse, it ends the session. */
+  /** A listener of the application has failed: too late to refuse, it ends the session. @internal */
   failedLate(thrown: unknown): void {
     if (this.isOver && isForGood(thrown)) return
     const failure = asError(thrown)

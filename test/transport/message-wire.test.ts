@@ -419,33 +419,36 @@ t.test('a batch goes out as its own bytes, and what follows on its chunk streams
   t.not(batch.encoded(new BatchChunks(128, 8)), batch.encoded(new BatchChunks(128, 7)))
 })
 
-t.test('a batch on the fast path is written at the end of the turn, a long one at once: all wires take it before any writes', async t => {
-  const { server, far, heard } = await listener()
-  const wire = server
-  const batch = (timestamp: number, length = 200) =>
-    new MessageBatch([message({ timestamp, payload: Buffer.alloc(length) })])
-  far.pause()
-  server.write(message({ timestamp: 1 }))
-  await turnOfTheLoop()
-  const before = far.readableLength
-  t.ok(wire.takeBatchNow(batch(2), 1))
-  t.ok(wire.takeNow(message({ timestamp: 3 })))
-  t.equal(far.readableLength, before)
-  await new Promise<void>(resolve => process.nextTick(resolve))
-  t.ok(far.readableLength > before)
-  far.resume()
-  await turnOfTheLoop()
-  far.pause()
-  t.ok(wire.takeBatchNow(batch(4, 100_000), 1))
-  t.ok(far.readableLength > 100_000)
-  far.resume()
-  await turnOfTheLoop()
-  t.same(
-    heard().flatMap(({ type, timestamp }) => (type === 9 ? [timestamp] : [])),
-    [1, 2, 3, 4]
-  )
-  wire.destroy()
-})
+t.test(
+  'a batch on the fast path is written at the end of the turn, a long one at once: all wires take it before any writes',
+  async t => {
+    const { server, far, heard } = await listener()
+    const wire = server
+    const batch = (timestamp: number, length = 200) =>
+      new MessageBatch([message({ timestamp, payload: Buffer.alloc(length) })])
+    far.pause()
+    server.write(message({ timestamp: 1 }))
+    await turnOfTheLoop()
+    const before = far.readableLength
+    t.ok(wire.takeBatchNow(batch(2), 1))
+    t.ok(wire.takeNow(message({ timestamp: 3 })))
+    t.equal(far.readableLength, before)
+    await new Promise<void>(resolve => process.nextTick(resolve))
+    t.ok(far.readableLength > before)
+    far.resume()
+    await turnOfTheLoop()
+    far.pause()
+    t.ok(wire.takeBatchNow(batch(4, 100_000), 1))
+    t.ok(far.readableLength > 100_000)
+    far.resume()
+    await turnOfTheLoop()
+    t.same(
+      heard().flatMap(({ type, timestamp }) => (type === 9 ? [timestamp] : [])),
+      [1, 2, 3, 4]
+    )
+    wire.destroy()
+  }
+)
 
 t.test('a batch may come in person as it is written, addressed', async t => {
   const { server, heard } = await listener()
