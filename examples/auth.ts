@@ -1,9 +1,9 @@
 /**
- * Who may publish, and as what. This example shows how to:
- *  1. wait for a look-up before a publisher is let in: nothing is answered and no media is read meanwhile;
- *  2. refuse, by throwing or by reject(), in words that reach the encoder;
- *  3. publish by another name than the key that was given, so that the key stays secret;
- *  4. let a look-up go when the peer has gone, by the request's own signal.
+ * Authorize publishers. This example shows how to:
+ *  1. wait for a look-up before a publish is accepted: nothing is answered and no media is read meanwhile;
+ *  2. refuse, by an exception or by reject(), with a reason that the encoder receives;
+ *  3. publish under another name than the key, so that the key stays secret;
+ *  4. cancel a look-up when the peer disconnects, by the request's signal.
  *
  *   npm run build && node dist/examples/auth.js [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key-of-ada
@@ -16,7 +16,7 @@ import { createServer, LiveStreams, Refused } from 'rtmpipe'
 
 const users = new Map([['key-of-ada', 'ada']])
 
-/** As slow as a database, and it can be told that nobody waits any more. */
+/** As slow as a database, and it can be cancelled. */
 async function userOf(key: string, { signal }: { signal: AbortSignal }): Promise<string> {
   await wait(100, undefined, { signal })
   const user = users.get(key)

@@ -1,5 +1,5 @@
 /**
- * A live relay of one stream out of bare stages, nothing hidden. This example shows how to:
+ * A live relay of one stream, built from single stages. This example shows how to:
  *  1. wire a socket, stage by stage, into a loop that ends where it began;
  *  2. acknowledge what is received, by a layer over chunks;
  *  3. answer commands in a stage of one's own;
@@ -40,7 +40,7 @@ import {
 } from 'rtmpipe'
 
 const [port = '1935', chunkSize = '4096'] = process.argv.slice(2)
-/** What decoders need first, and a gate before each player. */
+/** The state that decoders need first, and a gate before each player. */
 const state = new MediaState()
 const gates = new Set<KeyframeGate>()
 
@@ -99,7 +99,7 @@ const server = net.createServer({ noDelay: true }, socket => {
 
 const welcome = { level: 'status', code: 'NetConnection.Connect.Success', description: 'welcome', objectEncoding: 0 }
 
-/** GStreamer's rtmp2src loses the message it holds when StreamEof comes: let that be the first of these, and not the last frame. */
+/** GStreamer's rtmp2src drops the message it holds when StreamEof arrives: the first of these, not the last frame. */
 const farewell = [
   dataMessage(['onPlayStatus', { code: 'NetStream.Play.Complete' }], { messageStreamId: 1 }),
   commandMessage(onStatus(1, 'NetStream.Play.UnpublishNotify', 'the publisher has gone')),

@@ -1,8 +1,8 @@
 /**
- * Three ways to a stage of one's own, in one line from file to file. This example shows how to:
- *  1. make a stage of a function: here, one that lets only keyframes and what decoders need of the video through;
- *  2. make a stage of a class, when it has state: here, one that counts;
- *  3. use any Transform of Node as it is: here, one that delays by 40 ms.
+ * Three ways to write a stage, in one pipeline from file to file. This example shows how to:
+ *  1. make a stage from a function: here, one that passes only keyframes and sequence headers of the video;
+ *  2. make a stage as a class, if it has state: here, one that counts;
+ *  3. use any Transform of Node: here, one that delays by 40 ms.
  *
  *   npm run build && node dist/examples/custom-stage.js in.flv out.flv
  */

@@ -1,7 +1,7 @@
 /**
  * The stages on a file instead of a socket. This example shows how to:
- *  1. begin behind the handshake, wherever the bytes come from;
- *  2. read every message of one side of a connection, commands in words.
+ *  1. start after the handshake, wherever the bytes come from;
+ *  2. read every message of one side of a connection, commands decoded.
  *
  * The file holds what one side of an RTMP connection sent: in Wireshark "Follow TCP Stream", one direction, saved as raw.
  *

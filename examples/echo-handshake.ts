@@ -1,7 +1,7 @@
 /**
- * The smallest layer there is, on both sides of a socket. This example shows how to:
- *  1. put a handshake over a socket: what comes out of it are the bytes behind the handshake;
- *  2. write at once: what is written before the handshake is over waits for it.
+ * The smallest layer, on both sides of a socket. This example shows how to:
+ *  1. put a handshake over a socket: its output is the bytes after the handshake;
+ *  2. write at once: data written before the end of the handshake waits for it.
  *
  *   npm run build && node dist/examples/echo-handshake.js
  */

@@ -1,8 +1,8 @@
 /**
  * Films on demand. This example shows how to:
  *  1. serve a file by one pipeline, at the pace of its timestamps;
- *  2. begin where the player asks, at the keyframe ahead of it;
- *  3. seek: at each seek what was played is destroyed, and accept() gives the next.
+ *  2. start where the player asks, at the keyframe before it;
+ *  3. seek: each seek destroys the current Writable, and accept() returns the next one.
  *
  *   npm run build && node dist/examples/file-server.js FOLDER [PORT]
  *   ffplay rtmp://127.0.0.1/vod/film          plays FOLDER/film.flv

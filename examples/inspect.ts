@@ -1,8 +1,8 @@
 /**
  * A ledger of chunks. This example shows how to:
  *  1. read one direction of a connection, chunk by chunk, below the messages;
- *  2. tap the chunks on their way, and go on with the messages they make;
- *  3. say what a command asks for.
+ *  2. tap the chunks on their way, and continue with the messages they form;
+ *  3. print what a command requests.
  *
  *   npm run build && node dist/examples/inspect.js client.bin       one side of a connection, its handshake first
  */

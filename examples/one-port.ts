@@ -1,8 +1,8 @@
 /**
- * One port for all, by hand: `createServer({ tls, tunnel: true })` does the same by itself. This example shows how to:
- *  1. see by its first byte what a peer speaks, RTMP, TLS or HTTP, and hand it on untouched;
- *  2. let Node's own servers, which never listen here, do their part: TLS is taken off, posts of a tunnel become one Duplex;
- *  3. come to the same `serve` from every side, for all that is needed is a Duplex of bytes.
+ * One port for every scheme, by hand; `createServer({ tls, tunnel: true })` does the same. This example shows how to:
+ *  1. detect the protocol of a peer by its first byte, RTMP, TLS or HTTP, and pass the connection on unchanged;
+ *  2. use Node's own servers, which do not listen here, to remove TLS and to join the posts of a tunnel into one Duplex;
+ *  3. reach the same `serve` from every scheme, because it needs only a Duplex of bytes.
  *
  *   openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem
  *   npm run build && node dist/examples/one-port.js cert.pem key.pem [PORT]
@@ -38,7 +38,7 @@ function serve(bytes: Duplex): void {
 
 const tunnel = tunnelServer(serve)
 const web = http.createServer((request, response) => tunnel(request, response, () => response.end('Hello.\n')))
-// rtmpdump, where it is built with GnuTLS, stumbles over TLS 1.3
+// rtmpdump built with GnuTLS fails on TLS 1.3
 const secure = tls.createServer({ cert: readFileSync(cert), key: readFileSync(key), maxVersion: 'TLSv1.2' }, enter)
 secure.on('tlsClientError', report)
 

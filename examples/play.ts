@@ -1,7 +1,7 @@
 /**
  * A player. This example shows how to:
  *  1. read a stream message by message, with `for await`;
- *  2. look into messages: keyframes, and what the metadata says;
+ *  2. inspect messages: keyframes and metadata;
  *  3. write another stream of the same session into a file.
  *
  *   npm run build && node dist/examples/play.js rtmp://127.0.0.1/live film copy.flv

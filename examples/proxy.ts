@@ -1,8 +1,8 @@
 /**
  * A proxy. This example shows how to:
- *  1. join two wires at the waist: what nobody touches goes through with the bytes it came as;
- *  2. say another key, app and URL to the origin, after a look-up that takes its time;
- *  3. refuse, so that the client hears why.
+ *  1. connect two wires at the waist: unchanged messages leave with the bytes they arrived with;
+ *  2. send another key, app and URL to the origin, after an asynchronous look-up;
+ *  3. refuse, with a reason that the client receives.
  *
  *   npm run build && node dist/examples/proxy.js rtmp://origin/live [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key-of-ada      is published at the origin as ada

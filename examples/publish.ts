@@ -1,8 +1,8 @@
 /**
  * A publisher. This example shows how to:
  *  1. connect to a server, and end the session with the block it is used in;
- *  2. publish a file in real time, by one pipeline, which waits while the server takes no more;
- *  3. hear why a server refuses.
+ *  2. publish a file in real time, by one pipeline, with the backpressure of the server;
+ *  3. print why a server refuses.
  *
  *   npm run build && node dist/examples/publish.js film.flv rtmp://127.0.0.1/live film
  */

@@ -2,13 +2,13 @@
  * A recorder. This example shows how to:
  *  1. record what is published, into files of ten minutes at most, which begin at keyframes and have a clock, metadata and an index of
  *     their own, so that programs seek in them;
- *  2. hear of each file, and of a disk that refuses one: recording is tried again for as long as the stream goes on;
- *  3. name files after streams, whose names are a stranger's words: `name` is made safe (see safeRecordPath).
+ *  2. log each file and each disk error: recording is retried as long as the stream lasts;
+ *  3. name files after streams, whose names are untrusted: `name` is made safe (see safeRecordPath).
  *
  *   npm run build && node dist/examples/record.js [FOLDER [PORT]]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film
  *
- * Kill it while it records, and `rtmpipe fix FILE` makes the file whole.
+ * If it is killed while it records, `rtmpipe fix FILE` repairs the file.
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'

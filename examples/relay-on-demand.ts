@@ -1,8 +1,8 @@
 /**
  * An edge server. This example shows how to:
- *  1. fetch a stream from an origin when the first player asks for it, and only then;
- *  2. give it to every player that follows from the one copy;
- *  3. let it go when the last player has left.
+ *  1. fetch a stream from an origin when the first player requests it;
+ *  2. serve every further player from the one copy;
+ *  3. close it when the last player has left.
  *
  *   npm run build && node dist/examples/relay-on-demand.js rtmp://origin [PORT]
  *   ffplay rtmp://127.0.0.1/live/film        plays rtmp://origin/live/film

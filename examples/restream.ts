@@ -1,8 +1,8 @@
 /**
  * One in, three out. This example shows how to:
- *  1. send on what is published here to other servers, each by itself: one that stalls or refuses holds up no other;
- *  2. hear how each of them fares, and that it reconnects;
- *  3. keep your own list of destinations, to add to and take from while all is live.
+ *  1. send a published stream to other servers, independently: one that stalls or refuses delays no other;
+ *  2. log the state of each, and its reconnects;
+ *  3. keep your own list of destinations, and change it while they are live.
  *
  *   npm run build && node dist/examples/restream.js PORT rtmp://one/app/key rtmp://two/app/key rtmp://three/app/key
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film

@@ -1,8 +1,8 @@
 /**
  * A front door to several servers. This example shows how to:
- *  1. choose an origin by the key that a publisher brings, which is known only after its connect: so the door answers that itself;
- *  2. let a publisher in when its origin has, and refuse it in the origin's own words otherwise;
- *  3. hand media through without looking at it.
+ *  1. choose an origin by the key of a publish, which is known only after the connect: so this server answers the connect itself;
+ *  2. accept a publish when its origin does, and otherwise refuse it with the origin's status;
+ *  3. pass media through unread.
  *
  *   npm run build && node dist/examples/route-by-key.js PORT key=rtmp://one/live/film other=rtmp://two/live/film
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/key

@@ -1,9 +1,9 @@
 /**
  * RTMP over TLS. This example shows how to:
- *  1. speak rtmps at the port of rtmp, with the certificate of a file;
- *  2. renew that certificate, as it is every other month, and take nobody off: `kill -HUP`;
- *  3. be a client that trusts an authority of its own. Without `ca` it is the authorities that Node trusts; a server that nobody
- *     vouches for is refused.
+ *  1. serve rtmps on the port of rtmp, with the certificate of a file;
+ *  2. replace that certificate without closing a connection: `kill -HUP`;
+ *  3. connect as a client with its own authority. Without `ca` Node's authorities apply, and a server that none of them has signed
+ *     is refused.
  *
  *   openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem
  *   npm run build && node dist/examples/rtmps.js cert.pem key.pem [PORT]

@@ -1,7 +1,7 @@
 /**
- * RTMP through HTTP, beside the pages of a server of one's own. This example shows how to:
+ * RTMP through HTTP, in your own web server. This example shows how to:
  *  1. let the tunnel answer its requests, and the rest of the server all others;
- *  2. serve what comes through it like what comes from a socket: it is a Duplex of bytes, to lay a wire over.
+ *  2. serve its sessions like sockets: each is a Duplex of bytes, for a wire.
  *
  *   npm run build && node dist/examples/rtmpt-in-your-http-server.js [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmpt://127.0.0.1:8080/live/film

@@ -6,7 +6,7 @@ export interface Certificate {
   readonly cert: string
 }
 
-/** Where a certificate and its key lie, in PEM. */
+/** The files of a certificate and its key, in PEM. */
 export interface CertificateFiles {
   readonly key: string
   readonly cert: string
@@ -17,7 +17,7 @@ export const readCertificate = ({ key, cert }: CertificateFiles): Certificate =>
   cert: readFileSync(cert, 'utf8')
 })
 
-/** A certificate that nobody vouches for, of these hosts and this machine: good for trying things out. */
+/** A self-signed certificate for these hosts and this machine, for tests. */
 export async function selfSigned(hosts: readonly string[]): Promise<Certificate> {
   const { generate } = await import('selfsigned').catch(() => {
     throw new Error('--tls without certificate files requires the package selfsigned: npm install selfsigned')

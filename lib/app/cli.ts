@@ -35,17 +35,17 @@ function help(): string {
   return [...all, 'rtmpipe --help, rtmpipe --version'].join('\n\n')
 }
 
-/** What to do about an error, where that is known. */
+/** The advice for an error, if there is one. */
 const remedies: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: '; use -k to accept it',
   ERR_RTMP_FLV_HEADER:
     '; only FLV is supported; to publish another file: ffmpeg -i FILE -c copy -f flv - | rtmpipe publish - URL'
 }
 
-/** What went wrong, and what to do about it. */
+/** The message of an error, with advice. */
 const told = (error: NodeJS.ErrnoException): string => `${said(error)}${remedies[error.code ?? ''] ?? ''}`
 
-// whoever reads us may have seen enough
+// the reader of our output may have closed it
 process.stdout.on('error', () => process.exit(0))
 
 try {

@@ -4,28 +4,28 @@ import type { WireServer, WireServerOptions } from '../index.ts'
 import { type CertificateFiles, readCertificate, selfSigned } from './certificate.ts'
 import type { Log } from './log.ts'
 
-/** Where a server listens, and what it speaks there beside rtmp, rtmpe, rtmpt and rtmpte. */
+/** Where a server listens, and what it accepts beside rtmp, rtmpe, rtmpt and rtmpte. */
 export interface DoorOptions {
   host: string
   port: number
-  /** TLS too: with the certificate in these files, or `'self-signed'` with one made up on the spot. */
+  /** Also TLS: with the certificate of these files, or `'self-signed'`. */
   tls?: CertificateFiles | 'self-signed' | undefined
 }
 
 export interface OpenDoors {
-  /** The plain one of them. */
+  /** The rtmp URL. */
   readonly url: string
-  /** Reads the certificate's files again, for whoever comes from now on. */
+  /** Reloads the certificate for new connections. */
   reload(): void
 }
 
-/** What a server must be made with. */
+/** The options of the server. */
 export async function doorsWith({ host, tls }: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel'>> {
   if (tls === undefined) return { tunnel: true }
   return { tunnel: true, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
 }
 
-/** Listens, and tells of each door; or says what to do about a port that is taken. */
+/** Listens, and logs each URL; or explains that the port is in use. */
 export async function openDoors(server: WireServer, { host, port, tls }: DoorOptions, log: Log): Promise<OpenDoors> {
   const { address, port: bound } = await listen(server, host, port)
   const [first, ...others] = reachable(address).map(each => `${isIPv6(each) ? `[${each}]` : each}:${bound}`)
@@ -48,8 +48,8 @@ export async function openDoors(server: WireServer, { host, port, tls }: DoorOpt
 }
 
 /**
- * The addresses at which others reach what listens at `address`: where that is all of them, `0.0.0.0` or `::`, those of the network
- * interfaces, IPv4 first. Link-local ones of IPv6 are left out, for they mean nothing without an interface's name.
+ * The addresses at which `address` can be reached: for `0.0.0.0` or `::` those of the network interfaces, IPv4 first.
+ * Link-local IPv6 addresses are left out, because they need the name of an interface.
  */
 export function reachable(
   address: string,

@@ -3,25 +3,27 @@ import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.
 import type { Log } from './log.ts'
 
 export interface ProxyServerOptions extends DoorOptions {
-  /** Where it leads: the URL of a server, with an app or without. */
+  /** The URL of the origin, with or without an app. */
   origin: string
-  /** A stream name that clients use, and the one that the origin is to hear in its place. */
+  /** A stream name used by clients, and the name sent to the origin instead. */
   rewriteKey?: { from: string; to: string } | undefined
-  /** How to go to the origin. */
+  /** How to connect to the origin. */
   dial?: Pick<DialOptions, 'tls'>
 }
 
 export interface ServingProxy extends OpenDoors {
-  /** Ends what passes through it, and settles when all is over. */
+  /** Closes all connections, and settles when they are closed. */
   stop(): Promise<void>
 }
 
-/** A server in front of another: whoever comes, by whatever door, is led there, and called as he should be called there. */
+/**
+ * A server in front of another: it forwards each connection, by any scheme, with the names that the origin expects.
+ */
 export async function serveProxy(options: ProxyServerOptions, log: Log): Promise<ServingProxy> {
   const { origin, dial: how } = options
   const stopping = new AbortController()
   const passing = new Set<Promise<unknown>>()
-  // who does not shake hands opens no connection to the origin
+  // a peer that completes no handshake opens no connection to the origin
   const server = createWireServer(await doorsWith(options), (near, { peer }) => {
     log('connect', { peer })
     const far = dial(origin, { ...how, chunkSize: 4096 })
@@ -42,7 +44,7 @@ export async function serveProxy(options: ProxyServerOptions, log: Log): Promise
   }
 }
 
-/** Calls an app and a stream as the origin should hear them called. */
+/** Rewrites an app and a stream name for the origin. */
 function rewriter({ origin, rewriteKey }: ProxyServerOptions) {
   const { app, tcUrl } = readRtmpUrl(origin)
   const server = tcUrl.slice(0, tcUrl.length - app.length).replace(/\/$/, '')
@@ -58,7 +60,7 @@ function rewriter({ origin, rewriteKey }: ProxyServerOptions) {
   })
 }
 
-/** The origin's query, and of a client's what that does not say; as they were written. */
+/** The origin's query, and the fields of a client's query that it lacks; unchanged. */
 function queries(origins: string, clients: string): string {
   if (origins === '') return clients
   const nameOf = (field: string) => field.split('=', 1)[0]
@@ -66,13 +68,13 @@ function queries(origins: string, clients: string): string {
   return [origins, ...clients.split('&').filter(field => !said.has(nameOf(field)))].filter(Boolean).join('&')
 }
 
-/** A name without its query is what a key is; the query stays, unless it was told of too. */
+/** The part of a name before its query is the key; the query stays, unless the rewrite includes it. */
 function renamed(name: string, { from, to }: { from: string; to: string }): string {
   const said = name === from ? name : split(name)[0]
   return said === from ? to + name.slice(said.length) : name
 }
 
-/** What stands ahead of a `?`, and what behind it. */
+/** The parts before and after a `?`. */
 function split(text: string): [bare: string, query: string] {
   const at = text.indexOf('?')
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]

@@ -21,29 +21,32 @@ export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
     RecordingOptions,
     DoorOptions {
-  /** What a publisher must bring as `?key=` behind its app or its stream name, as it stands or with escapes. */
+  /** The key a publisher must send as `?key=` after its app or its stream name, literally or escaped. */
   publishKey?: string | undefined
-  /** Refuse to play what nobody publishes, instead of waiting for it. */
+  /** Refuse to play a stream that is not published, instead of waiting. */
   refuseMissing?: boolean
-  /** Let any new publisher of a stream take over from the one there is. Without it only the same encoder does. */
+  /** Let any new publisher replace the current one. Without it only the same encoder does. */
   takeover?: boolean
-  /** Milliseconds without a byte from a peer after which it is ended. */
+  /** Milliseconds without a byte after which a peer is disconnected. */
   idleMs?: number
   /** Publish a clip as `live/demo`. */
   demo?: boolean
 }
 
 export interface Serving extends OpenDoors {
-  /** Ends streams and recordings, gives players a moment to hear it, and settles when all have gone and all is on the disk. */
+  /**
+   * Ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
+   * closed and all files written.
+   */
   stop(): Promise<void>
 }
 
 /** Milliseconds between two lines on the clock of one stream. */
 const TELL_MS = 1000
 const DEMO = 'live/demo'
-/** So long may players take for the last frames and words when the server ends. */
+/** Milliseconds that players have to receive the last messages when the server ends. */
 const GRACE_MS = 2000
-/** A live server: who publishes is played, and recorded if that is wanted. */
+/** A live server, with recording if `record` is given. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
   const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
@@ -131,15 +134,15 @@ function admits(publish: Publish, connect: Connect, key: string): boolean {
   return isKey || isCut
 }
 
-/** Who publishes a stream. */
+/** The publisher of a stream. */
 interface Publisher {
   readonly peer: string
-  /** Its address without the port, and the query with its key; empty where the address is not known. */
+  /** Its address without the port, and its query with the key; empty if the address is unknown. */
   readonly encoder: string
 }
 
 const encoderOf = (peer: string, { rawQuery }: Publish): string => peer && `${peer.replace(/:\d+$/, '')}?${rawQuery}`
 
-/** An encoder whose connection was lost comes back while the server still holds the old one. */
+/** An encoder whose connection was lost reconnects while the server still holds the old one. */
 const isSameEncoder = (one: Publisher | undefined, other: Publisher): boolean =>
   other.encoder !== '' && one?.encoder === other.encoder

@@ -31,7 +31,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
 
 export async function run(args: readonly string[]): Promise<void> {
   const { log, ...options } = readServe(args)
-  // ahead of the line that says it listens: whoever reads that may have it end at once
+  // before the line that says it listens: a reader of that line may end the process at once
   const ended = ending()
   const serving = await serve(options, log)
   if (options.demo) hint(serving.url, options.publishKey === undefined ? '' : '?key=KEY')
@@ -93,7 +93,7 @@ function positive(name: string, text: string): number {
   return number
 }
 
-/** A shell would take a bare `?` for a pattern. */
+/** Quotes a URL with `?`, which a shell would expand. */
 function hint(url: string, key: string): void {
   const to = key === '' ? `${url}/live/film` : `'${url}/live/film${key}'`
   say(`
