@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { safeRecordPath } from '../index.ts'
 
-/** What file systems say most, in words. */
+/** The most frequent errors of file systems, in words. */
 const words: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EDQUOT: 'disk quota exceeded',
@@ -17,13 +17,13 @@ const words: Readonly<Record<string, string>> = {
   EROFS: 'disk is read-only'
 }
 
-/** What is wrong with a disk, in plain words, and in those of the system. */
+/** A disk error in plain words, with the message of the system. */
 export function diskWords({ code = '', message }: NodeJS.ErrnoException): string {
   const said = words[code]
   return said === undefined ? message : `${said} (${message})`
 }
 
-/** Sees to it that files can be recorded into a folder, which is made if need be. */
+/** Checks that files can be recorded into a folder, which is created if needed. */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
     const probe = safeRecordPath(folder, { path: '.rtmpipe' })

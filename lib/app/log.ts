@@ -1,17 +1,17 @@
 import { escaped } from '../inspect/index.ts'
 
-/** What an event has to tell, in the order it is told. Never a query, nor a key. */
+/** The fields of an event, in order. Never a query or a key. */
 export type LogFields = Readonly<Record<string, string | number | undefined>>
 
-/** Writes one line an event. */
+/** Writes one line per event. */
 export type Log = (event: string, fields?: LogFields) => void
 
-/** What an error says; a connection that was tried at several addresses says it by its code alone. */
+/** The message of an error; for a connection that was tried at several addresses, those of its attempts. */
 export const said = (error: NodeJS.ErrnoException): string =>
-  // of a host of several addresses each attempt has an error, and the whole has no message
+  // with several addresses each attempt has an error, and the aggregate has no message
   error instanceof AggregateError ? error.errors.map(said).join(', ') : error.message || error.code || 'unknown error'
 
-/** For people, what strangers have said escaped: `12:00:00 publish live/film from 127.0.0.1:50000`. */
+/** For people, with text from peers escaped: `12:00:00 publish live/film from 127.0.0.1:50000`. */
 export function textLog(write: (line: string) => void): Log {
   return (event, fields = {}) => {
     const told = Object.entries(fields).flatMap(([name, value]) =>
@@ -21,12 +21,12 @@ export function textLog(write: (line: string) => void): Log {
   }
 }
 
-/** For programs: an object a line, with `time` and `event`. */
+/** For programs: one object per line, with `time` and `event`. */
 export function jsonLog(write: (line: string) => void): Log {
   return (event, fields = {}) => write(JSON.stringify({ time: new Date().toISOString(), event, ...fields }))
 }
 
-/** Names that need no word in a sentence, and those that need another. */
+/** Field names that are omitted or replaced in a sentence. */
 const words: Readonly<Record<string, string>> = {
   path: '',
   url: '',

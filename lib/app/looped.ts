@@ -4,7 +4,7 @@ import { flvDecoder, isMetadata, isSequenceHeader, type Message } from '../index
 /** Milliseconds from the last frame of a round to the first of the next. */
 const FRAME_MS = 40
 
-/** The messages of an FLV file again and again, each round behind the last; what decoders need once, once. */
+/** The messages of an FLV file repeatedly, with continuous timestamps; sequence headers and metadata once. */
 export async function* looped(file: URL | string): AsyncGenerator<Message, void> {
   for (let shift = 0, round = 0; ; round++) {
     const times: number[] = []

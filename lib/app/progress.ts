@@ -1,14 +1,14 @@
 import { isAudio, isVideo, type Message, Stage } from '../index.ts'
 
 export interface ProgressOptions {
-  /** Where the line goes; undefined for nowhere. */
+  /** Receives the line; undefined for none. */
   write: ((text: string) => void) | undefined
   now?: () => number
 }
 
 const EVERY_MS = 500
 
-/** Passes what goes through it, and keeps one line on a terminal: time of the stream, bitrate, frame rate, messages dropped. */
+/** Passes messages, and shows one line on a terminal: stream time, bitrate, frame rate, dropped messages. */
 export class Progress extends Stage<Message, Message> {
   readonly #write: ((text: string) => void) | undefined
   readonly #now: () => number
@@ -27,12 +27,12 @@ export class Progress extends Stage<Message, Message> {
     this.#now = now
   }
 
-  /** Whether audio or video has come. */
+  /** Whether audio or video has arrived. */
   get hasBegun(): boolean {
     return this.#hasBegun
   }
 
-  /** Counts messages that somebody behind it did not get. */
+  /** Counts messages that a later stage dropped. */
   countDropped(messages: number): void {
     this.#dropped += messages
   }
@@ -51,7 +51,7 @@ export class Progress extends Stage<Message, Message> {
     this.#show(true)
   }
 
-  /** What comes behind it, an error as a rule, has a line of its own. */
+  /** Ends the line, so that an error has its own. */
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     if (this.#shownAt > 0 && !this.readableEnded) this.#write?.('\n')
     super._destroy(error, done)

@@ -3,27 +3,27 @@ import { type Log, said } from './log.ts'
 import { Progress } from './progress.ts'
 
 export interface RelayOptions {
-  /** Aborted to end it: each destination hears of it. */
+  /** Aborted to end it: each destination is informed. */
   signal: AbortSignal
-  /** Wait for a source that has ended to begin anew however long that takes, and not for ten minutes: false. */
+  /** Wait without limit for a source that has ended, instead of ten minutes: false. */
   forever?: boolean
-  /** Where a line of progress goes, if anywhere. */
+  /** Receives the progress line, if anything does. */
   write?: ((text: string) => void) | undefined
-  /** How to go to the servers. */
+  /** How to connect to the servers. */
   dial?: Pick<DialOptions, 'tls'>
-  /** Whether timestamps are mended: true. */
+  /** Whether timestamps are repaired: true. */
   mend?: boolean
 }
 
-/** Milliseconds that a source may be away: an encoder is started anew, a camera is moved. */
+/** Milliseconds that a source may be away: an encoder restarts, a camera is moved. */
 const AWAY_MS = 600_000
-/** Milliseconds that a source which comes back waits for us at most. */
+/** The longest retry delay for a source, in milliseconds. */
 const MAX_RETRY_MS = 5_000
 
 /**
- * Plays one stream and publishes it at each of the others. It ends with a recording, and when a live source has been away for ten
- * minutes, unless `forever`. What fails is tried again. While the source is away the destinations are told that the stream has
- * ended; they get it anew when the source is back.
+ * Plays one stream and publishes it to each destination. It ends with a recording, and when a live source has been away
+ * for ten minutes, unless `forever`. Failures are retried. While the source is away the stream ends at the
+ * destinations; they receive it again when the source is back.
  */
 export async function relay(
   from: string,
@@ -38,7 +38,7 @@ export async function relay(
   const source = pull(from, live, { ...dial, awayMs, maxRetryMs: MAX_RETRY_MS })
   const pulling = told(source, 'from', log)
   const isOver = () => source.state === 'ended'
-  /** A push ends with what it publishes, which is each time that the source is away. */
+  /** A push ends with the stream, each time that the source is away. */
   const publish = async (url: string, name: string) => {
     while (!isOver()) {
       const each = push(live, url, dial)
@@ -57,7 +57,7 @@ export async function relay(
   await Promise.all(all)
 }
 
-/** Tells of a relay's states, without its URL, which may have a key in it; settles when it has ended. */
+/** Logs the states of a relay, without its URL, which may contain a key; settles when it has ended. */
 function told(each: Relay, name: string, log: Log): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
   each.on('gap', ({ ms }: Gap) => log(name, { message: 'fell behind, skipped', ms }))

@@ -3,16 +3,16 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Writes to standard error where it is a terminal: a line of progress is for eyes. */
+/** Writes to standard error if it is a terminal. */
 export const progressWriter = (): ((text: string) => void) | undefined =>
   process.stderr.isTTY ? text => process.stderr.write(text) : undefined
 
-/** One line on standard error, which standard output is not to have. */
+/** One line on standard error. */
 export const advise = (text: string): void => {
   process.stderr.write(`rtmpipe: ${text}\n`)
 }
 
-/** Settles at the first Ctrl-C or SIGTERM; the next one no longer waits for anything. */
+/** Settles at the first Ctrl-C or SIGTERM; the next one exits at once. */
 export function ending(): Promise<void> {
   return new Promise(resolve => {
     const names = ['SIGINT', 'SIGTERM'] as const

@@ -20,25 +20,28 @@ import { looped } from './looped.ts'
 import { Progress } from './progress.ts'
 
 export interface TransferOptions {
-  /** Aborted to end it: what was written is whole, and the server hears of it. */
+  /** Aborted to end it: the output is complete, and the server is informed. */
   signal: AbortSignal
-  /** Where a line of progress goes, if anywhere. */
+  /** Receives the progress line, if anything does. */
   write?: ((text: string) => void) | undefined
-  /** What is to be done with each message that is played nowhere. */
+  /** Called for each message of a play without an output. */
   each?: (message: Message) => void
-  /** How to go to the server. */
+  /** How to connect to the server. */
   dial?: Pick<DialOptions, 'tls'>
-  /** Where a word of advice goes, if anywhere. */
+  /** Receives advice, if anything does. */
   advise?: (text: string) => void
   clock?: Clock
-  /** Whether timestamps of what is played are mended, and begin at 0: true. */
+  /** Whether timestamps of a play are repaired and start at 0: true. */
   mend?: boolean
 }
 
-/** Milliseconds without a frame after which it is said that a player waits. Servers grant the play of a stream that is not there yet. */
+/**
+ * Milliseconds without a frame after which the user is told that the play waits. Servers grant the play of a stream
+ * that is not published yet.
+ */
 const WAIT_MS = 2000
 
-/** Plays a stream into a file or to standard output (`-`), where its clock begins at 0 and goes on, or nowhere. */
+/** Plays a stream into a file or to standard output (`-`), with timestamps from 0 on, or without an output. */
 export async function play(url: string, to: string | undefined, options: TransferOptions): Promise<void> {
   const { url: app, name } = splitStreamUrl(url)
   await withSession(app, options, async open => {
@@ -62,7 +65,7 @@ export async function play(url: string, to: string | undefined, options: Transfe
   })
 }
 
-/** Pipes, and keeps the error: a pipeline would destroy with it what is on its way to the file. */
+/** Pipes, and keeps the error: a pipeline would destroy what is on its way to the file. */
 function endsWith(from: Readable, to: Writable): { error?: Error } {
   const failure: { error?: Error } = {}
   from.pipe(to)
@@ -73,7 +76,7 @@ function endsWith(from: Readable, to: Writable): { error?: Error } {
   return failure
 }
 
-/** Publishes an FLV file, or standard input (`-`), at the pace of its timestamps unless `fast`; over and over with `loop`. */
+/** Publishes an FLV file, or standard input (`-`), in real time unless `fast`; repeatedly with `loop`. */
 export async function publish(
   file: string,
   url: string,
@@ -82,7 +85,7 @@ export async function publish(
   const { url: app, name } = splitStreamUrl(url)
   const messages = source(file, loop)
   await withSession(app, options, async open => {
-    // a file that is missing, or no FLV, is an error before anybody is connected to
+    // a missing or invalid file is reported before the connection is made
     await once(messages, 'readable', { signal: options.signal })
     const session = await open()
     const to: Writable = await session.publish(name)
@@ -91,7 +94,7 @@ export async function publish(
   })
 }
 
-/** Does something with a session that it opens, and closes it behind that or at the signal; an end that was asked for is no failure. */
+/** Uses a session, and closes it afterwards or at the signal; an end by the signal is not an error. */
 async function withSession(
   app: string,
   { signal, dial }: TransferOptions,
@@ -99,7 +102,7 @@ async function withSession(
 ): Promise<void> {
   const dialing = new AbortController()
   let session: ClientSession | undefined
-  // once it is connected it says goodbye
+  // a connected session unpublishes first
   const close = () => (session === undefined ? dialing.abort() : void session.close())
   signal.addEventListener('abort', close, { once: true })
   try {

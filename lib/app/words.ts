@@ -2,19 +2,19 @@ import { parseArgs } from 'node:util'
 import { type DialOptions, readRtmpUrl, redactedUrl, splitStreamUrl } from '../index.ts'
 import type { DoorOptions } from './doors.ts'
 
-/** What is wrong with the words of a call: one line, exit code 2. */
+/** A wrong argument: one line, exit code 2. */
 export class UsageError extends Error {}
 
-/** An option that a subcommand does not have. */
+/** An unknown option of a subcommand. */
 export class UnknownOption extends UsageError {}
 
-/** Somebody asked what a call may look like. */
+/** The user asked for help. */
 export class HelpWanted extends Error {}
 
 type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
 type Words<Known extends Options> = ReturnType<typeof parseArgs<{ options: Known; allowPositionals: true }>>
 
-/** The words of a call; `wanted` names those that are no options, the last of them with dots if there may be more. */
+/** Parses arguments; `wanted` names the positional ones, the last with dots if there may be more. */
 export function readWords<Known extends Options>(
   args: readonly string[],
   options: Known,
@@ -36,26 +36,26 @@ function parsed<Known extends Options>(args: readonly string[], options: Known):
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const Wrong = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? UnknownOption : UsageError
-    // what follows the first sentence is about positional arguments
+    // the rest of the message is about positional arguments
     throw new Wrong(message.split(/\.\s/)[0]!.replace(/^./, first => first.toLowerCase()))
   }
 }
 
-/** Words that say how to go to a URL. */
+/** Options that say how to connect. */
 export const dialWords = { insecure: { type: 'boolean', short: 'k' } } as const
 
-/** What they say: a server's certificate is looked at, unless told otherwise. */
+/** Their meaning: the server's certificate is verified by default. */
 export const dialOptions = ({ insecure = false }: { insecure?: boolean | undefined }): Pick<DialOptions, 'tls'> =>
   insecure ? { tls: { rejectUnauthorized: false } } : {}
 
-/** Words that say whether timestamps are mended. */
+/** Options about timestamps. */
 export const timestampWords = { 'raw-timestamps': { type: 'boolean' } } as const
 
 export const timestampOption = (words: { 'raw-timestamps'?: boolean | undefined }): { mend: boolean } => ({
   mend: words['raw-timestamps'] !== true
 })
 
-/** Words that say what a server speaks. */
+/** Options about the schemes of a server. */
 export const tlsWords = {
   tls: { type: 'boolean' },
   'tls-cert': { type: 'string' },
@@ -81,7 +81,7 @@ export function wholeNumber(name: string, text: string, most: number, least = 0)
   return number
 }
 
-/** Milliseconds, of a day at most. */
+/** Milliseconds, at most one day. */
 export const milliseconds = (name: string, text: string, least = 0): number =>
   wholeNumber(name, text, 86_400_000, least)
 
@@ -91,7 +91,7 @@ export function streamUrl(url: string): string {
   return url
 }
 
-/** Words that are wrong in themselves are told as such. */
+/** Reports an invalid argument as a usage error. */
 export function checked<Read>(read: () => Read): Read {
   try {
     return read()
@@ -100,10 +100,10 @@ export function checked<Read>(read: () => Read): Read {
   }
 }
 
-/** What may have a password in it: a URL, or what was meant to be one. */
+/** Text that may contain a password: a URL, or an attempt at one. */
 const SECRET = /:\/\/|:.*@/s
 
-/** A message about a call, with the URLs among its words as they may be shown. A file's name may be a URL out of place. */
+/** A message with the URLs among the arguments redacted. A URL may stand in place of a file name. */
 export function withoutSecrets(message: string, args: readonly string[]): string {
   const words = args.flatMap(arg => [arg, arg.replace(/^--?[a-z-]*=?/, '')]).filter(word => SECRET.test(word))
   const longestFirst = words.sort((one, other) => other.length - one.length)

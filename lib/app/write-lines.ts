@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 
 /**
- * Writes lines no faster than they are taken, so that none is made ahead of its time or waits in memory; resolves once all are
- * out, for a process that exits takes along what a pipe has not taken.
- * @throws what `lines` throws, once all ahead of it are out, and what ends `out`.
+ * Writes lines at the pace of the output, so that none is computed early or waits in memory. Resolves after the last
+ * one is written, because a process that exits discards what a pipe has not accepted.
+ * @throws what `lines` throws, after the lines before it, and what ends `out`.
  */
 export async function writeLines(lines: Iterable<string>, out: Writable): Promise<void> {
   try {

@@ -12,14 +12,14 @@ import {
   XmlDocument
 } from '../index.ts'
 
-/** Of a string so many characters are shown, of a buffer so many bytes. */
+/** The number of characters of a string, and of bytes of a buffer, that are shown. */
 const SHOWN_TEXT = 64
 const SHOWN_BYTES = 16
 const WORD = /^[A-Za-z_$@][\w$.]*$/
 
-/** AMF values as a program would write them, piece by piece, so that nobody writes more of them than are read. */
+/** AMF values in the syntax of a program, in pieces, so that only what is read is computed. */
 export class AmfText {
-  /** What was written. Values that refer to each other would never end. */
+  /** Objects already written; cycles would never end. */
   readonly #met = new Set<AmfValue>();
 
   *list(values: readonly AmfValue[]): Generator<string, void> {
@@ -88,10 +88,10 @@ export class AmfText {
   }
 }
 
-/** In digits; that of negative zero tells its sign. */
+/** A number in digits; negative zero keeps its sign. */
 export const numeral = (value: number): string => (Object.is(value, -0) ? '-0' : `${value}`)
 
-/** A stranger's name: as it is if it is a word, else in quotes. */
+/** A name sent by a peer: unchanged if it is a word, otherwise quoted. */
 export const word = (name: string): string => (name.length <= SHOWN_TEXT && WORD.test(name) ? name : quoted(name))
 
 export const hexText = (bytes: Buffer): string =>

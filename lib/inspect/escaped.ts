@@ -1,6 +1,6 @@
 /**
- * Text without the characters that a terminal obeys instead of showing, or that hide or reorder others: each as \uXXXX, which
- * JSON reads as the same character.
+ * Text with characters escaped that a terminal obeys, or that hide or reorder others: each as \uXXXX, which JSON reads
+ * as the same character.
  */
 export function escaped(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, character =>

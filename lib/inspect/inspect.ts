@@ -10,12 +10,12 @@ import { endpointName } from './tcp-segment.ts'
 
 /** Options of inspectFile() and inspectCapture(). */
 export interface InspectOptions {
-  /** Tell of each chunk too, ahead of the message that ends with it. */
+  /** Also list each chunk, before the message that ends with it. */
   chunks?: boolean
 }
 
 const GIB = 2 ** 30
-/** A file is read whole. */
+/** The whole file is read into memory. */
 const MAX_FILE = GIB
 
 const FLV_HEADER_LENGTH = 9
@@ -23,8 +23,8 @@ const FLV_TAG_HEADER_LENGTH = 11
 const PREVIOUS_TAG_SIZE_LENGTH = 4
 
 /**
- * The ledger of a file, which is a capture (pcap or pcapng) or an FLV file, by its first bytes.
- * @throws Error, in one sentence, for a file that is neither, or over 1 GiB, and what `readFile` throws.
+ * The ledger of a file, a capture (pcap or pcapng) or an FLV file, detected by its first bytes.
+ * @throws Error, in one sentence, for any other file, or one over 1 GiB; and what `readFile` throws.
  */
 export async function inspectFile(path: string, options?: InspectOptions): Promise<Generator<LedgerEntry, void>> {
   const file = await stat(path)
@@ -37,12 +37,12 @@ export async function inspectFile(path: string, options?: InspectOptions): Promi
 }
 
 /**
- * The ledger of every TCP connection of a capture, pcap or pcapng, as it happened: of one that speaks plain RTMP all that both
- * sides sent, of another what it looks like; and how many packets of which kind were passed over.
- * @throws Error, in one sentence, for a file that is cut or lies, once all that could be read of it is told.
+ * The ledger of every TCP connection of a capture, pcap or pcapng, in the order of events: for plain RTMP everything
+ * both sides sent, for other connections the detected protocol; and the number of skipped packets by kind.
+ * @throws Error, in one sentence, for a truncated or invalid file, after everything readable was yielded.
  */
 export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
-  // weakly, for one pair of endpoints may have any number of connections, one behind the other
+  // weakly, because one pair of endpoints may have any number of successive connections
   const ledgers = new WeakMap<TcpConnection, ConnectionLedger>()
   let count = 0
   const passedOver = new PassedOver()
@@ -66,7 +66,7 @@ export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Ge
   if (broken !== undefined) throw broken.reason
 }
 
-/** The ledger of an FLV file: its header, its tags, and how it ends. */
+/** The ledger of an FLV file: its header, its tags, and its end. */
 export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   const met: LedgerEntry[] = []
   const reader = new FlvReader({
@@ -92,11 +92,11 @@ export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   yield { offset: bytes.length, kind: 'end', how: 'file', ...(cut && { cut }) }
 }
 
-/** The ledger of one connection. Whichever side's bytes come first tell its protocol: both sides' are the same. */
+/** The ledger of one connection. The first bytes of either side determine its protocol, which both share. */
 class ConnectionLedger {
   readonly #number: number
   readonly #protocol: string
-  /** Of plain RTMP alone. */
+  /** Only for plain RTMP. */
   readonly #sides: { readonly client: DirectionLedger; readonly server: DirectionLedger } | undefined
 
   constructor(number: number, protocol: string, options: InspectOptions) {

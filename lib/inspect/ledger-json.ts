@@ -12,22 +12,24 @@ import { numeral } from './amf-text.ts'
 import { escaped } from './escaped.ts'
 import type { LedgerEntry } from './ledger.ts'
 
-/** Of bytes so many are shown, and of numbers in a row. */
+/** Bytes of a buffer, and items of a typed array, that are shown. */
 const SHOWN = 64
 
 /**
- * An entry as one line of JSON, all of it. What JSON has no word for is an object whose `$` names it: `{"$":"number","value":
- * "NaN"}`, `{"$":"undefined"}`, `{"$":"bytes","length":1256,"hex":"1701..."}` with the first 64 bytes, and the classes of AMF,
- * such as `{"$":"EcmaArray","count":2,"properties":{...}}`. An object that a body refers to again is
- * `{"$":"reference","to":"/says/args/0"}`, a JSON Pointer into the line.
+ * An entry as one line of JSON, complete. Values that JSON cannot express are objects with a `$`:
+ * `{"$":"number","value":"NaN"}`, `{"$":"undefined"}`, `{"$":"bytes","length":1256,"hex":"1701..."}` with the first 64
+ * bytes, and the classes of AMF, such as `{"$":"EcmaArray","count":2,"properties":{...}}`. An object that occurs again
+ * in a body is `{"$":"reference","to":"/says/args/0"}`, a JSON Pointer into the line.
  */
 export function jsonLine(entry: LedgerEntry): string {
   return escaped(JSON.stringify(new Plain().fields(entry, '')))
 }
 
-/** Makes plain JSON values, each object once: what refers to itself would never end, and references to references explode. */
+/**
+ * Makes plain JSON values, each object once: cycles would never end, and nested references would grow exponentially.
+ */
 class Plain {
-  /** Where each object stands. */
+  /** The position of each object. */
   readonly #met = new Map<object, string>()
 
   fields(object: object, at: string): object {

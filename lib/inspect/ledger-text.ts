@@ -4,24 +4,24 @@ import { escaped } from './escaped.ts'
 import type { ChunkEntry, Fault, LedgerEntry, MessageEntry, Place, TagEntry } from './ledger.ts'
 import type { VideoSays } from './media-says.ts'
 
-/** Characters of a line. */
+/** Characters per line. */
 const WIDTH = 160
-/** Messages of an aggregate that are named. */
+/** Messages of an aggregate that are listed. */
 const SHOWN_PARTS = 16
-/** The packets of video for which the frame type tells something. */
+/** The video packet types whose frame type matters. */
 const FRAMES = ['NALU', 'CodedFrames', 'CodedFramesX']
 
 /**
- * An entry as one line to be read, of 160 characters at most; what does not fit is cut, and the cut shown. Its columns: seconds
- * since the connection's begin and the connection's number, or in a file the offset; `->` from the client, `<-` from the server;
- * then of a message its chunk stream, message stream, timestamp, length, chunks and the format of the first, its type, and what
- * it says. `#1` is transaction 1.
+ * An entry as one readable line of at most 160 characters; a longer one is cut, with an ellipsis. Its columns: seconds
+ * since the start of the connection and the connection's number, or the offset in a file; `->` from the client, `<-`
+ * from the server; then for a message its chunk stream, message stream, timestamp, length, chunks and the format of the
+ * first, its type, and its content. `#1` is transaction 1.
  */
 export function textLine(entry: LedgerEntry): string {
   return cut(escaped(gathered(pieces(entry))), WIDTH)
 }
 
-/** As much of the pieces as a line may need: nobody waits for the end of what is cut anyway. */
+/** As many pieces as a line can need; the rest is never computed. */
 function gathered(pieces: Iterable<string>): string {
   let text = ''
   for (const piece of pieces) {
@@ -31,7 +31,7 @@ function gathered(pieces: Iterable<string>): string {
   return text
 }
 
-/** A half of a surrogate pair goes with the other. */
+/** Removes half a surrogate pair at the end. */
 const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
 
@@ -144,7 +144,7 @@ function* saying({ name, says, payload }: MessageEntry | TagEntry): Generator<st
   }
 }
 
-/** The name, as a function is called by its, and what belongs to it. */
+/** The name and its values, like a function call. */
 function* dataText([name, ...values]: readonly AmfValue[]): Generator<string, void> {
   const text = new AmfText()
   yield ' '

@@ -27,15 +27,15 @@ import { type AudioSays, audioSays, type VideoSays, videoSays } from './media-sa
 import type { Sender } from './tcp.ts'
 import type { DirectionEnd } from './tcp-direction.ts'
 
-/** Where an entry belongs. What is not known is left out. */
+/** The origin of an entry. Unknown fields are omitted. */
 export interface Place {
-  /** Which TCP connection of a capture, from 1. */
+  /** The TCP connection of a capture, from 1. */
   readonly connection?: number
   /** Which side has sent it. */
   readonly from?: Sender
-  /** Seconds since the connection's begin. */
+  /** Seconds since the start of the connection. */
   readonly time?: number
-  /** Bytes ahead of it: of its direction, the handshake's included, or of its file. */
+  /** Bytes before it: of its direction, handshake included, or of its file. */
   readonly offset?: number
 }
 
@@ -53,7 +53,7 @@ export type LedgerEntry =
   | ErrorEntry
   | NoteEntry
 
-/** A connection of a capture has sent its first bytes. Only those of plain RTMP are read. */
+/** A connection of a capture has sent its first bytes. Only plain RTMP is decoded. */
 export interface ConnectionEntry {
   readonly kind: 'connection'
   /** Its number in the capture, from 1. */
@@ -62,11 +62,11 @@ export interface ConnectionEntry {
   readonly client: string
   /** The address and port it connected to. */
   readonly server: string
-  /** When it began, ISO 8601; left out where the capture's time is none. */
+  /** Its start, ISO 8601; omitted if the capture has no valid time. */
   readonly began?: string
-  /** `'RTMP'`, or what it looks like. */
+  /** `'RTMP'`, or the detected protocol. */
   readonly protocol: string
-  /** False where the capture begins inside the connection. */
+  /** False if the capture starts inside the connection. */
   readonly whole: boolean
 }
 
@@ -75,7 +75,7 @@ export interface HandshakeEntry extends Place {
   readonly kind: 'handshake'
   /** The version byte: 3, or that of a cipher. */
   readonly version: number
-  /** By which scheme its digest lies, or that it has none. */
+  /** The digest scheme, or `'simple'`. */
   readonly digest: DigestScheme | 'simple'
 }
 
@@ -96,7 +96,7 @@ export interface ChunkEntry extends Place {
   readonly name: string
   /** Bytes of its message. */
   readonly length: number
-  /** Bytes it took on the wire, header included. */
+  /** Its length on the wire, header included. */
   readonly byteLength: number
   /** Bytes of its message that it carries. */
   readonly payloadLength: number
@@ -104,7 +104,7 @@ export interface ChunkEntry extends Place {
   readonly last: boolean
 }
 
-/** What a message and a tag have in common. */
+/** The common fields of a message and a tag. */
 interface Told extends Place {
   /** In milliseconds. */
   readonly timestamp: number
@@ -133,12 +133,12 @@ export interface MessageEntry extends Told {
   readonly format?: ChunkFormat
 }
 
-/** A tag of an FLV file: a message under another header. */
+/** A tag of an FLV file: a message with another header. */
 export interface TagEntry extends Told {
   readonly kind: 'tag'
 }
 
-/** What a message's body says; `bytes` where nothing more is known of it. */
+/** The decoded body of a message; `bytes` if its type is not decoded. */
 export type Says =
   | {
       readonly kind: 'command'
@@ -155,7 +155,7 @@ export type Says =
   | Fault
   | { readonly kind: 'bytes' }
 
-/** Bytes that break the protocol. */
+/** Bytes that violate the protocol. */
 export interface Fault {
   readonly kind: 'error'
   /** The code of the ProtocolError. */
@@ -177,7 +177,7 @@ export interface FlvEntry extends Place {
   readonly video: boolean
 }
 
-/** A PreviousTagSize that is not the size of the tag ahead of it. */
+/** A PreviousTagSize that differs from the size of the preceding tag. */
 export interface PreviousTagSizeEntry extends Place {
   readonly kind: 'previousTagSize'
   /** Bytes of the tag ahead of it. */
@@ -191,18 +191,18 @@ export interface EndEntry extends Place {
   readonly kind: 'end'
   /** By what: a FIN, a RST, the end of the capture or of the file. */
   readonly how: DirectionEnd | 'file'
-  /** What is cut by it. */
+  /** What is truncated by it. */
   readonly cut?: Truncated
 }
 
-/** A direction ends because bytes of it were not captured. */
+/** A direction ends because bytes were not captured. */
 export interface MissingEntry extends Place {
   readonly kind: 'missing'
   /** How many. */
   readonly bytes: number
 }
 
-/** Bytes that cannot be read on: their direction or file ends here. */
+/** An error that ends the decoding of a direction or a file. */
 export type ErrorEntry = Place & Fault
 
 /** A remark on the capture as a whole. */
@@ -216,7 +216,7 @@ const names: ReadonlyMap<number, string> = new Map(Object.entries(MessageTypeId)
 
 const typeName = (type: number): string => names.get(type) ?? `type ${type}`
 
-/** What a message tells a ledger, wherever it comes from: a capture, a file, or a wire that it is read from as it happens. */
+/** The entry of a message, from a capture, a file or a live wire. */
 export function messageEntry(
   message: Message,
   place: Place & Pick<MessageEntry, 'chunks' | 'format'> = {}
@@ -224,7 +224,7 @@ export function messageEntry(
   return { ...place, ...entryOf(message, says(message)) }
 }
 
-/** A tag of an FLV file, read as a message; `offset` is that of its first byte in the file. */
+/** The entry of an FLV tag; `offset` is that of its first byte in the file. */
 export function tagEntry(message: Message, offset: number): TagEntry {
   const { chunkStreamId: _, messageStreamId: __, ...entry } = messageEntry(message)
   return { offset, ...entry, kind: 'tag' }
@@ -237,8 +237,8 @@ export function chunkEntry({ header, payload, last, byteLength }: Chunk, place: 
 }
 
 /**
- * The entry of an error that bytes have caused.
- * @throws `error` itself if it is another one.
+ * The entry of an error caused by bytes.
+ * @throws `error` itself if it is another error.
  */
 export const errorEntry = (error: unknown, place: Place = {}): ErrorEntry => ({ ...place, ...fault(error) })
 
@@ -271,7 +271,7 @@ function read(message: Message): Says | undefined {
   return undefined
 }
 
-/** An aggregate in an aggregate is not looked into, as nobody sends one and they could nest without end. */
+/** A nested aggregate is not decoded: none is sent in practice, and they could nest without end. */
 function partEntry(message: Message): MessageEntry {
   const isAggregate = message.type === MessageTypeId.Aggregate
   return entryOf(message, isAggregate ? { kind: 'bytes' } : says(message))

@@ -1,7 +1,7 @@
 import type { Packet } from './packet.ts'
 import { isFragment, linkPayload } from './tcp-segment.ts'
 
-/** So many kinds of packets are counted one by one; a capture may say any numbers. */
+/** The number of kinds that are counted separately; a capture may contain any numbers. */
 const MAX_KINDS = 32
 
 const etherTypes: ReadonlyMap<number, string> = new Map([
@@ -40,7 +40,7 @@ const udpPorts: ReadonlyMap<number, string> = new Map([
   [51820, 'WireGuard, encrypted']
 ])
 
-/** Counts the packets of a capture in which no TCP segment is read, by what they hold. */
+/** Counts the packets without a TCP segment, by their contents. */
 export class PassedOver {
   readonly #counts = new Map<string, number>()
 
@@ -50,7 +50,7 @@ export class PassedOver {
     this.#counts.set(known, (this.#counts.get(known) ?? 0) + 1)
   }
 
-  /** A sentence a kind, most packets first. */
+  /** One sentence per kind, most packets first. */
   sentences(): string[] {
     return [...this.#counts]
       .sort(([, one], [, other]) => other - one)

@@ -9,12 +9,12 @@ const ticks: ReadonlyMap<number, number> = new Map([
 const HEADER_LENGTH = 24
 const RECORD_HEADER_LENGTH = 16
 
-/** Whether the bytes begin as a pcap or a pcapng file does. */
+/** Whether the bytes start like a pcap or a pcapng file. */
 export const isPcap = (file: Buffer): boolean => isPcapng(file) || pcapOrder(file) !== undefined
 
 /**
- * The packets of a pcap or pcapng file, in the file's order.
- * @throws Error, in one sentence, for a file that is neither, or is cut, or lies about its lengths.
+ * The packets of a pcap or pcapng file, in its order.
+ * @throws Error, in one sentence, for any other file, and for a truncated or invalid one.
  */
 export function readPackets(file: Buffer): Generator<Packet, void> {
   return isPcapng(file) ? readPcapng(file) : readPcap(file)
@@ -36,7 +36,7 @@ function* readPcap(file: Buffer): Generator<Packet, void> {
   if (file.length < HEADER_LENGTH) throw new Error('capture ends inside its header')
   const word = (at: number) => (order === 'LE' ? file.readUInt32LE(at) : file.readUInt32BE(at))
   const ticksPerMicrosecond = ticks.get(word(0))!
-  // above the link type stand bits about the frames' checksums
+  // the bits above the link type concern checksums of the frames
   const linkType = word(20) & 0xffff
   let count = 0
   for (let at = HEADER_LENGTH; at < file.length; ) {

@@ -1,6 +1,6 @@
 import type { Packet } from './packet.ts'
 
-/** The blocks that are read (draft-ietf-opsawg-pcapng, 4); all others are passed over. */
+/** The blocks that are decoded (draft-ietf-opsawg-pcapng, 4); all others are skipped. */
 const SECTION_HEADER = 0x0a0d0d0a
 const INTERFACE_DESCRIPTION = 1
 const SIMPLE_PACKET = 3
@@ -10,15 +10,15 @@ const ENHANCED_PACKET = 6
 export const pcapngMagic: number = SECTION_HEADER
 
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
-/** Type and length ahead of a block's body, the length again behind it. */
+/** Type and length before the body of a block, and the length again after it. */
 const BLOCK_LENGTH = 12
 const ENHANCED_HEADER_LENGTH = 20
 const IF_TSRESOL = 9
 const IF_TSOFFSET = 14
-/** No capture has so many; each one that is announced takes memory. */
+/** More than any capture has; each announced interface needs memory. */
 const MAX_INTERFACES = 65_536
 
-/** Reads the numbers of a section, in its own byte order. */
+/** Reads numbers in the byte order of a section. */
 interface Numbers {
   u16(bytes: Buffer, at: number): number
   u32(bytes: Buffer, at: number): number
@@ -39,14 +39,14 @@ const bigEndian: Numbers = {
 
 interface Interface {
   readonly linkType: number
-  /** The most bytes of a packet that are kept; 0 for all. */
+  /** The maximum number of captured bytes per packet; 0 for all. */
   readonly snapLength: number
   readonly ticksPerSecond: bigint
   /** Seconds that are added to every time. */
   readonly offset: bigint
 }
 
-/** The packets of a pcapng file, in its order. @throws Error, in one sentence, for a file that is cut or lies. */
+/** The packets of a pcapng file, in its order. @throws Error, in one sentence, for a truncated or invalid file. */
 export function* readPcapng(file: Buffer): Generator<Packet, void> {
   let numbers = littleEndian
   let interfaces: Interface[] = []
@@ -57,7 +57,7 @@ export function* readPcapng(file: Buffer): Generator<Packet, void> {
     const cut = () => new Error(`capture ends inside block ${count}`)
     count++
     if (file.length - at < BLOCK_LENGTH) throw cut()
-    // a section's byte order stands behind its length, so it is looked at first
+    // the byte order of a section follows its length, so it is read first
     if (file.readUInt32BE(at) === SECTION_HEADER) {
       numbers = orderOf(file, at + 8)
       interfaces = []

@@ -2,7 +2,7 @@ import type { Packet } from './packet.ts'
 import { TcpDirection, type TcpPiece } from './tcp-direction.ts'
 import { type TcpSegment, tcpSegment } from './tcp-segment.ts'
 
-/** Which side of a connection sent something: the client is the one that connected. */
+/** The side that sent something: the client is the side that connected. */
 export type Sender = 'client' | 'server'
 
 export interface TcpConnection {
@@ -11,20 +11,20 @@ export interface TcpConnection {
   readonly server: string
   /** Microseconds since 1970: the time of its first packet. */
   readonly begin: number
-  /** Whether the capture holds its first packets; else the first that sends is taken for the client. */
+  /** Whether the capture contains its first packets; otherwise the side that sends first is taken as the client. */
   readonly whole: boolean
 }
 
-/** Something happened on a connection. */
+/** An event of a connection. */
 export interface TcpEvent {
   readonly connection: TcpConnection
   readonly from: Sender
-  /** Microseconds since 1970: when the last packet was captured that it took. */
+  /** Microseconds since 1970: the capture time of the last packet it needed. */
   readonly time: number
   readonly piece: TcpPiece
 }
 
-/** What is known of a connection costs memory, and a scan of ports opens one with each packet. */
+/** The maximum number of connections: each needs memory, and a port scan opens one with each packet. */
 const MAX_CONNECTIONS = 100_000
 
 class Connection implements TcpConnection {
@@ -60,9 +60,9 @@ class Connection implements TcpConnection {
 }
 
 /**
- * What both sides of every TCP connection sent, in order, and as it happened. Each direction ends once. `passOver` is told of packets
- * that hold no segment.
- * @throws Error what `packets` throws, once all directions have ended; and for more connections than can be remembered.
+ * The bytes of both sides of every TCP connection, in order, as events. Each direction ends once. `passOver` receives
+ * packets without a segment.
+ * @throws Error what `packets` throws, after all directions have ended; and for more connections than the maximum.
  */
 export function* tcpEvents(
   packets: Iterable<Packet>,
