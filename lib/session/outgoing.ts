@@ -45,7 +45,7 @@ export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | M
   protected abstract bye(): void
 
   protected release(): void {
-    if (this.isOpen) this._release()
+    this._release()
   }
 
   /** Removes the item that waits to be sent. */

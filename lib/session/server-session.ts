@@ -53,6 +53,11 @@ const refusals = {
  * `limits.decisionMs`. `'handlerError'` (error) tells of a listener that failed; a failure that comes too late to refuse ends the session.
  * A peer that was refused and asks for nothing else within `limits.connectMs` is closed. Once `'close'` has come, `closeReason` says how it ended.
  * Events: see ServerSessionEvents and NetConnectionEvents.
+ *
+ *     a connect, and its answer:
+ *       _take → #hearCommand (net-connection.ts) → command → #hearConnect → #ask → the application's 'connect' listener
+ *       accept() … end of the turn (request.ts) → granted (connect.ts) → say → push → the wire
+ *     a publish or a play: … → #ofStream → #hearRequest → #hearPublish or #hearPlay → #ask, and its answer as above
  */
 export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** Where the peer is; empty if nobody said. */

@@ -59,9 +59,13 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
   }
 
   override _take(item: Written): boolean {
-    const isTaken = this.outbound(item)
-    this.#isPaused = !isTaken
-    return isTaken
+    this.#isPaused = !this.outbound(item)
+    return !this.#isPaused
+  }
+
+  override _taken(error?: Error): void {
+    this.#isPaused = false
+    super._taken(error)
   }
 
   override _takeEnd(): boolean {
@@ -71,12 +75,8 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
 
   /** The lower has drained. */
   protected goOn(): void {
-    if (!this.#isPaused) {
-      if (this.#isOpen) this._release()
-      return
-    }
-    this.#isPaused = false
-    this._taken()
+    if (this.#isPaused) this._taken()
+    else this._release()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -34,7 +34,7 @@ export interface Taking<Item> {
   _taken(error?: Error): void
   /** Calls `_taken` once a promise has settled; returns false, for `_take` to return. */
   _takenWhen(promise: PromiseLike<unknown>): false
-  /** Processes the write that is held, if there is one. */
+  /** Processes the write that is held, if there is one and there is room. */
   _release(): void
   /** Forgets the write that is being processed or held, as `_destroy` does, and returns its callback. */
   _drop(): Done | undefined
@@ -65,7 +65,14 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
 
     takeNow(item: unknown): boolean {
       if (!this._isClear || !isReady(item, this.writableObjectMode)) return false
-      this._begin(item)
+      this._isBusy = true
+      try {
+        if (!this._take(item)) return true
+      } catch (thrown) {
+        this._taken(asError(thrown))
+        return true
+      }
+      this._taken()
       return true
     }
 
@@ -81,22 +88,17 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
       if (this._isBusy || !this._hasRoom) {
         this._held = item
         this._heldDone = done
-      } else {
-        this._done = done
-        this._begin(item)
+        return
       }
-    }
-
-    _begin(item: unknown): void {
       this._isBusy = true
-      let isTaken: boolean
+      this._done = done
       try {
-        isTaken = item === END ? this._takeEnd() : this._take(item)
+        if (!(item === END ? this._takeEnd() : this._take(item))) return
       } catch (thrown) {
         this._taken(asError(thrown))
         return
       }
-      if (isTaken) this._taken()
+      this._taken()
     }
 
     _take(_item: unknown): boolean {
@@ -114,7 +116,7 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
       if (done !== undefined) done(error)
       // as late as a write that fails destroys its stream: what is in the buffer may still be read
       else if (error !== undefined) process.nextTick(() => this.destroy(error))
-      if (this._heldDone !== undefined && this._hasRoom) this._release()
+      if (this._heldDone !== undefined) this._release()
     }
 
     _takenWhen(promise: PromiseLike<unknown>): false {
@@ -131,8 +133,7 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
       const item = this._held
       this._held = undefined
       this._heldDone = undefined
-      this._done = done
-      this._begin(item)
+      this._put(item, done)
     }
 
     _drop(): Done | undefined {

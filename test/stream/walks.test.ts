@@ -69,7 +69,7 @@ t.test('from a socket’s bytes to the input of a live stream', async () => {
     client.write({ ...video.keyframe(0), messageStreamId: 1 })
     await turnOfTheLoop()
   }
-  isWithin(stack, 11, 'bytes to LiveInput')
+  isWithin(stack, 10, 'bytes to LiveInput')
 })
 
 t.test('from a batch to the write of the socket', async () => {
@@ -94,7 +94,7 @@ t.test('from a batch to the write of the socket', async () => {
   }
   input.write(video.keyframe(400))
   await turnOfTheLoop()
-  isWithin(stack, 13, 'batch to socket')
+  isWithin(stack, 12, 'batch to socket')
 })
 
 t.test('from a command’s bytes to the handler, and from its decision to the write of the answer', async () => {
@@ -113,6 +113,6 @@ t.test('from a command’s bytes to the handler, and from its decision to the wr
   })
   say('connect', app)
   while (answered.length === 0) await turnOfTheLoop()
-  isWithin(asked, 12, 'connect to its handler')
-  isWithin(answered, 12, 'acceptance to socket')
+  isWithin(asked, 11, 'connect to its handler')
+  isWithin(answered, 11, 'acceptance to socket')
 })
