@@ -105,7 +105,7 @@ t.test('what only the library itself calls is in no declaration', async t => {
     ['incoming', 'deliver', 'end', 'fail'],
     ['playing', 'over'],
     ['publishing', 'over'],
-    ['net-connection', 'send', 'sendNow', 'unsend'],
+    ['net-connection', 'send', 'unsend'],
     ['server-session', 'failedLate']
   ]
   for (const [path, ...names] of members) {
@@ -113,7 +113,8 @@ t.test('what only the library itself calls is in no declaration', async t => {
       readFileSync(each, 'utf8')
     )
     for (const name of names) {
-      const member = new RegExp(`^ +(async )?${name}!?[(:]`, 'm')
+      // an event of this name is a tuple
+      const member = new RegExp(`^ +(async )?${name}!?(\\(|: (?!\\[))`, 'm')
       t.match(source, member, `${path}: ${name}`)
       t.notMatch(declared, member, `${path}: ${name}`)
     }

@@ -1,4 +1,4 @@
-import { Duplex, pipeline } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type AddressedBatch,
@@ -6,7 +6,7 @@ import {
   clientSession,
   LiveStream,
   type Message,
-  MessageBatch,
+  type MessageBatch,
   type MessageStreamId,
   type ServerSession,
   serverSession,
@@ -14,11 +14,12 @@ import {
   type WireCounters
 } from 'rtmpipe'
 import t from 'tap'
+import { TypedDuplex } from '../lib/stream/typed.ts'
 import { TestClock } from './support/clock.ts'
 import { audio, video, word } from './support/media.ts'
 
 /** A wire of another kind, in memory, as flows would carry messages: whole, and on no chunk stream. */
-class FlowWire extends Duplex implements Wire {
+class FlowWire extends TypedDuplex<Message | AddressedBatch, Message> implements Wire {
   readonly takesBatches = true
   readonly isStalled = false
   readonly owesAcknowledgement = false
@@ -46,10 +47,14 @@ class FlowWire extends Duplex implements Wire {
     return 0
   }
 
-  takeNow(item: Message | MessageBatch | AddressedBatch, messageStreamId?: MessageStreamId): boolean {
+  takeNow(item: Message | AddressedBatch): boolean {
     if (this.writableLength > 0 || this.writableEnded || this.destroyed) return false
-    this.#send(item, messageStreamId)
+    this.#send(item)
     return true
+  }
+
+  takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean {
+    return this.takeNow({ batch, messageStreamId })
   }
 
   override _write(item: Message | AddressedBatch, _encoding: string, done: () => void): void {
@@ -64,12 +69,12 @@ class FlowWire extends Duplex implements Wire {
 
   override _read(): void {}
 
-  #send(item: Message | MessageBatch | AddressedBatch, messageStreamId?: MessageStreamId): void {
-    if ('batch' in item) this.#send(item.batch, item.messageStreamId)
-    else if (item instanceof MessageBatch) {
-      this.came.push(`[${item.messages.map(word).join(' ')}]`)
-      for (const message of item.messages) this.#carry(message, messageStreamId)
-    } else this.#carry(item, messageStreamId)
+  #send(item: Message | AddressedBatch): void {
+    if ('batch' in item) {
+      const { batch, messageStreamId } = item
+      this.came.push(`[${batch.messages.map(word).join(' ')}]`)
+      for (const message of batch.messages) this.#carry(message, messageStreamId)
+    } else this.#carry(item)
   }
 
   #carry({ type, payload, timestamp, ...fields }: Message, messageStreamId = fields.messageStreamId): void {

@@ -390,17 +390,20 @@ for (const [how, handler, status, told] of failing) {
 
 t.test('a handler that fails after it has been answered ends its session', async t => {
   const errors: unknown[] = []
+  let fail = () => {}
   const peer = new Peer({}, session => {
     session.on('publish', async publish => {
       publish.accept().resume()
-      await new Promise(resolve => setTimeout(resolve, 5))
+      await new Promise<void>(resolve => {
+        fail = resolve
+      })
       throw new Error('too late')
     })
     session.on('handlerError', error => errors.push(error))
   })
   await peer.begins()
   t.same(await peer.asks('publish', 3, [null, 'film'], 1), ['#1 onStatus 0 null NetStream.Publish.Start'])
-  await new Promise(resolve => setTimeout(resolve, 10))
+  fail()
   t.same(await peer.hears(), ['end'])
   t.match(errors, [{ message: 'too late' }])
 })
