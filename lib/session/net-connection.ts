@@ -189,7 +189,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     if (this.#replyBytes > this.limits.replyBytes) this.destroy(new RtmpError('ERR_RTMP_REPLIES'))
   }
 
-  /** Sends media on a message stream: true if it is sent in this call; otherwise it waits for room, and `done` is called then. */
+  /** Sends media on a message stream: true if it is sent in this call; otherwise it waits for room, and `done` is called then. @internal */
   send(item: Message | MessageBatch, messageStreamId: MessageStreamId, done: () => void): boolean {
     const wire = this.#clearWire
     if (wire !== undefined) {
