@@ -2,8 +2,8 @@
  * A live relay of one stream, built from single stages. This example shows how to:
  *  1. wire a socket, stage by stage, into a loop that ends where it began;
  *  2. acknowledge what is received, by a layer over chunks;
- *  3. answer commands in a stage of one's own;
- *  4. hand media from one connection to many, with a gate before each player, so that none can hold up the others.
+ *  3. answer commands in a stage of your own;
+ *  4. pass media from one connection to many, with a gate before each player, so that none delays the others.
  *
  *   npm run build && node dist/examples/by-hand.js [PORT [CHUNK_SIZE]]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film

@@ -1,8 +1,8 @@
 /**
  * A live server in ten lines. This example shows how to:
  *  1. keep a table of live streams, each of which is there while somebody publishes or plays it;
- *  2. hand what is published to whoever plays it;
- *  3. hear of what goes wrong, which never ends the server.
+ *  2. pass what is published to every player;
+ *  3. log errors, which never end the server.
  *
  *   npm run build && node dist/examples/server.js [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film

@@ -11,23 +11,25 @@ import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
 export interface ConnectOptions extends DialOptions {
   /** Ends the attempt, and then the session, with an AbortError. */
   signal?: AbortSignal
-  /** Milliseconds that connecting may take in all, and each answer of the server after that: 10,000. */
+  /** Milliseconds for connecting in total, and then for each answer of the server: 10,000. */
   timeoutMs?: number
-  /** Whose word is given when the server asks for a password (authmod=adobe, authmod=llnw); a URL may have both in it. */
+  /** The user, if the server asks for a password (authmod=adobe, authmod=llnw). A URL may contain both. */
   user?: string
-  /** The password that is proven together with `user`. */
+  /** The password of `user`. */
   password?: string
-  /** What to add to the command object of `connect`, or to put in place of what is there. */
+  /** Properties added to the command object of `connect`, or replaced in it. */
   info?: AmfObject
-  /** What is to stand behind that object (errata 8.1.5). */
+  /** Arguments after the command object (errata 8.1.5). */
   args?: readonly AmfValue[]
 }
 
 const TIMEOUT_MS = 10_000
-/** What OBS cuts its messages into: every platform has seen it. */
+/** The chunk size of OBS, which every platform handles. */
 const CHUNK_SIZE = 4096
 
-/** What servers of Adobe's kind want to know: an encoder's name, or they refuse to be published to, and what a player can decode. */
+/**
+ * What servers of Adobe require: an encoder's name, without which they refuse a publish, and what a player can decode.
+ */
 const USUAL_INFO: AmfObject = {
   type: 'nonprivate',
   flashVer: 'FMLE/3.0 (compatible; rtmpipe)',
@@ -40,17 +42,18 @@ const USUAL_INFO: AmfObject = {
 }
 
 /**
- * Connects to an app of a server, `connect('rtmp://host/app')`: a session that publishes, plays and calls. The URL's path is the app;
- * splitStreamUrl splits a URL that has a stream's name in it. Where a URL has a password in it, errors of sockets do not tell the
- * address.
- * @throws TypeError for a URL that is none, RangeError for an option out of range, Refused when the server says no, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or
- *   `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that is none, an AbortError, and the errors of sockets.
+ * Connects to an app of a server, `connect('rtmp://host/app')`. Returns a session that publishes, plays and calls. The
+ * path of the URL is the app; splitStreamUrl splits a URL that contains a stream name. If the URL contains a password,
+ * errors of sockets do not contain the address.
+ * @throws TypeError for an invalid URL, RangeError for an option out of range, Refused when the server refuses,
+ *   RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` or `ERR_RTMP_ANSWER_TIMEOUT`, ProtocolError for a server that does not speak
+ *   RTMP, an AbortError, and the errors of sockets.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
   const where = readRtmpUrl(url)
   const { user = where.user, password = where.password } = options
   const claim = user === undefined || password === undefined ? undefined : { user, password, app: where.app }
-  // servers that ask for a password wait for each step on a new connection
+  // servers that ask for a password expect each step on a new connection
   for (let query: string | undefined; ; ) {
     try {
       return await attempt(where, query, options)
@@ -78,13 +81,13 @@ async function attempt(where: RtmpUrl, query: string | undefined, options: Conne
 const withQuery = (text: string, query: string | undefined): string =>
   query === undefined ? text : `${text}${text.includes('?') ? '&' : '?'}${query}`
 
-/** A session over a wire of its own, that has not connected yet. */
+/** A session over a wire of its own, before its connect. */
 function open(where: RtmpUrl, { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions): ClientSession {
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
   const session = clientSession({ ...bounds, timeoutMs })
   const wire = dial(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })
   if (signal !== undefined) addAbortSignal(signal, session)
-  // what ends it is told to whoever waits for an answer, publishes or plays
+  // the error rejects unanswered requests, and ends each publish and play
   loop(wire, session, () => {})
   return session
 }

@@ -1,8 +1,8 @@
-/** Where time matters it is handed in, so that a test can be its own clock. */
+/** The clock that code receives wherever time matters, so that a test can use its own. */
 export interface Clock {
-  /** Milliseconds since some fixed moment, never going back. */
+  /** Milliseconds since a fixed moment, monotonic. */
   now(): number
-  /** Calls `run` once in `ms` milliseconds, unless the function it returns is called before. */
+  /** Calls `run` once after `ms` milliseconds, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void
 }
 
@@ -15,17 +15,17 @@ export const systemClock: Clock = {
   }
 }
 
-/** What becomes of a Countdown when it is due. */
+/** The callbacks of a Countdown. */
 export interface CountdownEnd {
-  /** The time is over. */
+  /** The time has elapsed. */
   expired(): void
-  /** Whether the time has not counted so far: then it begins anew. */
+  /** Whether the time has not counted so far: then it restarts. */
   isExcused?(): boolean
 }
 
 /**
- * A time that may be put off a thousand times a second at no cost: there is one timer, and only when that is due is it seen how
- * much time is left.
+ * A timeout that can be postponed a thousand times per second at no cost: there is one timer, and the time left is
+ * checked only when it fires.
  */
 export class Countdown {
   readonly #clock: Clock
@@ -40,23 +40,23 @@ export class Countdown {
     this.#end = end
   }
 
-  /** Whether it counts. */
+  /** Whether it is running. */
   get isRunning(): boolean {
     return this.#since !== undefined
   }
 
-  /** Counts from now on, and anew if it did already. */
+  /** Starts or restarts it. */
   begin(): void {
     this.#since = this.#clock.now()
     this.#stopTimer ??= this.#clock.after(this.#ms, () => this.#look())
   }
 
-  /** Does not count until it begins again; its timer is left to see that. */
+  /** Pauses it until the next start; the timer fires and checks this. */
   pause(): void {
     this.#since = undefined
   }
 
-  /** Ends it, and its timer. */
+  /** Stops it and its timer. */
   stop(): void {
     this.#since = undefined
     this.#stopTimer?.()

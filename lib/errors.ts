@@ -51,7 +51,10 @@ export const errorCodes = {
 /** A code of the table errorCodes. */
 export type RtmpErrorCode = keyof typeof errorCodes
 
-/** The base of every error this library makes. Test `code`, not the class: copies of a package differ, codes do not. */
+/**
+ * The base class of every error of this library. Test `code`, not the class: a process may contain several copies of a
+ * package.
+ */
 export class RtmpError extends Error {
   /** The name of the class. */
   override readonly name: string = 'RtmpError'
@@ -64,7 +67,7 @@ export class RtmpError extends Error {
   }
 }
 
-/** How those leave that do not say goodbye: a player that is closed, an encoder that is killed. */
+/** The codes of a peer that disconnects without a goodbye: a player that is closed, an encoder that is killed. */
 const LEAVES: readonly unknown[] = [
   'ERR_RTMP_PREMATURE_CLOSE',
   'ERR_STREAM_PREMATURE_CLOSE',
@@ -73,19 +76,19 @@ const LEAVES: readonly unknown[] = [
   'EPIPE'
 ]
 
-/** Whether an error says no more than that the peer has left, which is its right. */
+/** Whether an error means only that the peer has disconnected. */
 export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { code?: unknown } | undefined)?.code)
 
-/** The part of the protocol that found the fault. */
+/** The part of the protocol that found an error. */
 export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
 
-/** What a ProtocolError is made of. */
+/** The fields of a ProtocolError. */
 export interface ProtocolErrorFields {
   /** The part of the protocol that found it. */
   layer: LayerName
   /** Where the fault lies: see ProtocolError. */
   offset?: number | undefined
-  /** What was found; it stands in the message. */
+  /** Details, which are part of the message. */
   detail?: string | undefined
 }
 
@@ -111,16 +114,19 @@ export class ProtocolError extends RtmpError {
 }
 
 /**
- * A request that is not granted: thrown by an application's handler it refuses the request, received from a peer it says why
- * the peer refused ours. `status` is what goes over the wire, such as `NetStream.Publish.BadName`.
+ * A refused request. If an application's handler throws it, the request is refused; if a peer sent it, it says why.
+ * `status` is the status code on the wire, such as `NetStream.Publish.BadName`.
  */
 export class Refused extends RtmpError {
   override readonly name = 'Refused'
-  /** The status code as it goes over the wire: `NetStream.Publish.BadName`. */
+  /** The status code on the wire: `NetStream.Publish.BadName`. */
   readonly status: Status
-  /** The reason, for people; empty where none was given. */
+  /** The reason, for people; empty if there is none. */
   readonly description: string
-  /** All that the peer said; where it sends us elsewhere, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty where we refuse. */
+  /**
+   * Everything the peer sent; for a redirect, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty for a refusal by this
+   * side.
+   */
   readonly information: Readonly<Record<string, unknown>>
 
   constructor(status: Status, description = '', information: Readonly<Record<string, unknown>> = {}) {
@@ -132,19 +138,19 @@ export class Refused extends RtmpError {
 }
 
 /**
- * What a `'truncated'` event tells: the input ended inside something. Bytes that are wrong are an error; bytes that are
- * missing at the end are not, for a peer may leave at any moment.
+ * The argument of `'truncated'`: the input ended inside a value. Invalid bytes are an error; missing bytes at the end
+ * are not, because a peer may disconnect at any moment.
  */
 export interface Truncated {
   /** The part of the protocol whose input ended. */
   readonly layer: LayerName
   /** Bytes read of this layer's input. */
   readonly offset: number
-  /** Bytes that were still to come, as far as they were announced; at least 1. */
+  /** Missing bytes, as far as they were announced; at least 1. */
   readonly missing: number
 }
 
-/** `error` as an Error that names the layer it was thrown in, unless it names one already. */
+/** `error` as an Error with the name of the layer it was thrown in, unless it has one. */
 export function inLayer(layer: string, error: unknown): Error {
   const named = error instanceof Error ? error : new Error(String(error))
   if (!('layer' in named) && Object.isExtensible(named))

@@ -16,30 +16,32 @@ import type { Message } from './message/message.ts'
 
 /** Options of fixFlv(). */
 export interface FixFlvOptions {
-  /** Where the file is written that is whole; the file itself is then left as it is. */
+  /** Where to write the repaired file; the original then stays unchanged. */
   to?: string
 }
 
-/** What became of a file. */
+/** The result of a repair. */
 export interface FixedFlv {
   /** Milliseconds: the highest timestamp of audio and video. */
   readonly durationMs: number
-  /** Keyframes it holds. */
+  /** Number of keyframes. */
   readonly keyframes: number
-  /** Bytes behind the last whole tag, which were left out. */
+  /** Bytes after the last complete tag, which were removed. */
   readonly cut: number
 }
 
-/** The bytes of a tag have no other bound than the 24 bits of their length. */
+/** No limit on a tag but the 24 bits of its length. */
 const limits = { messageBytes: 0xffffff }
 
 /**
- * Repairs an FLV file, whose writer was killed or which had no index: cuts off a torn last tag, and fills in duration, size, tracks
- * and the index of keyframes (see FlvRecording). A recording of ours is repaired in its place, whatever its size; any other file is
- * written anew, with timestamps from 0 on that are mended (see timestampRepair), and takes the place of the old one at the end.
+ * Repairs an FLV file whose writer was killed, or that has no index: removes an incomplete last tag, and writes
+ * duration, size, tracks and the index of keyframes (see FlvRecording). A recording of this library is repaired in
+ * place, whatever its size. Any other file is rewritten, with repaired timestamps from 0 on (see timestampRepair), and
+ * replaces the old one at the end.
  *
- * Rejects with a ProtocolError `ERR_RTMP_FLV_*` for what is no FLV file, and for one with wrong bytes ahead of its end, unless these
- * are zeros as a power failure leaves them, or it is written elsewhere (`to`), up to there; with the error of the file system.
+ * Rejects with a ProtocolError `ERR_RTMP_FLV_*` for a file that is not FLV, and for one with invalid bytes before its
+ * end, unless they are zeros left by a power failure, or the result goes elsewhere (`to`), which then contains the part
+ * before them; and with errors of the file system.
  */
 export async function fixFlv(path: string, { to }: FixFlvOptions = {}): Promise<FixedFlv> {
   const found = await new Scan().read(path)
@@ -52,21 +54,21 @@ export async function fixFlv(path: string, { to }: FixFlvOptions = {}): Promise<
   return { durationMs, keyframes: summary.keyframes, cut: size - Math.min(end, size) }
 }
 
-/** A look at all tags of a file. */
+/** A scan of all tags of a file. */
 class Scan {
   readonly summary: FlvSummary = new FlvSummary(MAX_KEYFRAMES)
-  /** Bytes of the body of its first tag, where that is metadata of a recording of ours, with room in it. */
+  /** Bytes of the body of its first tag, if that is metadata of this library with reserved space. */
   room: number | undefined
-  /** Where its last whole tag ends, and how long that is. */
+  /** The end of its last complete tag, and the length of that tag. */
   end: number = METADATA_POSITION
   lastTagSize = 0
   size = 0
-  /** What is wrong with the bytes from `faultAt` on; undefined where they only end too soon. */
+  /** The error at `faultAt`; undefined if the file only ends too soon. */
   fault: ProtocolError | undefined
   faultAt: number = METADATA_POSITION
-  /** The last tag, which is noted once it is known to be whole. */
+  /** The last tag, which counts once it is known to be complete. */
   #last: Message | undefined
-  /** Whether zeros follow it where its size should be: a power failure has left them in place of its end, too. */
+  /** Whether zeros follow it in place of its size: a power failure left them, perhaps in place of its end too. */
   #isZeroBehind = false
   readonly #reader = new FlvReader({
     limits,
@@ -75,7 +77,7 @@ class Scan {
     }
   })
 
-  /** @throws ProtocolError `ERR_RTMP_FLV_HEADER` for what is no FLV file. */
+  /** @throws ProtocolError `ERR_RTMP_FLV_HEADER` for a file that is not FLV. */
   async read(path: string): Promise<this> {
     const reader = this.#reader
     try {
@@ -109,7 +111,7 @@ class Scan {
   }
 }
 
-/** Fills in what a recording of ours has kept room for; undefined for any other file. */
+/** Fills the space that a recording of this library has reserved; undefined for any other file. */
 async function fixInPlace(path: string, { summary, room, end, lastTagSize, size }: Scan): Promise<number | undefined> {
   const patches = room === undefined ? undefined : summary.patches(room, end)
   if (patches === undefined) return undefined
@@ -126,7 +128,7 @@ async function fixInPlace(path: string, { summary, room, end, lastTagSize, size 
   return summary.facts.durationMs
 }
 
-/** Writes the file anew beside the old one, whose place it takes once it is whole. */
+/** Rewrites the file next to the old one, and replaces that once complete. */
 async function replace(path: string, found: Scan): Promise<number> {
   const made = join(dirname(path), `.fix-${randomUUID()}.flv`)
   try {
@@ -153,7 +155,7 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   return there?.dev === dev && there.ino === ino
 }
 
-/** Whether the file holds nothing but zeros from there on. */
+/** Whether the rest of the file is zeros. */
 async function isZero(path: string, start: number): Promise<boolean> {
   for await (const bytes of createReadStream(path, { start }))
     if ((bytes as Buffer).some(byte => byte !== 0)) return false

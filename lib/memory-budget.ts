@@ -1,25 +1,25 @@
 import { type Clock, systemClock } from './clock.ts'
 import { RtmpError } from './errors.ts'
 
-/** What counts towards a budget. */
+/** An object whose memory counts towards a budget. */
 export interface BudgetHolder {
-  /** Bytes it holds at this moment. */
+  /** Bytes it holds now. */
   readonly heldBytes: number
-  /** Whether it is a viewer: viewers are ended first. */
+  /** Whether it is a player: players are disconnected first. */
   readonly isViewer?: boolean
-  /** Ends it; what has no end is counted, and stays. */
+  /** Disconnects it. An object without this method is counted and stays. */
   shed?(error: RtmpError): void
 }
 
 /** Options of MemoryBudget. */
 export interface MemoryBudgetOptions {
-  /** Milliseconds between two looks: 1000. What comes in meanwhile may exceed the budget. */
+  /** Milliseconds between two checks: 1000. Data received in between may exceed the budget. */
   lookMs?: number
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
-/** Looks do not keep a process alive. */
+/** A clock whose timers do not keep a process alive. */
 const quietClock: Clock = {
   ...systemClock,
   after(ms, run) {
@@ -29,21 +29,22 @@ const quietClock: Clock = {
 }
 
 /**
- * Bytes that all servers and live streams of a process may hold together: `createServer({ budget })`, `new LiveStream({ budget })`.
- * It counts what is held for peers: messages that are not whole yet, rings, and what waits for players that are slow. Nothing is
- * counted as messages pass: it looks every `lookMs`. When it finds more, it ends the newest players, and then the newest of all others,
- * with `ERR_RTMP_BUDGET`, until the rest fits; who holds nothing is spared, for its end would free nothing.
+ * A bound on the bytes that all servers and live streams of a process hold: `createServer({ budget })`,
+ * `new LiveStream({ budget })`. It counts unfinished messages, rings, and data queued for slow players. Nothing is
+ * counted per message: it checks every `lookMs`. If the budget is exceeded, the newest players are disconnected with
+ * `ERR_RTMP_BUDGET`, then the newest of the other peers, until the rest fits. A peer that holds nothing stays, because
+ * disconnecting it would free nothing.
  */
 export class MemoryBudget {
-  /** Bytes that all may hold together. */
+  /** The budget in bytes. */
   readonly bytes: number
   readonly #lookMs: number
   readonly #clock: Clock
-  /** The oldest first. */
+  /** Holders, the oldest first. */
   readonly #holders = new Set<BudgetHolder>()
   #stop: (() => void) | undefined
 
-  /** @throws RangeError for what is no positive number. */
+  /** @throws RangeError for a number that is not positive. */
   constructor(bytes: number, { lookMs = 1000, clock = quietClock }: MemoryBudgetOptions = {}) {
     if (!(bytes > 0)) throw new RangeError(`bytes must be a positive number, not ${bytes}`)
     if (!(lookMs > 0)) throw new RangeError(`lookMs must be a positive number, not ${lookMs}`)
@@ -52,20 +53,20 @@ export class MemoryBudget {
     this.#clock = clock
   }
 
-  /** Bytes that are held now. */
+  /** Bytes held now. */
   get heldBytes(): number {
     let held = 0
     for (const holder of this.#holders) held += holder.heldBytes
     return held
   }
 
-  /** Counts it from now on, as the newest; once it is in, again makes no difference. */
+  /** Adds a holder, as the newest; adding it again changes nothing. */
   add(holder: BudgetHolder): void {
     this.#holders.add(holder)
     this.#stop ??= this.#clock.after(this.#lookMs, () => this.#look())
   }
 
-  /** Counts it no more. */
+  /** Removes a holder. */
   remove(holder: BudgetHolder): void {
     this.#holders.delete(holder)
     if (this.#holders.size > 0) return
@@ -79,7 +80,7 @@ export class MemoryBudget {
     this.#stop = this.#holders.size > 0 ? this.#clock.after(this.#lookMs, () => this.#look()) : undefined
   }
 
-  /** Ends viewers, or the others, until so much is free; what they held. */
+  /** Disconnects players, or the others, until this much is free; returns the bytes they held. */
   #shed(beyond: number, isViewer: boolean): number {
     let freed = 0
     for (const holder of [...this.#holders].reverse()) {

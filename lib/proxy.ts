@@ -19,28 +19,28 @@ import type { DuplexLike } from './stream/typed.ts'
 
 /** Options of proxy(). */
 export interface ProxyOptions {
-  /** What passes on the way back, from far to near: a stage of Messages. */
+  /** A stage of Messages on the way back, from far to near. */
   back?: DuplexLike<Message, Message>
-  /** Milliseconds that far may take to answer near's connect: 10,000. */
+  /** Milliseconds for far to answer near's connect: 10,000. */
   timeoutMs?: number
-  /** Ends both sides when it is aborted, and tells near so. */
+  /** Closes both sides when it is aborted, and informs near. */
   signal?: AbortSignal
-  /** The limits that differ from the defaults: see Limits. `lingerMs` is heeded. */
+  /** Limits that differ from the defaults: see Limits. `lingerMs` applies. */
   limits?: Partial<Limits>
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
 const TIMEOUT_MS = 10_000
 
 /**
- * Joins two wires at the waist: near, where a client has come in, and far, that leads to its server. Both ways are forwarded; what
- * nobody touches leaves with the bytes it came as. `transform` is a stage on the way to far, of Messages and Commands: see
- * CommandRewriter, or `stage`.
+ * Connects two wires at the waist: near, the connection of a client, and far, the connection to its server. Both
+ * directions are forwarded; messages that are not changed leave with the bytes they arrived with. `transform` is a
+ * stage of Messages and Commands on the way to far: see CommandRewriter, or `stage`.
  *
- * When one side ends, what it said still reaches the other, which is ended too, `limits.lingerMs` later at the latest. When far fails,
- * or does not answer, near is told why, by an `_error` or an onStatus. It settles when both are over, with the error that ended
- * them if one did; it never rejects.
+ * When one side ends, what it sent still reaches the other, which is closed at most `limits.lingerMs` later. When far
+ * fails or does not answer, near receives the reason in an `_error` or an onStatus. The promise settles when both are
+ * closed, with the error that closed them if there was one; it never rejects.
  */
 export function proxy(
   near: DuplexLike<Message, Message>,
@@ -58,7 +58,7 @@ interface Way {
   readonly to: Duplex
 }
 
-/** The two wires, and what is to be known of them to end them well. */
+/** The two wires, and the state needed to end them in order. */
 class Joint {
   readonly #near: Duplex
   readonly #far: Duplex
@@ -70,7 +70,7 @@ class Joint {
   #ways: readonly Way[] = []
   /** Near's connect, until far has answered it. */
   #connect: Command | undefined
-  /** The message streams that near publishes or plays on, as many as `limits.messageStreams`. */
+  /** The message streams that near publishes or plays on, at most `limits.messageStreams`. */
   readonly #messageStreamIds = new Set<number>()
   #stopTimer: (() => void) | undefined
   #stopLinger: (() => void) | undefined
@@ -87,7 +87,7 @@ class Joint {
     this.#done = done
   }
 
-  /** `.pipe()`, and not a pipeline: that would destroy near before it is told why. */
+  /** `.pipe()`, not a pipeline: a pipeline would destroy near before it receives the reason. */
   join(transform: Duplex | undefined, back: Duplex | undefined): void {
     const limits = { limits: this.#limits }
     const hearNear = stage<Message | Command, Message | Command>((item, push) => {
@@ -99,7 +99,7 @@ class Joint {
       if (this.#connect !== undefined && isCommandType(message.type)) this.#answered(readCommand(message, limits))
       push(message)
     })
-    // who transforms nothing needs no Commands
+    // without a transform no Commands are needed
     const there = transform ? [amfCommandParser(limits), hearNear(), transform, amfCommandSerializer()] : [hearNear()]
     this.#ways = [
       { from: this.#near, stages: there, to: this.#far },
@@ -136,7 +136,7 @@ class Joint {
     this.#stopTimer?.()
   }
 
-  /** A side has ended, or `failed` has, or a stage between them: the rest follows in time. */
+  /** A side or a stage between them has ended or failed: ends the rest in time. */
   #over(reason?: NodeJS.ErrnoException, failed?: Duplex): void {
     const isFirst = this.#stopLinger === undefined
     this.#stopTimer?.()
@@ -145,13 +145,16 @@ class Joint {
       this.#far.destroy()
     })
     if (reason === undefined || this.#reason !== undefined) return
-    // a side that closes when it is left, or is destroyed above, has not failed
+    // a side that closes after its peer disconnected, or is destroyed above, has not failed
     if (!isFirst && reason.code === 'ERR_STREAM_PREMATURE_CLOSE') return
     this.#reason = reason
     for (const way of this.#ways) if (way.to !== failed) this.#leave(way, failed, reason)
   }
 
-  /** Ends the side that a way leads to: behind all that was on its way, if the other side has failed; else behind a word why. */
+  /**
+   * Ends the destination of a direction: after what was in transit, if the other side has failed; otherwise after the
+   * reason.
+   */
   #leave({ from, stages, to }: Way, failed: Duplex | undefined, reason: Error): void {
     if (from === failed && to === this.#far) {
       stages[0]!.end()
@@ -160,7 +163,7 @@ class Joint {
       if (to === this.#near) this.#tell(reason)
       to.end()
     }
-    // what it says yet finds nobody, and must not keep it from ending
+    // its remaining output has no receiver, and must not delay its end
     to.unpipe()
     to.resume()
   }

@@ -6,35 +6,37 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 export interface RecordPathOptions {
   /** What the file's name ends with: `.flv`. */
   extension?: string
-  /** When it begins; it stands in the file's name, so that no recording overwrites another. Now, unless told. */
+  /** The start time, which is part of the file name, so that no recording overwrites another; now by default. */
   at?: Date
 }
 
-/** Bytes of a file's name, on any of the usual file systems. */
+/** The longest file name in bytes, on the usual file systems. */
 const MAX_NAME_LENGTH = 255
-/** Folders below the root and the file: what a name has more is one name. */
+/** Folders and file below the root; the rest of a deeper name is one file name. */
 const MAX_PARTS = 8
 /** Hexadecimal digits of a SHA-256. */
 const HASH_LENGTH = 16
 
-/** Control characters, what Windows gives a meaning, the mark of what is encoded, and what separates the parts of a path. */
+/** Control characters, characters that Windows interprets, the escape character, and the separator of path parts. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is encoded
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f"%*/:<>?\\|]/g
 /** Names of devices on Windows, in any folder and with any extension. */
 const DEVICE = /^(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))./i
-/** Windows leaves these out at the end of a name; and so `.` and `..` are names like any other. */
+/** Windows removes these at the end of a name; this also makes `.` and `..` ordinary names. */
 const LAST = /[. ]$/
 
 /**
- * A path below `root` for a recording of a stream: `live/film` at noon becomes `root/live/film-20261122T120000.000Z.flv`. The
- * folders on the way are made. Stream names are a stranger's words, so this is the one door from names to paths, and it never leads out
- * of `root`. Two names never share a path:
+ * A path below `root` for a recording of a stream: `live/film` at noon becomes
+ * `root/live/film-20261122T120000.000Z.flv`. Missing folders are created. Stream names are untrusted: this is the only
+ * function that makes paths from names, and the path is always below `root`. Two names never share a path:
  *
- * - What no file's name can have, or what means something to a file system, is percent-encoded, and so is `%` itself: `live/a:b` is
- *   `live/a%3Ab`, `..` is `.%2E`, `CON` is `%43ON`. An empty part, as in `live//film`, is `%empty`.
- * - A part that is too long for a name is cut, and ends in `%~` and a hash of it. What lies deeper than eight parts is one part.
+ * - Characters that no file name can contain, or that a file system interprets, are percent-encoded, and so is `%`:
+ *   `live/a:b` is `live/a%3Ab`, `..` is `.%2E`, `CON` is `%43ON`. An empty part, as in `live//film`, is `%empty`.
+ * - A part that is too long for a file name is cut, and ends in `%~` and its hash. Parts deeper than eight are one
+ *   part.
  *
- * @throws RangeError where a symbolic link on the way leads out of `root`; the error of the file system where a folder cannot be made.
+ * @throws RangeError if a symbolic link on the way leads out of `root`; the error of the file system if a folder cannot
+ *   be created.
  */
 export function safeRecordPath(
   root: string,
@@ -68,7 +70,7 @@ function shortened(name: string, maxLength: number): string {
   const ending = `%~${hash}`
   let left = maxLength - ending.length
   let kept = ''
-  // whole characters, encoded ones too
+  // whole characters, percent-encoded ones included
   for (const [character] of name.matchAll(/%[0-9A-F]{2}|./gsu)) {
     left -= Buffer.byteLength(character)
     if (left < 0) break
@@ -77,7 +79,7 @@ function shortened(name: string, maxLength: number): string {
   return `${kept}${ending}`
 }
 
-/** Makes the folder, part by part, looking at each where it really lies. */
+/** Creates the folder, part by part, and checks the real path of each. */
 function makeBelow(root: string, folder: string): void {
   makeFolder(root)
   const real = realpathSync(root)
@@ -90,7 +92,7 @@ function makeBelow(root: string, folder: string): void {
   }
 }
 
-/** Not by `recursive`: with that Node tries for ever where a folder such as /proc takes none. */
+/** Without `recursive`, with which Node retries for ever in a folder such as /proc. */
 function makeFolder(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
   const above = dirname(folder)
@@ -98,7 +100,7 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder)
   } catch (error) {
-    // somebody else was faster
+    // another process created it first
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }

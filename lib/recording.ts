@@ -12,19 +12,19 @@ export interface RecordOptions
   extends SubscribeOptions,
     FlvRecordingOptions,
     Pick<RelayOptions, 'signal' | 'clock' | 'retryMs' | 'maxRetryMs' | 'jitter'> {
-  /** The name of the stream, of which the names of its files are made (see safeRecordPath): `recording`. */
+  /** The stream name, from which file names are made (see safeRecordPath): `recording`. */
   name?: string
-  /** Milliseconds that the disk may lag behind before the recording jumps to the newest keyframe: 30,000. */
+  /** Milliseconds that the disk may lag before the recording skips to the newest keyframe: 30,000. */
   maxLagMs?: number
-  /** Milliseconds that a retry waits at most: 10,000. */
+  /** The longest delay of a retry in milliseconds: 10,000. */
   maxRetryMs?: number
 }
 
 /** Options of recordRolled(). */
 export interface RecordRolledOptions extends RecordOptions {
-  /** Milliseconds of media after which another file begins. */
+  /** Milliseconds of media after which a new file starts. */
   everyMs?: number
-  /** Bytes of a file's tags after which another one begins. */
+  /** Bytes of tags after which a new file starts. */
   everyBytes?: number
 }
 
@@ -32,13 +32,13 @@ const MAX_LAG_MS = 30_000
 const MAX_RETRY_MS = 10_000
 
 /**
- * Records a live stream into an FLV file below `folder`, until what is published is over: `'ended'`. Its clock begins at 0 and is mended
- * (see timestampRepair), its metadata is its own (see FlvRecording).
+ * Records a live stream into an FLV file below `folder`, until the stream ends: `'ended'`. Its timestamps start at 0
+ * and are repaired (see timestampRepair); its metadata is its own (see FlvRecording).
  *
- * What the file system refuses is tried again, with waits that grow up to `maxRetryMs`, in another file, from the newest keyframe on:
- * `'retrying'` (Retry) tells why. Further events: `'file'` (RecordedFile) when a file has begun, `'recorded'` (RecordedFile) when one
- * is whole, also one that an error has ended; `'gap'` (Gap) for what the disk was too slow for; `'repair'` (Repair). `close()` ends
- * the recording.
+ * After an error of the file system it retries in another file, with delays up to `maxRetryMs`, from the newest
+ * keyframe on: `'retrying'` (Retry) gives the reason. Further events: `'file'` (RecordedFile) when a file starts,
+ * `'recorded'` (RecordedFile) when one is complete, also after an error; `'gap'` (Gap) for media that was skipped
+ * because the disk was slow; `'repair'` (Repair). `close()` ends the recording.
  * @throws RangeError for a number out of range.
  */
 export function record(live: LiveStream, folder: string, options: RecordOptions = {}): Relay {
@@ -46,10 +46,10 @@ export function record(live: LiveStream, folder: string, options: RecordOptions 
 }
 
 /**
- * The same into one file after another: another one begins at the first random access point, a keyframe or without video any audio, at
- * which the last one has lasted `everyMs` or has `everyBytes`. Each has its own clock, metadata and sequence headers, and plays by
- * itself.
- * @throws TypeError without any of the two, RangeError for a number out of range.
+ * Records into a series of files. A new file starts at the first random access point (a keyframe, or without video any
+ * audio) after `everyMs` or `everyBytes`. Each file has its own timestamps, metadata and sequence headers, and plays on
+ * its own.
+ * @throws TypeError without either option, RangeError for a number out of range.
  */
 export function recordRolled(live: LiveStream, folder: string, options: RecordRolledOptions): Relay {
   const { everyMs, everyBytes } = options
@@ -70,7 +70,7 @@ function recordInto(
   const next = paths(folder, name)
   const makeFiles = () =>
     new FlvFiles(next, { ...bounds, flags: 'wx', ...(maxKeyframes !== undefined && { maxKeyframes }) })
-  // what is wrong in itself would be tried again without end
+  // an invalid option would be retried without end
   makeFiles().destroy()
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
@@ -85,7 +85,7 @@ function recordInto(
     repair.on('repair', found => relay.emit('repair', found))
     files.once('file', () => is('live'))
     for (const event of ['file', 'recorded'] as const) files.on(event, file => relay.emit(event, told(file)))
-    // however the reader ends, what it has read is written
+    // everything the reader has read is written, however it ends
     messages.pipe(repair)
     messages.once('close', () => repair.end())
     try {
@@ -99,7 +99,7 @@ function recordInto(
   const relay = new Relay(attempt, { maxRetryMs: MAX_RETRY_MS, ...options })
   const over = () => {
     isOver = true
-    // while it records it reads up to the end
+    // while it records, it reads to the end
     if (relay.state === 'waiting' || relay.state === 'retrying') relay.close()
   }
   live.once('over', over)
@@ -107,7 +107,7 @@ function recordInto(
   return relay
 }
 
-/** The path of one file after another: no two begin in the same millisecond. */
+/** A new path on each call: no two files start in the same millisecond. */
 function paths(folder: string, name: string): () => string {
   let last = 0
   return () => {

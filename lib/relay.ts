@@ -10,37 +10,37 @@ import type { ClientSession, PlayOptions } from './session/client-session.ts'
 import { type EmitterOf, type EventArguments, type ReadableOf, TypedEmitter } from './stream/typed.ts'
 import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 
-/** `'waiting'` while there is nothing to send yet. */
+/** `'waiting'` means that there is nothing to send yet. */
 export type RelayState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
 
 /** Options of push() and pull(). */
 export interface RelayOptions extends ConnectOptions {
-  /** Milliseconds until the first retry: 1000. Each one waits twice as long as the last, and of that a random half at least. */
+  /** Milliseconds until the first retry: 1000. Each further delay doubles; a random half of it is waited at least. */
   retryMs?: number
-  /** Milliseconds that a retry waits at most: 30,000. */
+  /** The longest delay in milliseconds: 30,000. */
   maxRetryMs?: number
-  /** Where the randomness comes from, 0 to 1. */
+  /** A source of random numbers from 0 to 1. */
   jitter?: () => number
 }
 
 /** Options of push(). */
 export interface PushOptions extends RelayOptions {
-  /** Milliseconds that the destination may lag behind before it jumps to the newest keyframe: 5000. */
+  /** Milliseconds that the destination may lag before it skips to the newest keyframe: 5000. */
   maxLagMs?: number
 }
 
 /** Options of pull(). */
 export interface PullOptions extends RelayOptions, PlayOptions {
   /**
-   * Milliseconds for which a source that has ended is asked again, for it may begin anew: 0; Infinity for ever. A source that says it
-   * is a recording is over when it has ended.
+   * Milliseconds for which a source that has ended is retried, because it may restart: 0; Infinity for no limit. A
+   * source that announced a recording is not retried.
    */
   awayMs?: number
 }
 
-/** What `'retrying'` and `'refused'` tell. */
+/** The argument of `'retrying'` and `'refused'`. */
 export interface Retry {
-  /** Why; undefined where the source has ended cleanly. */
+  /** The error; undefined if the source ended normally. */
   readonly error: NodeJS.ErrnoException | undefined
   /** Milliseconds until the next attempt. */
   readonly ms: number
@@ -78,17 +78,19 @@ export interface RecordedFile {
   readonly durationMs: number
 }
 
-/** One attempt: it says how far it is, and settles when its source has ended: with true if that does not begin anew. */
+/**
+ * One attempt: it reports its state, and settles when its source has ended; with true if the source does not restart.
+ */
 export type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<boolean>
 
 const RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
 
 /**
- * A stream on its way from one place to another, for as long as it takes: what fails is tried again, with waits that grow. It depends
- * on nobody and nobody on it; whoever has several keeps them in a list of his own. Made by push(), pull(), record() and recordRolled().
+ * A transfer of a stream from one place to another, which reconnects with growing delays. Relays are independent of
+ * each other; keep several in a list of your own. Made by push(), pull(), record() and recordRolled().
  *
- * Its states are events, `'ended'` the last of them: see RelayEvents.
+ * Its states are events, and `'ended'` is the last: see RelayEvents.
  */
 export class Relay extends TypedEmitter<RelayEvents> {
   readonly #stop = new AbortController()
@@ -104,16 +106,16 @@ export class Relay extends TypedEmitter<RelayEvents> {
     signal?.addEventListener('abort', close, { once: true })
     this.once('ended', () => signal?.removeEventListener('abort', close))
     if (signal?.aborted) this.close()
-    // whoever made it may listen first
+    // the caller can add listeners first
     queueMicrotask(() => void this.#run(attempt, options, awayMs))
   }
 
-  /** The state it is in; each change is an event of that name. */
+  /** The current state; each change is an event of that name. */
   get state(): RelayState {
     return this.#state
   }
 
-  /** Ends it; what it publishes is unpublished, and then comes `'ended'`. */
+  /** Ends it and unpublishes; then `'ended'` is emitted. */
   close(): void {
     this.#stop.abort()
   }
@@ -142,7 +144,7 @@ export class Relay extends TypedEmitter<RelayEvents> {
         error = thrown as Error
       }
       if (signal.aborted) break
-      // what was live for longer than it would wait has earned a short wait
+      // a connection that was live for longer than the delay resets the delay
       if (liveAt !== undefined && this.#clock.now() - liveAt > nextMs) nextMs = retryMs
       const ms = Math.round(nextMs * (0.5 + 0.5 * jitter()))
       nextMs = Math.min(maxRetryMs, 2 * nextMs)
@@ -179,9 +181,9 @@ export class Relay extends TypedEmitter<RelayEvents> {
 }
 
 /**
- * Publishes a live stream at another server, by the URL of a stream. It begins at a keyframe with headers, and so it does again after
- * each retry. It connects once there is something to publish, and ends when that is over.
- * @throws TypeError for what is no URL of a stream, RangeError for a time that is not above 0.
+ * Publishes a live stream to another server, at the URL of a stream. It starts at a keyframe with sequence headers,
+ * again after each retry. It connects when there is something to publish, and ends when the live stream ends.
+ * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0.
  */
 export function push(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
@@ -220,16 +222,16 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
 }
 
 /**
- * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry goes on where the last attempt
- * was, on one timeline. It ends when the source says that it is over and does not begin anew within `awayMs`. A source that is silent for twice
- * `limits.pingMs` is connected to anew, whatever it answers otherwise; `limits.idleMs` is another time for that.
- * @throws TypeError for what is no URL of a stream, RangeError for a time that is out of range.
+ * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry continues on the same
+ * timeline. It ends when the source ends and does not restart within `awayMs`. It reconnects to a source that is silent
+ * for twice `limits.pingMs`, even if it answers pings; `limits.idleMs` sets another time.
+ * @throws TypeError for an invalid URL of a stream, RangeError for a time out of range.
  */
 export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
   const { awayMs = 0 } = options
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
-  // a source may be silent and well, but to connect anew costs it nothing
+  // a silent source may be healthy, but reconnecting is cheap
   const { pingMs } = limitsWith(options.limits)
   const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }
   const attempt: Attempt = async (signal, is) => {
@@ -237,8 +239,8 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
     is('connecting')
     await connected(app, bounded, signal, async session => {
       const playing = await session.play(name, options)
-      // many servers grant the play of a stream that nobody publishes yet: the input is made with its first message, so that `live`
-      // is over meanwhile. Where `live` has another publisher this pull is refused now.
+      // many servers grant the play of a stream that is not published: the input is created with its first message,
+      // because `live` may have ended by then; if `live` has another publisher, this pull is refused at that point
       const input = live.isPublished ? live.input() : undefined
       is('live')
       if (input === undefined) await readable(playing)
@@ -251,7 +253,7 @@ export function pull(url: string, live: LiveStream, options: PullOptions = {}): 
   return new Relay(attempt, options, awayMs)
 }
 
-/** Settles once there is something to read, or will never be. */
+/** Settles when there is something to read, or never will be. */
 function readable(messages: ReadableOf<unknown>): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {
@@ -264,12 +266,12 @@ function readable(messages: ReadableOf<unknown>): Promise<void> {
 
 const EVENTS = ['readable', 'end', 'close', 'error'] as const
 
-/** What is wrong in itself would be tried again without end. */
+/** Checks options now: an invalid one would be retried without end. */
 export function positive(name: string, value: number | undefined): void {
   if (value !== undefined && !(value > 0)) throw new RangeError(`${name} must be a positive number, not ${value}`)
 }
 
-/** Does something with a session, which is closed behind it, or at the signal: once it is connected it says goodbye. */
+/** Uses a session, and closes it afterwards or at the signal; a connected session unpublishes first. */
 async function connected(
   app: string,
   options: ConnectOptions,

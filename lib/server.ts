@@ -6,7 +6,7 @@ import { type CloseOptions, WireServer, type WireServerOptions } from './transpo
 
 /** Options of createServer(). */
 export interface ServerOptions extends WireServerOptions {
-  /** Bytes that this server may hold together with whatever else has the same budget. */
+  /** A budget that bounds this server together with everything else that uses it. */
   budget?: MemoryBudget
 }
 
@@ -19,11 +19,11 @@ export interface ServerEvents {
 }
 
 /**
- * A server of RTMP sessions: a SessionHost with a port in front, which is a WireServer. `'session'` gives each ServerSession once its
- * handshake is over. What goes wrong in one never leaves it: `'sessionError'` tells (see ServerEvents). A peer that leaves, in
- * whatever way, is no error: see `session.closeReason`. A listener of yours that throws or rejects, that of `'session'` too, is told
- * here, unless the session has a listener for `'handlerError'`; where neither is listened to, the process is warned, with the stack,
- * once for each place.
+ * A server of RTMP sessions: a SessionHost with a port, which is a WireServer. `'session'` is emitted with each
+ * ServerSession after its handshake. An error in one session never affects another: `'sessionError'` reports it (see
+ * ServerEvents). A peer that disconnects is not an error: see `session.closeReason`. An exception or a rejection of
+ * your own listener, that of `'session'` included, is reported here, unless the session has a listener for
+ * `'handlerError'`. Without either listener the process emits a warning with the stack, once per place.
  */
 export class Server extends WireServer<ServerEvents> {
   /** The host of its sessions, which takes wires that came another way: `server.host.accept(wire)`. It is closed with the server. */
@@ -44,7 +44,7 @@ export class Server extends WireServer<ServerEvents> {
     this.on('wire', (wire, source) => this.host.accept(wire, source))
   }
 
-  /** The sessions there are. */
+  /** The current sessions. */
   get sessions(): ReadonlySet<ServerSession> {
     return this.host.sessions
   }

@@ -13,56 +13,57 @@ import type { Wire, WireCounters } from './wire.ts'
 
 /** Options of SessionHost. */
 export interface SessionHostOptions {
-  /** The limits of its sessions that differ from the defaults: see Limits. */
+  /** Limits of its sessions that differ from the defaults: see Limits. */
   limits?: Partial<Limits>
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
-  /** Bytes that its sessions may hold together with whatever else has the same budget. */
+  /** A budget that bounds its sessions together with everything else that uses it. */
   budget?: MemoryBudget
 }
 
 /** Events of SessionHost. */
 export interface SessionHostEvents {
-  /** A wire has a session in it. */
+  /** A session was created for a wire. */
   session: [session: ServerSession]
-  /** A session has failed, or a listener of the application to it. */
+  /** A session, or a listener of the application to it, has failed. */
   sessionError: [error: NodeJS.ErrnoException, session: ServerSession]
 }
 
 /**
- * What `host.stats()` gives: numbers of this moment, of all sessions together. Those of bytes, of messages and of sessions that began and
- * ended are totals since the host was made.
+ * The result of `host.stats()`: current numbers, over all sessions. Those of bytes, messages, and started and ended
+ * sessions are totals since the host was created.
  */
 export interface SessionHostStats extends WireCounters {
-  /** Sessions there are. */
+  /** Current sessions. */
   readonly sessions: number
-  /** Sessions that were begun. */
+  /** Sessions that were started. */
   readonly begun: number
   /**
-   * Sessions that have ended, by how they did: those whose peer `left`, those that were `closed` here, and those that failed, by the code
-   * of their error (`ERR_RTMP_STALLED`, `ERR_RTMP_BUDGET`), or `other` for one that is no RtmpError.
+   * Sessions that have ended: by the peer (`left`), by this side (`closed`), and failed ones by the code of their error
+   * (`ERR_RTMP_STALLED`, `ERR_RTMP_BUDGET`), or `other` for an error that is not an RtmpError.
    */
   readonly ended: Readonly<Record<string, number>>
-  /** Message streams on which something is published. */
+  /** Message streams that publish. */
   readonly publishing: number
-  /** Message streams on which something is played. */
+  /** Message streams that play. */
   readonly playing: number
-  /** Items on their way to wires, that those have not taken yet. */
+  /** Number of items queued before the wires. */
   readonly waiting: number
-  /** Messages of media that were dropped: they came for no publish or play that was granted. */
+  /** Dropped messages of media without a granted publish or play. */
   readonly strayMessages: number
-  /** Messages that were dropped: sessions had no use for them, and no listener. */
+  /** Dropped messages of types that no session uses, without a listener. */
   readonly unknownMessages: number
-  /** Milliseconds since it was made. */
+  /** Milliseconds since it was created. */
   readonly uptimeMs: number
 }
 
-/** The numbers of sessions that are totals, and remain when those have ended. */
+/** The totals, which remain after their sessions have ended. */
 const TOTALS = ['bytesIn', 'bytesOut', 'messagesIn', 'messagesOut', 'strayMessages', 'unknownMessages'] as const
 
 /**
- * The sessions of a server, without a port: it is given wires from anywhere, and puts a session in each. `'session'` gives each
- * ServerSession. What goes wrong in one never leaves it: `'sessionError'` tells. Both are as those of Server.
+ * The sessions of a server, without a port: it receives wires from anywhere, and runs a session in each. `'session'` is
+ * emitted with each ServerSession. An error in one session never affects another: `'sessionError'` reports it. Both
+ * events are those of Server.
  */
 export class SessionHost extends TypedEmitter<SessionHostEvents> {
   readonly #options: Pick<SessionHostOptions, 'limits' | 'clock'>
@@ -72,14 +73,14 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
   readonly #madeAt: number
   #begun = 0
   readonly #ended: Record<string, number> = { left: 0, closed: 0 }
-  /** Of the sessions that have ended. */
+  /** The totals of ended sessions. */
   readonly #totals = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0, strayMessages: 0, unknownMessages: 0 }
   #isClosed = false
-  /** Ends the grace of a host that is closing. */
+  /** Ends the grace period of a closing host. */
   #stopGrace: (() => void) | undefined
   readonly #leaving: (() => void)[] = []
 
-  /** @throws RangeError for a limit out of range, TypeError for a name that is no limit. */
+  /** @throws RangeError for a limit out of range, TypeError for an unknown limit. */
   constructor({ budget, limits, clock }: SessionHostOptions = {}) {
     super()
     limitsWith(limits)
@@ -89,12 +90,12 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
     this.#budget = budget
   }
 
-  /** The sessions there are. */
+  /** The current sessions. */
   get sessions(): ReadonlySet<ServerSession> {
     return this.#sessions
   }
 
-  /** The numbers of all sessions together: see SessionHostStats. Those of one are its own `stats()`. */
+  /** The statistics of all sessions: see SessionHostStats. Those of one session are its own `stats()`. */
   stats(): SessionHostStats {
     const sum = { ...this.#totals, publishing: 0, playing: 0, waiting: 0 }
     for (const session of this.#sessions) {
@@ -114,8 +115,8 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
   }
 
   /**
-   * Takes in a wire, whose end is then this host's to see to, and says where it came from. Gives its session, which `'session'` gives
-   * too. A host that is closed ends the session at once, and tells nobody.
+   * Adds a wire, which this host ends from now on, and its origin. Returns its session, which `'session'` is emitted
+   * with too. A closed host ends the session at once, without an event.
    */
   accept(wire: Wire, source: Partial<WireSource> = {}): ServerSession {
     const session = serverSession({ ...this.#options, ...source })
@@ -145,8 +146,8 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
   }
 
   /**
-   * Ends the sessions there are once their grace is over, and from then on each that comes. Settles when all have gone; called again, it
-   * sets another grace.
+   * Closes the sessions after the grace period, and every later one at once. Settles when all are closed; another call
+   * sets another grace period.
    */
   close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
     this.#stopGrace?.()
@@ -163,17 +164,17 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
     return this.close()
   }
 
-  /** Tells that a session has begun. What a listener throws or rejects with is the session's. */
+  /** Emits `'session'`. An exception or a rejection of a listener belongs to the session. */
   protected begun(session: ServerSession): void {
     callListeners(this.rawListeners('session'), this, [session], thrown => session.failedLate(thrown))
   }
 
-  /** Tells that a session has failed; whether anybody listens. */
+  /** Emits `'sessionError'`; whether there is a listener. */
   protected failed(error: Error, session: ServerSession): boolean {
     return this.emit('sessionError', error, session)
   }
 
-  /** Takes sessions again, as a server does that listens anew. */
+  /** Accepts sessions again, for a server that listens again. */
   protected open(): void {
     this.#isClosed = false
   }
@@ -195,11 +196,11 @@ function addTotals(sum: Record<(typeof TOTALS)[number], number>, stats: SessionS
   for (const name of TOTALS) sum[name] += stats[name]
 }
 
-/** By a code of this library, and no other: there are not many of them. */
+/** The code of an error of this library; there are few of them. */
 const howEnded = (reason: CloseReason | undefined): string =>
   reason instanceof RtmpError ? reason.code : typeof reason === 'string' ? reason : 'other'
 
-/** What a budget sees of a session. */
+/** A session as a holder of memory. */
 const held = (wire: Wire, session: ServerSession): BudgetHolder => ({
   get heldBytes() {
     return wire.heldBytes(session.waiting)

@@ -3,13 +3,13 @@ import { type Limits, limitsWith } from '../limits.ts'
 
 /** Options of Amf0Reader and Amf3Reader. */
 export interface AmfReaderOptions {
-  /** The limits that differ from the defaults: see Limits. `amfDepth` and `amfNodes` are heeded. */
+  /** Limits that differ from the defaults: see Limits. `amfDepth` and `amfNodes` apply. */
   limits?: Partial<Limits>
   /** Where the values begin in the bytes: 0. */
   start?: number
 }
 
-/** How deep the values of one body nest and how many there are; those in AMF0 and in AMF3 are counted together. */
+/** The depth and number of the values of one body; those of AMF0 and AMF3 are counted together. */
 export class AmfBounds {
   readonly #limits: Limits
   #depth = 0
@@ -19,12 +19,12 @@ export class AmfBounds {
     this.#limits = limitsWith(limits)
   }
 
-  /** One value more, or one name. */
+  /** Counts one more value, or one more name. */
   count(offset: number): void {
     if (++this.#nodes > this.#limits.amfNodes) throw amfError('ERR_RTMP_AMF_NODES', offset)
   }
 
-  /** What `read` gives, one step deeper. */
+  /** The result of `read`, one level deeper. */
   deeper<Value>(offset: number, read: () => Value): Value {
     if (++this.#depth > this.#limits.amfDepth) throw amfError('ERR_RTMP_AMF_DEPTH', offset)
     const value = read()

@@ -1,7 +1,8 @@
 /**
- * The values of AMF0 and AMF3 in JavaScript. What JavaScript has, is itself: number, boolean, string (short or long), null,
- * undefined, an array for one that has indices only, a Buffer for a byte array, an object without a prototype for an anonymous
- * object. What it has not, is one of the classes below, kept apart so that a value goes out again in the form it came in.
+ * The values of AMF0 and AMF3 in JavaScript. Types that JavaScript has are used: number, boolean, string (short or
+ * long), null, undefined, an array if it has only indices, a Buffer for a byte array, an object without a prototype for
+ * an anonymous object. Other types are the classes below, kept apart so that a value is encoded again in the form it
+ * was decoded from.
  */
 export type AmfValue =
   | number
@@ -23,19 +24,22 @@ export type AmfValue =
   | typeof unsupported
 
 /**
- * Named values, in the order they were sent. Read ones have no prototype, so a key such as `__proto__` or `constructor` is
- * data like any other.
+ * Named values, in the order they were sent. Decoded ones have no prototype, so a key such as `__proto__` or
+ * `constructor` is ordinary data.
  */
 export type AmfObject = { readonly [key: string]: AmfValue }
 
 /**
- * An array with names instead of indices: what onMetaData usually carries (AMF0, 2.10). One of AMF3 (3.11) has both; its indices
- * are names here, as they are in AMF0.
+ * An array with names instead of indices: the usual form of onMetaData (AMF0, 2.10). One of AMF3 (3.11) has both; its
+ * indices are names here, as in AMF0.
  */
 export class EcmaArray {
   /** The named values, in the order they were sent. */
   readonly properties: AmfObject
-  /** How many properties it says it has, or in AMF3 indices. Many encoders get it wrong, so it is only told, never trusted. */
+  /**
+   * The announced number of properties, or in AMF3 of indices. Many encoders send a wrong one, so it is informative
+   * only.
+   */
   readonly count: number
 
   constructor(properties: AmfObject, count: number = Object.keys(properties).length) {
@@ -44,11 +48,11 @@ export class EcmaArray {
   }
 }
 
-/** What a class says of its objects (AMF3, 3.12). */
+/** The traits of a class (AMF3, 3.12). */
 export interface ObjectTraits {
   /** The names that each of its objects has. */
   readonly sealed: readonly string[]
-  /** Whether an object may have other names besides. */
+  /** Whether an object may have other names too. */
   readonly isDynamic: boolean
 }
 
@@ -58,7 +62,7 @@ export class TypedObject {
   readonly className: string
   /** The named values, in the order they were sent. */
   readonly properties: AmfObject
-  /** As they came in AMF3. Without them it goes out as of a class that has just these names. */
+  /** Its traits in AMF3. Without them it is encoded as of a class with just these names. */
   declare readonly traits?: ObjectTraits
 
   constructor(className: string, properties: AmfObject, traits?: ObjectTraits) {
@@ -68,11 +72,11 @@ export class TypedObject {
   }
 }
 
-/** A moment (AMF0, 2.13; AMF3, 3.10). Any double may be sent, NaN too, so it is kept as the number it is. */
+/** A date (AMF0, 2.13; AMF3, 3.10). Any double may be sent, NaN too, so the number is kept unchanged. */
 export class AmfDate {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly milliseconds: number
-  /** Reserved, minutes in practice; 0 from everyone who follows the specification. AMF3 has none. */
+  /** Time zone, reserved; minutes in practice, 0 according to the specification. AMF3 has none. */
   readonly timeZone: number
 
   constructor(milliseconds: number | Date, timeZone = 0) {
@@ -121,7 +125,7 @@ export class Vector {
 export class Dictionary {
   /** Pairs of key and value, in the order they were sent. */
   readonly entries: readonly (readonly [AmfValue, AmfValue])[]
-  /** Whether a key may be forgotten when nobody else has it; of no consequence here. */
+  /** Whether keys are weak; without effect here. */
   readonly hasWeakKeys: boolean
 
   constructor(entries: Iterable<readonly [AmfValue, AmfValue]>, hasWeakKeys = false) {
@@ -131,13 +135,13 @@ export class Dictionary {
 }
 
 /**
- * An object of a class that writes itself (AMF3, 3.12), and is one value then, as those of Flex are: ArrayCollection, ArrayList,
- * ObjectProxy. What others write only they can read: `ERR_RTMP_AMF_EXTERNALIZABLE`.
+ * An externalizable object (AMF3, 3.12) that wraps one value, as those of Flex do: ArrayCollection, ArrayList,
+ * ObjectProxy. The format of other classes is private to them: `ERR_RTMP_AMF_EXTERNALIZABLE`.
  */
 export class ExternalizableObject {
   /** The name of its class, as it was sent. */
   readonly className: string
-  /** The one value that it wrote. */
+  /** The wrapped value. */
   readonly value: AmfValue
 
   constructor(className: string, value: AmfValue) {
@@ -162,8 +166,8 @@ export function isPlainObject(value: AmfValue): value is AmfObject {
 }
 
 /**
- * JavaScript lists keys that look like indices ("0", "17") before all others. An object read with such keys out of that
- * order remembers here how it was sent, so that it is written the same again.
+ * JavaScript lists keys that look like indices ("0", "17") before all others. An object that was sent with such keys in
+ * another order stores that order here, so that it is encoded the same.
  */
 const sentOrder = new WeakMap<AmfObject, readonly string[]>()
 

@@ -5,9 +5,10 @@ import { Amf0Marker } from './amf0-marker.ts'
 import { Amf3Reader } from './amf3-reader.ts'
 
 /**
- * Reads the AMF0 values of one message body, one after another, and those that switch to AMF3 (AMF0, 3.1): each switch is for one
- * value. References point at what this reader has read (AMF0, 2.9), so a reader serves one body; those of AMF3 have tables of their
- * own, which serve the body too (AMF3, 4.1). An object that is referred to is the same object each time, a cycle included.
+ * Decodes the AMF0 values of one message body in sequence, and those that switch to AMF3 (AMF0, 3.1): each switch is
+ * for one value. References point to values that this reader has decoded (AMF0, 2.9), so a reader is for one body; AMF3
+ * has reference tables of its own, also per body (AMF3, 4.1). A referenced object is the same object each time, in
+ * cycles too.
  */
 export class Amf0Reader {
   readonly #bytes: ByteReader
@@ -30,7 +31,7 @@ export class Amf0Reader {
     return this.#bytes.offset
   }
 
-  /** @throws ProtocolError `ERR_RTMP_AMF_*` for bytes that are no value, `ERR_RTMP_TRUNCATED` where they end too soon. */
+  /** @throws ProtocolError `ERR_RTMP_AMF_*` for invalid bytes, `ERR_RTMP_TRUNCATED` if they end too soon. */
   read(): AmfValue {
     const bytes = this.#bytes
     const offset = bytes.offset
@@ -74,7 +75,7 @@ export class Amf0Reader {
     }
   }
 
-  /** Every kind of object takes its place in the reference table before its properties are read: they may refer to it. */
+  /** Every object enters the reference table before its properties are decoded: they may refer to it. */
   #named(marker: number): AmfValue {
     const properties: Record<string, AmfValue> = Object.create(null)
     let value: AmfValue = properties

@@ -19,20 +19,23 @@ import { Amf3Writer } from './amf3-writer.ts'
 
 /** The longest text that a short string, a key or a class name can hold, in bytes. */
 const SHORT_STRING = 0xffff
-/** How many objects can be referred to: a reference has 16 bits (AMF0, 2.9). */
+/** The number of objects that can be referenced: a reference has 16 bits (AMF0, 2.9). */
 const REFERENCES = 0x10000
 
 /** Options of Amf0Writer. */
 export interface Amf0WriterOptions {
-  /** Whether the peer reads AMF3: then what AMF0 has no word for, such as bytes, goes out in it (AMF0, 3.1). Not unless told. */
+  /**
+   * Whether the peer decodes AMF3: values that AMF0 cannot encode, such as bytes, are then sent in it (AMF0, 3.1).
+   * False by default.
+   */
   amf3?: boolean
 }
 
 /**
- * Writes AMF0 values, the mirror of Amf0Reader. An object met again in one body goes out as a reference, as AMF0 2.9
- * demands; so a cycle ends.
- * @throws TypeError for what AMF0 cannot say (a function, a bigint, an instance of a foreign class, and without `amf3` what is
- *   of AMF3 alone), RangeError for a key of more than 65,535 bytes.
+ * Encodes AMF0 values, the inverse of Amf0Reader. An object that occurs again in one body is encoded as a reference, as
+ * AMF0 2.9 requires; so a cycle ends.
+ * @throws TypeError for a value that AMF0 cannot encode (a function, a bigint, an instance of a foreign class, and
+ *   without `amf3` a value of AMF3 alone), RangeError for a key of more than 65,535 bytes.
  */
 export class Amf0Writer {
   readonly #bytes = new ByteWriter()
@@ -44,8 +47,8 @@ export class Amf0Writer {
   }
 
   /**
-   * Writes a value behind those ahead of it.
-   * @throws as the class says.
+   * Encodes a value after the previous ones.
+   * @throws as the class.
    */
   write(value: AmfValue): this {
     const bytes = this.#bytes

@@ -15,13 +15,13 @@ import {
 } from './amf-value.ts'
 import { Amf3Marker, ObjectFlag } from './amf3-marker.ts'
 
-/** What is known of the class of an object: what its traits say, or that it writes itself. */
+/** The class of an object: its traits, or that it is externalizable. */
 interface ObjectClass extends ObjectTraits {
   readonly className: string
   readonly isExternalizable: boolean
 }
 
-/** The externalizable classes of Flex that servers and clients do send. Each writes the one value it wraps. */
+/** The externalizable classes of Flex that servers and clients send. Each contains the one value it wraps. */
 const WRAPPERS: readonly string[] = [
   'flex.messaging.io.ArrayCollection',
   'flex.messaging.io.ArrayList',
@@ -29,9 +29,9 @@ const WRAPPERS: readonly string[] = [
 ]
 
 /**
- * Reads AMF3 values, one after another. Strings, objects and traits may be references to those that this reader has read
- * before (AMF3, 2.2), so a reader serves one body. An object that is referred to is the same object each time, a cycle included.
- * A byte array is a view of the bytes it was read from.
+ * Decodes AMF3 values in sequence. Strings, objects and traits may be references to earlier ones of this reader (AMF3,
+ * 2.2), so a reader is for one body. A referenced object is the same object each time, in cycles too. A byte array is a
+ * view of the input.
  */
 export class Amf3Reader {
   readonly #bytes: ByteReader
@@ -40,7 +40,7 @@ export class Amf3Reader {
   readonly #objects: AmfValue[] = []
   readonly #classes: ObjectClass[] = []
 
-  /** Of bytes of its own, or where a reader of AMF0 has come to, with the bounds of that one. */
+  /** On bytes of its own, or at the position of an AMF0 reader, with the bounds of that one. */
   constructor(bytes: Buffer | ByteReader, options: AmfReaderOptions | AmfBounds = {}) {
     const { start, ...bounds } = options instanceof AmfBounds ? {} : options
     this.#bytes = bytes instanceof ByteReader ? bytes : new ByteReader(bytes, 'amf', start)
@@ -57,7 +57,7 @@ export class Amf3Reader {
     return this.#bytes.offset
   }
 
-  /** @throws ProtocolError `ERR_RTMP_AMF_*` for bytes that are no value, `ERR_RTMP_TRUNCATED` where they end too soon. */
+  /** @throws ProtocolError `ERR_RTMP_AMF_*` for invalid bytes, `ERR_RTMP_TRUNCATED` if they end too soon. */
   read(): AmfValue {
     const bytes = this.#bytes
     const { offset } = bytes
@@ -112,7 +112,7 @@ export class Amf3Reader {
     }
   }
 
-  /** Every object takes its place in the table before what is in it is read: that may refer to it. */
+  /** Every object enters the table before its contents are decoded: they may refer to it. */
   #met<Met extends AmfValue>(value: Met): Met {
     this.#objects.push(value)
     return value
@@ -176,7 +176,7 @@ export class Amf3Reader {
     return items
   }
 
-  /** One with names is an ECMA array, and what has only indices in it follows the names. */
+  /** An array with names is an ECMA array; the items with indices follow the names. */
   #array(count: number): AmfValue {
     const first = this.#string()
     if (first === '') {
@@ -233,7 +233,7 @@ export class Amf3Reader {
     return object
   }
 
-  /** Reads named values up to the empty name; the names. */
+  /** Decodes named values up to the empty name; returns the names. */
   #named(into: Record<string, AmfValue>, first: string): string[] {
     const names: string[] = []
     for (let name = first; name !== ''; name = this.#string()) {

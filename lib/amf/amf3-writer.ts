@@ -16,34 +16,35 @@ import {
 } from './amf-value.ts'
 import { Amf3Marker, ObjectFlag } from './amf3-marker.ts'
 
-/** An integer has 29 bits, one of them for its sign; of a length or a count one is a flag. */
+/** An integer has 29 bits, one of them for its sign; one bit of a length or a count is a flag. */
 const MAX_INTEGER = 2 ** 28 - 1
 const MIN_INTEGER = -(2 ** 28)
 
 const ANONYMOUS: ObjectTraits = { sealed: [], isDynamic: true }
 
 /**
- * Writes AMF3 values, the mirror of Amf3Reader. A string, an object or a class met again in one body goes out as a reference
- * (AMF3, 2.2); so a cycle ends. Whole numbers of 29 bits go out as integers, all others as doubles. An ECMA array's names from 0 on
- * are its indices.
- * @throws TypeError for what AMF3 cannot say (a function, a bigint, an instance of a foreign class, an empty name, a name that an
- *   object's class has not), RangeError for a text or bytes of more than 268,435,455 bytes.
+ * Encodes AMF3 values, the inverse of Amf3Reader. A string, an object or a class that occurs again in one body is
+ * encoded as a reference (AMF3, 2.2); so a cycle ends. Integers of 29 bits are encoded as integers, all other numbers
+ * as doubles. The names of an ECMA array from 0 on are its indices.
+ * @throws TypeError for a value that AMF3 cannot encode (a function, a bigint, an instance of a foreign class, an empty
+ *   name, a name that an object's class does not declare), RangeError for a text or bytes of more than 268,435,455
+ *   bytes.
  */
 export class Amf3Writer {
   readonly #bytes: ByteWriter
   readonly #strings = new Map<string, number>()
   readonly #objects = new Map<object, number>()
-  /** By what their traits say. */
+  /** By their traits. */
   readonly #classes = new Map<string, number>()
 
-  /** Into bytes of its own, or behind those that a writer of AMF0 has written. */
+  /** Into bytes of its own, or after those of an AMF0 writer. */
   constructor(bytes: ByteWriter = new ByteWriter()) {
     this.#bytes = bytes
   }
 
   /**
-   * Writes a value behind those ahead of it.
-   * @throws as the class says.
+   * Encodes a value after the previous ones.
+   * @throws as the class.
    */
   write(value: AmfValue): this {
     const bytes = this.#bytes
@@ -91,7 +92,7 @@ export class Amf3Writer {
     this.#length(Buffer.byteLength(text)).utf8(text)
   }
 
-  /** A length or a count, and that no reference comes in its place. */
+  /** A length or a count, with the flag for no reference. */
   #length(length: number): ByteWriter {
     if (length > MAX_INTEGER) throw new RangeError(`AMF3 cannot encode a length of ${length}`)
     return this.#bytes.u29((length << 1) | ObjectFlag.Instance)
@@ -116,7 +117,7 @@ export class Amf3Writer {
     else throw new TypeError(`AMF3 cannot encode a ${value.constructor.name}`)
   }
 
-  /** A marker, and then a reference where the object was written before. It takes its place ahead of what is in it. */
+  /** A marker, then a reference if the object was encoded before. It enters the table before its contents. */
   #once(marker: number, value: object, write: () => void): void {
     this.#bytes.u8(marker)
     const known = this.#objects.get(value)
@@ -191,7 +192,7 @@ export class Amf3Writer {
     for (const name of sealed) this.#string(name)
   }
 
-  /** Named values, and the empty name that ends them. */
+  /** Named values, and the empty name at their end. */
   #named(names: Iterable<string>, properties: AmfObject): void {
     for (const name of names) {
       if (name === '') throw new TypeError('AMF3 cannot encode an empty property name')

@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     })
     player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
     log(lives.find(path)?.isPublished ? 'play' : 'wait', { path, for: peer })
-    // as a pipeline would, in 7 KB less: there may be thousands
+    // like a pipeline, with 7 KB less per player: there may be thousands
     const out = player.pipe(play.accept())
     out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
   }
@@ -126,7 +126,9 @@ function tellRepairs(lives: LiveStreams, log: Log): void {
   lives.on('remove', path => toldAt.delete(path))
 }
 
-/** Whether a publisher brings the key. Of `live/film?key=a/b` FFmpeg makes the app `live/film?key=a` and the name `b`. */
+/**
+ * Whether a publisher sends the key. FFmpeg sends `live/film?key=a/b` as the app `live/film?key=a` and the name `b`.
+ */
 function admits(publish: Publish, connect: Connect, key: string): boolean {
   const isKey = bringsKey(publish.rawQuery, key)
   const isCut = bringsKey(`${connect.rawQuery}/${publish.name}`, key)

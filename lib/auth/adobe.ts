@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { unescaped } from './fields.ts'
 import { type AuthScheme, isSame, md5 } from './scheme.ts'
 
-/** What a response is computed from. */
+/** The input of a response. */
 export interface AdobeProof {
   /** The name of the user. */
   user: string
   /** The password. */
   password: string
-  /** The server's, one for each user. */
+  /** The server's salt, one per user. */
   salt: string
-  /** The server's; where it is missing or empty, `challenge` stands for it. */
+  /** The server's opaque value; if it is missing or empty, `challenge` replaces it. */
   opaque?: string | undefined
-  /** What the server asks with where it gives no `opaque`. */
+  /** The server's challenge, if it sends no `opaque`. */
   challenge?: string | undefined
-  /** The client's own: 8 characters in all programs. */
+  /** The client's challenge: 8 characters in all programs. */
   clientChallenge: string
 }
 
@@ -39,7 +39,7 @@ export const adobe: AuthScheme = {
       challenge: unescaped(challenge),
       clientChallenge
     })
-    // the opaque goes back as it came, whatever the server does about escapes
+    // the opaque value is returned unchanged, however the server treats escapes
     return `challenge=${clientChallenge}&response=${response}${opaque === '' ? '' : `&opaque=${opaque}`}`
   },
 

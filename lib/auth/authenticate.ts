@@ -8,35 +8,41 @@ import { type AuthSchemeName, authSchemes, isAuthScheme } from './schemes.ts'
 
 /** Options of authenticate(). */
 export interface AuthenticateOptions {
-  /** The password of a user, at once or later; undefined if there is no such user. What it throws refuses the connect. */
+  /**
+   * The password of a user, directly or as a promise; undefined if there is no such user. An exception refuses the
+   * connect.
+   */
   password: (user: string, connect: Connect) => string | undefined | Promise<string | undefined>
-  /** The only scheme that is understood. Without it both are, and `'adobe'` is asked for. */
+  /** The only scheme to accept. By default both are accepted, and `'adobe'` is requested. */
   scheme?: AuthSchemeName | undefined
-  /** What challenges are signed with, 16 bytes or more: random. Processes that serve one URL together must share it. */
+  /**
+   * The key that signs challenges, 16 bytes or more; random by default. Processes that serve one URL must share it.
+   */
   secret?: string | Uint8Array
-  /** Milliseconds that a challenge may be answered: 60,000. */
+  /** The lifetime of a challenge in milliseconds: 60,000. */
   maxAgeMs?: number
-  /** Milliseconds since 1970, for challenges are compared across processes: Date. */
+  /** Milliseconds since 1970; Date by default, because challenges are compared across processes. */
   clock?: Pick<Clock, 'now'>
 }
 
-/** The steps of one client come on connections of their own, and need not meet the same listener. */
+/** The default key: the steps of a client use separate connections, and may reach different listeners. */
 const ofThisProcess = randomBytes(32)
 const SECRET_BYTES = 16
 const MAX_AGE_MS = 60_000
-/** Characters of a user name. */
+/** The longest user name. */
 const MAX_USER = 255
 
 const fieldNames = ['authmod', 'user', 'challenge', 'response', 'opaque', 'nonce', 'cnonce', 'nc']
 
 /**
- * A listener that lets in who proves a password, as encoders do it (`authmod=adobe`, `authmod=llnw`):
- * `session.on('connect', authenticate({ password: user => users.get(user) }))`. Then `session.connection.user` is who it is, and
- * nothing of it is left in `connect.query`; `connect.rawQuery` stays as it came. Whoever plays has to prove it too, unless the listener is only called for some.
+ * A listener that accepts clients that prove a password, as encoders do (`authmod=adobe`, `authmod=llnw`):
+ * `session.on('connect', authenticate({ password: user => users.get(user) }))`. Then `session.connection.user` is the
+ * authenticated user, and `connect.query` no longer contains the proof; `connect.rawQuery` stays as received. Players
+ * must authenticate too, unless the listener is called only for some peers.
  *
- * It keeps nothing between a client's connections, and answers alike whether a user is unknown or a password wrong. A response
- * goes over the wire in the clear, so who reads along may use it again for `maxAgeMs`, and guess at the password at leisure:
- * only TLS helps.
+ * It stores nothing between the connections of a client, and answers an unknown user and a wrong password alike. A
+ * response is sent unencrypted, so an observer can replay it for `maxAgeMs`, and can guess the password offline: only
+ * TLS prevents this.
  *
  * @throws RangeError for a secret that is too short, or a `maxAgeMs` that is not positive.
  */
@@ -73,7 +79,7 @@ export function authenticate({
       reject(`[ code=403 need auth; authmod=${only ?? 'adobe'} ] : `)
       return
     }
-    // no challenge is made for a longer name, so that none is looked up
+    // a longer name gets no challenge, so none is looked up
     if (!sent.has('response') && user.length <= MAX_USER) {
       const name = unescaped(user)
       const asked = authSchemes[scheme].ask(user, challenges.salt(name), challenges.make(scheme, name))
@@ -92,11 +98,11 @@ export function authenticate({
   }
 }
 
-/** What was sent behind app and tcUrl, with its escapes: some programs compute their response with them. */
+/** The query of app and tcUrl, with its escapes: some programs compute their response with them. */
 const sentFields = ({ info, tcUrl }: Connect): AuthFields =>
   new Map([...authFields(queryOf(tcUrl)), ...authFields(queryOf(sentApp(info)))])
 
-/** The app that was meant: librtmp's without any query, FFmpeg's with what stood in its URL. */
+/** The intended app: librtmp's without a query, FFmpeg's with the query of its URL. */
 function sentApps({ info, app }: Connect): string[] {
   const sent = sentApp(info) || app
   return [sent.replace(/\?.*/s, ''), sent.replace(/[?&]authmod=.*/s, '')]

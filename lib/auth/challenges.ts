@@ -1,14 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 
-/** Bytes: of the time a challenge was made, of what signs it, of a salt. */
+/** Bytes of a challenge's time, of its signature, and of a salt. */
 const TIME = 6
 const SIGNATURE = 16
 const SALT = 8
 
 /**
- * Challenges that nobody need remember: each is the time it was made and a signature over that, the scheme and the user. They are
- * base64url, which no program escapes or mistakes, and short, for FFmpeg reads 255 bytes of a description.
+ * Challenges that need no storage: each is its time and a signature over the time, the scheme and the user. They are
+ * base64url, which no program escapes, and short, because FFmpeg reads 255 bytes of a description.
  */
 export class Challenges {
   readonly #secret: string | Uint8Array
@@ -21,7 +21,7 @@ export class Challenges {
     this.#maxAgeMs = maxAgeMs
   }
 
-  /** The salt of a user, whether there is one of that name or not. */
+  /** The salt of a user, existing or not. */
   salt(user: string): string {
     return this.#hmac('salt', user).toString('base64url', 0, SALT)
   }
@@ -30,7 +30,7 @@ export class Challenges {
     return this.#at(Math.floor(this.#clock.now()), scheme, user).toString('base64url')
   }
 
-  /** Whether it was made here, for this scheme and user, and not too long ago. */
+  /** Whether it was issued here, for this scheme and user, and has not expired. */
   isGood(challenge: string, scheme: string, user: string): boolean {
     const bytes = Buffer.from(challenge, 'base64url')
     if (bytes.length !== TIME + SIGNATURE) return false

@@ -1,7 +1,9 @@
-/** The fields of a query as they were sent. Most programs escape nothing, so a `+` in base64 is a plus. */
+/** The fields of a query as received. Most programs escape nothing, so a `+` in base64 is a plus. */
 export type AuthFields = ReadonlyMap<string, string>
 
-/** Splits `a=b&c=d`, each at its first `=`, for base64 ends with more of them; of a key that is said twice, the last. */
+/**
+ * Splits `a=b&c=d`, each at its first `=`, because base64 may end with more; if a key appears twice, the last value.
+ */
 export function authFields(query: string): AuthFields {
   return new Map(
     query.split('&').map(field => {
@@ -11,7 +13,7 @@ export function authFields(query: string): AuthFields {
   )
 }
 
-/** What a value means that may be percent-escaped or not. */
+/** Decodes a value that may be percent-escaped. */
 export function unescaped(value: string): string {
   try {
     return decodeURIComponent(value)
@@ -20,5 +22,5 @@ export function unescaped(value: string): string {
   }
 }
 
-/** A user name without what would break a query, and otherwise as it is: most servers undo no escapes. */
+/** Escapes only what would break a query: most servers decode no escapes. */
 export const escaped = (user: string): string => user.replace(/[%&=?#+\s]/g, each => encodeURIComponent(each))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { unescaped } from './fields.ts'
 import { type AuthScheme, isSame, md5 } from './scheme.ts'
 
-/** What a response is computed from. */
+/** The input of a response. */
 export interface LlnwProof {
   /** The name of the user. */
   user: string
@@ -10,15 +10,15 @@ export interface LlnwProof {
   password: string
   /** The app as the client sends it, without its query: `live`, `live/instance`. */
   app: string
-  /** The server's. */
+  /** The server's nonce. */
   nonce: string
-  /** The client's own: 8 hexadecimal digits in all programs. */
+  /** The client's nonce: 8 hexadecimal digits in all programs. */
   cnonce: string
   /** How often the nonce has been used, in 8 hexadecimal digits: `00000001`. */
   nc: string
 }
 
-/** The response of `authmod=llnw`, Limelight's kind of HTTP digest (RFC 2617, 3.2.2.1): 32 hexadecimal digits. */
+/** The response of `authmod=llnw`, Limelight's variant of HTTP digest (RFC 2617, 3.2.2.1): 32 hexadecimal digits. */
 export function llnwResponse({ user, password, app, nonce, cnonce, nc }: LlnwProof): string {
   const instance = app.includes('/') ? app : `${app}/_definst_`
   const who = md5(`${user}:live:${password}`, 'hex')

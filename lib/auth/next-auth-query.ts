@@ -4,19 +4,19 @@ import type { AuthClaim } from './scheme.ts'
 import { authSchemes, isAuthScheme } from './schemes.ts'
 
 /**
- * What a client that has been rejected says next. Servers ask for a password step by step, with the description of the `_error`
- * that answers a connect, and wait for each step on a new connection. So, after every rejection:
+ * The next query of a client that was rejected. Servers request a password in steps, in the description of the `_error`
+ * that answers a connect, and expect each step on a new connection. So, after every rejection:
  *
  * `query = nextAuthQuery(description, { user, password, app }, query)`
  *
- * and connect anew with `query` added to the app and to the tcUrl, behind a `?`, or a `&` where there is one already.
+ * and connect again with `query` added to the app and to the tcUrl, after a `?`, or a `&` if there is a query already.
  *
  * @param description of the information object of the `_error`
  * @param claim neither escaped; `app` is as it was sent, with or without its query
- * @param sent what this function gave for the connect that was rejected; undefined the first time
- * @returns the query, without a `?`; undefined if the description asks for no password, so that a rejection is just that
- * @throws Refused `NetConnection.Connect.Rejected`: the user or the password is wrong, or nobody here can do what is asked for.
- * It never holds the password.
+ * @param sent what this function returned for the connect that was rejected; undefined the first time
+ * @returns the query, without a `?`; undefined if the description requests no password, so that the rejection is final
+ * @throws Refused `NetConnection.Connect.Rejected`: the user or the password is wrong, or the server requires an
+ *   unsupported scheme. It never contains the password.
  */
 export function nextAuthQuery(description: string, claim: AuthClaim, sent?: string): string | undefined {
   const scheme = /\bauthmod=(\w+)/.exec(description)?.[1]
@@ -28,7 +28,7 @@ export function nextAuthQuery(description: string, claim: AuthClaim, sent?: stri
   if (reason === undefined && sent === undefined && description.includes('code=403 need auth')) return query
   if (reason !== 'needauth' || sent?.includes('&response=')) throw refused(reasons.get(reason) ?? description)
   const answer = authSchemes[scheme].answer(asked, {
-    // as the server writes it; some leave it empty
+    // as the server writes it; some servers leave it empty
     user: unescaped(asked.get('user') || escaped(claim.user)),
     password: claim.password,
     app: claim.app.replace(/\?.*/s, '')
@@ -37,7 +37,7 @@ export function nextAuthQuery(description: string, claim: AuthClaim, sent?: stri
   return `${query}&${answer}`
 }
 
-/** Why a server refuses; it may ask again, as if nothing had been answered. */
+/** The reasons of a refusal; a server may ask again as if nothing had been answered. */
 const reasons: ReadonlyMap<string | undefined, string> = new Map([
   ['authfailed', 'wrong user or password'],
   ['needauth', 'wrong user or password'],

@@ -2,10 +2,10 @@ import { adobe } from './adobe.ts'
 import { llnw } from './llnw.ts'
 import type { AuthScheme } from './scheme.ts'
 
-/** A way to prove a password, as encoders name it: `authmod=adobe`, `authmod=llnw`. */
+/** The name of a scheme, as encoders use it: `authmod=adobe`, `authmod=llnw`. */
 export type AuthSchemeName = 'adobe' | 'llnw'
 
-/** The schemes that are spoken here. */
+/** The supported schemes. */
 export const authSchemes: Readonly<Record<AuthSchemeName, AuthScheme>> = { adobe, llnw }
 
 export const isAuthScheme = (name: string | undefined): name is AuthSchemeName =>

@@ -10,30 +10,30 @@ export interface AcknowledgementWindowOptions {
    */
   received?: number
   /**
-   * Acknowledge every so many bytes until the peer says its own window. There are encoders that never say one and yet stop
-   * when no Acknowledgement comes (SRS issues 795 and 818).
+   * The number of received bytes after which an Acknowledgement is sent, until the peer announces its own window:
+   * 2,500,000. Some encoders announce none and stop without an Acknowledgement (SRS issues 795 and 818).
    */
   windowSize?: number
 }
 
-/** A peer that asks for a tighter one than this would have us answer every few packets. */
+/** The smallest window accepted: with a smaller one every few packets would be acknowledged. */
 const LEAST_WINDOW = 4096
 const DEFAULT_WINDOW = 2_500_000
 
 /**
- * Counts what is received and says what is to be answered (RTMP 1.0, 5.4.3-5). Our own writing is never held for a peer's
- * window: many peers never acknowledge, and the socket's own backpressure is the window that works.
+ * Counts received bytes and decides on the answers (RTMP 1.0, 5.4.3-5). Our own writes never wait for a peer's window:
+ * many peers never acknowledge, and the backpressure of the socket is sufficient.
  */
 export class AcknowledgementWindow {
   #received: number
   #acknowledged: number
   #windowSize: number
-  /** The window of our own that we last told the peer. */
+  /** The last window that we announced to the peer. */
   #told: number | undefined
   /** The answer to the last Set Peer Bandwidth, until it is taken. */
   #owed: Message | undefined
 
-  /** @throws RangeError for a window of nothing. */
+  /** @throws RangeError for a window that is not greater than 0. */
   constructor({ received = HANDSHAKE_LENGTH, windowSize = DEFAULT_WINDOW }: AcknowledgementWindowOptions = {}) {
     if (!(windowSize > 0)) throw new RangeError(`windowSize must be a positive number, not ${windowSize}`)
     this.#received = received >>> 0

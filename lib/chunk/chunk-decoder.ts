@@ -6,9 +6,9 @@ import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.ts'
 export type ChunkDecoderOptions = ChunkReaderOptions
 
 /**
- * Bytes to Chunks (RTMP 1.0, 5.3), from the first byte after the handshake. Heeds Set Chunk Size and Abort as they pass, and
- * passes them on. Bytes that are no chunk stream end it with a ProtocolError of layer `'chunk'`; a chunk that the end of the
- * input cuts is a `'truncated'` event.
+ * Bytes to Chunks (RTMP 1.0, 5.3), from the first byte after the handshake. It applies Set Chunk Size and Abort, and
+ * passes them on. Invalid bytes end it with a ProtocolError of layer `'chunk'`; an incomplete chunk at the end of the
+ * input is a `'truncated'` event.
  */
 export class ChunkDecoder extends Stage<Buffer, Chunk> {
   readonly #reader: ChunkReader

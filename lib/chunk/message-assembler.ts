@@ -7,9 +7,9 @@ import { MessageReader, type MessageReaderOptions } from './message-reader.ts'
 export type MessageAssemblerOptions = MessageReaderOptions
 
 /**
- * Chunks to Messages (RTMP 1.0, 5.3): every message, protocol control messages too. An Abort drops what it names. More bytes
- * in unfinished messages than `limits` allow end it with a ProtocolError of layer `'message'`; messages that the end of the
- * input leaves unfinished are a `'truncated'` event.
+ * Chunks to Messages (RTMP 1.0, 5.3), of all types, protocol control messages included. An Abort drops the message it
+ * names. If unfinished messages exceed `limits`, it ends with a ProtocolError of layer `'message'`; unfinished messages
+ * at the end of the input are a `'truncated'` event.
  */
 export class MessageAssembler extends Stage<Chunk, Message> {
   readonly #reader: MessageReader

@@ -7,9 +7,9 @@ import { MessageWriter, type MessageWriterOptions } from './message-writer.ts'
 export type MessageChunkerOptions = MessageWriterOptions
 
 /**
- * Messages to Chunks (RTMP 1.0, 5.3), of 128 bytes until a Set Chunk Size is written: `chunker.write(setChunkSize(4096))` goes
- * out and holds from then on. The option `chunkSize` writes it ahead of the first message. A message that cannot be sent ends
- * it with a RangeError: see MessageWriter.
+ * Messages to Chunks (RTMP 1.0, 5.3), of 128 bytes until a Set Chunk Size is written:
+ * `chunker.write(setChunkSize(4096))` is sent and applies from then on. The option `chunkSize` writes it before the
+ * first message. A message that cannot be sent ends it with a RangeError: see MessageWriter.
  */
 export class MessageChunker extends Stage<Message, Chunk> {
   readonly #writer: MessageWriter

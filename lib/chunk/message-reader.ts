@@ -6,11 +6,13 @@ import type { ChunkHeader, ProtocolControl } from './chunk.ts'
 
 /** Options of MessageReader and MessageAssembler. */
 export interface MessageReaderOptions {
-  /** The limits that differ from the defaults: see Limits. `messageBytes` and `bufferedBytes` are heeded. */
+  /** Limits that differ from the defaults: see Limits. `messageBytes` and `bufferedBytes` apply. */
   limits?: Partial<Limits>
 }
 
-/** Puts messages together from the runs of payload that ChunkReader finds. Each chunk stream has one in progress at most. */
+/**
+ * Joins messages from the runs of payload that ChunkReader finds. Each chunk stream has at most one unfinished message.
+ */
 export class MessageReader {
   readonly #limits: Limits
   readonly #parts = new Map<number, ByteCollector>()
@@ -26,7 +28,7 @@ export class MessageReader {
   }
 
   /**
-   * Takes source[start..end) as the next run of its message; the message, when that was the last.
+   * Adds source[start..end), the next run of its message. Returns the message after its last run.
    * @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`, `ERR_RTMP_BUFFERED_TOO_MUCH`.
    */
   add(header: ChunkHeader, source: Buffer, start: number, end: number, last: boolean): Message | undefined {
@@ -48,7 +50,7 @@ export class MessageReader {
     return message(header, collector.taken())
   }
 
-  /** Heeds an Abort: drops the message in progress on its chunk stream (RTMP 1.0, 5.4.2). */
+  /** Applies an Abort: drops the unfinished message of its chunk stream (RTMP 1.0, 5.4.2). */
   heed(control: ProtocolControl): void {
     if (control.kind !== 'Abort') return
     const part = this.#parts.get(control.chunkStreamId)

@@ -7,11 +7,11 @@ import { chunkSizeOf, protocolControlLength, setChunkSize } from './protocol-con
 /** Options of MessageWriter, MessageChunker and MessageWire. */
 export interface MessageWriterOptions {
   /**
-   * Bytes a chunk of ours carries: 128 to 16777215. Other than 128, a Set Chunk Size goes out ahead of the first message.
+   * The chunk size of sent messages: 128 to 16777215. If it is not 128, a Set Chunk Size precedes the first message.
    * Larger is cheaper for both sides; smaller lets audio pass a large video message sooner.
    */
   chunkSize?: number
-  /** What goes out ahead of the first message, and of that Set Chunk Size: messages of this hop. */
+  /** Messages of this hop that precede the first message and the Set Chunk Size. */
   announce?: readonly Message[]
 }
 
@@ -30,7 +30,7 @@ export class MessageWriter {
     this.#announce = chunkSize === DEFAULT_CHUNK_SIZE ? announce : [...announce, setChunkSize(ours(chunkSize))]
   }
 
-  /** Bytes a chunk carries at this moment. */
+  /** The current chunk size. */
   get chunkSize(): number {
     return this.#chunkSize
   }
@@ -61,7 +61,7 @@ export class MessageWriter {
     return opening === undefined ? bytes : Buffer.concat([opening, bytes])
   }
 
-  /** The bytes of what goes out ahead of the first message, if that is still to come. */
+  /** The bytes of what precedes the first message, if that is still to be sent. */
   opening(writer: ChunkWriter): Buffer | undefined {
     if (this.#announce.length === 0) return undefined
     return Buffer.concat(this.#announced().map(each => this.#bytes(each, writer)))
@@ -91,7 +91,7 @@ export class MessageWriter {
   }
 }
 
-/** Our own chunk size is never below the one both sides begin with: it would cost the peer a header every few bytes. */
+/** Our chunk size is at least the initial one: a smaller one would cost the peer a header every few bytes. */
 function ours(chunkSize: number): number {
   if (!(Number.isInteger(chunkSize) && chunkSize >= DEFAULT_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE)) {
     throw new RangeError(

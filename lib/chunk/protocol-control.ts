@@ -49,8 +49,8 @@ export function readProtocolControl(type: number, body: Buffer, offset?: number)
 }
 
 /**
- * The message that says so, on chunk stream 2 and message stream 0 (RTMP 1.0, 5.4).
- * @throws RangeError for a chunk size outside 1 to 16777215, or a number that 32 bits do not hold.
+ * A protocol control message, on chunk stream 2 and message stream 0 (RTMP 1.0, 5.4).
+ * @throws RangeError for a chunk size outside 1 to 16777215, or a number that does not fit in 32 bits.
  */
 export function protocolControlMessage(control: ProtocolControl): Message {
   const payload = Buffer.alloc(control.kind === 'SetPeerBandwidth' ? 5 : 4)
@@ -82,21 +82,21 @@ export function protocolControlMessage(control: ProtocolControl): Message {
   }
 }
 
-/** From now on our chunks carry up to this many bytes: 1 to 16777215 (RTMP 1.0, 5.4.1). */
+/** Set Chunk Size: chunks sent from now on carry up to this many bytes: 1 to 16777215 (RTMP 1.0, 5.4.1). */
 export const setChunkSize = (chunkSize: number): Message => protocolControlMessage({ kind: 'SetChunkSize', chunkSize })
 
-/** The unfinished message of this chunk stream will not be finished (RTMP 1.0, 5.4.2). */
+/** Abort: the unfinished message of this chunk stream will not be completed (RTMP 1.0, 5.4.2). */
 export const abort = (chunkStreamId: number): Message => protocolControlMessage({ kind: 'Abort', chunkStreamId })
 
-/** So many bytes were received, modulo 2^32, the handshake's included (RTMP 1.0, 5.4.3). */
+/** Acknowledgement: the number of received bytes, modulo 2^32, the handshake included (RTMP 1.0, 5.4.3). */
 export const acknowledgement = (sequenceNumber: number): Message =>
   protocolControlMessage({ kind: 'Acknowledgement', sequenceNumber })
 
-/** Acknowledge whenever so many bytes have come (RTMP 1.0, 5.4.4). */
+/** Window Acknowledgement Size: asks the peer to acknowledge after this many bytes (RTMP 1.0, 5.4.4). */
 export const windowAcknowledgementSize = (windowSize: number): Message =>
   protocolControlMessage({ kind: 'WindowAcknowledgementSize', windowSize })
 
-/** Send no more than so many bytes ahead of my acknowledgements (RTMP 1.0, 5.4.5). */
+/** Set Peer Bandwidth: asks the peer to send at most this many unacknowledged bytes (RTMP 1.0, 5.4.5). */
 export const setPeerBandwidth = (windowSize: number, limitType: LimitType = 'dynamic'): Message =>
   protocolControlMessage({ kind: 'SetPeerBandwidth', windowSize, limitType })
 

@@ -29,7 +29,7 @@ export class WindowAcknowledger extends Layer<Chunk> {
     if (!isOfTheHop(chunk)) this.up(chunk)
   }
 
-  /** While the lower is full answers wait: the latest Acknowledgement and the latest window, never more than the two. */
+  /** While the lower is full, only the latest Acknowledgement and the latest window wait. */
   protected override drained(): void {
     this.#say(this.#window.answer())
     this.#say(this.#window.acknowledge())

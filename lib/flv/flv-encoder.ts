@@ -6,8 +6,8 @@ import { FlvWriter, type FlvWriterOptions } from './flv-writer.ts'
 export type FlvEncoderOptions = FlvWriterOptions
 
 /**
- * Messages to the bytes of an FLV file (FLV 10.1, Annex E): audio, video and data; all others are left out. The bytes are whole
- * tags at every moment, so a file that is cut anywhere plays up to there.
+ * Messages to the bytes of an FLV file (FLV 10.1, Annex E): audio, video and data; others are skipped. The output
+ * always consists of complete tags, so a file that is cut anywhere is playable up to there.
  */
 export class FlvEncoder extends Stage<Message, Buffer> {
   readonly #writer: FlvWriter

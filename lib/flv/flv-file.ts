@@ -6,8 +6,8 @@ import { type FlvMark, FlvRecording, type FlvRecordingOptions } from './flv-reco
 /** Options of FlvFile. */
 export interface FlvFileOptions extends FlvRecordingOptions {
   /**
-   * How the file is opened: `'w'` replaces one that is there; `'wx'` fails with EEXIST, and where an error leaves no frame in the new
-   * file removes that. `'w'` unless told.
+   * How the file is opened: `'w'`, the default, replaces an existing one; `'wx'` fails with EEXIST, and removes the new
+   * file if an error leaves no frame in it.
    */
   flags?: 'w' | 'wx'
 }
@@ -15,28 +15,29 @@ export interface FlvFileOptions extends FlvRecordingOptions {
 type Done = (error?: Error | null) => void
 
 /**
- * A Writable of Messages that writes an FLV file (see FlvRecording). Tags are written as they come: a process that is killed loses at
- * most what is on its way to the disk. At the end the duration, the size and the index of keyframes are written into the metadata at
- * the front. However it ends, by an error of the disk too, the file is cut behind its last whole tag and its metadata is filled in.
- * An error is that of the file system, with its code: ENOSPC, EROFS, EEXIST ...
+ * A Writable of Messages that writes an FLV file (see FlvRecording). Tags are written as they arrive: a killed process
+ * loses at most what is on its way to the disk. At the end the duration, the size and the index of keyframes are
+ * written into the metadata at the front. However it ends, by an error of the disk too, the file is cut after its last
+ * complete tag and its metadata is written. Errors are those of the file system, with their codes: ENOSPC, EROFS,
+ * EEXIST and others.
  */
 export class FlvFile extends TypedWritable<Message> {
-  /** The path it was made with. */
+  /** Its path. */
   readonly path: string
   readonly #flags: string
   readonly #recording: FlvRecording
   #handle: FileHandle | undefined
-  /** Whether it can be cut and written to anywhere, as a pipe cannot. */
+  /** Whether it can be truncated and written at any position, unlike a pipe. */
   #isRegular = false
-  /** What is in the file by now. */
+  /** The contents of the file so far. */
   #written: FlvMark
-  /** Whether its metadata is filled in. */
+  /** Whether its metadata is final. */
   #isWhole = false
   #work: Promise<void> = Promise.resolve()
 
   /** @throws RangeError for a number of keyframes out of range. */
   constructor(path: string, { flags = 'w', ...options }: FlvFileOptions = {}) {
-    // ahead of the stream, which would open the file whatever is thrown
+    // before the stream, which would open the file whatever is thrown
     const recording = new FlvRecording(options)
     super({ objectMode: true, highWaterMark: 16 })
     this.path = path
@@ -45,7 +46,7 @@ export class FlvFile extends TypedWritable<Message> {
     this.#written = recording.mark
   }
 
-  /** Bytes in the file, whole tags. */
+  /** Bytes in the file, complete tags. */
   get byteLength(): number {
     return this.#written.byteLength
   }
@@ -55,7 +56,7 @@ export class FlvFile extends TypedWritable<Message> {
     return this.#written.durationMs
   }
 
-  /** Whether there is any audio or video in it, and not only sequence headers. */
+  /** Whether it contains audio or video, not only sequence headers. */
   get hasFrames(): boolean {
     return this.#written.hasFrames
   }
@@ -80,7 +81,7 @@ export class FlvFile extends TypedWritable<Message> {
     this.#settle(this.#close(), failure => done(error ?? failure ?? null))
   }
 
-  /** One thing at a time is done to the file; its end waits for what is going on. */
+  /** Operations on the file run one at a time; its end waits for the current one. */
   #settle(work: Promise<void>, done: Done): void {
     this.#work = work.then(
       () => process.nextTick(done),
@@ -114,7 +115,7 @@ export class FlvFile extends TypedWritable<Message> {
     try {
       if (this.#isRegular && !this.#isWhole) await this.#cut()
     } catch {
-      // the disk that has failed may fail again: what is in the file stays
+      // the disk may fail again: the contents of the file stay
     } finally {
       await this.#handle?.close()
     }
@@ -126,13 +127,13 @@ export class FlvFile extends TypedWritable<Message> {
     if (this.byteLength > 0) await this.#finish()
   }
 
-  /** A file that is a pipe knows no position. */
+  /** A pipe has no position. */
   #put(bytes: Buffer, position: number): Promise<void> {
     return writeAt(this.#handle!, bytes, this.#isRegular ? position : null)
   }
 }
 
-/** Writes all of the bytes, at a position or where the file is. */
+/** Writes all bytes, at a position or at the current one. */
 export async function writeAt(handle: FileHandle, bytes: Buffer, position: number | null): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const place = position === null ? null : position + at

@@ -10,9 +10,9 @@ import { isFrame } from './flv-summary.ts'
 import { tagLength } from './flv-tag.ts'
 
 export interface FlvFilesOptions extends FlvFileOptions {
-  /** Milliseconds of media after which another file begins: never, unless told. */
+  /** Milliseconds of media after which a new file starts; by default never. */
   everyMs?: number
-  /** Bytes of tags after which another one begins: never, unless told. */
+  /** Bytes of tags after which a new file starts; by default never. */
   everyBytes?: number
 }
 
@@ -26,7 +26,7 @@ export interface FlvFilesEvents {
 
 type Done = (error?: Error | null) => void
 
-/** A frame that comes so much too early for the clock of its file is at 0. */
+/** A frame that is earlier than the start of its file by at most this much gets timestamp 0. */
 const EARLY_MS = 2000
 
 /**
@@ -44,18 +44,18 @@ export class FlvFiles extends TypedWritable<Message, FlvFilesEvents> {
   #file: FlvFile | undefined
   #clock = new Rebase(EARLY_MS)
   #isTold = false
-  /** What the file has been given: bytes of tags, and whether there are frames among them. */
+  /** Bytes of tags written to the file, and whether they contain frames. */
   #bytes = 0
   #hasFrames = false
 
-  /** @throws RangeError for a bound that is no positive number, or a number of keyframes out of range. */
+  /** @throws RangeError for a bound that is not a positive number, or a number of keyframes out of range. */
   constructor(
     next: () => string,
     { everyMs = Number.POSITIVE_INFINITY, everyBytes = Number.POSITIVE_INFINITY, ...options }: FlvFilesOptions = {}
   ) {
     for (const [name, value] of Object.entries({ everyMs, everyBytes }))
       if (!(value > 0)) throw new RangeError(`${name} must be a positive number, not ${value}`)
-    // what is wrong in itself is told now, and not with the first file
+    // invalid options are reported now, not with the first file
     new FlvRecording(options)
     super({ objectMode: true, highWaterMark: 16 })
     this.#next = next
@@ -91,7 +91,7 @@ export class FlvFiles extends TypedWritable<Message, FlvFilesEvents> {
     )
   }
 
-  /** Whether the file that is written is long enough now that this message comes. */
+  /** Whether the current file is long enough at this message. */
   #isFull(message: Message): boolean {
     if (!this.#hasFrames) return false
     return this.#bytes >= this.#everyBytes || this.#clock.place(message).timestamp >= this.#everyMs
@@ -117,7 +117,7 @@ export class FlvFiles extends TypedWritable<Message, FlvFilesEvents> {
     for (const message of messages) this.#put(message, file)
   }
 
-  /** False when the file has to be waited for. */
+  /** False when the file applies backpressure. */
   #put(message: Message, file: FlvFile): boolean {
     const placed = this.#clock.place(message)
     this.#bytes += tagLength(message)

@@ -6,8 +6,8 @@ interface Entry {
 }
 
 /**
- * The keyframes of a file: when each is due and where its tag begins. It holds at most `max` of them: when it is full it drops every
- * second one, and from then on takes half as many. The first stays.
+ * The keyframes of a file: their timestamps and the positions of their tags. It holds at most `max`: when it is full it
+ * drops every second one, and from then on adds half as many. The first one stays.
  */
 export class FlvIndex {
   readonly #max: number
@@ -24,7 +24,7 @@ export class FlvIndex {
     return this.#entries.length
   }
 
-  /** Notes the next keyframe. Several tracks of video have theirs at one time: only the first of them is noted. */
+  /** Adds the next keyframe. Several video tracks have theirs at one time: only the first is added. */
   note(timestamp: number, position: number): void {
     if (timestamp === this.#entries.at(-1)?.timestamp) return
     const number = this.#seen++
@@ -50,7 +50,7 @@ export class FlvIndex {
     )
   }
 
-  /** As metadata has it: seconds, and bytes from the beginning of the file. */
+  /** In the form of metadata: seconds, and bytes from the beginning of the file. */
   properties(): AmfObject {
     return {
       times: this.#entries.map(({ timestamp }) => timestamp / 1000),

@@ -14,8 +14,8 @@ const NUMBER_LENGTH = 9
 const metadataBody = (properties: AmfObject): Buffer => writeAmf0('onMetaData', new EcmaArray(properties))
 
 /**
- * The body of an onMetaData tag in exactly `length` bytes, so that it can be written again in its place: a last property `spacer`, an
- * array, fills what is left. Undefined where it does not fit.
+ * The body of an onMetaData tag of exactly `length` bytes, so that it can be replaced in place: a last property
+ * `spacer`, an array, fills the rest. Undefined if it does not fit.
  */
 export function paddedMetadataBody(properties: AmfObject, length: number): Buffer | undefined {
   const body = metadataBody(properties)
@@ -24,10 +24,10 @@ export function paddedMetadataBody(properties: AmfObject, length: number): Buffe
   return spare < 0 ? undefined : metadataBody({ ...properties, [SPACER]: filler(spare) })
 }
 
-/** A length that the body fits in, and so does any smaller one. */
+/** A length that fits the body and any smaller one. */
 export const roomFor = (properties: AmfObject): number => metadataBody(properties).length + EMPTY_SPACER
 
-/** Whether a tag is metadata of ours, which can be written again in its place. */
+/** Whether a tag is metadata of this library, which can be replaced in place. */
 export function hasSpacer(message: Message): boolean {
   if (!isDataNamed(message, 'onMetaData')) return false
   try {
@@ -38,8 +38,8 @@ export function hasSpacer(message: Message): boolean {
 }
 
 /**
- * Values that take so many bytes: numbers, and a null for each byte that is left. FFmpeg shows strings as tags wherever they lie, and
- * refuses one of 1024 bytes; GStreamer reads what an array holds as numbers, and passes over a null.
+ * Values of exactly this many bytes: numbers, and a null for each remaining byte. FFmpeg shows strings as tags wherever
+ * they are, and refuses one of 1024 bytes; GStreamer reads the items of an array as numbers, and ignores a null.
  */
 function filler(bytes: number): (number | null)[] {
   const numbers = Math.floor(bytes / NUMBER_LENGTH)

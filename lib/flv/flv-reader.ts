@@ -13,43 +13,43 @@ import {
 
 /** Options of FlvReader and FlvDecoder. */
 export interface FlvReaderOptions {
-  /** The limits that differ from the defaults: see Limits. `messageBytes` bounds a tag. */
+  /** Limits that differ from the defaults: see Limits. `messageBytes` bounds a tag. */
   limits?: Partial<Limits>
-  /** Told once, when the file's header has been read. */
+  /** Called once, after the header of the file. */
   onHeader?: (tracks: FlvTracks) => void
-  /** Told of each PreviousTagSize that is not the size of the tag ahead of it; reading goes on. */
+  /** Called for each PreviousTagSize that differs from the size of the preceding tag; reading continues. */
   onPreviousTagSize?: (mismatch: PreviousTagSizeMismatch) => void
 }
 
-/** A tag size that lies; Red5 writes such files. */
+/** A wrong tag size; Red5 writes such files. */
 export interface PreviousTagSizeMismatch {
-  /** Where the field lies: bytes from the beginning of the file. */
+  /** The position of the field: bytes from the beginning of the file. */
   readonly offset: number
-  /** Bytes of the tag ahead of it. */
+  /** Bytes of the preceding tag. */
   readonly expected: number
-  /** Bytes that the field says. */
+  /** The value of the field. */
   readonly found: number
 }
 
-/** A header longer than this is not a header: FLV 10.1 knows 9 bytes. */
+/** The longest header accepted: FLV 10.1 defines 9 bytes. */
 const MAX_HEADER_LENGTH = 64 * 1024
-/** The kinds of tag: audio, video, AMF3 script (Enhanced RTMP v2), script. The bit above them says that one is encrypted. */
+/** Tag types: audio, video, AMF3 script (Enhanced RTMP v2), script. The bit above them marks an encrypted tag. */
 const TAG_TYPES: readonly number[] = [8, 9, 15, 18]
 const TAG_TYPE_BITS = 0x1f
 
-/** Reads an FLV file (FLV 10.1, Annex E), the tags of which are messages under another header. */
+/** Reads an FLV file (FLV 10.1, Annex E), whose tags are messages with another header. */
 export class FlvReader {
   readonly #limits: Limits
   readonly #options: FlvReaderOptions
   readonly #queue = new ByteQueue()
   #offset = 0
-  /** What the next bytes are: reading is a walk of header, size, tag, size, tag ... */
+  /** The parser of the next part: header, size, tag, size, tag and so on. */
   #next: () => Message | undefined | false = () => this.#header()
-  /** Bytes that the part we are in still wants; for what is cut. */
+  /** Missing bytes of the current part, for `cut`. */
   #wanted = FLV_HEADER_LENGTH
   #tagSize = 0
   #tag: Omit<Message, 'payload'> | undefined
-  /** Whether we are between two tags, where a file may end. */
+  /** Whether the position is between two tags, where a file may end. */
   #between = false
 
   constructor(options: FlvReaderOptions = {}) {
@@ -57,13 +57,13 @@ export class FlvReader {
     this.#limits = limitsWith(options.limits)
   }
 
-  /** Bytes taken so far; when a message is given, the end of its tag without the size behind it. */
+  /** Bytes read so far; when a message is returned, the end of its tag without the size after it. */
   get offset(): number {
     return this.#offset
   }
 
   /**
-   * Takes the next bytes and gives the messages that end in them.
+   * Reads the next bytes and yields the messages that end in them.
    * @throws ProtocolError `ERR_RTMP_FLV_HEADER`, `ERR_RTMP_FLV_TAG`, `ERR_RTMP_MESSAGE_TOO_LONG`.
    */
   *messages(bytes: Buffer): Generator<Message, void> {
@@ -75,7 +75,7 @@ export class FlvReader {
     }
   }
 
-  /** At the end of the input: what was cut by it, if anything was. */
+  /** At the end of the input: what is truncated, if anything. */
   cut(): Truncated | undefined {
     const missing = this.#wanted - this.#queue.length
     if (this.#between && this.#queue.length === 0) return undefined

@@ -9,39 +9,43 @@ import { BOTH, isTag, tracksOf } from './flv-writer.ts'
 /** Options of FlvRecording. */
 export interface FlvRecordingOptions {
   /**
-   * Keyframes that its index holds at most, 18 bytes for each: 2048. An integer from 2 to 40,000. Where there are more, it
-   * holds every second one, every fourth one, and so on.
+   * The number of keyframes in its index, 18 bytes each: 2048. An integer from 2 to 40,000. If there are more, it holds
+   * every second one, every fourth one, and so on.
    */
   maxKeyframes?: number
 }
 
-/** A place in a file behind a whole tag, and what is known there. */
+/** A position in a file after a complete tag, and what is known there. */
 export interface FlvMark extends FlvFacts {
   /** Bytes of the file up to here. */
   readonly byteLength: number
 }
 
-/** The values of so large an index are read again within `limits.amfNodes`. */
+/** An index of this size can be decoded within `limits.amfNodes`. */
 export const MAX_KEYFRAMES = 40_000
-/** Bytes for properties that the publisher adds later; of nine each, so that the room which is left is filled with numbers alone. */
+/**
+ * Space for properties that the publisher adds later, in units of nine bytes, so that the rest can be filled with
+ * numbers alone.
+ */
 const ADDITIONS = 9 * 114
-/** Words of a server to its player, at a time of their own: FFmpeg makes a track of them. */
+/** Messages from a server to its player, with timestamps of their own: FFmpeg makes a track of them. */
 const SERVER_WORDS = ['|RtmpSampleAccess', 'onStatus']
 
 /**
- * An FLV file with metadata of its own. Its first tag is an onMetaData at 0, with room for what only a finished file knows: `end()`
- * fills it in place with the duration (seconds), the size (bytes), the tracks there are and the index of keyframes
- * (`keyframes: { times, filepositions }`, seconds and bytes), by which FFmpeg, mpv, flv.js and others seek. Until then, and for
- * ever where its writer was killed, it is a file that plays up to its last tag.
+ * An FLV file with its own metadata. Its first tag is an onMetaData at 0, with reserved space for values that only a
+ * finished file has: `end()` writes the duration (seconds), the size (bytes), the tracks and the index of keyframes
+ * (`keyframes: { times, filepositions }`, seconds and bytes), with which FFmpeg, mpv, flv.js and others seek. Until
+ * then, and if its writer was killed, the file is playable up to its last tag.
  *
- * What the publisher's metadata says of a file is left out. Its last metadata ahead of the first tag counts; what it adds later is
- * added at the end, where there is room. Timestamps are written as they are: let `timestampRepair({ rebase: true })` come first.
+ * File properties in the publisher's metadata are removed. Its last metadata before the first tag counts; later
+ * additions are added at the end, if there is space. Timestamps are written unchanged: put
+ * `timestampRepair({ rebase: true })` before it.
  */
 export class FlvRecording {
   readonly #summary: FlvSummary
   readonly #maxKeyframes: number
   #byteLength = 0
-  /** Bytes of the body of its metadata, once that is written. */
+  /** Bytes of the body of its metadata, once written. */
   #room: number | undefined
 
   /** @throws RangeError for a number of keyframes out of range. */
@@ -52,12 +56,12 @@ export class FlvRecording {
     this.#summary = new FlvSummary(maxKeyframes)
   }
 
-  /** What is written so far: a place at which the file may be ended. */
+  /** The current position: the file may end there. */
   get mark(): FlvMark {
     return { byteLength: this.#byteLength, ...this.#summary.facts }
   }
 
-  /** The bytes to append for `message`: whole tags, none for what has no place in a file. */
+  /** The bytes to append for `message`: complete tags; none for a message that does not belong in a file. */
   write(message: Message): Buffer[] {
     if (!isTag(message)) return []
     const tag = inAmf0(unwrapped(message))
@@ -68,8 +72,8 @@ export class FlvRecording {
   }
 
   /**
-   * What is to be written over other bytes now that the file ends, or behind them where it has no tags. Where its end was cut off,
-   * `mark` is the place.
+   * The bytes to write over others at the end of the file, or after them if it has no tags. If the end of the file was
+   * cut, `mark` is its new end.
    */
   end(mark?: FlvMark): FlvPatch[] {
     this.#begin()
@@ -77,7 +81,7 @@ export class FlvRecording {
     return this.#summary.patches(this.#room!, byteLength, facts)!
   }
 
-  /** The header and the metadata, once, with what is known by now. */
+  /** The header and the metadata, once, with what is known so far. */
   #begin(): Buffer[] {
     if (this.#room !== undefined) return []
     const { described } = this.#summary

@@ -7,30 +7,30 @@ import { FlvIndex, indexRoom } from './flv-index.ts'
 import { paddedMetadataBody, roomFor } from './flv-metadata.ts'
 import { FLV_HEADER_LENGTH, type FlvTracks, flvHeader, flvTag, PREVIOUS_TAG_SIZE_LENGTH } from './flv-tag.ts'
 
-/** Bytes to be written over others. */
+/** Bytes that replace others. */
 export interface FlvPatch {
   /** Bytes from the beginning of the file. */
   readonly position: number
-  /** What is written there. */
+  /** The replacement. */
   readonly bytes: Buffer
 }
 
-/** What is known of a file that ends at one of its bytes. */
+/** The properties of a file that ends at a position. */
 export interface FlvFacts {
   /** Milliseconds: the highest timestamp of audio and video. */
   readonly durationMs: number
-  /** Which tracks it has, as its header says. */
+  /** The tracks in its header. */
   readonly tracks: FlvTracks
-  /** Whether there is any audio or video, and not only sequence headers. */
+  /** Whether it contains audio or video, not only sequence headers. */
   readonly hasFrames: boolean
 }
 
-/** Where the first tag of a file begins, which in a recording of ours is its metadata. */
+/** The position of the first tag, which in a recording of this library is its metadata. */
 export const METADATA_POSITION: number = FLV_HEADER_LENGTH + PREVIOUS_TAG_SIZE_LENGTH
 
 /**
- * What a file can say of itself once its tags are known: which tracks it holds, its duration, its size and its keyframes; and what
- * its publisher said of it.
+ * The self-description of a file from its tags: tracks, duration, size and keyframes; and the metadata of its
+ * publisher.
  */
 export class FlvSummary {
   readonly #index: FlvIndex
@@ -38,7 +38,7 @@ export class FlvSummary {
   #durationMs = 0
   #hasFrames = false
   #hasTags = false
-  /** The metadata from ahead of the first tag; and what later metadata adds to it. */
+  /** The metadata before the first tag, and what later metadata adds. */
   #described: AmfObject = {}
   #added: AmfObject = {}
 
@@ -46,7 +46,7 @@ export class FlvSummary {
     this.#index = new FlvIndex(maxKeyframes)
   }
 
-  /** What is known by now. */
+  /** The properties so far. */
   get facts(): FlvFacts {
     return { durationMs: this.#durationMs, tracks: { ...this.#tracks }, hasFrames: this.#hasFrames }
   }
@@ -55,12 +55,12 @@ export class FlvSummary {
     return this.#index.length
   }
 
-  /** What the publisher said ahead of the first tag. */
+  /** The publisher's metadata before the first tag. */
   get described(): AmfObject {
     return this.#described
   }
 
-  /** Notes metadata; false for any other message. */
+  /** Records metadata; false for any other message. */
   describe(message: Message): boolean {
     const described = describedBy(message)
     if (described === undefined) return false
@@ -69,7 +69,7 @@ export class FlvSummary {
     return true
   }
 
-  /** Notes a tag that begins at byte `position`. */
+  /** Records a tag at byte `position`. */
   note(message: Message, position: number): void {
     const { type, timestamp } = message
     this.#hasTags = true
@@ -82,14 +82,15 @@ export class FlvSummary {
   }
 
   /**
-   * What is to be written over the header, and over metadata whose body has `room` bytes, in a file that ends at byte `byteLength`
-   * where these were the facts. Where the index does not fit, every second keyframe is left out; undefined where nothing helps.
+   * The bytes to write over the header, and over metadata with a body of `room` bytes, in a file that ends at
+   * `byteLength` with these facts. If the index does not fit, every second keyframe is dropped; undefined if nothing
+   * fits.
    */
   patches(room: number, byteLength: number, facts: FlvFacts = this.facts): FlvPatch[] | undefined {
     for (let index = this.#index.before(byteLength); ; index = index.thinned()) {
       for (const described of [{ ...this.#added, ...this.#described }, this.#described]) {
         const own = properties(byteLength, facts, index)
-        // what it says of itself comes first, and counts
+        // its own properties come first, and count
         const body = paddedMetadataBody({ ...own, ...described, ...own }, room)
         if (body === undefined) continue
         return [
@@ -101,14 +102,14 @@ export class FlvSummary {
     }
   }
 
-  /** Bytes that the body of the metadata needs with an index of so many keyframes. */
+  /** Bytes of the metadata body with an index of this many keyframes. */
   room(keyframes: number): number {
     const own = properties(0, this.facts, new FlvIndex(0))
     return roomFor({ ...this.#added, ...this.#described, ...own }) + indexRoom(keyframes)
   }
 }
 
-/** Whether the message is audio or video, and no sequence header. */
+/** Whether the message is audio or video, not a sequence header. */
 export const isFrame = (message: Message): boolean =>
   (message.type === MessageTypeId.Audio || message.type === MessageTypeId.Video) && !isSequenceHeader(message)
 

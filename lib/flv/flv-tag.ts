@@ -6,7 +6,7 @@ export const PREVIOUS_TAG_SIZE_LENGTH = 4
 /** Type, length, timestamp and its upper byte, stream id 0 (FLV 10.1, E.4.1). */
 export const FLV_TAG_HEADER_LENGTH = 11
 
-/** Which kinds of track a file says it has. */
+/** The tracks that a file declares. */
 export interface FlvTracks {
   /** Whether there is audio. */
   readonly audio: boolean
@@ -22,7 +22,7 @@ export const flvTracks = (flags: number): FlvTracks => ({
   video: (flags & VIDEO_FLAG) !== 0
 })
 
-/** The header, and the PreviousTagSize behind it. */
+/** The header, and the PreviousTagSize after it. */
 export function flvHeader({ audio, video }: FlvTracks): Buffer {
   const bytes = Buffer.alloc(FLV_HEADER_LENGTH + PREVIOUS_TAG_SIZE_LENGTH)
   bytes.write('FLV', 'latin1')

@@ -6,7 +6,7 @@ import { type FlvTracks, flvHeader, flvTag } from './flv-tag.ts'
 
 /** Options of FlvWriter and FlvEncoder. */
 export interface FlvWriterOptions {
-  /** What the header says of tracks. By default what the metadata names, if that comes first, else both. */
+  /** The tracks in the header. By default those of the metadata, if it comes first, otherwise both. */
   tracks?: FlvTracks
 }
 
@@ -14,9 +14,9 @@ export interface FlvWriterOptions {
 export const BOTH: FlvTracks = { audio: true, video: true }
 
 /**
- * Writes an FLV file (FLV 10.1, Annex E), the mirror of FlvReader. Messages that are no audio, video or data are left out.
- * Metadata that a publisher wrapped in `@setDataFrame` is written without it, and data of type 15 in AMF0: FFmpeg and GStreamer skip
- * tags of that type.
+ * Writes an FLV file (FLV 10.1, Annex E), the inverse of FlvReader. Messages other than audio, video and data are
+ * skipped. Metadata is written without `@setDataFrame`, and data of type 15 in AMF0: FFmpeg and GStreamer skip tags of
+ * that type.
  */
 export class FlvWriter {
   #tracks: FlvTracks | undefined
@@ -26,14 +26,14 @@ export class FlvWriter {
     this.#tracks = tracks
   }
 
-  /** The bytes of `message`; with the first one the file's header ahead of them. */
+  /** The bytes of `message`, preceded by the file header for the first one. */
   write(message: Message): Buffer[] {
     if (!isTag(message)) return []
     const tag = inAmf0(unwrapped(message))
     return [...this.begin(tag), flvTag(tag)]
   }
 
-  /** The file's header, if it is not written yet: a file without messages has one too. */
+  /** The file header, if it is not written yet: a file without messages has one too. */
   begin(first?: Message): Buffer[] {
     if (this.#begun) return []
     this.#begun = true
@@ -41,7 +41,7 @@ export class FlvWriter {
   }
 }
 
-/** Whether the message has a place in a file. */
+/** Whether the message belongs in a file. */
 export const isTag = ({ type }: Message): boolean =>
   type === MessageTypeId.Audio || type === MessageTypeId.Video || isDataType(type)
 
@@ -56,7 +56,7 @@ function tracksNamedBy(message: Message | undefined): FlvTracks | undefined {
   }
 }
 
-/** The tracks for which metadata has a codec id; undefined where it has none. */
+/** The tracks for which metadata has a codec id; undefined if none. */
 export function tracksOf(properties: AmfObject): FlvTracks | undefined {
   const tracks = { audio: 'audiocodecid' in properties, video: 'videocodecid' in properties }
   return tracks.audio || tracks.video ? tracks : undefined

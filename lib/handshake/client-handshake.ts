@@ -5,28 +5,28 @@ import { type DigestScheme, VERSION } from './packets.ts'
 /** Options of ClientHandshake. */
 export interface ClientHandshakeOptions extends HandshakeOptions {
   /**
-   * Where C1 has its digest, or `'simple'` for none. Servers that know no digest take it for random bytes, and those of
-   * Adobe's kind give H.264 only to a client that digests. 1 is what FFmpeg sends, and the default; for RTMPE it is 0.
+   * The position of the digest in C1, or `'simple'` for none. Servers that know no digest read it as random bytes;
+   * those of Adobe send H.264 only to a client with a digest. The default is 1, which FFmpeg sends; for RTMPE it is 0.
    */
   digest?: DigestScheme | 'simple'
   /**
-   * Asks for RTMPE of this version; librtmp and FFmpeg ask for 6. The server may choose another one, but a server that speaks
-   * in the clear is refused.
+   * Requests RTMPE of this version; librtmp and FFmpeg request 6. The server may choose another version; a server
+   * without encryption is refused.
    */
   encryption?: Encryption
 }
 
-/** What our C1 gives as version beside a digest: FFmpeg's 9.0.124.2, which every server has seen. */
+/** The version in C1 with a digest: FFmpeg's 9.0.124.2, which every server knows. */
 const CLIENT_VERSION = 0x09_00_7c_02
-/** And what it gives for RTMPE: 128.0.3.2, as librtmp and FFmpeg do. */
+/** The version in C1 for RTMPE: 128.0.3.2, as in librtmp and FFmpeg. */
 const ENCRYPTING_CLIENT_VERSION = 0x80_00_03_02
 
-/** The client's side: sends C0 and C1, answers S1 with C2. */
+/** The client side: sends C0 and C1, answers S1 with C2. */
 export class ClientHandshake extends Handshake {
   readonly #asked: Encryption | undefined
   readonly #hello: Buffer
 
-  /** @throws TypeError for an encryption that is none, and for one without a digest. */
+  /** @throws TypeError for an unknown encryption, and for one without a digest. */
   constructor({ encryption, digest = encryption === undefined ? 1 : 0, ...options }: ClientHandshakeOptions = {}) {
     super('client', options)
     const encrypts = encryption !== undefined
@@ -44,7 +44,7 @@ export class ClientHandshake extends Handshake {
     return this.#hello
   }
 
-  /** Asked for 6, Adobe's servers and librtmp's rtmpsrv answer 8. */
+  /** Adobe's servers and librtmp's rtmpsrv answer a request for 6 with 8. */
   protected override accepts(version: number): boolean {
     return this.#asked === undefined ? version === VERSION : isEncryption(version)
   }

@@ -5,24 +5,27 @@ import { xtea } from '../crypto/xtea.ts'
 import { PACKET_LENGTH } from './packets.ts'
 
 /**
- * The versions of RTMPE: what is behind the handshake is enciphered, and each signs in its own way. It hides what is said from who
- * merely looks on, and protects nothing: what signs is known to everyone, so whoever sits in between can read and change it all.
+ * The versions of RTMPE: the bytes after the handshake are encrypted, and each version signs in its own way. RTMPE
+ * hides the content from a passive observer and does not protect it: the signing keys are public, so an attacker in the
+ * path can read and change everything.
  */
 export type Encryption = 6 | 8 | 9
 
 export const isEncryption = (version: number): version is Encryption => version === 6 || version === 8 || version === 9
 
-/** What one side deciphers and enciphers with, once the handshake is over. */
+/** The ciphers of one side after the handshake. */
 export interface Ciphers {
-  /** Deciphers what the peer sends. */
+  /** Decrypts received bytes. */
   readonly incoming: Rc4
-  /** Enciphers what is sent to the peer. */
+  /** Encrypts bytes to send. */
   readonly outgoing: Rc4
 }
 
 const CIPHER_KEY_LENGTH = 16
 
-/** Our ciphers from the secret and both public keys. What we send is keyed by the peer's, what we hear by our own. */
+/**
+ * The ciphers from the secret and both public keys. Sent bytes are keyed by the peer's key, received bytes by our own.
+ */
 export function ciphersOf(secret: Buffer, { ours, theirs }: { ours: Buffer; theirs: Buffer }): Ciphers {
   const cipher = (publicKey: Buffer) =>
     new Rc4(hmacSha256(secret, publicKey).subarray(0, CIPHER_KEY_LENGTH), PACKET_LENGTH)
@@ -37,7 +40,7 @@ export function encipheredSignature(signature: Buffer, key: Buffer, version: Enc
   const enciphered = Buffer.alloc(signature.length)
   for (let at = 0; at < signature.length; at += BLOCK_LENGTH) {
     const block: [number, number] = [signature.readUInt32LE(at), signature.readUInt32LE(at + 4)]
-    // there is a sixteenth key in the Flash Player, which this never comes to
+    // the Flash Player has a sixteenth key, which is never reached here
     const [left, right] = encipherBlock[version](key[at]! % 15, block)
     enciphered.writeUInt32LE(left, at)
     enciphered.writeUInt32LE(right, at + 4)

@@ -32,8 +32,9 @@ export interface HandshakeStreamEvents {
 }
 
 /**
- * What HandshakeStream and MessageWire have in common: a layer over a Duplex of bytes that shakes hands, gives the bytes behind the
- * handshake to `plain`, and enciphers what goes down where RTMPE was agreed on. See HandshakeStream for its events and errors.
+ * The common part of HandshakeStream and MessageWire: a layer over a Duplex of bytes that performs the handshake,
+ * passes the bytes after it to `plain`, and encrypts what goes down if RTMPE was negotiated. See HandshakeStream for
+ * its events and errors.
  */
 export abstract class HandshakeLayer<Upper = Buffer, Written = Upper> extends Layer<
   Buffer,
@@ -121,8 +122,8 @@ export abstract class HandshakeLayer<Upper = Buffer, Written = Upper> extends La
   }
 
   /**
-   * RTMP has no half-close: a peer that has ended is gone, and that our last words find nobody is no error. Of one that breaks off all
-   * is read that it said, and the end, ahead of the error.
+   * RTMP has no half-close: a peer that has ended is gone, and a failed write is then not an error. If the connection
+   * breaks, everything received and the end are read before the error.
    */
   protected override failed(error: Error): void {
     if (this.lower.readableEnded) this.whenRead(() => this.destroy())

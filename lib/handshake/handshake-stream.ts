@@ -6,11 +6,11 @@ import { HandshakeLayer, type HandshakeLayerOptions } from './handshake-layer.ts
 export type HandshakeStreamOptions = HandshakeLayerOptions
 
 /**
- * A layer over a Duplex of bytes that shakes hands (RTMP 1.0, 5.2) and is then the plain bytes behind the handshake. It does
- * so by itself, read or not; what is written meanwhile waits. `'handshake'` tells when it is over. A peer that is no RTMP ends
- * it with `ERR_RTMP_HANDSHAKE_VERSION`, one that takes longer than `limits.handshakeMs` with `ERR_RTMP_HANDSHAKE_TIMEOUT`; one
- * that leaves before its end is a `'truncated'` event and a premature close. Where the handshake agrees on RTMPE, what goes
- * through here is enciphered and deciphered.
+ * A layer over a Duplex of bytes that performs the handshake (RTMP 1.0, 5.2) and then carries the bytes after it. It
+ * needs no reader for that; written data waits meanwhile. `'handshake'` is emitted at its end. A peer that does not
+ * speak RTMP ends it with `ERR_RTMP_HANDSHAKE_VERSION`, one that takes longer than `limits.handshakeMs` with
+ * `ERR_RTMP_HANDSHAKE_TIMEOUT`; one that ends before is a `'truncated'` event and a premature close. If the handshake
+ * selects RTMPE, the bytes are encrypted and decrypted here.
  */
 export class HandshakeStream extends HandshakeLayer {
   constructor(lower: DuplexLike<Buffer, Buffer>, options: HandshakeStreamOptions = {}) {
@@ -22,7 +22,10 @@ export class HandshakeStream extends HandshakeLayer {
     this.up(bytes)
   }
 
-  /** What is written in one turn goes down in one: a chunk may be 128 bytes, and a write costs as much as 10 KB of them. */
+  /**
+   * Writes of one turn are passed down together: a chunk may have 128 bytes, and a write costs as much as 10 KB of
+   * them.
+   */
   protected override outbound(bytes: Buffer): boolean {
     this.corkTurn()
     return this.down(bytes)
@@ -30,7 +33,7 @@ export class HandshakeStream extends HandshakeLayer {
 }
 
 /**
- * A HandshakeStream over a Duplex of bytes: it gives and takes the bytes behind the handshake. It ends with
+ * A HandshakeStream over a Duplex of bytes: it carries the bytes after the handshake. It ends with
  * `ERR_RTMP_HANDSHAKE_*`.
  */
 export const handshakeStream = (lower: DuplexLike<Buffer, Buffer>, options?: HandshakeStreamOptions): HandshakeStream =>

@@ -19,28 +19,28 @@ import {
 
 /** Options of both sides of a handshake. */
 export interface HandshakeOptions {
-  /** Milliseconds that C1 or S1 gives as its time, 32 bits (RTMP 1.0, 5.2.3). */
+  /** The time in C1 or S1, in milliseconds, 32 bits (RTMP 1.0, 5.2.3). */
   time?: number
-  /** Where random bytes come from, but for keys. */
+  /** The source of random bytes, except for keys. */
   random?: (length: number) => Buffer
 }
 
 /**
- * What a handshake makes of the bytes it is fed: what to send back, and, once it is over, the bytes that came behind it. So no
- * byte is lost where the chunk stream begins.
+ * The result of feeding bytes to a handshake: bytes to send, and, at its end, the bytes after it. So no byte is lost
+ * where the chunk stream starts.
  */
 export interface HandshakeStep {
   /** Bytes to send to the peer; undefined for none. */
   readonly reply: Buffer | undefined
-  /** There when the handshake is over; often empty. They are as they came: see `ciphers`. */
+  /** Set at the end of the handshake; often empty. As received: see `ciphers`. */
   readonly rest: Buffer | undefined
 }
 
 /**
- * One side of a handshake, a pure machine that a stream carries (RTMP 1.0, 5.2). Both sides do the same: they wait for the
- * peer's version and first packet, answer it, and are over when the second packet has come. In the clear what that one holds is
- * not looked at: GStreamer's rtmp2sink does not echo S1 (captures/gst-rtmp2sink-publish), and errata 3 forbids to mind. For
- * RTMPE all must fit, or it would not be known what the bytes behind are enciphered with.
+ * One side of a handshake, a pure state machine that a stream carries (RTMP 1.0, 5.2). Both sides wait for the peer's
+ * version and first packet, answer it, and end when the second packet has arrived. Without encryption the contents of
+ * the second packet are ignored: GStreamer's rtmp2sink does not echo S1 (captures/gst-rtmp2sink-publish), and errata 3
+ * forbids checking it. For RTMPE everything must match, because the keys depend on it.
  */
 export abstract class Handshake {
   readonly #queue = new ByteQueue()
@@ -55,16 +55,16 @@ export abstract class Handshake {
   /** Bytes that were fed. */
   received = 0
 
-  /** Where the peer's digest lies; undefined for a simple handshake, and until the peer's first packet has come. */
+  /** The position of the peer's digest; undefined for a simple handshake, and before the peer's first packet. */
   scheme: DigestScheme | undefined
 
-  /** The version of RTMPE that both sides speak behind the handshake; undefined in the clear, and until it is agreed on. */
+  /** The version of RTMPE after the handshake; undefined without encryption, and until it is negotiated. */
   encryption: Encryption | undefined
 
-  /** What deciphers `rest` and all that comes behind it, and enciphers what is sent; undefined in the clear. */
+  /** The ciphers of `rest` and everything after it; undefined without encryption. */
   ciphers: Ciphers | undefined
 
-  /** The last 32 bytes of S1, once it is there: SWF verification is keyed by them. */
+  /** The last 32 bytes of S1, once available: the key of SWF verification. */
   swfKey: Buffer | undefined
 
   constructor(role: Role, { time = 0, random = randomBytes }: HandshakeOptions = {}) {
@@ -73,16 +73,16 @@ export abstract class Handshake {
     this.random = random
   }
 
-  /** What this side sends before it has heard anything. */
+  /** The bytes this side sends first. */
   abstract hello(): Buffer
 
-  /** Whether this side goes on with a peer of this version. */
+  /** Whether this side accepts a peer of this version. */
   protected abstract accepts(version: number): boolean
 
-  /** What is sent in answer to the peer's version and first packet. */
+  /** The answer to the peer's version and first packet. */
   protected abstract answer(version: number, packet: Buffer): Buffer
 
-  /** Bytes of the handshake that are still to come. */
+  /** Missing bytes of the handshake. */
   get missing(): number {
     return Math.max(0, HANDSHAKE_LENGTH - this.received)
   }

@@ -14,7 +14,7 @@ export type StartFrom = 'keyframe' | 'next' | 'now'
 export interface LiveSource {
   readonly ring: MessageRing
   readonly counts: LiveCounts
-  /** The state of the stream, for a reader that begins behind the last batch. */
+  /** The state of the stream, for a reader that starts after the last batch. */
   state(): readonly Message[]
   /** Called when a cursor is destroyed. */
   parted(cursor: LiveCursor): void
@@ -69,7 +69,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   #hasJumped = false
   /** Why it jumped last. */
   #cause: 'lag' | 'overflow' = 'lag'
-  /** Where it was when video had to wait. */
+  /** Its position when video began to wait. */
   #closedAt: number | undefined
   #asked = false
   // its own, and not the stream's: a field that all share costs thrice as much where thousands count
@@ -174,7 +174,9 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     if (entrance !== undefined && entrance === next - 1) this.#next = entrance
   }
 
-  /** Where it should go on may be gone for either reason: the ring waits for nobody who lags too far. */
+  /**
+   * The position to continue at may be gone for either reason: the ring does not wait for a reader that lags too far.
+   */
   #jump(): void {
     const { timestamp } = this.#ring
     const lag = (timestamp - (this.#lastTimestamp ?? timestamp)) | 0
@@ -265,14 +267,14 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
 
 const STARTS: readonly StartFrom[] = ['keyframe', 'next', 'now']
 
-/** Gives batches whole. */
+/** Yields whole batches. */
 export class BatchCursor extends LiveCursor<MessageBatch> {
   protected override give(batch: MessageBatch): boolean {
     return this.push(batch)
   }
 }
 
-/** Gives the messages of batches, one by one. */
+/** Yields the messages of batches. */
 export class MessageCursor extends LiveCursor<Message> {
   #messages: readonly Message[] = []
   #given = 0

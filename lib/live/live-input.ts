@@ -1,7 +1,9 @@
 import type { Message } from '../message/message.ts'
 import { TakingWritable } from '../stream/taking.ts'
 
-/** The way into a live stream, for one publisher: it hands on what comes, and holds its peer back while somebody has to be waited for. */
+/**
+ * The input of a live stream, for one publisher. It applies backpressure while a reader with `wait` has to catch up.
+ */
 export class LiveInput extends TakingWritable<Message> {
   readonly #take: (message: Message) => void
   readonly #mustWait: () => boolean

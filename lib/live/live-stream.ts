@@ -193,7 +193,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return !this.isLive && this.#cursors.size === 0
   }
 
-  /** How many read it. */
+  /** Number of readers. */
   get readers(): number {
     return this.#cursors.size
   }
@@ -272,12 +272,12 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return input
   }
 
-  /** A Readable of MessageBatches, which `play.accept()` takes whole: the cheapest way to many players. */
+  /** A Readable of MessageBatches, which `play.accept()` accepts whole: the cheapest way to many players. */
   player({ maxLagMs = 5000 }: CursorOptions = {}): LiveReader<MessageBatch> {
     return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe' }))
   }
 
-  /** A Readable of Messages, for recorders, transcoders and stages of one's own. */
+  /** A Readable of Messages, for recorders, transcoders and your own stages. */
   subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe' }: SubscribeOptions = {}): LiveReader<Message> {
     if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from }))
     const moved = () => this.#input?.release()

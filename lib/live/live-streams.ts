@@ -13,41 +13,44 @@ import {
 } from './live-stream.ts'
 import type { MessageBatch } from './message-batch.ts'
 
-/** Options of LiveStreams; those of LiveStream are for every stream that it makes. */
+/** Options of LiveStreams; those of LiveStream apply to every stream it creates. */
 export interface LiveStreamsOptions extends LiveStreamOptions {
-  /** Streams in the table at most: 10,000. */
+  /** The maximum number of streams: 10,000. */
   maxStreams?: number
-  /** Streams without a publisher, of those in the table, up to which `play` makes new ones: 1000. A peer's guesses cost no more. */
+  /**
+   * The number of streams without a publisher up to which `play` creates new ones: 1000. It bounds the cost of guessed
+   * names.
+   */
   maxWaiting?: number
 }
 
 /** Options of `lives.play()`. */
 export interface LivePlayOptions extends CursorOptions {
-  /** Where nobody publishes, nor is expected back: `'wait'` (the default) for a publisher, or `'refuse'`. */
+  /** For a stream that is not published: `'wait'` (the default) for a publisher, or `'refuse'`. */
   missing?: 'wait' | 'refuse'
 }
 
-/** A live stream as `lives.list()` gives it. */
+/** An entry of `lives.list()`. */
 export interface ListedStream extends LiveStreamStats {
-  /** The path it is published and played by: `live/film`. */
+  /** Its path: `live/film`. */
   readonly path: string
 }
 
 /** Events of LiveStreams. */
 export interface LiveStreamsEvents {
-  /** A stream enters the table. */
+  /** A stream was added to the table. */
   add: [path: string, live: LiveStream]
-  /** A stream leaves the table. */
+  /** A stream was removed from the table. */
   remove: [path: string, live: LiveStream]
-  /** A publisher has come. */
+  /** A publisher has started. */
   publish: [path: string, live: LiveStream]
-  /** A publisher has gone, and none has taken over. */
+  /** A publisher has ended, and no other replaced it. */
   unpublish: [path: string, live: LiveStream]
-  /** Timestamps of a stream had a discontinuity: see Repair. */
+  /** A discontinuity in the timestamps of a stream: see Repair. */
   repair: [path: string, repair: Repair]
 }
 
-/** A stream that says when it is about to be joined. */
+/** A stream that reports that it is about to be joined. */
 class TableStream extends LiveStream {
   readonly #joining: () => void
 
@@ -73,11 +76,11 @@ class TableStream extends LiveStream {
 }
 
 /**
- * The table of live streams, by path. A stream is in it from the moment it is asked for until a turn of the event loop ends with
- * neither publisher nor reader on it; whoever still has it and joins it later puts it back.
+ * The table of live streams, by path. A stream is added when it is requested, and removed at the end of a turn of the
+ * event loop in which it has neither publisher nor reader; if it is joined after that, it is added again.
  *
- * `publish`, `play`, `list` and `close` are asynchronous, as they are where streams are spread over several machines. `get`, `find` and
- * the iterator give the LiveStreams of this process.
+ * `publish`, `play`, `list` and `close` are asynchronous, as they must be if streams are spread over several machines.
+ * `get`, `find` and the iterator return the LiveStreams of this process.
  *
  * Events: see LiveStreamsEvents.
  */
@@ -87,7 +90,7 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
   readonly #maxWaiting: number
   readonly #streams = new Map<string, LiveStream>()
   readonly #published = new Set<LiveStream>()
-  /** Those that nobody was on at some moment of this turn, by path. */
+  /** Streams that had neither publisher nor reader at some moment of this turn, by path. */
   readonly #unused = new Map<LiveStream, string>()
   #closed: Promise<void> | undefined
   #emptied: (() => void) | undefined
@@ -98,49 +101,49 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
     for (const [name, value] of Object.entries({ maxStreams, maxWaiting })) {
       if (!(value >= 1)) throw new RangeError(`${name} must be a number from 1, not ${value}`)
     }
-    // what is wrong with the rest is told now, and not by the first stream
+    // the other options are checked now, not with the first stream
     new LiveStream(options)
     this.#options = options
     this.#maxStreams = maxStreams
     this.#maxWaiting = maxWaiting
   }
 
-  /** Streams in the table. */
+  /** Number of streams. */
   get size(): number {
     return this.#streams.size
   }
 
-  /** Each path with its stream, the oldest first. */
+  /** Each path and its stream, the oldest first. */
   [Symbol.iterator](): IterableIterator<[string, LiveStream]> {
     return this.#streams.entries()
   }
 
-  /** The stream of this path, if it is in the table. */
+  /** The stream of this path, if it exists. */
   find(path: string): LiveStream | undefined {
     return this.#streams.get(path)
   }
 
   /**
-   * The stream of this path, made if need be.
-   * @throws Refused `NetStream.Failed` where the table is full or closed.
+   * The stream of this path, created if needed.
+   * @throws Refused `NetStream.Failed` if the table is full or closed.
    */
   get(path: string): LiveStream {
     return this.#get(path, 'NetStream.Failed')
   }
 
   /**
-   * Publishes by this path: a Writable of Messages, as `live.input()` gives it.
-   * @throws Refused `NetStream.Publish.BadName` while there is another publisher, `NetStream.Publish.Denied` where the table is full
-   *   or closed.
+   * Publishes at this path. Resolves with a Writable of Messages, that of `live.input()`.
+   * @throws Refused `NetStream.Publish.BadName` while there is another publisher, `NetStream.Publish.Denied` if the
+   *   table is full or closed.
    */
   async publish(path: string, options?: InputOptions): Promise<WritableOf<Message>> {
     return this.#get(path, 'NetStream.Publish.Denied').input(options)
   }
 
   /**
-   * Plays what is published by this path: a Readable of MessageBatches, as `live.player()` gives it.
-   * @throws Refused `NetStream.Play.StreamNotFound` where nobody publishes and it is not to wait, or too many streams wait already;
-   *   `NetStream.Play.Failed` where the table is full or closed.
+   * Plays the stream of this path. Resolves with a Readable of MessageBatches, that of `live.player()`.
+   * @throws Refused `NetStream.Play.StreamNotFound` if the stream is not published and the play must not wait, or too
+   *   many streams wait already; `NetStream.Play.Failed` if the table is full or closed.
    */
   async play(path: string, { missing = 'wait', ...options }: LivePlayOptions = {}): Promise<LiveReader<MessageBatch>> {
     const live = this.#streams.get(path)
@@ -151,13 +154,14 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
     return this.#get(path, 'NetStream.Play.Failed').player(options)
   }
 
-  /** All streams, with their numbers. */
+  /** All streams, with their statistics. */
   async list(): Promise<ListedStream[]> {
     return [...this.#streams].map(([path, live]) => ({ path, ...live.stats() }))
   }
 
   /**
-   * Ends every publisher, and every reader behind what it is still to read; whoever comes is refused. Settles once the table is empty.
+   * Ends every publisher, and every reader after what it has still to read; later requests are refused. Settles once
+   * the table is empty.
    */
   close(): Promise<void> {
     this.#closed ??= new Promise(resolve => {
@@ -192,7 +196,7 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
     return live
   }
 
-  /** Puts a stream in its place, unless it is there. */
+  /** Adds a stream at its path, unless it is there. */
   #enter(path: string, live: LiveStream, status: string): void {
     if (this.#closed !== undefined) throw new Refused(status, 'the server is closing')
     const found = this.#streams.get(path)
@@ -204,7 +208,7 @@ export class LiveStreams extends TypedEmitter<LiveStreamsEvents> {
     this.emit('add', path, live)
   }
 
-  /** Nobody is on it: unless that changes in this turn, it is removed. */
+  /** It has neither publisher nor reader: unless that changes in this turn, it is removed. */
   #disuse(path: string, live: LiveStream): void {
     if (this.#unused.size === 0) setImmediate(() => this.#tidy())
     this.#unused.set(live, path)

@@ -128,7 +128,7 @@ export class MessageRing {
     return oldest === undefined ? 0 : Math.max(0, (this.#timestamp - oldest.batch.timestamp) | 0)
   }
 
-  /** How many messages went out together, on average of what it holds; 0 while it holds none. */
+  /** The average number of messages per batch; 0 while it is empty. */
   get messagesPerBatch(): number {
     return this.#entries.length === 0 ? 0 : this.messages / this.#entries.length
   }
@@ -153,7 +153,7 @@ export class MessageRing {
     this.#entries.push(new Entry(batch, state, tells, this.#count))
     this.#count += batch.messages.length
     this.#timestamp = batch.timestamp
-    // who is level has written it by now; the bytes are made again, once, if somebody begins in this group or lags
+    // level readers have written it by now; the bytes are encoded once more if a reader starts in this group or lags
     this.#entry(this.next - LEVEL)?.forget()
     this.#bytes += batch.byteLength
     this.#cost += cost(batch)

@@ -22,7 +22,7 @@ export const SoundFormat = {
 /** 4 bits: those that are not listed pass like the rest. */
 export type SoundFormat = number
 const MULTITRACK = 5
-/** Bytes of AAC's header, ahead of the decoder's record. */
+/** Bytes of the AAC header, before the decoder configuration. */
 const HEADER_LENGTH = 2
 
 /**
@@ -34,7 +34,7 @@ export const AudioPacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 
 /** 4 bits: those that are not listed pass like the rest. */
 export type AudioPacketType = number
 
-/** What the first bytes of an audio payload say. */
+/** The header of an audio payload. */
 export interface AudioTag extends TagHeader {
   /** The codec; 9 for the Enhanced header, which has a FourCC. */
   readonly soundFormat: SoundFormat
@@ -42,7 +42,7 @@ export interface AudioTag extends TagHeader {
   readonly packetType: AudioPacketType
 }
 
-/** What an audio payload's first bytes say; undefined where it ends in them. An empty payload means silence. */
+/** Reads the header of an audio payload; undefined if the payload ends inside it. An empty payload means silence. */
 export function readAudioTag(payload: Buffer): AudioTag | undefined {
   const first = payload[0]
   if (first === undefined) return undefined
@@ -58,10 +58,10 @@ export function readAudioTag(payload: Buffer): AudioTag | undefined {
 /** Whether a message is audio (type 8). */
 export const isAudio = (message: Message): boolean => message.type === MessageTypeId.Audio
 
-/** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */
+/** The name of the part of a decoder's state that this payload sets; undefined if it sets none, as a frame. */
 export function audioState(payload: Buffer): string | undefined {
   const tag = readAudioTag(payload)
-  // AAC's without a record sets nothing; of the Enhanced codecs some have none
+  // an AAC sequence header without a configuration sets nothing; some Enhanced codecs have none
   if (tag === undefined || (!tag.enhanced && payload.length <= HEADER_LENGTH)) return undefined
   if (tag.packetType === AudioPacketType.SequenceStart) return `audio ${tag.trackId}`
   return tag.enhanced && tag.packetType === AudioPacketType.MultichannelConfig

@@ -7,26 +7,26 @@ import { isVideo } from './video-tag.ts'
 
 /** Options of KeyframeGate. */
 export interface KeyframeGateOptions {
-  /** Bytes of payload it holds at most for a reader that is slow: 8 MiB. */
+  /** Bytes of payload it holds for a slow reader at most: 8 MiB. */
   maxBytes?: number
-  /** Milliseconds, by timestamps, that it holds at most: 5000. */
+  /** Milliseconds of media it holds at most, by timestamps: 5000. */
   maxMs?: number
 }
 
-/** Messages it holds at most, however small: five seconds hold a few hundred. */
+/** Messages it holds at most; five seconds are a few hundred. */
 const MAX_MESSAGES = 8192
 
-/** A message that waits for the reader, and where the stream was: metadata itself has 0. */
+/** A queued message, and the position of the stream: metadata itself has timestamp 0. */
 interface Held {
   readonly message: Message
   readonly at: number
 }
 
-/** What a gate left out: so many messages, and the time from the last one before them to the first behind them. */
+/** Skipped messages: their number, and the time from the last message before the gap to the first after it. */
 export interface Gap {
-  /** Messages that were left out. */
+  /** Number of skipped messages. */
   readonly messages: number
-  /** Milliseconds from the last message ahead of the gap to the first behind it. */
+  /** Milliseconds from the last message before the gap to the first after it. */
   readonly ms: number
 }
 
@@ -37,25 +37,25 @@ export interface KeyframeGateEvents {
 }
 
 /**
- * Lets live media through to a reader that may be slow, and never makes its writer wait. Audio and data pass from the first message
- * on, video from a keyframe on, with metadata and sequence headers ahead. While it holds as much as it may, it drops what comes;
- * then audio and data go on at once, and video at its next keyframe. What was lost is told with `'gap'` (see Gap). Messages that
- * are neither audio, video nor data pass at all times.
+ * Passes live media to a reader that may be slow, and never applies backpressure to its writer. Audio and data pass
+ * from the first message on, video from a keyframe on, preceded by metadata and sequence headers. When it is full, it
+ * drops messages; then audio and data continue at once, and video at its next keyframe. `'gap'` reports what was
+ * dropped (see Gap). Messages other than audio, video and data always pass.
  */
 export class KeyframeGate extends TypedDuplex<Message, Message, KeyframeGateEvents> {
   readonly #maxBytes: number
   readonly #maxMs: number
   readonly #state = new MediaState()
-  /** The parts of the state that the reader has, or will have when it has read what is held. */
+  /** The state that the reader has, or will have after reading the queue. */
   readonly #told = new WeakSet<Message>()
   readonly #queue: Held[] = []
   #held = 0
   #wanted = false
   #ending: (() => void) | undefined
   readonly #access = new RandomAccess()
-  /** Whether the next message that passes is the first, or the first since it was full. */
+  /** Whether the next message that passes is the first one, or the first since it was full. */
   #goesOn = false
-  /** What was dropped and not told, and when the last message before it was, and the last of video. */
+  /** Dropped messages not yet reported, and the times of the last message and the last video before them. */
   #dropped = 0
   #lastTimestamp: number | undefined
   #lastVideo: number | undefined
@@ -107,7 +107,7 @@ export class KeyframeGate extends TypedDuplex<Message, Message, KeyframeGateEven
     else if (state === undefined) this.#open(message, wasOpen)
   }
 
-  /** Goes on with all tracks, or with video, where its state has to be told. */
+  /** Continues with all tracks, or with video, whose state must be sent first. */
   #open(message: Message, wasOpen: boolean): void {
     this.#tellGap(message, this.#goesOn && !wasOpen ? this.#lastVideo : this.#lastTimestamp)
     this.#goesOn = true
@@ -161,5 +161,5 @@ export class KeyframeGate extends TypedDuplex<Message, Message, KeyframeGateEven
   }
 }
 
-/** A KeyframeGate: Messages to a reader that may be slow. */
+/** A KeyframeGate: Messages for a reader that may be slow. */
 export const keyframeGate = (options?: KeyframeGateOptions): KeyframeGate => new KeyframeGate(options)

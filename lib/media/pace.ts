@@ -4,23 +4,23 @@ import { Stage } from '../stream/stage.ts'
 
 /** Options of Pace. */
 export interface PaceOptions {
-  /** Milliseconds it lets messages go ahead of their time, for players that fill a buffer: 0. */
+  /** Milliseconds that messages may be early, for players that fill a buffer: 0. */
   aheadMs?: number
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
-/** Further than this between two messages is no pause to be waited out, but a clock that was set. */
+/** A longer gap, in milliseconds, is not a pause to wait for but a changed clock. */
 const JUMP_MS = 10_000
 
 /**
- * Lets messages through in real time, by their timestamps: a file becomes a live stream. The first goes at once. Where timestamps
- * jump, back or ahead by more than ten seconds, it goes on from there without a wait.
+ * Passes messages in real time, by their timestamps: a file becomes a live stream. The first passes at once. If
+ * timestamps go back, or jump ahead by more than ten seconds, it continues without a wait.
  */
 export class Pace extends Stage<Message, Message> {
   readonly #aheadMs: number
   readonly #clock: Clock
-  /** When a message of timestamp 0 is due, and the last timestamp. */
+  /** The time at which timestamp 0 is due, and the last timestamp. */
   #epoch: number | undefined
   #last = 0
   #stopTimer: (() => void) | undefined
@@ -53,7 +53,7 @@ export class Pace extends Stage<Message, Message> {
     const step = (timestamp - this.#last) | 0
     const jumps = step < 0 || step > JUMP_MS
     this.#last = timestamp
-    // audio and video do not come in exact order: a step back is only taken for a jump when it is a long one
+    // audio and video are not in exact order: only a long step back is a jump
     if (this.#epoch === undefined || (jumps && Math.abs(step) > JUMP_MS)) this.#epoch = this.#clock.now() - timestamp
     return this.#epoch + timestamp - this.#aheadMs
   }

@@ -3,31 +3,31 @@ import { isState } from './media-state.ts'
 import { between } from './serial.ts'
 import { isKeyframeTag, isVideo, readVideoTag } from './video-tag.ts'
 
-/** Milliseconds without a message of the first track of video, after which another one is the first. */
+/** Milliseconds without a message of the first video track, after which another track becomes the first. */
 const SILENT_MS = 10_000
 
 /**
- * The law of where the tracks of one stream begin, for all who begin or go on in one. Audio and data begin at any message and wait
- * for nothing. Video begins at a random access point: a keyframe. Until a stream has had a keyframe, its audio and data are its
- * random access points, whatever a sequence header has promised.
+ * Where the tracks of a stream can be started or resumed. Audio and data start at any message. Video starts at a random
+ * access point: a keyframe. Until a stream has had a keyframe, its audio and data are random access points, even after
+ * a video sequence header.
  *
- * Of several tracks of video (Enhanced RTMP v2, "Multitrack") the keyframes of the first count, which players show unless told.
- * FFmpeg 8 sends the keyframes of all tracks one behind the other (captures/ffmpeg8-publish-two-tracks): a reader that began at
- * the last of them would lack those of all others until the next.
+ * With several video tracks (Enhanced RTMP v2, "Multitrack") the keyframes of the first one count, which players show
+ * by default. FFmpeg 8 sends the keyframes of all tracks one after another (captures/ffmpeg8-publish-two-tracks): a
+ * reader that started at the last of them would lack those of all others until the next.
  */
 export class RandomAccess {
-  /** The first track of video: that with the lowest id. */
+  /** The first video track: the one with the lowest id. */
   #first: number | undefined
   #heardAt = 0
   #hasVideo = false
   #isOpen: boolean
 
-  /** @param isOpen whether video passes from the start on, or only from its first random access point. */
+  /** @param isOpen whether video passes from the start, or only from its first random access point on */
   constructor(isOpen = false) {
     this.#isOpen = isOpen
   }
 
-  /** Whether a keyframe has come. */
+  /** Whether there has been a keyframe. */
   get hasVideo(): boolean {
     return this.#hasVideo
   }
@@ -37,12 +37,12 @@ export class RandomAccess {
     return this.#isOpen
   }
 
-  /** Video has lost something, or is not wanted: it waits for its next random access point. */
+  /** Closes video: it waits for its next random access point. */
   close(): void {
     this.#isOpen = false
   }
 
-  /** Looks at each message of the stream, in order; true for a random access point. */
+  /** Observes each message of the stream, in order; true for a random access point. */
   note(message: Message): boolean {
     if (!isVideo(message)) return !this.#hasVideo && !isState(message)
     const tag = readVideoTag(message.payload)
@@ -57,12 +57,15 @@ export class RandomAccess {
     return true
   }
 
-  /** Whether video has paused where the message is: nothing of the first track for 10 s, as of a camera that is switched off. */
+  /**
+   * Whether video is paused at this message: nothing of the first track for 10 s, as from a camera that is switched
+   * off.
+   */
   isPausedAt({ timestamp }: Message): boolean {
     return this.#hasVideo && between(this.#heardAt, timestamp) > SILENT_MS
   }
 
-  /** Whether a reader is given the message, which has been noted: all but video that waits. State passes at all times. */
+  /** Whether a reader receives the message, after `note`: everything but video that waits. State always passes. */
   passes(message: Message): boolean {
     return this.#isOpen || !isVideo(message) || isState(message)
   }

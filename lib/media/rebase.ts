@@ -3,13 +3,16 @@ import { isState } from './media-state.ts'
 import { between, isBefore, sum } from './serial.ts'
 import { trackOf } from './track.ts'
 
-/** Moves a stream so that its first audio or video comes out at 0, and what lies a little ahead of it, and its state, too. */
+/**
+ * Shifts a stream so that its first audio or video has timestamp 0, and with it the messages shortly before, and its
+ * state.
+ */
 export class Rebase {
   readonly #littleMs: number
   #first: number | undefined
-  /** Whether the first is audio or video, and not the data that servers send ahead of them. */
+  /** Whether the first message is audio or video, not the data that servers send before them. */
   #isKnown = false
-  /** Until 2^31 has come out: from then on 0 lies ahead. */
+  /** Until the output reaches 2^31: from then on 0 lies ahead. */
   #isYoung = true
 
   constructor(littleMs: number) {

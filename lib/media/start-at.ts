@@ -5,14 +5,14 @@ import { RandomAccess } from './random-access.ts'
 
 /** Options of StartAt. */
 export interface StartAtOptions {
-  /** Bytes of payload it holds at most: 16 MiB. A group of pictures that is longer is left out. */
+  /** Bytes of payload it holds at most: 16 MiB. A longer group of pictures is skipped. */
   maxBytes?: number
 }
 
 /**
- * Begins a stream at a time, in milliseconds: at the last keyframe that is not later, or else the last audio where there is no
- * video, with metadata and sequence headers ahead. Where neither is held it begins at the time itself with audio and data, and
- * with video at its next keyframe. Timestamps stay as they are. It holds one group of pictures at a time.
+ * Starts a stream at a time in milliseconds: at the last keyframe at or before it, or without video at the last audio,
+ * preceded by metadata and sequence headers. If it holds neither, it starts at the time itself with audio and data, and
+ * with video at its next keyframe. Timestamps stay unchanged. It holds one group of pictures at a time.
  */
 export class StartAt extends Stage<Message, Message> {
   readonly #ms: number
@@ -20,11 +20,11 @@ export class StartAt extends Stage<Message, Message> {
   readonly #state = new MediaState()
   readonly #access: RandomAccess
   #begun = false
-  /** What came since the last random access point. */
+  /** The messages since the last random access point. */
   #group: Message[] = []
   #bytes = 0
 
-  /** @throws RangeError for a time that is no number. */
+  /** @throws RangeError for a time that is not a number. */
   constructor(ms: number, { maxBytes = 16 * 1024 * 1024 }: StartAtOptions = {}) {
     super({ layer: 'startAt' })
     if (!Number.isFinite(ms)) throw new RangeError(`ms must be a finite number, not ${ms}`)
@@ -40,7 +40,7 @@ export class StartAt extends Stage<Message, Message> {
     if (this.#access.passes(message)) this.push(message)
   }
 
-  /** A stream that ends before the time still shows its end. */
+  /** A stream that ends before the time still yields its end. */
   protected override last(): void | Iterable<Message> {
     if (!this.#begun && this.#group.length > 0) return this.#begin()
   }
@@ -48,7 +48,7 @@ export class StartAt extends Stage<Message, Message> {
   #hold(message: Message, begins: boolean): void | Iterable<Message> {
     const isDue = message.timestamp >= this.#ms
     if (begins && message.timestamp <= this.#ms) this.#forget()
-    // what follows a group that was too long is of no use, up to the next random access point or the time
+    // the rest of a group that was too long is useless until the next random access point, or the time
     const isHeld = begins || this.#group.length > 0 || isDue
     if (!isHeld || !this.#access.passes(message)) return
     this.#group.push(message)
@@ -73,5 +73,5 @@ export class StartAt extends Stage<Message, Message> {
   }
 }
 
-/** A StartAt: Messages from the last keyframe that is not later than `ms`. */
+/** A StartAt: Messages from the last keyframe at or before `ms`. */
 export const startAt = (ms: number, options?: StartAtOptions): StartAt => new StartAt(ms, options)

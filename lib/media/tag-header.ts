@@ -1,10 +1,10 @@
-/** What the first bytes of an audio or video payload say, legacy and Enhanced alike. */
+/** The header of an audio or video payload, legacy or Enhanced. */
 export interface TagHeader {
-  /** Whether it is the form of Enhanced RTMP, with a FourCC. */
+  /** Whether it is an Enhanced RTMP header, with a FourCC. */
   readonly enhanced: boolean
   /** The packet type: see AudioPacketType and VideoPacketType. */
   readonly packetType: number
-  /** 0 but in a multitrack packet, where it is the first track's. */
+  /** The id of the first track of a multitrack packet, otherwise 0. */
   readonly trackId: number
 }
 
@@ -14,8 +14,9 @@ const ENHANCED_MOD_EX = 7
 const FOUR_CC = 4
 
 /**
- * The header of an Enhanced payload (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"): skips ModEx, looks into
- * Multitrack. `multitrack` is the packet type that announces it: 6 for video, 5 for audio. Undefined where the payload ends in it.
+ * Reads the header of an Enhanced payload (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"): skips ModEx,
+ * enters Multitrack. `multitrack` is the packet type that announces it: 6 for video, 5 for audio. Undefined if the
+ * payload ends inside the header.
  */
 export function readEnhancedHeader(payload: Buffer, multitrack: number): TagHeader | undefined {
   let at = 1

@@ -6,13 +6,16 @@ import { keyframeGate } from './keyframe-gate.ts'
 
 /** Options of Tap. */
 export interface TapOptions {
-  /** Let the line wait for every branch: nothing is lost, and one that is slow slows its source. By default it waits for none. */
+  /**
+   * Apply the backpressure of every branch: nothing is lost, and a slow branch slows the source. By default no branch
+   * does.
+   */
   wait?: boolean
 }
 
 /** What a branch of a Tap has missed. */
 export interface TapGap {
-  /** Items that the branch has missed. */
+  /** Number of items that the branch missed. */
   readonly items: number
 }
 
@@ -25,10 +28,10 @@ export interface TapEvents {
 }
 
 /**
- * Passes every item on, and copies it to each branch: bytes, Chunks or Messages, between any two stages. Without `wait` a branch
- * that is full misses items, which `'gap'` (branch, TapGap) tells; Messages go to it through a KeyframeGate, so that it goes on
- * at a keyframe. A branch that fails or closes is left, which `'left'` (branch, error) tells, and the line goes on. Branches
- * are ended with the line, however it ends.
+ * Passes every item on, and copies it to each branch: bytes, Chunks or Messages, between any two stages. Without `wait`
+ * a full branch misses items, and `'gap'` (branch, TapGap) reports them; Messages reach it through a KeyframeGate, so
+ * it resumes at a keyframe. A branch that fails or closes is removed, which `'left'` (branch, error) reports, and the
+ * line continues. Branches end with the line, however it ends.
  */
 export class Tap<Item> extends Stage<Item, Item, TapEvents> {
   readonly #branches = new Set<Branch>()
@@ -71,7 +74,7 @@ export class Tap<Item> extends Stage<Item, Item, TapEvents> {
     branch.entrance.write(item)
   }
 
-  /** A gate never asks its writer to wait, so the branch behind it misses whole runs and not single items. */
+  /** A gate applies no backpressure, so its branch misses whole runs, not single items. */
   #gate({ writable }: Branch): Writable {
     const gate = keyframeGate()
     gate.on('gap', ({ messages }) => this.emit('gap', writable, { items: messages }))
@@ -96,12 +99,12 @@ export type Branchable<Item> = Writable & Takes<NoInfer<Item>>
 
 interface Branch {
   readonly writable: Writable
-  /** Where items go in: the gate in front of the writable, or itself; known with the first item. */
+  /** The input of the branch: the gate in front of the writable, or the writable; known from the first item on. */
   entrance: Writable | undefined
   missed: number
 }
 
-/** Resolves when the branch can be written to again, or never will be. */
+/** Resolves when the branch can be written to again, or never can be. */
 function roomIn({ writable }: Branch): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {

@@ -4,44 +4,44 @@ import { between, isBefore, sum } from './serial.ts'
 import { type TrackName, trackOf } from './track.ts'
 import { isWrap, TrackClock } from './track-clock.ts'
 
-/** A place where the timestamps of a track do not go on. */
+/** A discontinuity of the timestamps of a track. */
 export interface Repair {
   /**
-   * `'wrap'`: the source's own clock of 31 or 24 bits began again at 0; `'jump'`: a step too far ahead; `'backward'`: any other
-   * step back; `'source'`: another source goes on, as of a LiveStream another publisher.
+   * `'wrap'`: the source's clock of 31 or 24 bits restarted at 0; `'jump'`: too long a step ahead; `'backward'`: any
+   * other step back; `'source'`: another source continues, such as the next publisher of a LiveStream.
    */
   readonly kind: 'wrap' | 'jump' | 'backward' | 'source'
   /** The track: `'audio'`, `'video'` or `'data'`. */
   readonly track: TrackName
-  /** The timestamp ahead of it, as it came in; for a track or a source that begins, where the stream was. */
+  /** The timestamp before it, as received; for a track or a source that starts, the position of the stream. */
   readonly from: number
-  /** The timestamp behind it, as it came in. */
+  /** The timestamp after it, as received. */
   readonly to: number
-  /** Milliseconds from one to the other, whichever is first, by serial number arithmetic: 0 to 2^31. */
+  /** Milliseconds between the two, by serial number arithmetic: 0 to 2^31. */
   readonly ms: number
 }
 
-/** Data may begin so far behind the stream: half of what serial number arithmetic can tell. */
+/** How far behind the stream data may start: half of the range of serial number arithmetic. */
 const MAX_BEHIND_MS = 2 ** 30
 
 /**
- * Mends timestamps. Each track has a shift from its source to its output, and a jump is a change of it. A message that does not
- * go on is tried with the shifts there are: that of a track that has jumped already, which keeps them in sync, and that of
- * before the jump, for a message that comes late. Only if none fits is there a new one.
+ * Repairs timestamps. Each track has a shift from input to output; a jump changes it. A message that is not continuous
+ * is tried with the known shifts: that of a track that has jumped already, which keeps tracks in sync, and the one
+ * before the jump, for a late message. Only if none fits is there a new one.
  */
 export class TimestampMender {
   readonly #maxJumpMs: number
   readonly #tell: (repair: Repair) => void
   readonly #tracks = new Map<TrackName, TrackClock>()
-  /** What came out last of each track, be it state or a moment: nothing of it comes out earlier. */
+  /** The last output timestamp of each track, state included: later output of the track is not below it. */
   readonly #floors = new Map<TrackName, number>()
-  /** The track, audio or video, that the last moment was of. */
+  /** The track, audio or video, of the last frame. */
   #last: TrackClock | undefined
-  /** Milliseconds that audio and video have gone on. */
+  /** Milliseconds that audio and video have advanced. */
   #elapsed = 0
-  /** Where the next source goes on. */
+  /** The timestamp at which the next source continues. */
   #resumeAt: number | undefined
-  /** Milliseconds for which no message has come, by a clock of ours. */
+  /** Milliseconds without a message, by a clock of this side. */
   #waitedMs = 0
 
   constructor(maxJumpMs: number, tell: (repair: Repair) => void) {
@@ -49,7 +49,7 @@ export class TimestampMender {
     this.#tell = tell
   }
 
-  /** The source is over. The next one goes on a usual frame behind the last moment, all its tracks by one shift. */
+  /** The source has ended. The next one continues a usual frame after the last one, all its tracks by one shift. */
   interrupt(): void {
     const last = this.#last ?? this.#tracks.get('data')
     if (last === undefined) return
@@ -62,7 +62,10 @@ export class TimestampMender {
     this.#elapsed = 0
   }
 
-  /** @param waitedMs for which no message has come: where a jump is closed, the stream goes on by as much, `maxJumpMs` at most. */
+  /**
+   * @param waitedMs milliseconds without a message: where a jump is closed, the stream advances by them, `maxJumpMs` at
+   *   most
+   */
   place(message: Message, waitedMs = 0): Message {
     const name = trackOf(message)
     if (name === undefined) return message
@@ -73,12 +76,12 @@ export class TimestampMender {
     return timestamp === message.timestamp ? message : { ...message, timestamp }
   }
 
-  /** State tells no time: many encoders send it with 0 in mid-stream. */
+  /** The timestamp of state has no meaning: many encoders send 0 in mid-stream. */
   #placeState(name: TrackName, timestamp: number): number {
     if (this.#last === undefined) return this.#resumeAt ?? timestamp
     const { out, shift } = (name === 'data' ? undefined : this.#tracks.get(name)) ?? this.#last
     const ahead = between(out, sum(timestamp, shift))
-    // 0 that lies ahead, where a clock is about to wrap, would hold up the moments that follow
+    // a 0 that lies ahead, shortly before a wrap, would hold back the frames that follow
     const fits = Math.abs(ahead) <= this.#maxJumpMs && (ahead <= 0 || timestamp !== 0)
     return this.#put(name, fits ? sum(timestamp, shift) : out)
   }
@@ -104,7 +107,7 @@ export class TimestampMender {
   }
 
   #beginAll(name: TrackName, timestamp: number): TrackClock {
-    // data that servers send ahead of audio and video, such as |RtmpSampleAccess, has 0 whatever the time is
+    // data that servers send before audio and video, such as |RtmpSampleAccess, always has timestamp 0
     this.#tracks.clear()
     const out = this.#resumeAt
     if (out === undefined) {
@@ -118,7 +121,10 @@ export class TimestampMender {
     return new TrackClock(name, timestamp, out, sum(out, -timestamp), 0)
   }
 
-  /** A track that begins far from where the stream is begins there; but data such as onPlayStatus has 0 at any time. */
+  /**
+   * A track that starts far from the position of the stream is moved there; but data such as onPlayStatus has 0 at any
+   * time.
+   */
   #join(name: TrackName, timestamp: number, last: TrackClock): TrackClock {
     const newest = sum(last.out, this.#elapsed - last.elapsed)
     const shift = this.#nearestShift(timestamp, newest)
@@ -134,12 +140,12 @@ export class TimestampMender {
     return new TrackClock(name, timestamp, out, sum(shift, moved), last.elapsed + between(last.out, out))
   }
 
-  /** From half of a jump on: where one track's step is a jump, the other's may be a little shorter. */
+  /** From half a jump on: if one track's step is a jump, the other's may be slightly shorter. */
   #isFar(step: number): boolean {
     return step < -this.#maxJumpMs || step > this.#maxJumpMs / 2
   }
 
-  /** The track may not go on with its shift: finds the one it goes on with, and tells. */
+  /** The track cannot continue with its shift: finds another, and reports it. */
   #turn(track: TrackClock, timestamp: number, step: number): void {
     const shift = this.#shiftFor(track, timestamp, this.#isFar(step) ? this.#elapsed - track.heardAt : 0)
     const isLate = shift === track.shiftBefore(this.#maxJumpMs)
@@ -150,25 +156,25 @@ export class TimestampMender {
     track.turn(shift)
   }
 
-  /** @param pausedMs how far the others have gone on since the track was heard: there it should be. */
+  /** @param pausedMs how far the other tracks have advanced since this one: its expected position */
   #shiftFor(track: TrackClock, timestamp: number, pausedMs: number): number {
     const max = this.#maxJumpMs
     const behind = Math.max(0, this.#elapsed - track.elapsed)
     const floor = between(track.out, this.#floors.get(track.name) ?? track.out)
     return (
       track.fitting(timestamp, [track.shift, ...this.#shifts()], pausedMs, -max, behind + max) ??
-      // half of it, so that the other track, whose frames are others, still fits
+      // half of it, so that the other track, whose frames have other times, still fits
       track.fitting(timestamp, track.wrapped(timestamp), 0, -max / 2, max / 2) ??
       track.closing(timestamp, Math.max(pausedMs, floor, Math.min(this.#waitedMs, max)), max)
     )
   }
 
-  /** The shifts there are, and those of before a turn that messages may still come from. */
+  /** The current shifts, and those before a jump that late messages may still need. */
   #shifts(): number[] {
     return [...this.#tracks.values()].flatMap(track => [track.shift, track.shiftBefore(this.#maxJumpMs) ?? track.shift])
   }
 
-  /** Of the shifts there are, the one that takes the timestamp nearest to another. */
+  /** The current shift that maps the timestamp closest to another. */
   #nearestShift(timestamp: number, other: number): number {
     const off = (shift: number) => Math.abs(between(other, sum(timestamp, shift)))
     return this.#shifts().reduce((one, two) => (off(two) < off(one) ? two : one))

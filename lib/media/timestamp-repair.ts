@@ -5,15 +5,18 @@ import { type Repair, TimestampMender } from './timestamp-mender.ts'
 
 /** Options of TimestampRepair. */
 export interface TimestampRepairOptions {
-  /** Let the first audio or video come out at 0, and all else so much earlier: false. */
+  /** Shift the stream so that its first audio or video has timestamp 0: false. */
   rebase?: boolean
-  /** A step ahead of more milliseconds than this on one track is a jump: 2000. An integer from 1 to 2^23 - 1. */
+  /** The longest step ahead of a track that is not a jump, in milliseconds: 2000. An integer from 1 to 2^23 - 1. */
   maxJumpMs?: number
-  /** Mend what is found: true. With false it is only told, and timestamps stay but for `rebase`. */
+  /**
+   * Whether to repair: true. With false discontinuities are only reported, and timestamps stay unchanged except for
+   * `rebase`.
+   */
   mend?: boolean
 }
 
-/** With twice as much a wrap of 24 bits would be a small step back. */
+/** With twice this value a wrap of 24 bits would be a small step back. */
 const MAX_JUMP_MS = 2 ** 23 - 1
 
 /** The options with their defaults. @throws RangeError for a step out of range; TypeError for a choice that is no boolean. */
@@ -38,21 +41,21 @@ export interface TimestampRepairEvents {
 }
 
 /**
- * Mends the timestamps of one stream whose source wraps, jumps or steps back. Each track is looked at by itself, and audio and
- * video stay in sync. Every place is told with `'repair'` (see Repair), ahead of the message:
+ * Repairs the timestamps of a stream whose source wraps, jumps or steps back. Each track is handled separately, and
+ * audio and video stay in sync. `'repair'` (see Repair) reports each discontinuity, before the message:
  *
- * - A wrap, from about 2^31 or 2^24 to about 0, goes on without losing a millisecond.
- * - A jump of more than `maxJumpMs`, ahead or back, is closed: the message comes out a usual frame behind the last one of its
- *   track, or where the other tracks have got to, and the other tracks follow.
- * - A shorter step back is waited out: messages come out at the last timestamp of their track until the source is past it. A
- *   source that loops must take longer than `maxJumpMs` for it.
+ * - A wrap, from about 2^31 or 2^24 to about 0, continues without losing a millisecond.
+ * - A jump of more than `maxJumpMs`, ahead or back, is closed: the message follows the last one of its track by a usual
+ *   frame, or continues at the position of the other tracks, and the other tracks follow.
+ * - A shorter step back is waited out: messages have the last timestamp of their track until the source has passed it.
+ *   A source that loops must be longer than `maxJumpMs` for this.
  *
- * No repair are the wrap of 32 bits, a pause of one track while another goes on, a message from before a jump that comes late,
- * and sequence headers and metadata: where theirs does not fit they take the last timestamp. A track begins where it says,
- * unless that is far from where the stream is; data, much of which has 0, may begin far behind it.
+ * These are not repairs: the wrap of 32 bits; a pause of one track while another continues; a late message from before
+ * a jump; sequence headers and metadata, which take the last timestamp if theirs does not fit. A track starts at its
+ * own timestamp, unless that is far from the position of the stream; data, which often has 0, may start far behind it.
  *
- * From the first audio or video on no track goes back, and nothing comes out more than `maxJumpMs` ahead of what
- * has come out. Messages that need nothing pass as the same objects; so does what is no media, aggregates (type 22) among it.
+ * From the first audio or video on, no track goes back, and no output is more than `maxJumpMs` ahead of earlier output.
+ * Unchanged messages pass as the same objects; so do messages that are not media, aggregates (type 22) included.
  */
 export class TimestampRepair extends Stage<Message, Message, TimestampRepairEvents> {
   readonly #mender: TimestampMender
@@ -76,7 +79,7 @@ export class TimestampRepair extends Stage<Message, Message, TimestampRepairEven
 }
 
 /**
- * A TimestampRepair: Messages whose timestamps go on.
+ * A TimestampRepair: Messages with continuous timestamps.
  * @throws RangeError for a step out of range.
  */
 export const timestampRepair = (options?: TimestampRepairOptions): TimestampRepair => new TimestampRepair(options)

@@ -1,26 +1,26 @@
 import { between, sum } from './serial.ts'
 import type { TrackName } from './track.ts'
 
-/** What a frame takes until two of them have shown it: 25 a second. */
+/** The assumed frame duration until two frames have shown it: 25 per second. */
 const USUAL_FRAME_MS = 40
-/** Longer than this from one frame to the next is a pause, and nothing to measure by. */
+/** A longer distance between frames is a pause, and is not measured. */
 const LONG_FRAME_MS = 1000
-/** FFmpeg writes 31 bits of its clock, old devices 24: both begin again at 0. */
+/** FFmpeg writes 31 bits of its clock, old devices 24: both restart at 0. */
 const WRAPS = [2 ** 31, 2 ** 24]
 
-/** Whether a change of the shift is what a source's own wrap makes of it. */
+/** Whether a change of the shift is the wrap of a source's clock. */
 export const isWrap = (one: number, other: number): boolean => WRAPS.includes(sum(other, -one))
 
-/** One track of a source: where its clock is, and where that comes out, which is the sum of it and the shift. */
+/** One track of a source: its clock, and the output, which is the clock plus the shift. */
 export class TrackClock {
   readonly name: TrackName
-  /** The timestamp of its last moment, as it came in and as it came out. */
+  /** The timestamp of its last frame, as received and as output. */
   source: number
   out: number
   shift: number
-  /** Milliseconds that it has gone on. */
+  /** Milliseconds that it has advanced. */
   elapsed: number
-  /** How far the whole stream had gone on when it was heard last. */
+  /** How far the whole stream had advanced at its last message. */
   heardAt: number
   #shiftBefore: number | undefined
   #turnedAt = 0
@@ -35,7 +35,7 @@ export class TrackClock {
     this.heardAt = elapsed
   }
 
-  /** Milliseconds that a frame takes. */
+  /** The frame duration in milliseconds. */
   get frameMs(): number {
     return this.#frameMs
   }
@@ -55,19 +55,19 @@ export class TrackClock {
     this.#turnedAt = this.elapsed
   }
 
-  /** The shift before the last turn, until it has gone on for `ms` since. */
+  /** The shift before the last change, until it has advanced by `ms` since. */
   shiftBefore(ms: number): number | undefined {
     return this.elapsed - this.#turnedAt <= ms ? this.#shiftBefore : undefined
   }
 
-  /** The shifts it would have if the timestamp were behind a wrap of its source's clock. */
+  /** Its shifts if the timestamp were after a wrap of its source's clock. */
   wrapped(timestamp: number): number[] {
     return timestamp < this.source ? WRAPS.map(wrap => sum(this.shift, wrap)) : []
   }
 
   /**
-   * Of the shifts that take the timestamp at least `from` and at most `to` milliseconds behind its last moment, the one that
-   * takes it nearest to `ms` behind it.
+   * Of the shifts that map the timestamp between `from` and `to` milliseconds after its last frame, the one that maps
+   * it closest to `ms` after it.
    */
   fitting(timestamp: number, shifts: readonly number[], ms: number, from: number, to: number): number | undefined {
     let nearest: number | undefined
@@ -82,7 +82,7 @@ export class TrackClock {
     return nearest
   }
 
-  /** The shift that takes the timestamp a usual frame behind its last moment, or `ms` if that is longer. */
+  /** The shift that maps the timestamp a usual frame after its last one, or `ms` if that is longer. */
   closing(timestamp: number, ms: number, maxMs: number): number {
     return sum(this.out + Math.max(Math.min(this.#frameMs, maxMs), ms), -timestamp)
   }

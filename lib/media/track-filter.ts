@@ -4,30 +4,30 @@ import { isMetadata, isSequenceHeader, MediaState, stateAt } from './media-state
 import { RandomAccess } from './random-access.ts'
 import { type TrackName, trackOf } from './track.ts'
 
-/** Which tracks are wanted. */
+/** The selected tracks. */
 export type TrackSelection = { readonly [Name in TrackName]?: boolean }
 
 /**
- * Lets only the tracks through that are wanted: all of them unless told. A track that is let in again begins with the state
- * that it was sent meanwhile, at the timestamp of what follows: video at a keyframe behind its sequence headers, audio at its
- * next frame, metadata ahead of the next media. Messages that are neither audio, video nor data pass, and so do aggregates
- * (type 22) as they are, whatever they hold.
+ * Passes only the selected tracks, by default all. A track that is selected again starts with the state that it missed,
+ * at the timestamp of what follows: video at a keyframe after its sequence headers, audio at its next frame, metadata
+ * before the next media. Messages other than audio, video and data pass, and so do aggregates (type 22), unchanged and
+ * whatever they contain.
  */
 export class TrackFilter extends Stage<Message, Message> {
   readonly #wanted = { audio: true, video: true, data: true }
   readonly #access = new RandomAccess(true)
-  /** The state of each track that has lost something, since it did. */
+  /** The state of each track that has missed messages, since then. */
   readonly #missed = new Map<TrackName, MediaState>()
 
-  /** @throws TypeError for a choice that is no boolean. */
+  /** @throws TypeError for a selection that is not a boolean. */
   constructor(tracks: TrackSelection = {}) {
     super({ layer: 'trackFilter' })
     this.select(tracks)
   }
 
   /**
-   * Chooses anew, from the next message on that it takes. Tracks that are not named stay as they are.
-   * @throws TypeError for a choice that is no boolean.
+   * Changes the selection, from the next message on. Tracks that are not named stay as they are.
+   * @throws TypeError for a selection that is not a boolean.
    */
   select({ audio = this.#wanted.audio, video = this.#wanted.video, data = this.#wanted.data }: TrackSelection): void {
     for (const [name, wanted] of Object.entries({ audio, video, data })) {
@@ -43,13 +43,13 @@ export class TrackFilter extends Stage<Message, Message> {
     if (!this.#begins(name, message)) return this.#miss(name, message)
     const metadata = this.#wanted.data ? this.#take('data') : []
     const { timestamp } = message
-    // metadata that comes now takes the place of what was missed
+    // metadata that arrives now replaces what was missed
     if (!isMetadata(message)) for (const state of metadata) this.push(stateAt(state, timestamp))
     for (const state of this.#take(name)) this.push(stateAt(state, timestamp))
     return this.push(message)
   }
 
-  /** Whether the message goes through: its track is wanted, and goes on or begins again here. */
+  /** Whether the message passes: its track is selected, and continues or restarts here. */
   #begins(name: TrackName, message: Message): boolean {
     if (!this.#wanted[name]) {
       if (name === 'video') this.#access.close()
@@ -64,7 +64,7 @@ export class TrackFilter extends Stage<Message, Message> {
     this.#missed.set(name, state)
   }
 
-  /** The state that the track has missed, once. */
+  /** Removes and returns the state that the track has missed. */
   #take(name: TrackName): Message[] {
     const state = this.#missed.get(name)?.messages() ?? []
     this.#missed.delete(name)
@@ -73,7 +73,7 @@ export class TrackFilter extends Stage<Message, Message> {
 }
 
 /**
- * A TrackFilter: Messages of the tracks that are wanted.
- * @throws TypeError for a choice that is no boolean.
+ * A TrackFilter: Messages of the selected tracks.
+ * @throws TypeError for a selection that is not a boolean.
  */
 export const trackFilter = (tracks?: TrackSelection): TrackFilter => new TrackFilter(tracks)

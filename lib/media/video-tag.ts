@@ -1,10 +1,16 @@
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
 
-/** The codecs of the legacy header that tell a sequence header from a frame (FLV 10.1, E.4.3.1; 12 is HEVC by custom). */
+/**
+ * Codecs of the legacy header that distinguish a sequence header from a frame (FLV 10.1, E.4.3.1; 12 is HEVC by
+ * convention).
+ */
 const CODECS_WITH_PACKET_TYPE: readonly number[] = [7, 12]
 const ENHANCED = 0x80
-/** Bytes ahead of a decoder's record: the legacy header with its composition time, or the Enhanced one with its FourCC. */
+/**
+ * Bytes before the decoder configuration: the legacy header with its composition time, or the Enhanced one with its
+ * FourCC.
+ */
 const HEADER_LENGTH = 5
 const MULTITRACK = 6
 
@@ -36,7 +42,7 @@ export const VideoPacketType = {
 /** 4 bits: those that are not listed pass like the rest. */
 export type VideoPacketType = number
 
-/** What the first bytes of a video payload say. */
+/** The header of a video payload. */
 export interface VideoTag extends TagHeader {
   /** Meaningless in an Enhanced Metadata packet, which ffmpeg sends with 5. */
   readonly frameType: VideoFrameType
@@ -44,7 +50,9 @@ export interface VideoTag extends TagHeader {
   readonly packetType: VideoPacketType
 }
 
-/** What a video payload's first bytes say (FLV 10.1, E.4.3.1; Enhanced RTMP v2); undefined where it ends in them. */
+/**
+ * Reads the header of a video payload (FLV 10.1, E.4.3.1; Enhanced RTMP v2); undefined if the payload ends inside it.
+ */
 export function readVideoTag(payload: Buffer): VideoTag | undefined {
   const first = payload[0]
   if (first === undefined) return undefined
@@ -61,7 +69,7 @@ export function readVideoTag(payload: Buffer): VideoTag | undefined {
 /** Whether a message is video (type 9). */
 export const isVideo = (message: Message): boolean => message.type === MessageTypeId.Video
 
-/** Whether decoding can begin with this message: a keyframe of video, not its sequence header. */
+/** Whether decoding can start with this message: a keyframe of video, not its sequence header. */
 export function isKeyframe(message: Message): boolean {
   const tag = isVideo(message) ? readVideoTag(message.payload) : undefined
   return tag !== undefined && isKeyframeTag(tag)
@@ -72,13 +80,14 @@ export function isKeyframeTag({ enhanced, frameType, packetType }: VideoTag): bo
   return packetType === VideoPacketType.CodedFrames || (enhanced && packetType === VideoPacketType.CodedFramesX)
 }
 
-/** Which part of a decoder's state this payload sets, by name; undefined for one that sets none, such as a frame. */
+/** The name of the part of a decoder's state that this payload sets; undefined if it sets none, as a frame. */
 export function videoState(payload: Buffer): string | undefined {
   const tag = readVideoTag(payload)
   if (tag === undefined) return undefined
   if (tag.enhanced && tag.packetType === VideoPacketType.Metadata) return `video metadata ${tag.trackId}`
   if (tag.frameType === VideoFrameType.Command) return undefined
-  // an encoder that changes its size may send a header without a record ahead of the next one: no decoder begins with it
+  // an encoder that changes its size may send a header without a configuration before the next one: no decoder starts
+  // with it
   if (payload.length <= HEADER_LENGTH) return undefined
   const starts =
     tag.packetType === VideoPacketType.SequenceStart ||

@@ -2,13 +2,16 @@ import { ByteReader } from '../bytes/byte-reader.ts'
 import { ProtocolError } from '../errors.ts'
 import type { Message } from './message.ts'
 
-/** Type, length, timestamp and its upper byte, message stream id; behind the body its length again (RTMP 1.0, 7.1.6). */
+/**
+ * Bytes of a part's header: type, length, timestamp and its upper byte, message stream id. The length is repeated after
+ * the body (RTMP 1.0, 7.1.6).
+ */
 const PART_HEADER_LENGTH = 11
 
 /**
- * The messages an Aggregate holds (RTMP 1.0, 7.1.6). They are on the Aggregate's message stream; the first has the Aggregate's
- * timestamp, the others keep their distance to it. What lies inside is not looked into: an Aggregate there stays one.
- * @throws ProtocolError `ERR_RTMP_AGGREGATE` where a part reaches beyond the body.
+ * The messages of an Aggregate (RTMP 1.0, 7.1.6). They have the Aggregate's message stream; the first has the
+ * Aggregate's timestamp, the others keep their distance to it. A nested Aggregate is returned as it is.
+ * @throws ProtocolError `ERR_RTMP_AGGREGATE` if a part exceeds the body.
  */
 export function* readAggregate({
   payload,

@@ -7,7 +7,7 @@ import type { Message } from './message.ts'
 export type AmfCommandParserOptions = AmfReaderOptions
 
 /**
- * Command messages (types 20 and 17) become Commands; every other Message passes untouched. A command that is none ends it
+ * Command messages (types 20 and 17) become Commands; every other Message passes unchanged. An invalid command ends it
  * with `ERR_RTMP_COMMAND` or `ERR_RTMP_AMF_*`.
  */
 export class AmfCommandParser extends Stage<Message, Message | Command> {
@@ -24,7 +24,7 @@ export class AmfCommandParser extends Stage<Message, Message | Command> {
 }
 
 /**
- * An AmfCommandParser: Messages of type 20 and 17 to Commands, all others as they are. It ends with
- * `ERR_RTMP_COMMAND` or `ERR_RTMP_AMF_*`.
+ * An AmfCommandParser: Messages of types 20 and 17 to Commands, all others unchanged. It ends with `ERR_RTMP_COMMAND`
+ * or `ERR_RTMP_AMF_*`.
  */
 export const amfCommandParser = (options?: AmfCommandParserOptions): AmfCommandParser => new AmfCommandParser(options)

@@ -3,8 +3,8 @@ import { type Command, commandMessage, isCommand } from './command.ts'
 import type { Message } from './message.ts'
 
 /**
- * Commands become messages again; every Message passes untouched. A Command that nobody touched leaves as the bytes it came
- * as. One that AMF0 cannot say ends it with a TypeError: see Amf0Writer.
+ * Commands become messages; every Message passes unchanged. An unchanged Command leaves with the bytes it arrived with.
+ * A Command that AMF0 cannot encode ends it with a TypeError: see Amf0Writer.
  */
 export class AmfCommandSerializer extends Stage<Message | Command, Message> {
   constructor() {
@@ -17,7 +17,7 @@ export class AmfCommandSerializer extends Stage<Message | Command, Message> {
 }
 
 /**
- * An AmfCommandSerializer: Commands to Messages, Messages as they are. It ends with a TypeError or RangeError for
- * what AMF cannot say.
+ * An AmfCommandSerializer: Commands to Messages, Messages unchanged. It ends with a TypeError or RangeError for a value
+ * that AMF cannot encode.
  */
 export const amfCommandSerializer = (): AmfCommandSerializer => new AmfCommandSerializer()

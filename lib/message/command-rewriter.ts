@@ -3,15 +3,15 @@ import { Stage } from '../stream/stage.ts'
 import { type Command, isCommand } from './command.ts'
 import type { Message } from './message.ts'
 
-/** What a CommandRewriter says in place of what a peer said. */
+/** The functions of a CommandRewriter. */
 export interface CommandRewrites {
-  /** Gives another command object for that of a connect: `app`, `tcUrl` and the rest (RTMP 1.0, 7.2.1.1). */
+  /** Returns the command object that replaces that of a connect: `app`, `tcUrl` and others (RTMP 1.0, 7.2.1.1). */
   connect?(info: AmfObject): AmfObject | Promise<AmfObject>
-  /** Gives another name for a stream's, wherever a peer says it: in publish and play and the commands around them. */
+  /** Returns the name that replaces a stream's, in publish, play and the commands around them. */
   name?(name: string, command: string): string | Promise<string>
 }
 
-/** Commands that name a stream, behind the command object. */
+/** Commands with a stream name after the command object. */
 const NAMING: ReadonlySet<string> = new Set([
   'publish',
   'play',
@@ -24,9 +24,9 @@ const NAMING: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Says other words for those that a peer used, of Commands on their way to another: behind an AmfCommandParser, ahead of an
- * AmfCommandSerializer. It may wait for them (a database). What it does not change passes as it came, Messages too; what it throws,
- * such as a Refused, ends it.
+ * Rewrites Commands on their way to another peer: after an AmfCommandParser, before an AmfCommandSerializer. The
+ * functions may be asynchronous (a database). Unchanged Commands and Messages pass as they are; an error that a
+ * function throws, such as a Refused, ends it.
  */
 export class CommandRewriter extends Stage<Message | Command, Message | Command> {
   readonly #rewrites: CommandRewrites
@@ -55,5 +55,5 @@ export class CommandRewriter extends Stage<Message | Command, Message | Command>
   }
 }
 
-/** A CommandRewriter: Commands and Messages, in other words. It ends with what the rewrites throw. */
+/** A CommandRewriter: Commands and Messages, rewritten. It ends with what the functions throw. */
 export const commandRewriter = (rewrites: CommandRewrites): CommandRewriter => new CommandRewriter(rewrites)

@@ -7,21 +7,22 @@ import type { Status, StatusLevel } from '../status.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
 import { type ChunkStreamId, type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
-/** A number that an answer repeats, so that it is known which command it is to (RTMP 1.0, 7.1.1). */
+/** A number that an answer repeats, to identify its command (RTMP 1.0, 7.1.1). */
 export type TransactionId = number
 
 /**
- * A command message, read (RTMP 1.0, 7.1.1 and 7.2). `args` is all that follows the transaction id; its first is the command
- * object, or null. Frozen all through, but for bytes: to change one, make a new one, `{ ...command, args: [...] }`.
+ * A decoded command message (RTMP 1.0, 7.1.1 and 7.2). `args` is everything after the transaction id; its first value
+ * is the command object, or null. It is deeply frozen, except for bytes: to change a command, make a new one,
+ * `{ ...command, args: [...] }`.
  */
 export interface Command {
   /** `connect`, `publish`, `_result`, `onStatus` ... */
   readonly name: string
-  /** 0 where no answer is wanted. */
+  /** 0 if no answer is expected. */
   readonly transactionId: TransactionId
-  /** All that follows the transaction id; the first is the command object, or null. */
+  /** Everything after the transaction id; the first value is the command object, or null. */
   readonly args: readonly AmfValue[]
-  /** Of its message: 0 for type 20, 3 for type 17. */
+  /** The encoding of its message: 0 for type 20, 3 for type 17. */
   readonly encoding: ObjectEncoding
   /** 0 for commands of the connection itself. */
   readonly messageStreamId: MessageStreamId
@@ -32,8 +33,8 @@ export interface Command {
 }
 
 /**
- * The message each command was read from, by identity: as long as nobody touches a command it goes out as the bytes it came
- * as, numbers that lie and marks out of order included.
+ * The message each command was read from, by identity: an unchanged command is sent with the bytes it arrived with,
+ * inexact numbers and unusual markers included.
  */
 const sources = new WeakMap<Command, Message>()
 
@@ -41,15 +42,15 @@ const sources = new WeakMap<Command, Message>()
 export const isCommandType = (type: number): boolean =>
   type === MessageTypeId.CommandAmf0 || type === MessageTypeId.CommandAmf3
 
-/** Whether a stream's item is a Command, not a Message. */
+/** Whether an item of a stream is a Command, not a Message. */
 export function isCommand(item: unknown): item is Command {
   return typeof item === 'object' && item !== null && 'transactionId' in item && 'name' in item
 }
 
 /**
- * Reads a message of type 20 or 17. A command that ends behind its name has transaction 0 and no args: FFmpeg's server sends
- * onFCPublish so.
- * @throws ProtocolError `ERR_RTMP_COMMAND` where name or transaction are none, `ERR_RTMP_AMF_*` where the values are none.
+ * Decodes a message of type 20 or 17. A command that ends after its name has transaction 0 and no args: FFmpeg's server
+ * sends onFCPublish so.
+ * @throws ProtocolError `ERR_RTMP_COMMAND` for an invalid name or transaction id, `ERR_RTMP_AMF_*` for invalid values.
  */
 export function readCommand(message: Message, options?: AmfReaderOptions): Command {
   const { type, payload, messageStreamId, chunkStreamId, timestamp } = message
@@ -77,8 +78,8 @@ export function readCommand(message: Message, options?: AmfReaderOptions): Comma
 }
 
 /**
- * The message of a command: the one it was read from, or else new bytes.
- * @throws TypeError, RangeError for what cannot be said in its encoding: see Amf0Writer.
+ * The message of a command: the one it was read from, or a newly encoded one.
+ * @throws TypeError, RangeError for a value that cannot be encoded: see Amf0Writer.
  */
 export function commandMessage(command: Command): Message {
   const source = sources.get(command)
@@ -116,18 +117,18 @@ export const onStatus = (
   level: StatusLevel = 'status'
 ): Command => command('onStatus', 0, [null, { level, code, description }], { messageStreamId })
 
-/** Type 17 begins with a byte that selects the format, always 0; there are clients that leave it out. */
+/** Type 17 starts with a format byte, always 0; some clients omit it. */
 const selectorLength = (payload: Buffer): number => (payload.length === 0 || payload[0] === Amf0Marker.String ? 0 : 1)
 
 function fail(offset: number, detail: string): never {
   throw new ProtocolError('ERR_RTMP_COMMAND', { layer: 'message', offset, detail })
 }
 
-/** Not by recursion: by references a peer can make a chain of objects far deeper than they are nested. */
+/** Without recursion: by references a peer can build a chain of objects far deeper than their nesting. */
 function deepFreeze<Value>(value: Value): Value {
   const met: unknown[] = [value]
   for (let each = met.pop(); each !== undefined || met.length > 0; each = met.pop()) {
-    // bytes and numbers in a row cannot be frozen
+    // typed arrays cannot be frozen
     if (typeof each !== 'object' || each === null || Object.isFrozen(each) || ArrayBuffer.isView(each)) continue
     for (const inner of Object.values(Object.freeze(each))) met.push(inner)
   }

@@ -10,9 +10,9 @@ import { type Message, MessageTypeId } from './message.ts'
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
 
 /**
- * The values of a data message, type 18 or 15 (RTMP 1.0, 7.1.2): a name such as `onMetaData` or `@setDataFrame`, and what
- * belongs to it. Type 15 has a zero byte ahead of the same AMF0 (errata 7.2).
- * @throws ProtocolError `ERR_RTMP_AMF_*`. What strangers put into data messages should never end a session: catch it.
+ * The values of a data message, type 18 or 15 (RTMP 1.0, 7.1.2): a name such as `onMetaData` or `@setDataFrame`, and
+ * its values. Type 15 has a zero byte before the same AMF0 (errata 7.2).
+ * @throws ProtocolError `ERR_RTMP_AMF_*`. Catch it: invalid data messages of a peer should not end a session.
  */
 export function readData(message: Message, options?: AmfReaderOptions): AmfValue[] {
   return readAmf0(message.payload, { ...options, start: selectorLength(message) })
@@ -40,8 +40,8 @@ const WRAPPER = '@setDataFrame'
 const WRAPPER_LENGTH = 3 + WRAPPER.length
 
 /**
- * What a publisher wraps in `@setDataFrame` for its server, as players and files want it: the data message inside. Any other
- * message as it is.
+ * The data message inside `@setDataFrame`, with which a publisher tells its server to keep it. Any other message is
+ * returned unchanged.
  */
 export function unwrapped(message: Message): Message {
   if (!isDataNamed(message, WRAPPER)) return message

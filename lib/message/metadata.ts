@@ -4,9 +4,9 @@ import { isDataNamed, readData } from './data.ts'
 import { type Message, MessageTypeId } from './message.ts'
 
 /**
- * Properties that describe one finished file, in lower case: OBS writes `fileSize`, FFmpeg `filesize`. FFmpeg, yamdi, flvtool2 and
- * OBS write them, and an encoder that reads such a file publishes them as they are. `spacer` is the room that a recording of ours
- * keeps for them.
+ * Properties of one finished file, in lower case: OBS writes `fileSize`, FFmpeg `filesize`. FFmpeg, yamdi, flvtool2 and
+ * OBS write them, and an encoder that reads such a file publishes them unchanged. `spacer` is the space that a
+ * recording of this library reserves for them.
  */
 const FILE_PROPERTIES: ReadonlySet<string> = new Set([
   'bytelength',
@@ -32,9 +32,9 @@ const FILE_PROPERTIES: ReadonlySet<string> = new Set([
 const isOfFile = (key: string): boolean => FILE_PROPERTIES.has(key.toLowerCase())
 
 /**
- * Metadata as a live stream may send it: without the properties that only a finished file can know (duration, size, keyframe
- * index), and in AMF0 (type 18), which FFmpeg and librtmp require. Returns the same message where there is nothing to change,
- * where it is not `onMetaData` (in `@setDataFrame` or not), and where it cannot be read.
+ * Metadata of a live stream: without the properties that only a finished file has (duration, size, keyframe index), and
+ * in AMF0 (type 18), which FFmpeg and librtmp require. Returns the same message if there is nothing to change, if it is
+ * not `onMetaData` (in `@setDataFrame` or not), and if it cannot be decoded.
  */
 export function liveMetadata(message: Message): Message {
   if (!isDataNamed(message, 'onMetaData') && !isDataNamed(message, '@setDataFrame')) return message
@@ -77,7 +77,7 @@ function rewritten(message: Message, values: readonly AmfValue[], keeps: (key: s
   }
 }
 
-/** Strangers put anything into data messages, and none of it ends a session. */
+/** Data messages of a peer may contain anything, and must not end a session. */
 function valuesOf(message: Message): AmfValue[] | undefined {
   try {
     return readData(message)

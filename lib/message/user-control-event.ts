@@ -3,8 +3,8 @@ import { ByteWriter } from '../bytes/byte-writer.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
 /**
- * What a User Control message tells (RTMP 1.0, 7.1.7). The SWF verification and buffer events are Adobe's, and in no
- * specification: librtmp and FFmpeg read them so.
+ * A User Control message (RTMP 1.0, 7.1.7). The SWF verification and buffer events are Adobe's and not specified: they
+ * are read as librtmp and FFmpeg read them.
  */
 export type UserControlEvent =
   | { readonly kind: 'StreamBegin'; readonly messageStreamId: MessageStreamId }
@@ -38,7 +38,7 @@ export const UserControlEventType = {
 /** 01 01, the size of the SWF twice, and the digest. */
 const SWF_SIGNATURE_LENGTH = 42
 
-/** Bytes that an event's fields take; bytes behind them are passed over. */
+/** Bytes of an event's fields; further bytes are ignored. */
 const dataLength: ReadonlyMap<number, number> = new Map([
   [UserControlEventType.StreamBegin, 4],
   [UserControlEventType.StreamEof, 4],
@@ -53,7 +53,10 @@ const dataLength: ReadonlyMap<number, number> = new Map([
   [UserControlEventType.BufferReady, 4]
 ])
 
-/** Reads the body of a User Control message. An event that is not known, or too short for its fields, is `'Unknown'`. */
+/**
+ * Decodes the body of a User Control message. An unknown event, or one that is too short for its fields, is
+ * `'Unknown'`.
+ */
 export function readUserControlEvent(body: Buffer): UserControlEvent {
   const bytes = new ByteReader(body, 'message')
   if (bytes.left < 2) return { kind: 'Unknown', eventType: -1, data: body }

@@ -49,7 +49,7 @@ export interface ClientSessionEvents {
 }
 
 const TIMEOUT_MS = 10_000
-/** By which a server says that what it plays is over. */
+/** The statuses by which a server ends a play. */
 const ENDS: readonly PlayStatus[] = ['NetStream.Play.Stop', 'NetStream.Play.Complete', 'NetStream.Play.UnpublishNotify']
 const LIVE_ONLY = -1000
 
@@ -281,7 +281,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     ask: () => Promise<unknown>
   ): Promise<Asked> {
     const stillOurs: EmitterOf<StreamEvents> = asked
-    // nobody has it yet who could listen: until then its error is that of the promise
+    // the caller cannot listen yet: until then an error rejects the promise
     stillOurs.on('error', unheard)
     try {
       await ask()

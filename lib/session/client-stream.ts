@@ -89,7 +89,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
     if (this.#answers.size > 0) this.#answers.settle('play', {})
   }
 
-  /** The peer says something of this stream. */
+  /** Processes a status of this stream. */
   hear(code: Status, information: AmfObject): void {
     if (code === 'NetStream.Pause.Notify') this.#isPaused = true
     if (code === 'NetStream.Unpause.Notify') this.#isPaused = false

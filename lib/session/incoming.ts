@@ -2,7 +2,10 @@ import { readAggregate } from '../message/aggregate.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { DirectReadable } from '../stream/direct.ts'
 
-/** What comes in on a message stream: a Readable of audio, video and data. Full, it holds the peer back. */
+/**
+ * The inbound media of a message stream: a Readable of audio, video and data. When it is full, the session stops
+ * reading the wire.
+ */
 export class Incoming<Own = unknown> extends DirectReadable<Message, Own> {
   readonly #letGo: () => void
   #room: (() => void) | undefined

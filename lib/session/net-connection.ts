@@ -60,7 +60,7 @@ const PROTOCOL_CONTROL: readonly number[] = [
   MessageTypeId.SetPeerBandwidth
 ]
 
-/** Live media goes out in batches, each of which may be a large frame: few of them are to wait for a peer that is slow. */
+/** Batches of live media that may be queued for a slow peer. Each may be a large frame, so there are few. */
 const BATCHES = 4
 
 /** Outbound media that waits for room. */
@@ -127,7 +127,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
   /** Its message streams. */
   protected abstract get streams(): Iterable<NetStream>
 
-  /** Takes a command; a promise holds the wire until it is settled. */
+  /** Processes a command. While a returned promise is pending, the wire is not read. */
   protected abstract command(command: Command): void | Promise<void>
 
   /** Processes audio, video, data or an Aggregate. While a returned promise is pending, the wire is not read. */
@@ -177,7 +177,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     }
   }
 
-  /** Says something to the peer. It does not wait: see `limits.replyBytes`. */
+  /** Sends to the peer, without waiting for room: see `limits.replyBytes`. */
   protected say(...items: readonly (Message | Command)[]): void {
     if (this.isOver) return
     for (const item of items) {
@@ -210,7 +210,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     return this.#waiting.at(-1) !== waiting
   }
 
-  /** The wire it is piped into, if that takes batches whole and nothing waits here, neither what was said nor media. */
+  /** The wire it is piped into, if the wire takes batches and no answer or media waits here. */
   get #clearWire(): Wire | undefined {
     return this.#closed || this.#waiting.length > 0 ? undefined : wireOf(clearTakerOf(this))
   }
@@ -290,7 +290,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     }
   }
 
-  /** How it ended: see CloseReason. Undefined while it goes on. */
+  /** How the session ended: see CloseReason. Undefined until then. */
   get closeReason(): CloseReason | undefined {
     return this.#closeReason
   }

@@ -12,7 +12,7 @@ export interface StreamConnection {
   letGo(messageStreamId: MessageStreamId): void
 }
 
-/** What a message stream is at: it is told when that is over, and by which error, if by any. */
+/** The activity of a message stream, a publish or a play. It is told when it ends, with the error if there is one. */
 export interface Engaged {
   /** @internal */
   over(reason?: Error): void
@@ -40,12 +40,12 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     return this.state === 'publishing' ? (this.#at as Publishes) : undefined
   }
 
-  /** What is played on it. */
+  /** The granted play, if there is one. */
   get play(): Plays | undefined {
     return this.state === 'playing' ? (this.#at as Plays) : undefined
   }
 
-  /** A request is being decided on. */
+  /** A request is waiting for its decision. */
   decide(request: Publishes | Plays): void {
     this.end()
     this.#at = request
@@ -57,19 +57,19 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
     this.state = state
   }
 
-  /** It is idle again, if it was at this. */
+  /** Makes it idle again, if `activity` is its current one. */
   finish(at: Publishes | Plays): void {
     if (this.#at !== at) return
     this.#at = undefined
     this.state = 'idle'
   }
 
-  /** The application has destroyed what it was given: the peer has to hear of it, if it was at this. */
+  /** The application has destroyed its end: tells the peer, if that was the current activity. */
   letGo(at: Publishes | Plays): void {
     if (this.#at === at && this.state !== 'deciding') this.#connection.letGo(this.id)
   }
 
-  /** Ends what it is at. */
+  /** Ends the current activity. */
   end(reason?: Error): void {
     const at = this.#at
     this.#at = undefined

@@ -27,7 +27,7 @@ export class NetStreams<Stream extends object> {
     return id
   }
 
-  /** Whether it was one of them. */
+  /** Removes it; false if it was not there. */
   delete(stream: Stream): boolean {
     for (const [id, each] of this.#streams) if (each === stream) return this.#streams.delete(id)
     return false

@@ -18,7 +18,9 @@ export interface OutgoingStream {
   readonly media: MediaSink
 }
 
-/** What goes out on a message stream: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. */
+/**
+ * The outbound media of a message stream: a Writable of Messages, or of the MessageBatches of a LiveStream's player.
+ */
 export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | MessageBatch, Own> implements Fed {
   _from: Readable | undefined
   readonly #stream: OutgoingStream

@@ -20,9 +20,9 @@ export interface PlayingEvents {
 }
 
 /**
- * What a client plays: a Readable of audio, video and data, as they come. It ends where the peer says that the stream is over, and
- * fails where the connection does; destroyed, it is deleted at the peer. Whoever reads slowly holds the peer back. Events:
- * see PlayingEvents.
+ * A play of a client: a Readable of audio, video and data. It ends when the peer ends the stream, and fails when the
+ * connection fails. Destroying it deletes its message stream at the peer. A slow reader applies backpressure to the
+ * peer. Events: see PlayingEvents.
  */
 export class Playing extends Incoming<PlayingEvents> {
   readonly #stream: PlayedStream

@@ -17,9 +17,9 @@ export interface PublishingEvents {
 }
 
 /**
- * What a client publishes: a Writable of Messages, or of the MessageBatches that a LiveStream's player gives. It waits while the
- * peer takes no more. Its end is told to the peer; when the peer ends it, it is destroyed with a Refused that says why.
- * Events: see PublishingEvents.
+ * A publish of a client: a Writable of Messages, or of the MessageBatches of a LiveStream's player. It applies
+ * backpressure while the peer reads nothing. Its end is announced to the peer. When the peer ends it, it is destroyed
+ * with the Refused that the peer sent. Events: see PublishingEvents.
  */
 export class Publishing extends Outgoing<PublishingEvents> {
   readonly #bye: () => void

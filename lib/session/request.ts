@@ -11,7 +11,7 @@ import { type EmitterOf, type EventArguments, type EventName, TypedEmitter } fro
  * the request: `pipeline(publish.accept(), live.input(), report)`, when the stream is already published.
  */
 export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
-  /** Settles when it is decided, either way. */
+  /** Settles when the request is decided, either way. */
   readonly decided: Promise<void>
   /** Hears what a listener of this request throws or rejects with: set by its session. @internal */
   failed!: (thrown: unknown) => void
@@ -55,7 +55,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     callListeners((this as EmitterOf<Own>).rawListeners(event), this, args, this.failed)
   }
 
-  /** Tells the peer that it may. */
+  /** Sends the acceptance. */
   protected abstract granted(): void
 
   /** Sends the refusal. */

@@ -39,7 +39,7 @@ export interface ServerSessionEvents {
   handlerError: [error: Error]
 }
 
-/** The events that an application decides on, and what it is when nobody listens or the listener fails. */
+/** The requests, and the status that refuses each if there is no listener or the listener fails. */
 const refusals = {
   connect: 'NetConnection.Connect.Rejected',
   publish: 'NetStream.Publish.Denied',
@@ -47,20 +47,18 @@ const refusals = {
 } as const
 
 /**
- * The server's side of a session: `pipeline(wire, serverSession(), wire)`. Its events (see ServerSessionEvents) are what its peer asks for,
- * each a request that a listener accepts or rejects, at once or later. A publish
- * or play nobody listens for is refused, and so is one whose listener throws, rejects, or does not decide within
- * `limits.decisionMs`. `'handlerError'` (error) tells of a listener that failed; a failure that comes too late to refuse ends the session.
- * A peer that was refused and asks for nothing else within `limits.connectMs` is closed. Once `'close'` has come, `closeReason` says how it ended.
- * Events: see ServerSessionEvents and NetConnectionEvents.
+ * The server side of a session: `pipeline(wire, serverSession(), wire)`. Its events are the requests of the peer, which
+ * a listener accepts or rejects, at once or later.
  *
- *     a connect, and its answer:
- *       _take → #hearCommand (net-connection.ts) → command → #hearConnect → #ask → the application's 'connect' listener
- *       accept() … end of the turn (request.ts) → granted (connect.ts) → say → push → the wire
- *     a publish or a play: … → #ofStream → #hearRequest → #hearPublish or #hearPlay → #ask, and its answer as above
+ * A publish or play without a listener is refused. So is a request whose listener throws, rejects, or does not decide
+ * within `limits.decisionMs`. `'handlerError'` (error) reports a listener that failed; if the acceptance was sent
+ * already, the failure ends the session. A peer that was refused and requests nothing else within `limits.connectMs` is
+ * disconnected. After `'close'`, `closeReason` says how the session ended.
+ *
+ * Events: see ServerSessionEvents and NetConnectionEvents.
  */
 export class ServerSession extends NetConnection<ServerSessionEvents> {
-  /** Where the peer is; empty if nobody said. */
+  /** The address of the peer; empty if unknown. */
   readonly peer: string
   /** The scheme of the connection, `rtmp` or another of the family; empty if unknown. */
   readonly scheme: string

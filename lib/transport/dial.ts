@@ -82,7 +82,7 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
   return tls.connect(way).setNoDelay(true)
 }
 
-/** An option that is wrong leaves no socket behind. */
+/** Destroys the socket if an option is invalid. */
 function over(bytes: Duplex, where: Where, options: MessageWireOptions): Wire {
   try {
     return new DialedWire(bytes, where, options)

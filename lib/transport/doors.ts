@@ -42,7 +42,7 @@ export class Doors {
   readonly #tls: TlsDoor | undefined
   readonly #http: ((bytes: Duplex) => void) | undefined
 
-  /** @throws what tls.createServer throws for a key or certificate that is none. */
+  /** @throws what tls.createServer throws for an invalid key or certificate. */
   constructor({ tls: secrets, tunnel = false, http, upgrade, ...options }: DoorsOptions, lead: DoorLead) {
     this.#lead = lead
     this.#options = options

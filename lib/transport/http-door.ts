@@ -13,7 +13,7 @@ export interface HttpHandlers {
   upgrade?: UpgradeListener | undefined
 }
 
-/** What is known of a connection: its requests that are not answered yet, and how to stop its timer. */
+/** A connection's unanswered requests, and how to stop its timer. */
 interface Watched {
   requests: number
   stop: () => void
@@ -49,7 +49,7 @@ export function httpDoor(
       watched.stop()
       // nor when the answer to an earlier request is closed
       watched.requests = Number.POSITIVE_INFINITY
-      // a peer may reset it while its handler looks something up, and nobody listens
+      // the peer may reset it during an asynchronous look-up of its handler, when it has no error listener
       socket.on('error', () => {})
       upgrade(request, socket, head)
     })

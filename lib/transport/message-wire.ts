@@ -23,23 +23,25 @@ export interface MessageWireOptions
     MessageWriterOptions,
     Pick<ChunkReaderOptions, 'strict'> {
   /**
-   * Bytes between two Acknowledgements: 2,500,000. It holds for what we receive until the peer says its own; a server says it
-   * of what it sends, ahead of its first message.
+   * Bytes between two Acknowledgements: 2,500,000. It applies to received bytes until the peer announces its own
+   * window. A server announces it for sent bytes before its first message.
    */
   windowSize?: number
   /**
-   * SWF verification: what a client says it is when the server asks; what a server asks for behind the first message, one of several.
-   * A client that has told none of them within `limits.handshakeMs` is ended with `ERR_RTMP_SWF`. It keeps out who does not know the
-   * SWF; whoever has the file can tell its hash.
+   * SWF verification: the SWF that a client proves when the server asks, or the SWFs that a server accepts. A server
+   * asks after the first message; a client that proves none of them within `limits.handshakeMs` ends with
+   * `ERR_RTMP_SWF`. It excludes clients that do not know the SWF; anyone who has the file can compute its hash.
    */
   swf?: SwfHash | readonly SwfHash[]
 }
 
-/** Nearly every video frame in one chunk, and every audio frame. FFmpeg's publisher takes over the size its server has. */
+/**
+ * Nearly every video frame, and every audio frame, fits in one chunk. FFmpeg's publisher adopts the size of its server.
+ */
 const CHUNK_SIZE = 65536
-/** Batches of live media that may wait for a peer that is slow. */
+/** Batches of live media that may be queued for a slow peer. */
 const BATCHES = 4
-/** How often we acknowledge, and ask to be acknowledged, unless told. */
+/** The default window of acknowledgements, for both directions, in bytes. */
 const WINDOW_SIZE = 2_500_000
 
 /*
@@ -53,21 +55,21 @@ const WINDOW_SIZE = 2_500_000
  */
 
 /**
- * The tower of stages folded into one Duplex of Messages over a Duplex of bytes: handshake, chunk stream, acknowledgements. It is
- * what servers and clients use; the same codecs run in the stages, one by one, for whoever wires them by hand. Messages that
- * belong to one hop (types 1, 2, 3, 5 and 6) are heeded and not passed on; its own Set Chunk Size goes out first. Errors are
- * those of HandshakeStream, ChunkReader and MessageReader. What a socket has read it writes over, unless somebody else listens to that
- * socket's `'data'` too. When the peer has ended, so does it, and `limits.lingerMs` after that was read it is destroyed: RTMP
- * has no half-close.
+ * The tower of stages in one object: a Duplex of Messages over a Duplex of bytes, with handshake, chunk stream and
+ * acknowledgements. Servers and clients use it; the same codecs run in the single stages. Messages of one hop (types 1,
+ * 2, 3, 5 and 6) are applied and not passed on; its own Set Chunk Size is sent first. Errors are those of
+ * HandshakeStream, ChunkReader and MessageReader. It overwrites the bytes that a socket has read, unless another
+ * listener reads that socket's `'data'` too. When the peer has ended it ends too, and `limits.lingerMs` after its data
+ * was read it is destroyed: RTMP has no half-close.
  */
 export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatch> implements Wire {
   readonly takesBatches = true
   readonly #codec: ChunkCodec
   readonly #watch: WireWatch
   readonly #swf: SwfVerification | undefined
-  /** What a socket reads is ours, while nobody else listens. */
+  /** Whether the bytes a socket reads belong to this wire: no other listener. */
   readonly #isSocket: boolean
-  /** Whether its lower is read to its end though the peer has gone. */
+  /** Whether its lower is read to its end after the peer has ended. */
   #readsOut = false
   #messagesIn = 0
   #messagesOut = 0
@@ -123,12 +125,15 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     return this.#watch.isStalled
   }
 
-  /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
+  /**
+   * Whether the peer acknowledged regularly, and has since been sent more than twice as much as between any two
+   * Acknowledgements.
+   */
   get owesAcknowledgement(): boolean {
     return this.#watch.owesAcknowledgement(this.#sent)
   }
 
-  /** Bytes that went down, as far as the lower counts them. */
+  /** Bytes passed to the lower, as far as it counts them. */
   get #sent(): number {
     return (this.lower as Partial<Socket>).bytesWritten ?? 0
   }
@@ -151,8 +156,8 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
   }
 
   /**
-   * A peer that sends media has last words, which a write that finds it gone must not discard. Of a player there is nothing to save, and
-   * each of its writes would cost two calls more.
+   * A peer that sends media may have sent more before it ended, which a failed write must not discard. A player has
+   * nothing to lose, and reading out would cost two more calls per write.
    */
   #readOut(message: Message): void {
     if (!isMedia(message) && message.type !== MessageTypeId.Aggregate) return
@@ -160,7 +165,7 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     readOut(this.lower)
   }
 
-  /** Has its part in SWF verification; true for a message that is of it. */
+  /** Handles SWF verification; true for a message that belongs to it. */
   #verifies(message: Message, swf: SwfVerification): boolean {
     const question = swf.question()
     if (question !== undefined) {
@@ -170,7 +175,7 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     const heard = swf.hear(message, this.swfKey!)
     if (heard === 'another one') throw this.#unverified('response is for another SWF')
     if (heard === 'one of them') this.#watch.answered()
-    // who asks and asks but takes no answers gets none
+    // a peer that repeats its request without reading answers receives none
     else if (heard !== undefined && !this.lower.writableNeedDrain) this.answer(this.#codec.control(heard))
     return heard !== undefined
   }

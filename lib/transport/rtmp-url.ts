@@ -1,28 +1,28 @@
-/** What a URL of the family says (RTMP URIs, 4). */
+/** The parts of a URL of the family (RTMP URIs, 4). */
 export interface RtmpUrl {
   /** `rtmp`, in lower case. */
   readonly scheme: string
   /** A name or an address; of an IPv6 address without its brackets. */
   readonly host: string
-  /** Undefined where the URL leaves it to the scheme. */
+  /** The port; undefined if the URL has none. */
   readonly port: number | undefined
-  /** All of the path, as a server takes it for its app, with the query behind it. Slashes at its end are left out. */
+  /** The path and query, which a server takes as its app. Trailing slashes are removed. */
   readonly app: string
-  /** The URL as it is told to the server: without user and password. */
+  /** The URL sent to the server: without user and password. */
   readonly tcUrl: string
-  /** The user's name, unescaped; undefined where there is none. */
+  /** The user name, unescaped; undefined if there is none. */
   readonly user: string | undefined
-  /** The password, unescaped; undefined where there is none. */
+  /** The password, unescaped; undefined if there is none. */
   readonly password: string | undefined
 }
 
 const FORM = /^([a-z]+):\/\/(?:([^/]*)@)?(\[[^\]/]*\]|[^:/?#[\]]*)(?::(\d+))?(\/.*)?$/is
 
 /**
- * Reads the URL of an app, `rtmp://user:password@host:1935/app/instance?query`. It is not read as a web page's would be: nothing but
- * user and password is unescaped, the path goes to the server as it stands, and a `#` is part of it. User and password end at the
- * last `@` ahead of the first slash.
- * @throws TypeError for what is none.
+ * Parses the URL of an app, `rtmp://user:password@host:1935/app/instance?query`. Unlike a web URL, only user and
+ * password are unescaped. The path is sent to the server unchanged, and a `#` belongs to it. User and password end at
+ * the last `@` before the first slash.
+ * @throws TypeError for an invalid URL.
  */
 export function readRtmpUrl(url: string): RtmpUrl {
   const [, scheme, credentials, address, port, path = ''] = FORM.exec(url) ?? []
@@ -42,12 +42,12 @@ export function readRtmpUrl(url: string): RtmpUrl {
 }
 
 /**
- * Splits the URL of a stream into that of its app and the stream's name, as FFmpeg and rtmpdump do: `rtmp://host/app/name`, or
- * `rtmp://host/app/instance/name`, whose name may have slashes of its own and a query behind it. Where the name has a colon
- * (`mp4:folder/film.mp4`) it begins there. A query that has a slash in it belongs to the app if the path ahead of it is only one. Of
- * names `.flv` is left out, and those of MP4 files get their `mp4:`. `rtmp://host/stream` has an app and no more: the name is
- * empty, and servers know the stream by the app.
- * @throws TypeError where there is no path.
+ * Splits the URL of a stream into the URL of its app and the stream name, as FFmpeg and rtmpdump do:
+ * `rtmp://host/app/name`, or `rtmp://host/app/instance/name`. The name may contain slashes and a query. If it contains
+ * a colon (`mp4:folder/film.mp4`) it starts there. A query with a slash belongs to the app if the path before it has
+ * one part. `.flv` is removed from names, and names of MP4 files get `mp4:`. `rtmp://host/stream` has only an app: the
+ * name is empty, and servers identify the stream by the app.
+ * @throws TypeError if there is no path.
  */
 export function splitStreamUrl(url: string): { url: string; name: string } {
   const begin = url.indexOf('/', url.indexOf('://') + 3) + 1
@@ -59,7 +59,7 @@ export function splitStreamUrl(url: string): { url: string; name: string } {
 }
 
 /**
- * A URL as it may be logged: its scheme, and its host if there is nothing in it that may be a user and a password. The rest, which may
+ * A URL that can be logged: the scheme, and the host unless it may contain a user and a password. The rest, which may
  * be a key, is an ellipsis.
  */
 export function redactedUrl(url: string): string {
@@ -68,7 +68,7 @@ export function redactedUrl(url: string): string {
   return shown.length === url.length ? url : `${shown}…`
 }
 
-/** Where the name begins in a path. */
+/** The index at which the name starts in a path. */
 function nameAt(path: string): number {
   const query = path.indexOf('?')
   const bare = query < 0 ? path : path.slice(0, query)
@@ -80,17 +80,17 @@ function nameAt(path: string): number {
   return second === 0 || (colon >= 0 && colon < second) ? first : second
 }
 
-/** Without slashes at its end; that of a query is part of a key. */
+/** Without trailing slashes; those of a query belong to a key. */
 const untrailed = (path: string): string => (path.includes('?') ? path : path.replace(/\/+$/, ''))
 
-/** An `@` behind a slash tells of a password that ends there, or of a key that holds one. */
+/** An `@` after a slash suggests a password that ends there, or a key that contains one. */
 const wrong = (url: string, why: string): TypeError =>
   new TypeError(`${redactedUrl(url)} ${why}${/\/\/[^/]*\/.*@/s.test(url) ? `; ${ESCAPES}` : ''}`)
 
-/** What to do about a password that is taken for a part of the address or the path. */
+/** The advice for a password that is parsed as part of the address or the path. */
 export const ESCAPES = 'in a user or password, write / as %2F and @ as %40'
 
-/** Servers of Adobe's kind know files by these names. */
+/** The file names that servers of Adobe use. */
 function fileName(name: string): string {
   const [bare, query] = split(name, '?')
   const rest = query === undefined ? '' : `?${query}`
@@ -103,7 +103,7 @@ function split(text: string, at: string): [string, string | undefined] {
   return place < 0 ? [text, undefined] : [text.slice(0, place), text.slice(place + 1)]
 }
 
-/** A password with a lone percent sign is one too. */
+/** Unescapes it, if possible: a password may contain a lone percent sign. */
 function unescaped(text: string): string {
   try {
     return decodeURIComponent(text)

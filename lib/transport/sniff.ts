@@ -5,22 +5,23 @@ import { type Limits, limitsWith } from '../limits.ts'
 
 /** Options of sniff(). */
 export interface SniffOptions {
-  /** The limits that differ from the defaults: see Limits. `handshakeMs` is heeded. */
+  /** Limits that differ from the defaults: see Limits. `handshakeMs` applies. */
   limits?: Partial<Limits>
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
-/** What a peer speaks: `'rtmp'` stands for RTMPE too, and for whatever else a handshake is to judge. */
+/** The protocol of a peer. `'rtmp'` includes RTMPE, and anything else that the handshake must judge. */
 export type Spoken = 'rtmp' | 'tls' | 'http'
 
 /** A TLS record of type handshake (RFC 8446, 5.1). */
 const CLIENT_HELLO = 22
 
 /**
- * Tells by its first byte what a peer speaks, so that one port serves all; the byte stays where it was. Whoever takes the Duplex over
- * must do so at once. Undefined is a peer that ends before it has said a word; one that is silent for `limits.handshakeMs` is a
- * ProtocolError `ERR_RTMP_HANDSHAKE_TIMEOUT`, and the Duplex is the caller's to destroy.
+ * Detects the protocol of a peer by its first byte, so that one port serves all. The byte stays in the stream. The
+ * caller must read the Duplex at once. The result is undefined for a peer that ends before it sends a byte. A peer that
+ * is silent for `limits.handshakeMs` is a ProtocolError `ERR_RTMP_HANDSHAKE_TIMEOUT`, and the caller destroys the
+ * Duplex.
  */
 export function sniff(bytes: Duplex, { limits, clock = systemClock }: SniffOptions = {}): Promise<Spoken | undefined> {
   const { handshakeMs } = limitsWith(limits)
@@ -42,7 +43,7 @@ export function sniff(bytes: Duplex, { limits, clock = systemClock }: SniffOptio
       stopTimer()
       stopWaiting()
       bytes.off('readable', look)
-      // it may fail before whoever takes it over has come to listen
+      // it may fail before the caller listens for errors
       bytes.on('error', nothing)
       setImmediate(() => bytes.off('error', nothing))
     }
@@ -53,7 +54,7 @@ export function sniff(bytes: Duplex, { limits, clock = systemClock }: SniffOptio
   })
 }
 
-/** The methods of HTTP are capital letters. */
+/** HTTP methods are capital letters. */
 function spoken(first: number): Spoken {
   if (first === CLIENT_HELLO) return 'tls'
   return first >= 0x41 && first <= 0x5a ? 'http' : 'rtmp'

@@ -5,28 +5,28 @@ import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
-/** What a door leads to. */
+/** The output of a door. */
 export interface DoorLead {
-  /** Takes bytes that came through it. */
+  /** Receives the byte stream. */
   through(bytes: Duplex): void
-  /** Hears of a peer that found no way in. */
+  /** Receives the error of a connection that failed. */
   failed(error: Error): void
 }
 
 /**
- * TLS for connections that others have taken in, by a server of node:tls that does not listen. It is settled within
- * `limits.handshakeMs`, however its bytes drip in: Node's own time, `handshakeTimeout`, begins anew with each byte. One that is
- * not is an `ERR_RTMP_HANDSHAKE_TIMEOUT`.
+ * TLS for connections that were accepted elsewhere, by a server of node:tls that does not listen. The TLS handshake
+ * must complete within `limits.handshakeMs`, however slowly its bytes arrive: Node's own `handshakeTimeout` restarts
+ * with each byte. Otherwise it ends with `ERR_RTMP_HANDSHAKE_TIMEOUT`.
  */
 export class TlsDoor {
   readonly #server: tls.Server
   readonly #lead: DoorLead
   readonly #clock: Clock
   readonly #handshakeMs: number
-  /** Of those whose TLS is not settled yet, what stops their timers. */
+  /** For connections in their TLS handshake: the functions that stop their timers. */
   readonly #settling = new Map<string, () => void>()
 
-  /** @throws what tls.createServer throws for a key or certificate that is none. */
+  /** @throws what tls.createServer throws for an invalid key or certificate. */
   constructor(
     secrets: tls.TlsOptions,
     { limits, clock = systemClock }: { limits?: Partial<Limits>; clock?: Clock },
@@ -43,7 +43,7 @@ export class TlsDoor {
     this.#server.on('tlsClientError', error => lead.failed(error))
   }
 
-  /** Takes in a connection. */
+  /** Accepts a connection. */
   enter(bytes: net.Socket): void {
     const key = ends(bytes)
     const stop = () => {
@@ -58,17 +58,17 @@ export class TlsDoor {
     })
     this.#settling.set(key, stop)
     bytes.once('close', stop)
-    // or TLS would wait for more from a client that has left because it does not trust us
+    // otherwise TLS waits for more from a client that left because it does not trust the certificate
     bytes.allowHalfOpen = false
     this.#server.emit('connection', bytes)
   }
 
-  /** Goes on with another certificate; connections that are open keep theirs. */
+  /** Replaces the certificate; open connections keep theirs. */
   setSecureContext(secrets: tls.SecureContextOptions): void {
     this.#server.setSecureContext(secrets)
   }
 }
 
-/** Both ends of a connection, which TLS does not change. */
+/** Both ends of a connection, which are the same above TLS. */
 const ends = ({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`

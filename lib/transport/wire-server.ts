@@ -13,9 +13,9 @@ import { TunnelSession } from './tunnel/tunnel-server.ts'
 export interface WireServerOptions
   extends Omit<MessageWireOptions, 'role' | 'digest' | 'random' | 'announce' | 'encryption'>,
     Omit<DoorsOptions, 'limits' | 'clock'> {
-  /** Clients that ask for RTMPE get it, unless this is false. */
+  /** Whether RTMPE is accepted; true by default. */
   encryption?: false
-  /** Connections it holds at most: 10,000. More are closed at once, which net.Server's `'drop'` tells. */
+  /** The maximum number of connections: 10,000. More are closed at once, and net.Server's `'drop'` reports them. */
   maxConnections?: number
   /** Closes the server when it is aborted. */
   signal?: AbortSignal
@@ -23,21 +23,21 @@ export interface WireServerOptions
 
 /** Options of `server.close()`. */
 export interface CloseOptions {
-  /** Milliseconds that its peers are given to end by themselves: 0. */
+  /** Milliseconds in which peers may end by themselves: 0. */
   graceMs?: number
 }
 
-/** Whence a wire has come. */
+/** The origin of a wire. */
 export interface WireSource {
-  /** Where the peer is, `127.0.0.1:50000`; empty where nobody knows. */
+  /** The address of the peer, `127.0.0.1:50000`; empty if unknown. */
   readonly peer: string
-  /** By which scheme of the family: `rtmps`. */
+  /** The scheme: `rtmps`. */
   readonly scheme: string
 }
 
 /** Events of WireServer, beside those of a net.Server. */
 export interface WireServerEvents {
-  /** A peer has shaken hands: its wire, which is ended if nobody listens, and whence it has come. */
+  /** A handshake is complete: the wire, which is ended without a listener, and its origin. */
   wire: [wire: MessageWire, source: WireSource]
   /** A connection has failed before its handshake was over, or a listener for `'wire'`, whose wire is ended. */
   wireError: [error: NodeJS.ErrnoException]
@@ -46,31 +46,31 @@ export interface WireServerEvents {
 const MAX_CONNECTIONS = 10_000
 
 /**
- * A server of wires over TCP, a net.Server in all else: `listen`, `address`, `close`. It speaks rtmp and rtmpe, and at the same port
- * rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http` and `upgrade`. `'wire'` gives
- * each MessageWire once its handshake is over, to plug a session into, or a proxy: see WireServerEvents. Connections from elsewhere, any
- * Duplex of bytes, are handed in by `server.emit('connection', bytes)`.
+ * A server of wires over TCP; otherwise a net.Server: `listen`, `address`, `close`. It accepts rtmp and rtmpe, and on
+ * the same port rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http`
+ * and `upgrade`. `'wire'` is emitted with each MessageWire after its handshake, for a session or a proxy: see
+ * WireServerEvents. To add a connection from elsewhere, any Duplex of bytes, call `server.emit('connection', bytes)`.
  */
 export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents & Own> {
   readonly #options: MessageWireOptions
   readonly #doors: Doors
-  /** All that have come in, whatever has become of them. */
+  /** All connections, in any state. */
   readonly #connections = new Set<Duplex>()
   readonly #wires = new Set<MessageWire>()
   #isOver = false
 
   /**
-   * @throws RangeError for an option out of range, TypeError for a limit that is none, and what tls.createServer throws for a key
-   *   that is none.
+   * @throws RangeError for an option out of range, TypeError for an unknown limit, and what tls.createServer throws for
+   *   an invalid key.
    */
   constructor(given: WireServerOptions = {}) {
     const { maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, http, upgrade, ...options } = given
     const { pingMs } = limitsWith(options.limits)
-    // half-open, so that last words reach a peer that has ended; undelayed, for every write is a whole message or more; kept alive, for
-    // a peer that never answers a ping can only be missed by TCP
+    // half-open, so that the last messages reach a peer that has ended; no delay, because every write is at least a
+    // whole message; keepalive, because only TCP notices the loss of a peer that never answers a ping
     super({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: pingMs })
     if (!(maxConnections > 0)) throw new RangeError(`maxConnections must be a positive number, not ${maxConnections}`)
-    // what is wrong with the rest is told now, and not by the first connection
+    // the other options are checked now, not at the first connection
     messageWire(new PassThrough(), options).destroy()
     this.#options = options
     this.maxConnections = maxConnections
@@ -94,7 +94,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     if (signal?.aborted) queueMicrotask(close)
   }
 
-  /** Stops accepting connections, and ends the wires there are once their grace is over; then `'close'` comes. */
+  /** Stops accepting connections, and ends the wires after the grace period; then `'close'` is emitted. */
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(typeof how === 'function' ? how : undefined)
     const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0
@@ -103,15 +103,15 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     return this
   }
 
-  /** As close(), and settles when it is closed: `await using server = ...`. */
+  /** As close(); settles when it is closed: `await using server = ...`. */
   override async [Symbol.asyncDispose](): Promise<void> {
     if (!this.listening && this.#wires.size === 0) return
     await new Promise<void>(resolve => this.close(() => resolve()))
   }
 
   /**
-   * Gives a certificate that was renewed to whoever comes from now on; wires that are open keep theirs.
-   * @throws TypeError where `tls` was not given.
+   * Replaces the certificate for new connections; open wires keep theirs.
+   * @throws TypeError if `tls` was not given.
    */
   setSecureContext(secrets: tls.SecureContextOptions): void {
     this.#doors.setSecureContext(secrets)
@@ -154,7 +154,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       const listeners = this.#emitter.rawListeners('wire')
       const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
       const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
-      // nobody would hear its errors
+      // without a listener its errors would be uncaught
       if (!isHeard) wire.destroy()
     })
   }
@@ -166,12 +166,12 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   }
 
   #failed(error: Error): void {
-    // what is ended here has not failed, nor has who leaves
+    // a wire that is ended here, or whose peer disconnected, has not failed
     if (!this.#isOver && !hasLeft(error)) this.#emitter.emit('wireError', error)
   }
 }
 
-/** Where the peer is, if its Duplex tells as sockets do. */
+/** The address of the peer, if its Duplex has the fields of a socket. */
 function peer(bytes: Duplex & { remoteAddress?: string; remotePort?: number }): string {
   return bytes.remoteAddress === undefined ? '' : `${bytes.remoteAddress}:${bytes.remotePort}`
 }

@@ -1,18 +1,18 @@
-/** How far ahead of its turn a post may come, and how many posts may wait in all, repeated ones among them. */
+/** How far ahead of its turn a post may arrive, and how many may wait in total, repeated ones included. */
 const AHEAD = 4
 const HELD = 8
 
 /**
- * The posts of one tunnel session, which may come by several connections, put in the order of their sequence numbers: 0 is the
- * first behind `open`. It knows nothing of what a post is.
+ * Orders the posts of one tunnel session, which may arrive on several connections, by their sequence numbers: 0 is the
+ * first after `open`. It knows nothing of the contents of a post.
  */
 export class PostOrder<Post> {
   #next = 0
   #held: { sequence: number; post: Post }[] = []
 
   /**
-   * Takes a post in. `'held'` if it waits for its turn, which may be now, `'again'` if its number is that of the last one done, and
-   * `'off'` if it is further away than posts go astray.
+   * Adds a post. `'held'` if it waits for its turn, which may be now; `'again'` if its number is that of the last one
+   * processed; `'off'` if it is too far out of sequence.
    */
   place(sequence: number, post: Post): 'held' | 'again' | 'off' {
     if (sequence === this.#next - 1) return 'again'
@@ -21,24 +21,24 @@ export class PostOrder<Post> {
     return 'held'
   }
 
-  /** The post whose turn it is, which is no longer held; undefined if it has not come. */
+  /** Removes and returns the post whose turn it is; undefined if it has not arrived. */
   due(): Post | undefined {
     const at = this.#held.findIndex(({ sequence }) => sequence === this.#next)
     return at < 0 ? undefined : this.#held.splice(at, 1)[0]!.post
   }
 
-  /** The post whose turn it was is done. Gives those that repeat it. */
+  /** The current post is processed. Returns the posts that repeat it. */
   done(): Post[] {
     const done = this.#next++
     return this.#leave(({ sequence }) => sequence === done)
   }
 
-  /** Lets a post go, if it is held: its connection has closed. */
+  /** Removes a post, if it is held: its connection has closed. */
   drop(post: Post): void {
     this.#leave(held => held.post === post)
   }
 
-  /** Lets all posts go. */
+  /** Removes all posts. */
   clear(): Post[] {
     return this.#leave(() => true)
   }

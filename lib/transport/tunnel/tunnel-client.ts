@@ -7,17 +7,17 @@ import { ProtocolError, type RtmpErrorCode } from '../../errors.ts'
 import { pollingMs } from './polling-interval.ts'
 import { type TunnelOptions, TunnelStream } from './tunnel-stream.ts'
 
-/** Where a tunnel leads. */
+/** The destination of a tunnel. */
 export interface TunnelPlace {
   /** A name or an address; of an IPv6 address without its brackets. */
   host: string
   /** The port, 1 to 65535. */
   port: number
-  /** Whether it goes through https, which is RTMPTS. The server's certificate is verified unless `tls` tells otherwise. */
+  /** Whether it uses https, which is RTMPTS. The server's certificate is verified unless `tls` says otherwise. */
   secure?: boolean
-  /** What `tls.connect` takes: `ca`, `cert` and `key`, `servername`. */
+  /** Options of `tls.connect`: `ca`, `cert` and `key`, `servername`. */
   tls?: ConnectionOptions
-  /** Instead of the one of its own, which keeps one connection. */
+  /** The HTTP agent; by default one of its own that keeps one connection. */
   agent?: http.Agent
 }
 
@@ -29,20 +29,20 @@ export interface TunnelClientOptions extends TunnelOptions {
 
 type Verb = 'open' | 'send' | 'idle' | 'close'
 
-/** What one post carries at most: every server takes it. */
+/** Bytes of one post at most: every server accepts it. */
 const POST_BYTES = 256 * 1024
-/** What Flash has room for, and FFmpeg. */
+/** The buffer of Flash and FFmpeg. */
 const ID_LENGTH = 63
 const ID = /^[\w.~-]{1,63}\r?\n?$/
 const NOTHING = Buffer.alloc(1)
 const HEADERS = { 'Content-Type': 'application/x-fcs', 'User-Agent': 'Shockwave Flash', 'Cache-Control': 'no-cache' }
 
 /**
- * The client's end of a tunnel through HTTP: a Duplex of bytes. It posts what is written, and polls while nothing is, as soon as the
- * server's last reply asks for; one post after another, on a connection that is kept. While the reader is full a reply is not read
- * on, and nothing is posted. `end()` posts what was written, and closes the tunnel. A server that does not know the session any more
- * when it is polled has ended it, which is a clean end. Errors are ProtocolErrors of the layer `'tunnel'`, `ERR_RTMP_TUNNEL_IDLE`
- * for a server that does not answer, and those of sockets and of TLS as they are.
+ * The client end of an HTTP tunnel: a Duplex of bytes. It posts written data, and polls when there is none, at the
+ * interval of the server's last reply; one post at a time, on a persistent connection. While the reader is full, a
+ * reply is not read further and nothing is posted. `end()` posts what was written and closes the tunnel. If the server
+ * no longer knows the session when it is polled, the server has ended it: a normal end. Errors are ProtocolErrors of
+ * the layer `'tunnel'`, `ERR_RTMP_TUNNEL_IDLE` for a server that does not answer, and errors of sockets and of TLS.
  */
 export class TunnelClient extends TunnelStream {
   readonly #place: TunnelPlace
@@ -52,9 +52,9 @@ export class TunnelClient extends TunnelStream {
   #request: http.ClientRequest | undefined
   /** When the next poll is due. */
   #pollAt = 0
-  /** Ends the wait for the next poll, or for a reader that is full. */
+  /** Ends the wait for the next poll, or for a full reader. */
   #wake: () => void = () => {}
-  /** The callback of our end, which waits for the close to be answered. */
+  /** The callback of the end, called when the close is answered. */
   #ended: (() => void) | undefined
 
   constructor(place: TunnelPlace, { signal, ...options }: TunnelClientOptions = {}) {
@@ -63,7 +63,7 @@ export class TunnelClient extends TunnelStream {
     const ours = { keepAlive: true, maxSockets: 1 }
     this.#agent = place.agent ?? (place.secure ? new https.Agent(ours) : new http.Agent(ours))
     if (signal !== undefined) addAbortSignal(signal, this)
-    // a turn later, for whoever listens to errors
+    // one turn later, so that the caller can listen for errors
     setImmediate(() => this.#run().catch(error => this.destroy(error)))
   }
 
@@ -107,7 +107,7 @@ export class TunnelClient extends TunnelStream {
       if (data.length > 0) this.deliver(data)
       while (this.isFull && !this.destroyed) await this.#wait()
     }
-    // where there was something there may be more
+    // after data there may be more
     this.#pollAt = this.clock.now() + (count > 0 ? 0 : pollingMs(interval ?? 1))
   }
 
@@ -130,7 +130,7 @@ export class TunnelClient extends TunnelStream {
       this.heard()
       return response
     } catch (error) {
-      // a server may close a connection just when we use it; a post that it has had already it knows by its number
+      // the server may close the connection as it is reused; it recognizes a repeated post by its number
       if (isAgain || this.#id === undefined || this.destroyed) throw error
       return this.#post(verb, what, body, true)
     }
@@ -142,7 +142,7 @@ export class TunnelClient extends TunnelStream {
     const { request } = secure ? https : http
     return (
       request({ ...tls, host, port, path, method: 'POST', headers, agent: this.#agent })
-        // once it is answered, an error is the answer's
+        // after the response has begun, an error belongs to the response
         .on('error', () => {})
         .end(body)
     )
@@ -157,7 +157,7 @@ export class TunnelClient extends TunnelStream {
     return new ProtocolError(code, { layer: 'tunnel', detail })
   }
 
-  /** Waits until something is written or read, or for so long. */
+  /** Waits until something is written or read, or until the timeout. */
   #wait(ms?: number): Promise<void> {
     return new Promise(resolve => {
       const stop = ms === undefined ? () => {} : this.clock.after(ms, resolve)
@@ -190,7 +190,7 @@ export class TunnelClient extends TunnelStream {
     super._destroy(error, done)
   }
 
-  /** A last post, whatever becomes of it: the server would wait for us, and a stream's name would stay taken. */
+  /** A last post, whose result is ignored: otherwise the server would wait, and keep the stream name in use. */
   #takeLeave(): void {
     const request = this.#make(`/close/${this.#id}/${this.#sequence}`, NOTHING)
     request.setTimeout(this.limits.lingerMs, () => request.destroy())
@@ -202,6 +202,6 @@ export class TunnelClient extends TunnelStream {
   }
 }
 
-/** The client's end of an HTTP tunnel, which begins to open at once: see TunnelClient. */
+/** The client end of an HTTP tunnel, which starts to open at once: see TunnelClient. */
 export const tunnelClient = (place: TunnelPlace, options?: TunnelClientOptions): TunnelClient =>
   new TunnelClient(place, options)

@@ -15,27 +15,28 @@ interface Post {
 const NOTHING = Buffer.alloc(1)
 
 /**
- * One session of a tunnel, as a Duplex of bytes: what clients post is read, what is written goes with the replies. Posts are taken
- * one at a time, by their sequence numbers; one that is repeated is answered as it was. While the reader is full a body is not read
- * on, and its reply waits. It ends when the client closes it; a client that goes without a word ends it with
- * `ERR_RTMP_TUNNEL_IDLE`, posts that are out of all sequence or too long with a ProtocolError.
+ * One session of a tunnel, as a Duplex of bytes: clients' posts are read, and written data is sent in the replies.
+ * Posts are processed one at a time, by their sequence numbers; a repeated post gets the same reply. While the reader
+ * is full, a body is not read further, and its reply waits. It ends when the client closes it. A client that
+ * disconnects silently ends it with `ERR_RTMP_TUNNEL_IDLE`, and a post that is out of sequence or too long with a
+ * ProtocolError.
  */
 export class TunnelSession extends TunnelStream {
-  /** Whence it was opened; a proxy's address, if there is one between. */
+  /** The address it was opened from; that of an HTTP proxy, if there is one. */
   readonly remoteAddress: string | undefined
   /** The port it was opened from. */
   readonly remotePort: number | undefined
-  /** Whether it came through https. */
+  /** Whether it uses https. */
   readonly encrypted: boolean
   readonly #order = new PostOrder<Post>()
   readonly #interval = new PollingInterval()
   #current: Post | undefined
-  /** Bytes of the current post that have come, and those that were handed on of it and of earlier attempts at it. */
+  /** Bytes of the current post that have arrived, and bytes passed on from it and from earlier attempts. */
   #came = 0
   #handed = 0
-  /** The last reply, in case it did not arrive. */
+  /** The last reply, in case it was lost. */
   #reply: Buffer = NOTHING
-  /** When the client was asked to poll again, and a poll that came sooner. */
+  /** The time of the next expected poll, and a poll that arrived sooner. */
   #pollAt = 0
   #early: { post: Post; stop: () => void } | undefined
 
@@ -46,7 +47,7 @@ export class TunnelSession extends TunnelStream {
     this.encrypted = 'encrypted' in socket
   }
 
-  /** Takes a post in, to answer it when its turn has come. */
+  /** Accepts a post, which is answered in its turn. */
   post(sequence: number, post: Post): void {
     this.heard()
     if (Number(post.request.headers['content-length']) > this.limits.tunnelPostBytes) {
@@ -72,7 +73,7 @@ export class TunnelSession extends TunnelStream {
     this.#came = 0
     post.request
       .on('data', (bytes: Buffer) => this.#receive(post, bytes))
-      // a turn later, so that an answer to what it brought goes with its own reply
+      // one turn later, so that an answer to this data is in its own reply
       .once('end', () => setImmediate(() => this.#arrived(post)))
       .once('close', () => this.#brokeOff(post))
   }
@@ -85,7 +86,7 @@ export class TunnelSession extends TunnelStream {
       this.#refuse(post, 413, 'ERR_RTMP_TUNNEL_POST')
       return
     }
-    // the one byte of the others means nothing: no post has an empty body
+    // the single byte of other posts has no meaning: a post must not be empty
     if (post.verb !== 'send' || known >= bytes.length) return
     this.#handed = this.#came
     if (!this.deliver(bytes.subarray(known))) post.request.pause()
@@ -95,14 +96,14 @@ export class TunnelSession extends TunnelStream {
     this.#current?.request.resume()
   }
 
-  /** A connection was lost within a post. The client may post it again, and what was handed on of it is not handed on twice. */
+  /** A connection was lost during a post. The client may repeat it, and its bytes are not passed on twice. */
   #brokeOff(post: Post): void {
     if (post.request.readableEnded || this.#current !== post) return
     this.#current = undefined
     this.#advance()
   }
 
-  /** librtmp polls as fast as it is answered, whatever it is asked: until there is something to say it waits here. */
+  /** librtmp polls as fast as it is answered, whatever the interval: its poll waits here until there is data. */
   #arrived(post: Post): void {
     const ms = this.#pollAt - this.clock.now()
     const isEarly = post.verb === 'idle' && ms > 0 && this.writableLength === 0 && !this.writableFinished
@@ -126,7 +127,7 @@ export class TunnelSession extends TunnelStream {
     this.#current = undefined
     this.#handed = 0
     const { verb, response } = post
-    // that we have ended is told by not knowing the session any more; who still sends is heard until it asks
+    // a client learns the end because the session is unknown; data that it still sends is read until it polls
     const isLeft = verb === 'idle' && this.writableFinished
     if (isLeft) refuse(response, 404)
     else {
@@ -157,18 +158,18 @@ export class TunnelSession extends TunnelStream {
   }
 }
 
-/** A listener for the `'request'` of a server of node:http or node:https, and a handler for Express and the like. */
+/** A listener for `'request'` of a server of node:http or node:https, and a handler for Express and similar. */
 export type TunnelHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
 const OPEN = /^\/open\/1$/
 const POST = /^\/(send|idle|close)\/([0-9a-f]{32})\/(\d{1,15})$/
-/** Flash asks this first, and goes on when it is not found. */
+/** Flash requests this first, and continues when it is not found. */
 const IDENT = '/fcs/ident2'
 
 /**
- * RTMPT, the tunnel through HTTP, in a server of one's own: `http.createServer(tunnelServer(bytes => ...))`. Each session is given
- * as a Duplex of bytes, to lay a wire over: `messageWire(bytes, { role: 'server' })`. Requests that are not the tunnel's go to
- * `next`, or are answered 404 if there is none; so are sessions that are over or never were. Over https it is RTMPTS.
+ * RTMPT, the HTTP tunnel, in your own server: `http.createServer(tunnelServer(bytes => ...))`. Each session is passed
+ * as a Duplex of bytes, for a wire: `messageWire(bytes, { role: 'server' })`. Requests that do not belong to the tunnel
+ * go to `next`, or are answered with 404; so are requests for unknown sessions. Over https it is RTMPTS.
  */
 export function tunnelServer(onConnection: (bytes: TunnelSession) => void, options: TunnelOptions = {}): TunnelHandler {
   const limits = limitsWith(options.limits)
@@ -183,7 +184,7 @@ export function tunnelServer(onConnection: (bytes: TunnelSession) => void, optio
     const session = new TunnelSession(request, options)
     sessions.set(id, session)
     for (const end of ['end', 'close'] as const) session.once(end, () => sessions.delete(id))
-    // librtmp takes all but the last byte for the id
+    // librtmp takes everything but the last byte as the id
     reply(response, Buffer.from(`${id}\n`))
     onConnection(session)
   }
@@ -207,7 +208,7 @@ function reply(response: ServerResponse, body: Buffer): void {
   response.writeHead(200, headers).end(body)
 }
 
-/** The connection closes with it, so that a body nobody wants is not read to its end. */
+/** The connection closes with it, so that an unwanted body is not read to its end. */
 function refuse(response: ServerResponse, status: number): void {
   if (response.destroyed || response.headersSent) return
   response.writeHead(status, { 'Content-Length': 0, Connection: 'close' }).end()

@@ -7,28 +7,28 @@ import { TypedDuplex } from '../../stream/typed.ts'
 
 /** Options of both ends of a tunnel. */
 export interface TunnelOptions {
-  /** The limits that differ from the defaults: see Limits. Those whose names begin with `tunnel` are heeded. */
+  /** Limits that differ from the defaults: see Limits. Those whose names begin with `tunnel` apply. */
   limits?: Partial<Limits>
-  /** The clock it measures time by: the system's. */
+  /** The clock to use; the system's by default. */
   clock?: Clock
 }
 
 /**
- * What both ends of a tunnel are: a Duplex of bytes that travel in the bodies of HTTP posts and of the replies to them. What is
- * written waits until a body takes it; then the write's callback comes. When nothing has come for `limits.tunnelIdleMs`, and not
- * because we did not read, it is destroyed with `ERR_RTMP_TUNNEL_IDLE`.
+ * The part that both ends of a tunnel share: a Duplex of bytes carried in the bodies of HTTP posts and of their
+ * replies. Written data waits until a body carries it; then the write's callback is called. If nothing arrives for
+ * `limits.tunnelIdleMs` although it is read, it is destroyed with `ERR_RTMP_TUNNEL_IDLE`.
  */
 export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
   protected readonly limits: Limits
   protected readonly clock: Clock
   readonly #waiting = new ByteQueue()
-  /** The callback of what waits. */
+  /** The callback of the waiting write. */
   #written: ((error?: Error | null) => void) | undefined
   #isFull = false
   #isOver = false
-  /** What becomes of what is written when it is over. */
+  /** How writes end after the tunnel has ended. */
   #lost: Error | undefined
-  /** Begins anew with every sign of life. */
+  /** Restarts with every sign of life. */
   readonly #idle: Countdown
 
   constructor({ limits, clock = systemClock }: TunnelOptions = {}) {
@@ -40,20 +40,20 @@ export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
     this.#idle.begin()
   }
 
-  /** Whether the reader wants no more for now; `emptied` tells when it does. */
+  /** Whether the reader is full; `emptied` is called when it no longer is. */
   protected get isFull(): boolean {
     return this.#isFull
   }
 
-  /** Whether the peer has left. */
+  /** Whether the peer has ended. */
   protected get isOver(): boolean {
     return this.#isOver
   }
 
-  /** Something was written, and waits to be drawn. */
+  /** Data was written and waits to be sent. */
   protected filled(): void {}
 
-  /** The reader, which was full, wants more. */
+  /** The reader is no longer full. */
   protected emptied(): void {}
 
   /** The peer has given a sign of life. */
@@ -61,7 +61,7 @@ export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
     if (this.#idle.isRunning) this.#idle.begin()
   }
 
-  /** Hands what came to the reader; false if it is full now. */
+  /** Passes received data to the reader; false if it is full now. */
   protected deliver(bytes: Buffer): boolean {
     this.heard()
     this.#isFull = !this.push(bytes)
@@ -69,8 +69,8 @@ export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
   }
 
   /**
-   * The peer has left. What came may still be read, however long it takes. What is written finds nobody: that is no error, unless
-   * it is said to be one.
+   * The peer has ended. Received data can still be read, however long it takes. Writes are discarded: that is not an
+   * error, unless one is given.
    */
   protected over(lost?: Error): void {
     this.#idle.stop()
@@ -81,7 +81,7 @@ export abstract class TunnelStream extends TypedDuplex<Buffer, Buffer> {
     this.#taken(lost)
   }
 
-  /** Takes what waits, at most so many bytes. A writer that has waited for this may write more within it, which is taken too. */
+  /** Removes at most this many waiting bytes. The writer may write more in its callback, which is included. */
   protected draw(most: number): Buffer {
     const pieces: Buffer[] = []
     for (let left = most; left > 0 && this.#waiting.length > 0; left -= pieces.at(-1)!.length) {
