@@ -30,7 +30,7 @@ import {
   messageChunker,
   mirror,
   onStatus,
-  result,
+  resultCommand,
   setChunkSize,
   stage,
   unwrapped,
@@ -65,9 +65,9 @@ const server = net.createServer({ noDelay: true }, socket => {
       case 'connect':
         push(windowAcknowledgementSize(2_500_000))
         push(setChunkSize(Number(chunkSize)))
-        return push(result(item, { fmsVer: 'FMS/3,0,1,123' }, welcome))
+        return push(resultCommand(item, { fmsVer: 'FMS/3,0,1,123' }, welcome))
       case 'createStream':
-        return push(result(item, null, 1))
+        return push(resultCommand(item, null, 1))
       case 'publish':
         publishes = true
         return push(onStatus(1, 'NetStream.Publish.Start', 'go on'))
@@ -80,7 +80,7 @@ const server = net.createServer({ noDelay: true }, socket => {
       case 'deleteStream':
         return leave()
       default:
-        return item.transactionId > 0 && push(result(item, null))
+        return item.transactionId > 0 && push(resultCommand(item, null))
     }
   })
 

@@ -9,7 +9,7 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, type LiveStream, LiveStreams, pull } from 'rtmpipe'
+import { createServer, type LiveStream, LiveStreams, pullLive } from 'rtmpipe'
 
 const [origin, port = '1935'] = process.argv.slice(2)
 if (origin === undefined) {
@@ -20,7 +20,7 @@ const lives = new LiveStreams()
 const fetched = new Set<LiveStream>()
 
 function fetch(path: string, live: LiveStream): void {
-  const relay = pull(`${origin}/${path}`, live)
+  const relay = pullLive(`${origin}/${path}`, live)
   relay.on('live', () => console.log(`pull ${path}`))
   const letGo = () => {
     live.off('unread', letGo)

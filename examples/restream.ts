@@ -9,13 +9,13 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream, push, type Relay, type Retry } from 'rtmpipe'
+import { createServer, LiveStream, pushLive, type Relay, type Retry } from 'rtmpipe'
 
 const [port = '1935', ...urls] = process.argv.slice(2)
 const destinations = new Set<Relay>()
 
 function add(live: LiveStream, url: string, number: number): void {
-  const relay = push(live, url)
+  const relay = pushLive(live, url)
   relay.on('live', () => console.log(`${number} live`))
   relay.on('retrying', ({ ms }: Retry) => console.log(`${number} retry in ${ms} ms`))
   relay.on('refused', ({ error, ms }: Retry) => console.log(`${number} ${error?.message}, retry in ${ms} ms`))

@@ -2,7 +2,7 @@
  * rtmpipe: the RTMP family of protocols as Node streams.
  *
  *             publishers · players · proxies · recorders · gateways          examples/
- *   6  doors   createServer  connect  proxy  push  pull        rtmpipe: lib/app, of the public parts alone
+ *   6  doors   createServer  connect  proxy  pushLive  pullLive    rtmpipe: lib/app, of the public parts alone
  *   5  session serverSession  clientSession                    sees only Duplex<Message>
  *  -----------------------------------------------------------------  the waist: Message
  *   4  wires   messageWire(bytes)        flv file              each yields and accepts Messages
@@ -58,7 +58,7 @@ export { MessageChunker, type MessageChunkerOptions, messageChunker } from './ch
 export { MessageReader, type MessageReaderOptions } from './chunk/message-reader.ts'
 export { MessageWriter, type MessageWriterOptions } from './chunk/message-writer.ts'
 export {
-  abort,
+  abortMessage,
   acknowledgement,
   isProtocolControlType,
   protocolControlMessage,
@@ -149,14 +149,14 @@ export { AmfCommandSerializer, amfCommandSerializer } from './message/amf-comman
 export type { ObjectEncoding } from './message/body.ts'
 export {
   type Command,
-  command,
   commandMessage,
-  error,
+  createCommand,
+  errorCommand,
   isCommand,
   isCommandType,
   onStatus,
   readCommand,
-  result,
+  resultCommand,
   type TransactionId
 } from './message/command.ts'
 export { CommandRewriter, type CommandRewrites, commandRewriter } from './message/command-rewriter.ts'
@@ -187,8 +187,8 @@ export {
 export {
   type PullOptions,
   type PushOptions,
-  pull,
-  push,
+  pullLive,
+  pushLive,
   type RecordedFile,
   Relay,
   type RelayEvents,

@@ -7,7 +7,7 @@ import { amfCommandSerializer } from './message/amf-command-serializer.ts'
 import {
   type Command,
   commandMessage,
-  error,
+  errorCommand,
   isCommand,
   isCommandType,
   onStatus,
@@ -172,7 +172,8 @@ class Joint {
     if (!this.#near.writable) return
     const { status, description } = reason instanceof Refused ? reason : closed(reason)
     const say = (item: Command) => this.#near.write(commandMessage(item))
-    if (this.#connect !== undefined) say(error(this.#connect, null, { level: 'error', code: status, description }))
+    if (this.#connect !== undefined)
+      say(errorCommand(this.#connect, null, { level: 'error', code: status, description }))
     else for (const id of [0, ...this.#messageStreamIds]) say(onStatus(id, status, description, 'error'))
   }
 

@@ -13,7 +13,7 @@ import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 /** `'waiting'` means that there is nothing to send yet. */
 export type RelayState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
 
-/** Options of push() and pull(). */
+/** Options of pushLive() and pullLive(). */
 export interface RelayOptions extends ConnectOptions {
   /** Milliseconds until the first retry: 1000. Each further delay doubles; a random half of it is waited at least. */
   retryMs?: number
@@ -23,13 +23,13 @@ export interface RelayOptions extends ConnectOptions {
   jitter?: () => number
 }
 
-/** Options of push(). */
+/** Options of pushLive(). */
 export interface PushOptions extends RelayOptions {
   /** Milliseconds that the destination may lag before it skips to the newest keyframe: 5000. */
   maxLagMs?: number
 }
 
-/** Options of pull(). */
+/** Options of pullLive(). */
 export interface PullOptions extends RelayOptions, PlayOptions {
   /**
    * Milliseconds for which a source that has ended is retried, because it may restart: 0; Infinity for no limit. A
@@ -58,7 +58,7 @@ export interface RelayEvents {
   refused: [retry: Retry]
   /** Its source is over, or it was closed. */
   ended: []
-  /** Of push() and recordings: it lagged, and left this out. */
+  /** Of pushLive() and recordings: it lagged, and left this out. */
   gap: [gap: Gap]
   /** Of recordings: timestamps were mended. */
   repair: [repair: Repair]
@@ -88,7 +88,7 @@ const MAX_RETRY_MS = 30_000
 
 /**
  * A transfer of a stream from one place to another, which reconnects with growing delays. Relays are independent of
- * each other; keep several in a list of your own. Made by push(), pull(), record() and recordRolled().
+ * each other; keep several in a list of your own. Made by pushLive(), pullLive(), record() and recordRolled().
  *
  * Its states are events, and `'ended'` is the last: see RelayEvents.
  */
@@ -120,7 +120,7 @@ export class Relay extends TypedEmitter<RelayEvents> {
     this.#stop.abort()
   }
 
-  /** As close(): `using relay = push(...)`. */
+  /** As close(): `using relay = pushLive(...)`. */
   [Symbol.dispose](): void {
     this.close()
   }
@@ -185,7 +185,7 @@ export class Relay extends TypedEmitter<RelayEvents> {
  * again after each retry. It connects when there is something to publish, and ends when the live stream ends.
  * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0.
  */
-export function push(live: LiveStream, url: string, options: PushOptions = {}): Relay {
+export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
   positive('maxLagMs', options.maxLagMs)
@@ -227,7 +227,7 @@ export function push(live: LiveStream, url: string, options: PushOptions = {}): 
  * for twice `limits.pingMs`, even if it answers pings; `limits.idleMs` sets another time.
  * @throws TypeError for an invalid URL of a stream, RangeError for a time out of range.
  */
-export function pull(url: string, live: LiveStream, options: PullOptions = {}): Relay {
+export function pullLive(url: string, live: LiveStream, options: PullOptions = {}): Relay {
   const { awayMs = 0 } = options
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)

@@ -12,7 +12,7 @@ import {
   isVideo,
   LiveStream,
   type Message,
-  push,
+  pushLive,
   type Server
 } from 'rtmpipe'
 import t from 'tap'
@@ -110,7 +110,7 @@ t.test(
     })
     const url = await listen(t, server)
     const quick = { retryMs: 100, maxRetryMs: 400, limits: { stallMs: (seconds * 1000) / 2 } }
-    const relays = ['good', 'stalled', 'late'].map(name => push(live, `${url}/${name}`, quick))
+    const relays = ['good', 'stalled', 'late'].map(name => pushLive(live, `${url}/${name}`, quick))
     const [good, stalled, late] = relays as [(typeof relays)[0], (typeof relays)[0], (typeof relays)[0]]
     const reasons: string[] = []
     stalled.on('retrying', ({ error }) => reasons.push(error?.code ?? ''))

@@ -7,8 +7,8 @@ import {
   ChunkWriter,
   chunkDecoder,
   chunkEncoder,
-  command,
   commandMessage,
+  createCommand,
   defaultLimits,
   errorCodes,
   handshakeStream,
@@ -50,7 +50,7 @@ const chunks = (...messages: readonly Message[]): Buffer => {
   return Buffer.concat(messages.map(message => writer.bytes(message, headers)))
 }
 const said = (name: string, transactionId: number, rest: readonly (string | null)[], messageStreamId = 0): Message =>
-  commandMessage(command(name, transactionId, rest, { messageStreamId }))
+  commandMessage(createCommand(name, transactionId, rest, { messageStreamId }))
 /** A command message with a body of one's own. */
 const body = (type: 20 | 17, ...parts: readonly Buffer[]): Message => ({
   ...said('', 0, []),
@@ -58,7 +58,7 @@ const body = (type: 20 | 17, ...parts: readonly Buffer[]): Message => ({
   payload: Buffer.concat(parts)
 })
 const handshake = Buffer.concat([Buffer.of(3), Buffer.alloc(3072)])
-const connected = chunks(commandMessage(command('connect', 1, [{ app: 'live' }])))
+const connected = chunks(commandMessage(createCommand('connect', 1, [{ app: 'live' }])))
 const publishing = Buffer.concat([
   connected,
   chunks(said('createStream', 2, [null]), said('publish', 3, [null, 'a'], 1))

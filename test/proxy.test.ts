@@ -2,9 +2,9 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { setImmediate as turnOfTheLoop, setTimeout as wait } from 'node:timers/promises'
 import {
   type Command,
-  command,
   commandMessage,
   commandRewriter,
+  createCommand,
   type Message,
   messageWire,
   type ProxyOptions,
@@ -57,12 +57,12 @@ class Between {
   }
 
   asks(name: string, transactionId: number, args: never[] | unknown[], messageStreamId = 0): Promise<this> {
-    this.client.write(commandMessage(command(name, transactionId, args as never[], { messageStreamId })))
+    this.client.write(commandMessage(createCommand(name, transactionId, args as never[], { messageStreamId })))
     return this.settle()
   }
 
   answers(name: string, transactionId: number, args: unknown[] = []): Promise<this> {
-    this.origin.write(commandMessage(command(name, transactionId, args as never[])))
+    this.origin.write(commandMessage(createCommand(name, transactionId, args as never[])))
     return this.settle()
   }
 
@@ -84,7 +84,7 @@ const info = { app: 'live', tcUrl: 'rtmp://near/live' }
 
 t.test('what nobody touches leaves with the bytes it came as, both ways', async t => {
   const between = new Between()
-  const odd = commandMessage(command('connect', 1, [{ ...info, x: Number.NaN }, 'more'], { encoding: 3 }))
+  const odd = commandMessage(createCommand('connect', 1, [{ ...info, x: Number.NaN }, 'more'], { encoding: 3 }))
   const film = [metadata(), video.header(), video.keyframe(0, 20_000), audio.frame(5), video.frame(40, 70_000)]
   for (const message of [odd, ...film]) between.client.write(message)
   await between.settle()
@@ -96,7 +96,7 @@ t.test('what nobody touches leaves with the bytes it came as, both ways', async 
   const answer = [
     userControlMessage({ kind: 'StreamBegin', messageStreamId: 0 }),
     userControlMessage({ kind: 'PingRequest', timestamp: 7 }),
-    commandMessage(command('_result', 1, [{ fmsVer: 'x' }, null])),
+    commandMessage(createCommand('_result', 1, [{ fmsVer: 'x' }, null])),
     ...film
   ]
   for (const message of answer) between.origin.write(message)
@@ -190,7 +190,7 @@ t.test('a client that breaks off while the origin is slow: what had come in reac
 
 t.test('an origin that says goodbye: its last words arrive', async t => {
   const between = await new Between().publishing()
-  between.origin.end(commandMessage(command('onStatus', 0, [null, { code: 'x' }], { messageStreamId: 1 })))
+  between.origin.end(commandMessage(createCommand('onStatus', 0, [null, { code: 'x' }], { messageStreamId: 1 })))
   await between.settle()
   t.same(between.said(), ['#1 onStatus 0 null x'])
   t.ok(between.client.readableEnded)
@@ -297,7 +297,7 @@ t.test('a client that asks without end leaves no more behind than one that asks 
 t.test('an origin that refuses: its own words pass', async t => {
   const between = new Between()
   await between.asks('connect', 1, [info])
-  between.origin.end(commandMessage(command('_error', 1, [null, { code: 'NetConnection.Connect.Rejected' }])))
+  between.origin.end(commandMessage(createCommand('_error', 1, [null, { code: 'NetConnection.Connect.Rejected' }])))
   await between.settle()
   t.same(between.said(), ['_error 1 null NetConnection.Connect.Rejected'])
   between.clock.pass(5000)

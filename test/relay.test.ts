@@ -10,8 +10,8 @@ import {
   LiveStream,
   type Message,
   type Publish,
-  pull,
-  push,
+  pullLive,
+  pushLive,
   Refused,
   type Relay,
   type Retry,
@@ -96,7 +96,7 @@ class Source {
 t.test('push: from the first keyframe to the last message, and then it ends', { buffered }, async t => {
   const to = await new Destination(t).listen()
   const source = new Source()
-  const relay = push(source.live, to.url, quick)
+  const relay = pushLive(source.live, to.url, quick)
   t.equal(relay.state, 'waiting')
   const seen = states(relay)
   await source.frames(25)
@@ -116,7 +116,7 @@ t.test(
   async t => {
     const to = await new Destination(t).listen()
     const source = new Source()
-    const relay = push(source.live, to.url, quick)
+    const relay = pushLive(source.live, to.url, quick)
     const seen = states(relay)
     let refusals = 3
     to.decide = () => {
@@ -146,7 +146,7 @@ t.test(
 t.test('one that lags jumps to a keyframe, and tells what it left out', { buffered }, async t => {
   const to = await new Destination(t).listen()
   const source = new Source()
-  const relay = push(source.live, to.url, { ...quick, maxLagMs: 200 })
+  const relay = pushLive(source.live, to.url, { ...quick, maxLagMs: 200 })
   await source.frames(1)
   await until(() => relay.state === 'live')
   const gaps: number[] = []
@@ -163,7 +163,7 @@ t.test('one that lags jumps to a keyframe, and tells what it left out', { buffer
 t.test('a destination that goes away and comes back; one of two does not hear of it', { buffered }, async t => {
   const [first, other] = [await new Destination(t).listen(), await new Destination(t).listen()]
   const source = new Source()
-  const relays = [push(source.live, first.url, quick), push(source.live, other.url, quick)]
+  const relays = [pushLive(source.live, first.url, quick), pushLive(source.live, other.url, quick)]
   const seen = relays.map(states)
   await source.frames(1)
   await until(() => relays.every(relay => relay.state === 'live'))
@@ -192,7 +192,7 @@ t.test('each wait is twice the last, until it was live for longer than it would 
     if (waits.length < 3) throw new Refused('NetStream.Publish.Denied')
   }
   const source = new Source()
-  const relay = push(source.live, to.url, { retryMs: 100, jitter: () => 1, clock, signal })
+  const relay = pushLive(source.live, to.url, { retryMs: 100, jitter: () => 1, clock, signal })
   const waits: number[] = []
   for (const state of ['refused', 'retrying'] as const) relay.on(state, ({ ms }) => waits.push(ms))
   await source.frames(1)
@@ -221,7 +221,7 @@ t.test('each wait is twice the last, until it was live for longer than it would 
 t.test('removed while live: it unpublishes, and nothing is left of it', { buffered }, async t => {
   const to = await new Destination(t).listen()
   const source = new Source()
-  const relay = push(source.live, to.url, quick)
+  const relay = pushLive(source.live, to.url, quick)
   await source.frames(1)
   await until(() => relay.state === 'live')
   relay.close()
@@ -232,14 +232,14 @@ t.test('removed while live: it unpublishes, and nothing is left of it', { buffer
 })
 
 t.test('closed while it waits, connects, and between two attempts', { buffered }, async t => {
-  const waiting = push(new LiveStream(), 'rtmp://127.0.0.1:1/live/film', quick)
+  const waiting = pushLive(new LiveStream(), 'rtmp://127.0.0.1:1/live/film', quick)
   waiting.close()
   await until(() => waiting.state === 'ended')
   const source = new Source()
   const silent = net.createServer(() => {})
   await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
   t.teardown(() => silent.close())
-  const connecting = push(
+  const connecting = pushLive(
     source.live,
     `rtmp://127.0.0.1:${(silent.address() as net.AddressInfo).port}/live/film`,
     quick
@@ -250,7 +250,7 @@ t.test('closed while it waits, connects, and between two attempts', { buffered }
   connecting.close()
   await until(() => connecting.state === 'ended')
   const controller = new AbortController()
-  const retrying = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6, signal: controller.signal })
+  const retrying = pushLive(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6, signal: controller.signal })
   await until(() => retrying.state === 'retrying')
   controller.abort()
   await until(() => retrying.state === 'ended')
@@ -259,7 +259,7 @@ t.test('closed while it waits, connects, and between two attempts', { buffered }
 
 t.test('a source that is over while a destination is away ends the attempts', { buffered }, async t => {
   const source = new Source()
-  const relay = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6 })
+  const relay = pushLive(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1e6 })
   await source.frames(1)
   await until(() => relay.state === 'retrying')
   source.input.end()
@@ -280,7 +280,7 @@ t.test('pull: what another server plays becomes a live stream here, and a break 
   const live = new LiveStream({ holdMs: 500 })
   const got: Message[] = []
   live.subscribe().on('data', message => got.push(message))
-  const relay = pull(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
+  const relay = pullLive(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
   const seen = states(relay)
   await until(() => got.length === 3)
   for (const session of origin.sessions) session.destroy()
@@ -336,7 +336,7 @@ t.test('a source that vanishes without a word is connected to anew', { buffered 
   t.teardown(() => origin.close())
   const wire = new Wire(t, (origin.address() as net.AddressInfo).port)
   const live = new LiveStream()
-  const relay = pull(await wire.listen(), live, { ...quick, limits: { pingMs: 1000 } })
+  const relay = pullLive(await wire.listen(), live, { ...quick, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
@@ -359,7 +359,7 @@ t.test('a destination that vanishes without a word is connected to anew', { buff
   const to = await new Destination(t).listen()
   const source = new Source()
   const wire = new Wire(t, to.port)
-  const relay = push(source.live, await wire.listen(), { ...quick, limits: { pingMs: 1000 } })
+  const relay = pushLive(source.live, await wire.listen(), { ...quick, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
@@ -389,7 +389,7 @@ t.test('pull into a stream that somebody publishes: it is never said to be live'
   const live = new LiveStream()
   const input = live.input()
   t.teardown(() => input.destroy())
-  const relay = pull(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
+  const relay = pullLive(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
   const seen = states(relay)
   await until(() => seen.filter(state => state === 'refused').length > 1)
   relay.close()
@@ -399,7 +399,7 @@ t.test('pull into a stream that somebody publishes: it is never said to be live'
 
 t.test('pull on demand: it is let go when the last player has left', { buffered }, async t => {
   const live = new LiveStream({ holdMs: 10 })
-  const relay = pull('rtmp://127.0.0.1:1/live/film', live, quick)
+  const relay = pullLive('rtmp://127.0.0.1:1/live/film', live, quick)
   live.once('unread', () => relay.close())
   const player = live.player()
   await until(() => relay.state === 'retrying')
@@ -419,7 +419,7 @@ t.test('a source that has ended is asked again, if that is wanted', { buffered }
   await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
   t.teardown(() => origin.close())
   const url = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`
-  const relay = pull(url, new LiveStream(), { ...quick, awayMs: Number.POSITIVE_INFINITY })
+  const relay = pullLive(url, new LiveStream(), { ...quick, awayMs: Number.POSITIVE_INFINITY })
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }) => reasons.push(error))
   await until(() => plays === 3)
@@ -441,7 +441,7 @@ t.test('for awayMs and no longer, and not at all if it was a recording', { buffe
   const url = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`
   const asked = async (awayMs: number) => {
     plays = 0
-    const relay = pull(url, new LiveStream(), { ...quick, awayMs })
+    const relay = pullLive(url, new LiveStream(), { ...quick, awayMs })
     await until(() => relay.state === 'ended')
     return plays
   }
@@ -449,7 +449,7 @@ t.test('for awayMs and no longer, and not at all if it was a recording', { buffe
   t.ok((await asked(100)) > 1)
   recorded = true
   t.equal(await asked(60_000), 1)
-  t.throws(() => pull(url, new LiveStream(), { awayMs: -1 }), RangeError)
+  t.throws(() => pullLive(url, new LiveStream(), { awayMs: -1 }), RangeError)
 })
 
 t.test('many retries leave no listener behind', { buffered }, async t => {
@@ -459,7 +459,7 @@ t.test('many retries leave no listener behind', { buffered }, async t => {
   t.teardown(() => process.off('warning', warned))
   const source = new Source()
   await source.frames(1)
-  const relay = push(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1, maxRetryMs: 1 })
+  const relay = pushLive(source.live, 'rtmp://127.0.0.1:1/live/film', { retryMs: 1, maxRetryMs: 1 })
   const seen = states(relay)
   await until(() => seen.filter(state => state === 'retrying').length > 30)
   relay.close()
@@ -468,9 +468,9 @@ t.test('many retries leave no listener behind', { buffered }, async t => {
 })
 
 t.test('what is no URL of a stream, or no time, is told at once', { buffered }, async t => {
-  t.throws(() => push(new LiveStream(), 'rtmp://host/'), TypeError)
-  t.throws(() => pull('film.flv', new LiveStream()), TypeError)
+  t.throws(() => pushLive(new LiveStream(), 'rtmp://host/'), TypeError)
+  t.throws(() => pullLive('film.flv', new LiveStream()), TypeError)
   for (const options of [{ retryMs: 0 }, { maxRetryMs: -1 }, { timeoutMs: Number.NaN }, { maxLagMs: 0 }]) {
-    t.throws(() => push(new LiveStream(), 'rtmp://host/live/film', options), RangeError)
+    t.throws(() => pushLive(new LiveStream(), 'rtmp://host/live/film', options), RangeError)
   }
 })

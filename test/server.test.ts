@@ -9,8 +9,8 @@ import {
   ClientHandshake,
   type ClientSession,
   clientSession,
-  command,
   commandMessage,
+  createCommand,
   createServer,
   createWireServer,
   connect as dialled,
@@ -38,7 +38,7 @@ const isClosed = (socket: net.Socket) => new Promise(resolve => socket.once('clo
 const connect = (port: number) => {
   const wire = messageWire(net.connect(port, '127.0.0.1'), { role: 'client' })
   wire.on('error', () => {})
-  wire.write(commandMessage(command('connect', 1, [{ app: 'live' }])))
+  wire.write(commandMessage(createCommand('connect', 1, [{ app: 'live' }])))
   return wire.resume()
 }
 
@@ -460,7 +460,7 @@ t.test('within the grace new peers are refused, and who is there goes on', async
   server.close({ graceMs: 60_000 })
   const [refused] = await once(net.connect(port, '127.0.0.1'), 'error')
   t.equal(refused.code, 'ECONNREFUSED')
-  wire.write(commandMessage(command('createStream', 7, [null])))
+  wire.write(commandMessage(createCommand('createStream', 7, [null])))
   while (!(await once(wire, 'data'))[0].payload.includes('_result')) {}
   t.equal(server.sessions.size, 1)
   wire.destroy()

@@ -1,4 +1,4 @@
-import { type DialOptions, type Gap, LiveStream, pull, push, type Relay, type Retry } from '../index.ts'
+import { type DialOptions, type Gap, LiveStream, pullLive, pushLive, type Relay, type Retry } from '../index.ts'
 import { type Log, said } from './log.ts'
 import { Progress } from './progress.ts'
 
@@ -35,13 +35,13 @@ export async function relay(
   const progress = new Progress({ write })
   progress.resume()
   const awayMs = forever ? Number.POSITIVE_INFINITY : AWAY_MS
-  const source = pull(from, live, { ...dial, awayMs, maxRetryMs: MAX_RETRY_MS })
+  const source = pullLive(from, live, { ...dial, awayMs, maxRetryMs: MAX_RETRY_MS })
   const pulling = told(source, 'from', log)
   const isOver = () => source.state === 'ended'
   /** A push ends with the stream, each time that the source is away. */
   const publish = async (url: string, name: string) => {
     while (!isOver()) {
-      const each = push(live, url, dial)
+      const each = pushLive(live, url, dial)
       each.on('gap', ({ messages }: Gap) => progress.countDropped(messages))
       await told(each, name, log)
     }

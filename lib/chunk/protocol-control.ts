@@ -86,7 +86,7 @@ export function protocolControlMessage(control: ProtocolControl): Message {
 export const setChunkSize = (chunkSize: number): Message => protocolControlMessage({ kind: 'SetChunkSize', chunkSize })
 
 /** Abort: the unfinished message of this chunk stream will not be completed (RTMP 1.0, 5.4.2). */
-export const abort = (chunkStreamId: number): Message => protocolControlMessage({ kind: 'Abort', chunkStreamId })
+export const abortMessage = (chunkStreamId: number): Message => protocolControlMessage({ kind: 'Abort', chunkStreamId })
 
 /** Acknowledgement: the number of received bytes, modulo 2^32, the handshake included (RTMP 1.0, 5.4.3). */
 export const acknowledgement = (sequenceNumber: number): Message =>

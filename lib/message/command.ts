@@ -91,7 +91,7 @@ export function commandMessage(command: Command): Message {
 }
 
 /** A command with what is usual where nothing is said: AMF0, message stream 0, timestamp 0. */
-export function command(
+export function createCommand(
   name: string,
   transactionId: TransactionId,
   args: readonly AmfValue[],
@@ -102,12 +102,12 @@ export function command(
 }
 
 /** The `_result` that answers a command, in the command's own encoding (RTMP 1.0, 7.2.1). */
-export const result = (to: Command, ...args: AmfValue[]): Command =>
-  command('_result', to.transactionId, args, { encoding: to.encoding })
+export const resultCommand = (to: Command, ...args: AmfValue[]): Command =>
+  createCommand('_result', to.transactionId, args, { encoding: to.encoding })
 
 /** The `_error` that answers a command (RTMP 1.0, 7.2.1). */
-export const error = (to: Command, ...args: AmfValue[]): Command =>
-  command('_error', to.transactionId, args, { encoding: to.encoding })
+export const errorCommand = (to: Command, ...args: AmfValue[]): Command =>
+  createCommand('_error', to.transactionId, args, { encoding: to.encoding })
 
 /** An `onStatus` of a message stream (RTMP 1.0, 7.2.2), such as `NetStream.Play.Start`. */
 export const onStatus = (
@@ -115,7 +115,7 @@ export const onStatus = (
   code: Status,
   description: string,
   level: StatusLevel = 'status'
-): Command => command('onStatus', 0, [null, { level, code, description }], { messageStreamId })
+): Command => createCommand('onStatus', 0, [null, { level, code, description }], { messageStreamId })
 
 /** Type 17 starts with a format byte, always 0; some clients omit it. */
 const selectorLength = (payload: Buffer): number => (payload.length === 0 || payload[0] === Amf0Marker.String ? 0 : 1)

@@ -2,7 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused, RtmpError } from '../errors.ts'
 import type { ObjectEncoding } from '../message/body.ts'
-import { type Command, command, result } from '../message/command.ts'
+import { type Command, createCommand, resultCommand } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
@@ -187,7 +187,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     // FFmpeg -listen ends a play with the commands of a publisher; the second may be lost with the connection
     else if (name === 'FCUnpublish' || name === 'deleteStream') this.#hearGoodbye(heard)
     // servers of Adobe measure bandwidth with it
-    else if (name === '_onbwcheck') this.say(result(heard, null, 0))
+    else if (name === '_onbwcheck') this.say(resultCommand(heard, null, 0))
     else this.unknown(heard)
   }
 
@@ -239,13 +239,13 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     const transactionId = this.#nextTransaction(name)
     // ahead of what is said: a peer in this process may answer within the call
     const answer = this.#answers.wait(transactionId, name)
-    this.say(command(name, transactionId, args, { encoding: this.#encoding }))
+    this.say(createCommand(name, transactionId, args, { encoding: this.#encoding }))
     return answer
   }
 
   /** Sends a command without waiting for an answer, because some servers send none. */
   #tell(name: string, ...args: readonly AmfValue[]): void {
-    this.say(command(name, this.#nextTransaction(name), [null, ...args], { encoding: this.#encoding }))
+    this.say(createCommand(name, this.#nextTransaction(name), [null, ...args], { encoding: this.#encoding }))
   }
 
   #nextTransaction(name: string): number {

@@ -2,7 +2,7 @@ import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 import type { Clock } from '../clock.ts'
 import { isAudio } from '../media/audio-tag.ts'
 import { isVideo } from '../media/video-tag.ts'
-import { command } from '../message/command.ts'
+import { createCommand } from '../message/command.ts'
 import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
 import type { Status } from '../status.ts'
@@ -48,7 +48,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
     const isRequest = name === 'publish' || name === 'play'
     if (isRequest) this.transactionId = this.#transaction()
     const transactionId = isRequest ? this.transactionId : 0
-    this.say(command(name, transactionId, [null, ...args], { messageStreamId: this.id }))
+    this.say(createCommand(name, transactionId, [null, ...args], { messageStreamId: this.id }))
   }
 
   /** Sends a command and waits for the status that answers it. Resolves with its information object. */

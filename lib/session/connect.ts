@@ -1,6 +1,6 @@
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused } from '../errors.ts'
-import { type Command, error, result } from '../message/command.ts'
+import { type Command, errorCommand, resultCommand } from '../message/command.ts'
 import type { ConnectStatus } from '../status.ts'
 import { Request } from './request.ts'
 import { connectPath } from './stream-path.ts'
@@ -65,10 +65,10 @@ export class Connect extends Request {
       objectEncoding: this.info.objectEncoding === 3 ? 3 : 0,
       ...this.#properties
     }
-    this.#answer(result(this.#command, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, information))
+    this.#answer(resultCommand(this.#command, { fmsVer: 'FMS/3,0,1,123', capabilities: 31 }, information))
   }
 
   protected override refused({ status, description }: Refused): void {
-    this.#answer(error(this.#command, null, { level: 'error', code: status, description }))
+    this.#answer(errorCommand(this.#command, null, { level: 'error', code: status, description }))
   }
 }

@@ -7,11 +7,11 @@ import { isMedia } from '../media/media-state.ts'
 import {
   type Command,
   commandMessage,
-  error,
+  errorCommand,
   isCommand,
   isCommandType,
   readCommand,
-  result
+  resultCommand
 } from '../message/command.ts'
 import { MESSAGE_COST, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
@@ -270,7 +270,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     }
     if (asked.transactionId <= 0) return
     const description = `unknown command ${asked.name.slice(0, 64)}`
-    this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+    this.say(errorCommand(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
   /** Without the events of a subclass, which are not known here. */
@@ -286,7 +286,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
       if (asked.transactionId <= 0) return
       const isRefused = value instanceof Refused
       const information = isRefused && { level: 'error', code: value.status, description: value.description }
-      this.say(information ? error(asked, null, information) : result(asked, null, value as AmfValue))
+      this.say(information ? errorCommand(asked, null, information) : resultCommand(asked, null, value as AmfValue))
     }
   }
 

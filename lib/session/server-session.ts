@@ -1,7 +1,7 @@
 import type { AmfValue } from '../amf/amf-value.ts'
 import { hasLeft, ProtocolError, Refused, RtmpError } from '../errors.ts'
 import { asError, callListeners, warnOfFailure, warnOnce } from '../listeners.ts'
-import { type Command, command, error, onStatus, result } from '../message/command.ts'
+import { type Command, createCommand, errorCommand, onStatus, resultCommand } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import type { Status } from '../status.ts'
@@ -334,7 +334,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   #createStream(asked: Command): void {
     if (this.#streams.size >= this.limits.messageStreams) {
       const description = `connection has ${this.limits.messageStreams} message streams, the maximum`
-      this.say(error(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
+      this.say(errorCommand(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
       return
     }
     const id = this.#streams.freeId
@@ -380,11 +380,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   }
 
   #answer(asked: Command, value: AmfValue): void {
-    if (asked.transactionId > 0) this.say(result(asked, null, value))
+    if (asked.transactionId > 0) this.say(resultCommand(asked, null, value))
   }
 
   #tell(name: string, code: Status, description: string): void {
-    this.say(command(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
+    this.say(createCommand(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }
 

@@ -6,7 +6,7 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { command, commandMessage, connect, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
+import { commandMessage, connect, createCommand, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
 import t from 'tap'
 import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
@@ -117,9 +117,9 @@ function stays(t: Scope, url: string, kind: 'publish' | 'play', name: string, lo
   const heard: string[] = []
   wire.on('error', () => {}).on('data', message => heard.push(line(message)))
   wire.on('close', () => heard.push('closed'))
-  wire.write(commandMessage(command('connect', 1, [{ app: 'live' }])))
-  wire.write(commandMessage(command('createStream', 2, [null])))
-  wire.write(commandMessage(command(kind, 3, [null, name], { messageStreamId: 1 })))
+  wire.write(commandMessage(createCommand('connect', 1, [{ app: 'live' }])))
+  wire.write(commandMessage(createCommand('createStream', 2, [null])))
+  wire.write(commandMessage(createCommand(kind, 3, [null, name], { messageStreamId: 1 })))
   const hears = async (word: RegExp, times = 1) => {
     while (heard.filter(each => word.test(each)).length < times) await sleep(10)
   }

@@ -1,5 +1,5 @@
 import {
-  abort,
+  abortMessage,
   acknowledgement,
   isProtocolControlType,
   type Message,
@@ -15,7 +15,7 @@ import { hex } from '../support/hex.ts'
 
 const messages: [Message, number, Buffer, ProtocolControl][] = [
   [setChunkSize(4096), 1, hex`00001000`, { kind: 'SetChunkSize', chunkSize: 4096 }],
-  [abort(5), 2, hex`00000005`, { kind: 'Abort', chunkStreamId: 5 }],
+  [abortMessage(5), 2, hex`00000005`, { kind: 'Abort', chunkStreamId: 5 }],
   [acknowledgement(0xffffffff), 3, hex`ffffffff`, { kind: 'Acknowledgement', sequenceNumber: 0xffffffff }],
   [windowAcknowledgementSize(2500000), 5, hex`002625a0`, { kind: 'WindowAcknowledgementSize', windowSize: 2500000 }],
   [

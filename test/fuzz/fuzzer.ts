@@ -6,8 +6,8 @@ import {
   AmfDate,
   type AmfValue,
   ChunkReader,
-  command,
   commandMessage,
+  createCommand,
   Dictionary,
   EcmaArray,
   ExternalizableObject,
@@ -43,7 +43,7 @@ const amf3: readonly AmfValue[] = [
   new Dictionary([[{ a: 1 }, 'b']]),
   new ExternalizableObject('flex.messaging.io.ArrayCollection', [1])
 ]
-const keeping = commandMessage(command('keep', 3, [null, new Vector(amf3), new Vector(amf3)], { encoding: 3 }))
+const keeping = commandMessage(createCommand('keep', 3, [null, new Vector(amf3), new Vector(amf3)], { encoding: 3 }))
 
 /** All captures, AMF3, and of RTMPIPE_VECTORS what others have found by fuzzing, behind a handshake and a connect. */
 export function corpus(): Sample[] {

@@ -25,7 +25,7 @@ import {
   onStatus,
   readAudioTag,
   readVideoTag,
-  result,
+  resultCommand,
   splitStreamUrl,
   stage,
   TypedObject,
@@ -150,7 +150,7 @@ t.test("the user's own line, on a socket", { skip, buffered }, async t => {
     const yourSession = stage<Message | Command, Message | Command>((item, push) => {
       if (!isCommand(item)) heard.push(item)
       else if (item.name === 'publish') push(onStatus(1, 'NetStream.Publish.Start', 'go on'))
-      else if (item.transactionId > 0) push(result(item, null, 1))
+      else if (item.transactionId > 0) push(resultCommand(item, null, 1))
     })()
     const plain = handshakeStream(socket)
     plain.on('error', () => 'a peer may break off at any moment')

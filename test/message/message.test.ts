@@ -4,10 +4,10 @@ import {
   amfCommandParser,
   amfCommandSerializer,
   type Command,
-  command,
   commandMessage,
+  createCommand,
   dataMessage,
-  error,
+  errorCommand,
   isCommand,
   isMessage,
   type Message,
@@ -16,7 +16,7 @@ import {
   readCommand,
   readData,
   readUserControlEvent,
-  result,
+  resultCommand,
   type UserControlEvent,
   unwrapped,
   userControlMessage,
@@ -85,7 +85,7 @@ const connect = hex`
 
 t.test('a command is its name, its transaction and what follows', async t => {
   const read = readCommand(message(20, connect, { timestamp: 9 }))
-  t.same({ ...read }, command('connect', 1, [{ app: 'live' }], { timestamp: 9 }))
+  t.same({ ...read }, createCommand('connect', 1, [{ app: 'live' }], { timestamp: 9 }))
   t.same(commandMessage({ ...read }).payload, connect, 'written anew, the same bytes')
 })
 
@@ -98,7 +98,7 @@ t.test('type 17 is a zero byte and then the same (errata 7.2)', async t => {
 })
 
 t.test('type 17 and type 15 carry what AMF0 has no word for, in AMF3', async t => {
-  const made = commandMessage(command('keep', 2, [null, hex`00ff`], { encoding: 3 }))
+  const made = commandMessage(createCommand('keep', 2, [null, hex`00ff`], { encoding: 3 }))
   t.same(made, message(17, hex`00 ${writeAmf0('keep', 2, null)} 11 0c 05 00ff`))
   const read = readCommand(made)
   t.same(read.args, [null, hex`00ff`])
@@ -151,14 +151,19 @@ t.test('a command cannot be changed in place: nobody would see it go out', async
 })
 
 t.test('answers', async t => {
-  const asked = command('createStream', 4, [null], { encoding: 3 })
-  t.same(result(asked, null, 1), command('_result', 4, [null, 1], { encoding: 3 }))
-  t.same(error(asked, null, { code: 'no' }), command('_error', 4, [null, { code: 'no' }], { encoding: 3 }))
+  const asked = createCommand('createStream', 4, [null], { encoding: 3 })
+  t.same(resultCommand(asked, null, 1), createCommand('_result', 4, [null, 1], { encoding: 3 }))
+  t.same(errorCommand(asked, null, { code: 'no' }), createCommand('_error', 4, [null, { code: 'no' }], { encoding: 3 }))
   t.same(
     onStatus(1, 'NetStream.Play.Start', 'here it comes'),
-    command('onStatus', 0, [null, { level: 'status', code: 'NetStream.Play.Start', description: 'here it comes' }], {
-      messageStreamId: 1
-    })
+    createCommand(
+      'onStatus',
+      0,
+      [null, { level: 'status', code: 'NetStream.Play.Start', description: 'here it comes' }],
+      {
+        messageStreamId: 1
+      }
+    )
   )
 })
 
@@ -186,7 +191,7 @@ t.test('the parser ends with a typed error', async t => {
 
 t.test('the serializer ends with what AMF0 cannot say', async t => {
   const serializer = amfCommandSerializer()
-  serializer.write(command('x', 1, [(() => 1) as never]))
+  serializer.write(createCommand('x', 1, [(() => 1) as never]))
   t.type(await new Promise(resolve => serializer.on('error', resolve)), TypeError)
 })
 
@@ -262,9 +267,9 @@ t.test('an aggregate whose parts do not fit', async t => {
 
 t.test('any body of a command is a command or a ProtocolError, and goes out again', async t => {
   const known: Command[] = [
-    command('connect', 1, [{ app: 'live' }]),
+    createCommand('connect', 1, [{ app: 'live' }]),
     onStatus(1, 'a', 'b'),
-    command('play', 0, [null, 'x', -2000])
+    createCommand('play', 0, [null, 'x', -2000])
   ]
   const mutated = fc
     .tuple(fc.constantFrom(...known), fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 4 }))

@@ -6,9 +6,9 @@ import {
   type AmfValue,
   type Command,
   clientSession,
-  command,
   commandMessage,
   connect,
+  createCommand,
   dataMessage,
   EcmaArray,
   type Message,
@@ -65,7 +65,7 @@ t.test('commands', async t => {
     const peer = await begun()
     const heard = once(peer.session, 'command')
     const { published } = await publishing(peer)
-    await peer.sends({ ...commandMessage(command('', 0, [])), payload: writeAmf0('onFCPublish') })
+    await peer.sends({ ...commandMessage(createCommand('', 0, [])), payload: writeAmf0('onFCPublish') })
     t.match(await heard, [{ name: 'onFCPublish', transactionId: 0, args: [] }])
     await peer.says('NetStream.Publish.Start')
     await published
@@ -78,8 +78,8 @@ t.test('commands', async t => {
       const heard = await peer.sends(
         userControlMessage({ kind: 'StreamBegin', messageStreamId: 0 }),
         userControlMessage({ kind: 'PingRequest', timestamp: 7 }),
-        commandMessage(command('onBWDone', 0, [null, 8192])),
-        commandMessage(command('setPeerInfo', 0, [null, '127.0.0.1']))
+        commandMessage(createCommand('onBWDone', 0, [null, 8192])),
+        commandMessage(createCommand('setPeerInfo', 0, [null, '127.0.0.1']))
       )
       t.same(heard, ['PingResponse 7'])
       await peer.answers(1, {}, success)
@@ -130,7 +130,7 @@ t.test('commands', async t => {
   t.test('_error and the end at once, as AMS refuses: what it said counts, not that it left', async t => {
     const { peer, connected } = await connecting()
     const args = [null, { level: 'error', code: 'NetConnection.Connect.Rejected', description: '[ AccessManager ]' }]
-    peer.wire.end(commandMessage(command('_error', 1, args)))
+    peer.wire.end(commandMessage(createCommand('_error', 1, args)))
     await t.rejects(connected, {
       code: 'ERR_RTMP_REFUSED',
       status: 'NetConnection.Connect.Rejected',
@@ -222,12 +222,12 @@ t.test('commands', async t => {
     }
     for (const hasSelector of [true, false]) {
       const { peer, connected } = await connecting()
-      await peer.sends(of17(command('_result', 1, [null, success]), hasSelector))
+      await peer.sends(of17(createCommand('_result', 1, [null, success]), hasSelector))
       t.match(await connected, success)
       const published = peer.session.publish('film')
       await peer.hears()
-      await peer.sends(of17(command('_result', 4, [null, 1]), hasSelector))
-      const status = command('onStatus', 0, [null, { code: 'NetStream.Publish.Start' }], { messageStreamId: 1 })
+      await peer.sends(of17(createCommand('_result', 4, [null, 1]), hasSelector))
+      const status = createCommand('onStatus', 0, [null, { code: 'NetStream.Publish.Start' }], { messageStreamId: 1 })
       await peer.sends(of17(status, hasSelector))
       await published
     }
@@ -247,7 +247,7 @@ t.test('commands', async t => {
     called.catch(() => {})
     const status = once(peer.session, 'status')
     const args = [null, { level: 'status', code: 'NetConnection.Connect.Closed' }]
-    peer.wire.end(commandMessage(command('onStatus', 0, args)))
+    peer.wire.end(commandMessage(createCommand('onStatus', 0, args)))
     t.match(await status, [{ code: 'NetConnection.Connect.Closed' }])
     await t.rejects(called, { code: 'ERR_RTMP_PREMATURE_CLOSE' })
   })
@@ -413,7 +413,7 @@ t.test('publish', async t => {
       await peer.hears()
       await peer.answers(4, null, 1)
       const status = (code: string, level: string) =>
-        commandMessage(command('onStatus', 0, [null, { level, code }], { messageStreamId: 1 }))
+        commandMessage(createCommand('onStatus', 0, [null, { level, code }], { messageStreamId: 1 }))
       const said = [status('NetStream.Publish.Start', 'status'), ...(then ? [status(then, 'error')] : [])]
       // as a wire hands over what one read has brought
       if (isOneRead) for (const each of said) peer.session.takeNow(each) || peer.session.write(each)
@@ -502,7 +502,7 @@ t.test('play', async t => {
     const { played } = await playing(peer)
     await peer.says('NetStream.Play.Start')
     const read = words(await played)
-    const stop = command('onStatus', 0, [null, { level: 'status', code: 'NetStream.Play.Stop' }], {
+    const stop = createCommand('onStatus', 0, [null, { level: 'status', code: 'NetStream.Play.Stop' }], {
       messageStreamId: 1
     })
     peer.wire.write(onStream(video.keyframe(0)))
@@ -599,7 +599,7 @@ const chunk = (
     payload.subarray(0, first)
   ])
 
-const granted = commandMessage(command('_result', 1, [null, success])).payload
+const granted = commandMessage(createCommand('_result', 1, [null, success])).payload
 const packet = (version: number, fill = 0x5a) => {
   const bytes = Buffer.alloc(1536, fill)
   bytes.writeUInt32BE(version, 4)
@@ -634,7 +634,7 @@ t.test('handshakes', async t => {
 
 t.test('chunks', async t => {
   const acknowledgement = (sequence: string) => chunk(3, hex`${sequence}`, { chunkStreamId: 2 })
-  const long = commandMessage(command('_result', 1, [{ fmsVer: 'x'.repeat(300) }, success])).payload
+  const long = commandMessage(createCommand('_result', 1, [{ fmsVer: 'x'.repeat(300) }, success])).payload
   const begins = [
     chunk(20, long, { first: 128 }),
     chunk(1, hex`00001000`, { chunkStreamId: 2 }),
@@ -697,7 +697,7 @@ t.test('a server that breaks off without a FIN: each who waits hears it', async 
     const far = messageWire(socket, { role: 'server' })
     far.on('error', () => {})
     far.once('data', () => {
-      far.write(commandMessage(command('_result', 1, [null, success])))
+      far.write(commandMessage(createCommand('_result', 1, [null, success])))
       far.once('data', () => socket.resetAndDestroy())
     })
   })

@@ -6,8 +6,8 @@ import {
   type AmfObject,
   type AmfValue,
   type Connect,
-  command,
   commandMessage,
+  createCommand,
   Dictionary,
   dataMessage,
   isCommandType,
@@ -958,7 +958,7 @@ t.test('a peer that asks and takes no answers is ended', async t => {
   peer.wire.pause()
   // streams between us hold up to 64 KiB each before anything waits
   for (let i = 0; i < 10_000 && peer.ended === undefined; i++) {
-    const asked = [command('createStream', 10 + i, [null]), command('deleteStream', 0, [null, 2 + i])]
+    const asked = [createCommand('createStream', 10 + i, [null]), createCommand('deleteStream', 0, [null, 2 + i])]
     for (const each of asked) peer.wire.write(commandMessage(each))
     if (i % 50 === 0) await peer.hears()
   }
@@ -1035,9 +1035,9 @@ t.test('where no wire tells of bytes, each message is a sign of life', async t =
   const ended = once(session, 'error')
   session.on('publish', publish => void publish.accept().resume())
   session.resume()
-  session.write(command('connect', 1, [info]))
-  session.write(command('createStream', 2, [null]))
-  session.write(command('publish', 3, [null, 'film'], { messageStreamId: 1 }))
+  session.write(createCommand('connect', 1, [info]))
+  session.write(createCommand('createStream', 2, [null]))
+  session.write(createCommand('publish', 3, [null, 'film'], { messageStreamId: 1 }))
   for (let i = 0; i < 8; i++) await turnOfTheLoop()
   for (let i = 0; i < 10; i++) {
     session.write(video.frame(i))
@@ -1146,9 +1146,9 @@ t.test('a session that is piped into a stage gives it single messages, and no ba
   const spy = stage<Message, Message>(message => void said.push(message))()
   session.pipe(spy)
   session.on('play', play => void live.player().pipe(play.accept()))
-  session.write(command('connect', 1, [info]))
-  session.write(command('createStream', 2, [null]))
-  session.write({ ...command('play', 3, [null, 'film']), messageStreamId: 1 })
+  session.write(createCommand('connect', 1, [info]))
+  session.write(createCommand('createStream', 2, [null]))
+  session.write({ ...createCommand('play', 3, [null, 'film']), messageStreamId: 1 })
   for (let i = 0; i < 20; i++) await turnOfTheLoop()
   input.write(video.keyframe(0))
   input.write(audio.frame(3))
@@ -1163,7 +1163,7 @@ t.test('commands may come in place of their messages', async t => {
   const session = serverSession()
   const said: Message[] = []
   session.on('data', message => said.push(message))
-  await new Promise(resolve => session.write(command('connect', 1, [info]), resolve))
+  await new Promise(resolve => session.write(createCommand('connect', 1, [info]), resolve))
   await turnOfTheLoop()
   t.equal(said[0]?.type, 20)
   session.destroy()

@@ -5,8 +5,8 @@ import {
   BatchChunks,
   ClientHandshake,
   type Command,
-  command,
   commandMessage,
+  createCommand,
   Layer,
   LiveStream,
   type Message,
@@ -138,7 +138,7 @@ class Slow extends NetConnection {
     return this.isStopped ? new Promise(resolve => this.#gos.push(resolve)) : undefined
   }
   protected override async media(message: Message): Promise<void> {
-    await this.command(command(word(message), 0, []))
+    await this.command(createCommand(word(message), 0, []))
     this.out.push(`done ${word(message)}`)
   }
   protected override get streams(): never[] {
@@ -214,8 +214,8 @@ const benches: Record<string, () => Bench | Promise<Bench>> = {
     inlet.resume()
     return {
       inlet: inlet as unknown as Inlet,
-      item: at => (at % 2 === 0 ? video.frame(at) : command(`call ${at}`, at, [])),
-      wrong: [null, command('throw', 1, []), commandMessage(command('throw', 1, [])), {}],
+      item: at => (at % 2 === 0 ? video.frame(at) : createCommand(`call ${at}`, at, [])),
+      wrong: [null, createCommand('throw', 1, []), commandMessage(createCommand('throw', 1, [])), {}],
       jam: isOn => inlet.stop(isOn),
       out: inlet.out
     }

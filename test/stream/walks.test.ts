@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { type Duplex, duplexPair, Writable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { command, commandMessage, LiveStream, type Message, messageWire, serverSession } from 'rtmpipe'
+import { commandMessage, createCommand, LiveStream, type Message, messageWire, serverSession } from 'rtmpipe'
 import t from 'tap'
 import { loop } from '../../lib/stream/loop.ts'
 import { video } from '../support/media.ts'
@@ -29,7 +29,9 @@ async function connection(near: Duplex, far: Duplex) {
   })
   const heard = (event: 'connect' | 'publish' | 'play') => new Promise<unknown>(resolve => session.once(event, resolve))
   const say = (name: string, ...args: unknown[]) =>
-    void client.write(commandMessage(command(name, 1, args as never, { messageStreamId: name === 'connect' ? 0 : 1 })))
+    void client.write(
+      commandMessage(createCommand(name, 1, args as never, { messageStreamId: name === 'connect' ? 0 : 1 }))
+    )
   return { wire, session, client, heard, say }
 }
 

@@ -4,7 +4,7 @@
  */
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { command, commandMessage, isVideo, type Message, type MessageWire, messageWire } from 'rtmpipe'
+import { commandMessage, createCommand, isVideo, type Message, type MessageWire, messageWire } from 'rtmpipe'
 
 const [port, seconds, mbit, good, stalled] = process.argv.slice(2).map(Number) as [
   number,
@@ -20,7 +20,7 @@ async function connect(name: string, arg: string, begins: string): Promise<{ wir
   const socket = net.connect(port, '127.0.0.1')
   const wire = messageWire(socket, { role: 'client' })
   const says = (text: string, args: never[], messageStreamId = 0) =>
-    wire.write(commandMessage(command(text, messageStreamId === 0 ? 1 : 0, args, { messageStreamId })))
+    wire.write(commandMessage(createCommand(text, messageStreamId === 0 ? 1 : 0, args, { messageStreamId })))
   const hears = (text: string) =>
     new Promise<void>(resolve => {
       const look = (message: Message) => {

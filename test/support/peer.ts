@@ -5,8 +5,8 @@ import {
   type ClientSession,
   type ClientSessionOptions,
   clientSession,
-  command,
   commandMessage,
+  createCommand,
   isCommandType,
   isDataType,
   type Message,
@@ -58,7 +58,7 @@ class ByHand<Session extends NetConnection> {
     messageStreamId = 0,
     encoding: ObjectEncoding = 0
   ): Promise<string[]> {
-    this.wire.write(commandMessage(command(name, transactionId, args, { messageStreamId, encoding })))
+    this.wire.write(commandMessage(createCommand(name, transactionId, args, { messageStreamId, encoding })))
     return this.hears()
   }
 

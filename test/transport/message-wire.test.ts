@@ -4,7 +4,7 @@ import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import fc from 'fast-check'
 import {
-  abort,
+  abortMessage,
   amfCommandParser,
   BatchChunks,
   ChunkReader,
@@ -103,7 +103,7 @@ t.test('and for any split of the input, with acknowledgements and aborts in it',
     setChunkSize(1000),
     setPeerBandwidth(10_000, 'hard'),
     message({ type: 8, chunkStreamId: 4, payload: Buffer.alloc(5000, 2) }),
-    abort(6),
+    abortMessage(6),
     message({ timestamp: 0x1000000, payload: Buffer.alloc(3000, 3) }),
     message({ type: 20, chunkStreamId: 3, payload: Buffer.alloc(40, 4) })
   ])
@@ -186,7 +186,13 @@ t.test('what is of its hop goes out first', async t => {
 t.test('messages of one hop are heeded and not passed on', async t => {
   const [server, client] = both()
   const passed = collect<Message>(server)
-  for (const each of [setChunkSize(200), abort(9), windowAcknowledgementSize(5000), setPeerBandwidth(5000), message()])
+  for (const each of [
+    setChunkSize(200),
+    abortMessage(9),
+    windowAcknowledgementSize(5000),
+    setPeerBandwidth(5000),
+    message()
+  ])
     client.write(each)
   client.end()
   t.same(
@@ -608,7 +614,7 @@ t.test('the acknowledger of the tower takes in what is of its hop', async t => {
   const messages = [
     windowAcknowledgementSize(5000),
     setChunkSize(300),
-    abort(5),
+    abortMessage(5),
     setPeerBandwidth(7000),
     message({ payload: Buffer.alloc(5000) })
   ]
