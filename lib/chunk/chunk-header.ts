@@ -61,6 +61,9 @@ export function putMessageHeader(bytes: Buffer, at: number, format: ChunkFormat,
   return fields.extended === undefined ? to : bytes.writeUInt32BE(fields.extended, to)
 }
 
+/** Of bytes that are there: readUIntBE would look again, twice a message. */
+const u24 = (bytes: Buffer, at: number): number => (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
+
 /**
  * The inverse of putMessageHeader, of the format that readBasicHeader found: its end, or 0 while it is not all there. Only of format 3
  * it leaves the extended timestamp: whether that is there no field says, but `repeatedTimestamp`.
@@ -70,11 +73,11 @@ export function readMessageHeader(bytes: Buffer, at: number, into: HeaderFields)
   if (format === 3) return at
   const end = at + MESSAGE_HEADER_LENGTH[format]
   if (end > bytes.length) return 0
-  const field = bytes.readUIntBE(at, 3)
+  const field = u24(bytes, at)
   const isExtended = field === EXTENDED_TIMESTAMP
   if (isExtended && end + 4 > bytes.length) return 0
   if (format < 2) {
-    into.length = bytes.readUIntBE(at + 3, 3)
+    into.length = u24(bytes, at + 3)
     into.type = bytes[at + 6]!
   }
   if (format === 0) into.messageStreamId = bytes.readUInt32LE(at + 7)
