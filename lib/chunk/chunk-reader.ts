@@ -17,8 +17,8 @@ import {
   readMessageHeader,
   repeatedTimestamp
 } from './chunk-header.ts'
-import { ChunkStream } from './chunk-stream.ts'
-import { isProtocolControlType, protocolControlLength, readProtocolControl } from './protocol-control.ts'
+import { type ChunkStream, ChunkStreams } from './chunk-stream.ts'
+import { readProtocolControl } from './protocol-control.ts'
 
 /** Options of ChunkReader and ChunkDecoder. */
 export interface ChunkReaderOptions {
@@ -46,14 +46,11 @@ const NO_BYTES = Buffer.alloc(0)
  * to whole Chunks. It heeds Set Chunk Size and Abort as they pass (5.4.1, 5.4.2).
  */
 export class ChunkReader {
-  readonly #limits: Limits
   readonly #strict: boolean
-  readonly #streams = new Map<number, ChunkStream>()
+  readonly #streams: ChunkStreams
   /** What the header that was read last says. */
   readonly #fields = new HeaderFields()
   #chunkSize = DEFAULT_CHUNK_SIZE
-  /** How many chunk streams hold an unfinished message. */
-  #open = 0
 
   #at = 0
   #isOurs = false
@@ -88,8 +85,8 @@ export class ChunkReader {
   control: ProtocolControl | undefined
 
   constructor(options: ChunkReaderOptions = {}) {
-    this.#limits = limitsWith(options.limits)
     this.#strict = options.strict ?? false
+    this.#streams = new ChunkStreams(limitsWith(options.limits), (code, detail) => this.#fail(code, detail))
   }
 
   /** The bytes a chunk of the peer may carry at this moment. */
@@ -132,7 +129,7 @@ export class ChunkReader {
     stream.left -= run
     if (this.#isOurs && this.chunkEnd && stream.left > 0) this.#join(stream)
     this.last = stream.left === 0
-    if (this.last && stream.header.length > 0) this.#open--
+    if (this.last) this.#streams.end(stream)
     this.control = stream.control === undefined ? undefined : this.#readControl(stream, stream.control)
     return true
   }
@@ -161,8 +158,7 @@ export class ChunkReader {
 
   /** At the end of the input: what was cut by it, if anything was. */
   cut(): Truncated | undefined {
-    let missing = this.#seam.length > 0 ? 1 : 0
-    for (const { left } of this.#streams.values()) missing += left
+    const missing = this.#streams.missing + (this.#seam.length > 0 ? 1 : 0)
     return missing === 0 ? undefined : { layer: 'chunk', offset: this.#before + this.source.length, missing }
   }
 
@@ -234,8 +230,10 @@ export class ChunkReader {
       known.repeats = repeated > 0
       end += repeated
     }
-    const stream = known ?? this.#newStream(chunkStreamId, format)
-    if (stream.left === 0) this.#begin(stream)
+    if (known === undefined && format !== 0 && this.#strict)
+      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format} on ${chunkStreamId}`)
+    const stream = known ?? this.#streams.add(chunkStreamId)
+    if (stream.left === 0) this.#streams.begin(stream, fields)
     else if (format !== 3 && (this.#strict || !stream.isContinuedBy(fields)))
       this.#fail('ERR_RTMP_CHUNK_UNFINISHED_MESSAGE', `chunk stream ${chunkStreamId}`)
     this.#enter(stream, format)
@@ -258,35 +256,6 @@ export class ChunkReader {
     this.#chunkLeft = Math.min(stream.left, this.#chunkSize)
   }
 
-  #newStream(chunkStreamId: number, format: ChunkFormat): ChunkStream {
-    if (format !== 0 && this.#strict)
-      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format}, chunk stream ${chunkStreamId}`)
-    if (this.#streams.size >= this.#limits.chunkStreamHeaders)
-      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreamHeaders`)
-    const stream = new ChunkStream(chunkStreamId)
-    this.#streams.set(chunkStreamId, stream)
-    return stream
-  }
-
-  /** A message begins on `stream`. */
-  #begin(stream: ChunkStream): void {
-    const header = stream.next(this.#fields)
-    this.#admit(header)
-    stream.header = header
-    stream.left = header.length
-    stream.control = isProtocolControlType(header.type) ? Buffer.alloc(protocolControlLength(header.type)) : undefined
-  }
-
-  #admit({ length, type, chunkStreamId }: ChunkHeader): void {
-    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
-    if (isProtocolControlType(type) && length < protocolControlLength(type)) {
-      this.#fail('ERR_RTMP_CONTROL_LENGTH', `type ${type}, ${length} bytes`)
-    }
-    if (length > 0 && ++this.#open > this.#limits.chunkStreams) {
-      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreams`)
-    }
-  }
-
   #readControl(stream: ChunkStream, body: Buffer): ProtocolControl | undefined {
     const { length, type } = stream.header
     const from = length - stream.left - (this.end - this.start)
@@ -295,16 +264,8 @@ export class ChunkReader {
     stream.control = undefined
     const control = readProtocolControl(type, body, this.offset - this.byteLength)
     if (control.kind === 'SetChunkSize') this.#chunkSize = control.chunkSize
-    if (control.kind === 'Abort') this.#abort(control.chunkStreamId)
+    if (control.kind === 'Abort') this.#streams.abort(control.chunkStreamId)
     return control
-  }
-
-  /** Forgets the message in progress; timestamp and delta stay as they are (errata 6). */
-  #abort(chunkStreamId: number): void {
-    const stream = this.#streams.get(chunkStreamId)
-    if (stream === undefined || stream.left === 0) return
-    stream.left = 0
-    this.#open--
   }
 
   #fail(code: RtmpErrorCode, detail: string): never {

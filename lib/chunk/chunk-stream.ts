@@ -1,5 +1,8 @@
+import type { RtmpErrorCode } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import type { ChunkHeader } from './chunk.ts'
 import type { HeaderFields } from './chunk-header.ts'
+import { isProtocolControlType, protocolControlLength } from './protocol-control.ts'
 
 /** What a reader remembers of one chunk stream. */
 export class ChunkStream {
@@ -44,5 +47,66 @@ export class ChunkStream {
   /** Whether a header in the middle of a message is one of that message still. */
   isContinuedBy({ format, length, type }: HeaderFields): boolean {
     return format >= 2 || (format === 1 && length === this.header.length && type === this.header.type)
+  }
+}
+
+/** The chunk streams of one direction of a connection, as many as limits allow. What they do not allow is given to `fail`. */
+export class ChunkStreams {
+  readonly #limits: Limits
+  readonly #fail: (code: RtmpErrorCode, detail: string) => never
+  readonly #streams = new Map<number, ChunkStream>()
+  /** How many hold an unfinished message. */
+  #open = 0
+
+  constructor(limits: Limits, fail: (code: RtmpErrorCode, detail: string) => never) {
+    this.#limits = limits
+    this.#fail = fail
+  }
+
+  get(chunkStreamId: number): ChunkStream | undefined {
+    return this.#streams.get(chunkStreamId)
+  }
+
+  /** Bytes of unfinished messages that are still to come. */
+  get missing(): number {
+    let missing = 0
+    for (const { left } of this.#streams.values()) missing += left
+    return missing
+  }
+
+  add(chunkStreamId: number): ChunkStream {
+    if (this.#streams.size >= this.#limits.chunkStreamHeaders)
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreamHeaders`)
+    const stream = new ChunkStream(chunkStreamId)
+    this.#streams.set(chunkStreamId, stream)
+    return stream
+  }
+
+  /** A message begins with these fields. */
+  begin(stream: ChunkStream, fields: HeaderFields): void {
+    const header = stream.next(fields)
+    const { length, type, chunkStreamId } = header
+    const isControl = isProtocolControlType(type)
+    if (length > this.#limits.messageBytes) this.#fail('ERR_RTMP_MESSAGE_TOO_LONG', `${length} bytes`)
+    if (isControl && length < protocolControlLength(type))
+      this.#fail('ERR_RTMP_CONTROL_LENGTH', `type ${type}, ${length} bytes`)
+    if (length > 0 && ++this.#open > this.#limits.chunkStreams)
+      this.#fail('ERR_RTMP_CHUNK_TOO_MANY_STREAMS', `chunk stream ${chunkStreamId} exceeds limits.chunkStreams`)
+    stream.header = header
+    stream.left = length
+    stream.control = isControl ? Buffer.alloc(protocolControlLength(type)) : undefined
+  }
+
+  /** Its message is whole. */
+  end({ header }: ChunkStream): void {
+    if (header.length > 0) this.#open--
+  }
+
+  /** Forgets the message in progress; timestamp and delta stay as they are (errata 6). */
+  abort(chunkStreamId: number): void {
+    const stream = this.#streams.get(chunkStreamId)
+    if (stream === undefined || stream.left === 0) return
+    stream.left = 0
+    this.#open--
   }
 }
