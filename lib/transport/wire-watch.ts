@@ -15,8 +15,10 @@ export class WireWatch {
   #stall: Countdown | undefined
   #stopLinger: (() => void) | undefined
   #stopAnswer: (() => void) | undefined
-  /** Bytes that were sent before the last Acknowledgement, how many there were between two at the most, and how many have come. */
-  readonly #acknowledged = { at: 0, span: 0, times: 0 }
+  /** Acknowledgements that have come, bytes that were sent before the last one, and the most that were sent between two. */
+  #acknowledgements = 0
+  #acknowledged = 0
+  #longestSpan = 0
 
   /** `destroy` ends the wire. */
   constructor(clock: Clock, limits: Limits, destroy: (error?: Error) => void) {
@@ -56,16 +58,14 @@ export class WireWatch {
 
   /** The peer has acknowledged what it was sent, `sent` bytes in all. */
   acknowledged(sent: number): void {
-    const acknowledged = this.#acknowledged
-    acknowledged.span = Math.max(acknowledged.span, sent - acknowledged.at)
-    acknowledged.at = sent
-    acknowledged.times++
+    this.#longestSpan = Math.max(this.#longestSpan, sent - this.#acknowledged)
+    this.#acknowledged = sent
+    this.#acknowledgements++
   }
 
   /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
   owesAcknowledgement(sent: number): boolean {
-    const { at, span, times } = this.#acknowledged
-    return times >= SHOWN && sent - at > 2 * span
+    return this.#acknowledgements >= SHOWN && sent - this.#acknowledged > 2 * this.#longestSpan
   }
 
   /** The peer has been asked something: it is ended with an error if `answered` is not called within `limits.handshakeMs`. */
