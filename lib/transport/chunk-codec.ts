@@ -15,18 +15,19 @@ export interface ChunkCodecOptions extends MessageWriterOptions, ChunkReaderOpti
   windowSize: number
 }
 
-/** The way back to the peer, for answers. */
+/** What a codec needs of the wire that it belongs to. */
 export interface AnswerSide {
-  /** Whether answers have to wait. */
+  /** Whether the lower is full: then answers wait for `sayOwed`. */
   isFull(): boolean
+  /** Sends the bytes of an answer. */
   answer(bytes: Buffer): void
-  /** The peer has sent an Acknowledgement. */
+  /** Called for each Acknowledgement of the peer. */
   acknowledged(): void
 }
 
 /**
- * Both directions of a chunk stream behind a handshake, with no Chunk in sight. Messages of the hop (types 1, 2, 3, 5 and 6) are heeded,
- * answered and not passed on.
+ * Both directions of the chunk stream behind a handshake: bytes to Messages and back, without Chunk objects. Protocol control messages
+ * (types 1, 2, 3, 5 and 6) take effect here, are answered, and are not passed on.
  */
 export class ChunkCodec {
   readonly #side: AnswerSide
@@ -36,8 +37,8 @@ export class ChunkCodec {
   readonly #messageWriter: MessageWriter
   readonly #chunkWriter = new ChunkWriter()
   /**
-   * The encoder of the last batch, as a rule the next one's too. It is there if no message has gone out since: what batches write on their
-   * chunk streams our own headers do not know, and a message may change the chunk size.
+   * The encoder of the last batch, which the next one needs again as a rule. Undefined once a message has gone out: that may change the chunk
+   * size, and must not build on headers of a batch.
    */
   #batchChunks: BatchChunks | undefined
 
@@ -81,7 +82,7 @@ export class ChunkCodec {
     return undefined
   }
 
-  /** Says what has waited while answers had to: the latest window and the latest Acknowledgement, never more than the two. */
+  /** Sends what has waited while the lower was full: the latest Window Acknowledgement Size and the latest Acknowledgement. */
   sayOwed(): void {
     this.#say(this.#window.answer())
     this.#say(this.#window.acknowledge())
@@ -102,7 +103,7 @@ export class ChunkCodec {
     return this.#messageWriter.bytes(message, this.#chunkWriter)
   }
 
-  /** The bytes of a batch, on a message stream: those that all players share, but for what goes out ahead of the first message. */
+  /** The bytes of a batch on a message stream, in the buffer that all players share; ahead of the first message with what is announced. */
   batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
     const last = this.#batchChunks
     if (last?.messageStreamId === messageStreamId) return batch.encoded(last)
