@@ -231,7 +231,7 @@ export class ChunkReader {
       end += repeated
     }
     if (known === undefined && format !== 0 && this.#strict)
-      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format} on ${chunkStreamId}`)
+      this.#fail('ERR_RTMP_CHUNK_FORMAT_UNKNOWN_STREAM', `format ${format}, chunk stream ${chunkStreamId}`)
     const stream = known ?? this.#streams.add(chunkStreamId)
     if (stream.left === 0) this.#streams.begin(stream, fields)
     else if (format !== 3 && (this.#strict || !stream.isContinuedBy(fields)))
