@@ -40,7 +40,7 @@ export abstract class LayerOutbound<Written, Upper = Written, Own = unknown> ext
   /** Passes one item to the lower: all that a layer sends goes through here, in this order. False if the lower needs to drain. */
   protected down(item: unknown): boolean {
     const made = this.encoded(item)
-    return this.#taker?.takeNow(made) ? !this.lower.writableNeedDrain : this.lower.write(made)
+    return this.#taker?.takeNow(made) || this.lower.write(made)
   }
 
   /** What the lower is given of an item that goes down: the item itself, unless it is to be encrypted. */

@@ -72,7 +72,8 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
         this._taken(asError(thrown))
         return true
       }
-      this._taken()
+      this._isBusy = false
+      if (this._heldDone !== undefined) this._release()
       return true
     }
 
