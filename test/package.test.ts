@@ -106,7 +106,7 @@ t.test('what only the library itself calls is in no declaration', async t => {
     ['playing', 'over'],
     ['publishing', 'over'],
     ['net-connection', 'send', 'unsend'],
-    ['server-session', 'failedLate']
+    ['server-session', 'failedLate', 'tellFailure']
   ]
   for (const [path, ...names] of members) {
     const [source, declared] = [`lib/session/${path}.ts`, `dist/lib/session/${path}.d.ts`].map(each =>

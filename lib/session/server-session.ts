@@ -1,18 +1,18 @@
 import type { AmfValue } from '../amf/amf-value.ts'
-import { hasLeft, ProtocolError, Refused, RtmpError } from '../errors.ts'
-import { asError, callListeners, warnOfFailure, warnOnce } from '../listeners.ts'
+import { ProtocolError, RtmpError } from '../errors.ts'
+import { asError, warnOfFailure } from '../listeners.ts'
 import { type Command, createCommand, errorCommand, onStatus, resultCommand } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import type { Status } from '../status.ts'
 import { Connect } from './connect.ts'
+import { Decisions, isForGood } from './decisions.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStream } from './net-stream.ts'
 import { NetStreams } from './net-streams.ts'
 import { Play } from './play.ts'
 import { Publish } from './publish.ts'
-import type { Request } from './request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
 
@@ -39,13 +39,6 @@ export interface ServerSessionEvents {
   handlerError: [error: Error]
 }
 
-/** The requests, and the status that refuses each if there is no listener or the listener fails. */
-const refusals = {
-  connect: 'NetConnection.Connect.Rejected',
-  publish: 'NetStream.Publish.Denied',
-  play: 'NetStream.Play.Failed'
-} as const
-
 /**
  * The server side of a session: `pipeline(wire, serverSession(), wire)`. Its events are the requests of the peer, which
  * a listener accepts or rejects, at once or later.
@@ -56,6 +49,11 @@ const refusals = {
  * disconnected. After `'close'`, `closeReason` says how the session ended.
  *
  * Events: see ServerSessionEvents and NetConnectionEvents.
+ *
+ *     a connect, and its answer:
+ *       _take → #hearCommand (net-connection.ts) → command → #hearConnect → ask (decisions.ts) → the 'connect' listener
+ *       accept() … end of the turn (request.ts) → granted (connect.ts) → say → push → the wire
+ *     a publish or a play: … → #ofStream → #hearRequest → #hearPublish or #hearPlay → ask, and its answer as above
  */
 export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** The address of the peer; empty if unknown. */
@@ -63,7 +61,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** The scheme of the connection, `rtmp` or another of the family; empty if unknown. */
   readonly scheme: string
   readonly #streams = new NetStreams<ServerStream>()
-  readonly #open = new Set<Request>()
+  readonly #decisions: Decisions
   #state: ConnectionState = 'new'
   #connect: Connect | undefined
   /** The highest id that a createStream was answered with. */
@@ -74,6 +72,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     super(options)
     this.peer = peer
     this.scheme = scheme
+    this.#decisions = new Decisions(this, this.clock, this.limits.decisionMs)
     this.#stopConnectTimer = this.#startConnectTimer()
   }
 
@@ -162,7 +161,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
 
   protected override over(): void {
     this.#stopConnectTimer()
-    for (const request of this.#open) request.abandon()
+    this.#decisions.abandon()
     for (const stream of this.#streams) stream.end()
     this.#streams.clear()
   }
@@ -173,7 +172,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     const connect = new Connect(asked, answer => this.say(answer))
     this.#connect = connect
     if (this.listenerCount('connect') === 0) connect.accept()
-    await this.#ask('connect', connect)
+    await this.#decisions.ask('connect', connect)
     if (!connect.isGranted || this.destroyed) {
       this.close()
       return
@@ -279,7 +278,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
 
   async #askOnStream(event: 'publish' | 'play', request: Publish | Play, stream: ServerStream): Promise<void> {
     this.#stopConnectTimer()
-    await this.#ask(event, request)
+    await this.#decisions.ask(event, request)
     if (request.isGranted) {
       this.countAnew()
       return
@@ -288,46 +287,16 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     if (!this.isOver && !this.#isBusy) this.#stopConnectTimer = this.#startRefusedTimer()
   }
 
-  /** Lets the application decide. Errors of the application stop here. */
-  async #ask(event: keyof typeof refusals, request: Request): Promise<void> {
-    const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
-    const failed = (thrown: unknown) => this.#failed(thrown, request, refusals[event])
-    request.failed = failed
-    this.#open.add(request)
-    const stopTimer = this.clock.after(this.limits.decisionMs, () => {
-      warnOnce(
-        `'${event}' refused: the application did not accept or reject it within limits.decisionMs (${this.limits.decisionMs} ms)`
-      )
-      refuse('authorization timed out')
-    })
-    if (this.listenerCount(event) === 0 && event !== 'connect') {
-      warnOnce(`'${event}' refused: the session has no listener for it`)
-      refuse(`${event} is not supported by this server`)
-    }
-    callListeners(this.rawListeners(event), this, [request], failed)
-    await request.decided
-    this.#open.delete(request)
-    stopTimer()
-  }
-
-  /** A listener of a request, or of ours that was given it, has failed. */
-  #failed(thrown: unknown, request: Request, status: Status): void {
-    if (request.isOver && isForGood(thrown)) return
-    const refusal = thrown instanceof Refused ? thrown : new Refused(status, 'internal server error')
-    const isInTime = request.refuse(refusal)
-    if (!isInTime) this.failedLate(thrown)
-    else if (!(thrown instanceof Refused)) this.#tellFailure(asError(thrown))
-  }
-
   /** A listener of the application has failed: too late to refuse, it ends the session. @internal */
   failedLate(thrown: unknown): void {
     if (this.isOver && isForGood(thrown)) return
     const failure = asError(thrown)
-    this.#tellFailure(failure)
+    this.tellFailure(failure)
     this.fail(failure)
   }
 
-  #tellFailure(failure: Error): void {
+  /** A listener of the application has failed. @internal */
+  tellFailure(failure: Error): void {
     if (!this.emit('handlerError', failure)) warnOfFailure(failure)
   }
 
@@ -387,9 +356,6 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.say(createCommand(name, 0, [null, { level: 'status', code, description: description.slice(0, MAX_TOLD) }]))
   }
 }
-
-/** Whatever waits for a peer fails when that leaves, and a refusal may come too late for it: neither is news then. */
-const isForGood = (thrown: unknown): boolean => hasLeft(thrown) || thrown instanceof Refused
 
 const publishes = ({ publish }: ServerStream): boolean => publish !== undefined
 const plays = ({ play }: ServerStream): boolean => play !== undefined

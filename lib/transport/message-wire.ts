@@ -45,11 +45,11 @@ const BATCHES = 4
 const WINDOW_SIZE = 2_500_000
 
 /*
- *     up      lower 'data' (layer-inbound.ts) → inbound (handshake-stream.ts) → plain: ChunkReader → MessageReader
+ *     up      lower 'data' (layer-inbound.ts) → inbound (handshake-layer.ts) → plain: ChunkReader → MessageReader
  *               → yield → Outlet → push → takeNow of the session
  *     down    takeNow, or write (taking.ts) → outbound: MessageWriter → ChunkWriter ─┐
- *             takeBatchNow: MessageBatch.bytes, shared by all players ───────────────┤
- *             answers to protocol control: #say → answer ─┐                          │
+ *             takeBatchNow: batch.encoded, shared by all players ────────────────────┤
+ *             answers to protocol control: codec → answer ┐                          │
  *                                                         └→ down ←──────────────────┴ #put
  *                                                              → lower.write, encrypted if it is RTMPE
  */
