@@ -36,9 +36,10 @@ export class LayerInbound<Lower, Upper> {
       () => this.#full()
     )
     source.on('data', this.#hear)
+    const isObjectMode = source.readableObjectMode
     handTo(source, {
       takeNow: item => {
-        const isTaken = isReady(item, source.readableObjectMode)
+        const isTaken = isReady(item, isObjectMode)
         if (isTaken) this.#hear(item as Lower)
         return isTaken
       }

@@ -41,9 +41,13 @@ export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, 
   /** Processes the end of the input. */
   protected last(): Turned<Out> {}
 
-  /** A Transform whose buffer is full calls back a write later; an item that is taken has no callback, so it is not taken. */
+  /**
+   * A Transform whose buffer is full calls back a write later; an item that is taken has no callback, so it is not taken. Written out, for
+   * `super._isClear` and its getters cost a tenth of a tower at chunk size 128.
+   */
   override get _isClear(): boolean {
-    return this.readableLength < this.readableHighWaterMark && super._isClear
+    if (this._isBusy || this.writableLength > 0 || !this.writable) return false
+    return this.readableLength < this.readableHighWaterMark
   }
 
   override _take(item: In): boolean {

@@ -49,6 +49,7 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
   return class extends base {
     // names, and neither private nor symbols: many classes share these, and V8 caches only named properties across classes
     _isBusy = false
+    readonly _isObjectMode = this.writableObjectMode
     /** The callback of the write that is being processed; an item that was taken by `takeNow` has none. */
     _done: Done | undefined
     /** The write that is held. */
@@ -64,7 +65,7 @@ function taking<Base extends new (...args: any[]) => NodeWritable>(base: Base, w
     }
 
     takeNow(item: unknown): boolean {
-      if (!this._isClear || !isReady(item, this.writableObjectMode)) return false
+      if (!this._isClear || !isReady(item, this._isObjectMode)) return false
       this._isBusy = true
       try {
         if (!this._take(item)) return true
