@@ -98,7 +98,8 @@ t.test('the session never reaches under the waist, the transport never above it'
     auth: /^(chunk|handshake|transport|flv|live|app|server|client)/,
     live: /^(chunk|handshake|transport|session|auth|flv|app|server|client)/,
     session: /^(chunk|handshake|transport|flv|crypto|app|server|client)/,
-    transport: /^(session|auth|flv|app|server|client)/
+    transport: /^(session|auth|http|flv|app|server|client)/,
+    http: /^(chunk|handshake|transport|auth|app|server|client)/
   }
   for (const { path, folder, imports } of files.filter(each => each.folder in forbidden)) {
     const wrong = imports.filter(target => forbidden[folder]!.test(target))

@@ -1,7 +1,7 @@
 import type { Gap } from '../media/keyframe-gate.ts'
 import { isMetadata, stateAt } from '../media/media-state.ts'
 import type { Message } from '../message/message.ts'
-import { DirectReadable } from '../stream/direct.ts'
+import { DirectReadable, type Fed, sourceOf } from '../stream/direct.ts'
 import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'
 import type { LiveCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
@@ -291,4 +291,11 @@ export class MessageCursor extends LiveCursor<Message> {
     this.#given = 0
     return true
   }
+}
+
+/** Ends the reader of a LiveStream that is piped into `to`, through stages too; false if its source is none. */
+export function finishReader(to: Fed): boolean {
+  const source = sourceOf(to)
+  if (source instanceof LiveCursor) source.finish()
+  return source instanceof LiveCursor
 }

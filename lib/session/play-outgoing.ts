@@ -1,11 +1,10 @@
-import { LiveCursor } from '../live/live-cursor.ts'
+import { finishReader } from '../live/live-cursor.ts'
 import { MessageBatch } from '../live/message-batch.ts'
 import { isAudio } from '../media/audio-tag.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { isVideo } from '../media/video-tag.ts'
 import { unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
-import { sourceOf } from '../stream/direct.ts'
 import type { NetStream } from './net-stream.ts'
 import { Outgoing } from './outgoing.ts'
 
@@ -34,9 +33,7 @@ export class PlayOutgoing extends Outgoing {
   /** The peer has stopped. Media that still arrives until the source ends is discarded. */
   leave(): void {
     this.#hasLeft = true
-    const source = sourceOf(this)
-    if (source instanceof LiveCursor) {
-      source.finish()
+    if (finishReader(this)) {
       this.letGo()
       this.release()
     } else this.destroy()

@@ -26,6 +26,20 @@ t.test('server', { ...options }, async t => {
   t.same(got, packets(source).slice(-got.length))
 })
 
+t.test('http-flv: FFmpeg reads what was published, packet for packet', { ...options }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 2 })
+  const program = example(t, 'http-flv', '0')
+  const url = await urlOf(program)
+  // it waits for the publisher, as a player does
+  const viewer = players.ffmpeg(t, `${url.replace('rtmp:', 'http:')}/live/film.flv`)
+  const player = players.ffmpeg(t, `${url}/live/film`)
+  await publishers.ffmpeg(t, source, `${url}/live/film`).ends()
+  const [watched, played] = [await viewer.packets(), await player.packets()]
+  t.ok(watched.length > 25)
+  t.same(watched, packets(source).slice(-watched.length))
+  t.same(played.slice(-25), watched.slice(-25))
+})
+
 t.test('record', { ...options }, async t => {
   const home = folder(t)
   const source = film(join(home, 'film.flv'), { seconds: 2 })

@@ -1,0 +1,76 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { type Clock, Countdown } from '../clock.ts'
+import { FlvWriter } from '../flv/flv-writer.ts'
+import { finishReader } from '../live/live-cursor.ts'
+import { MessageBatch } from '../live/message-batch.ts'
+import type { Message } from '../message/message.ts'
+import type { Fed } from '../stream/direct.ts'
+import { TakingWritable } from '../stream/taking.ts'
+import { FlvTags } from './flv-tags.ts'
+
+const flvTags = new FlvTags()
+
+/** Media as an FLV file in the body of a response. A viewer that reads no byte for `stallMs` is disconnected. */
+export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implements Fed {
+  _from: Readable | undefined
+  readonly #response: ServerResponse
+  readonly #writer = new FlvWriter()
+  readonly #stall: Countdown
+  #isBegun = false
+  #hasLeft = false
+
+  constructor(response: ServerResponse, clock: Clock, stallMs: number) {
+    super({ objectMode: true, highWaterMark: 4 })
+    this.#response = response
+    this.#stall = new Countdown(clock, stallMs, { expired: () => response.destroy() })
+    response.on('drain', () => {
+      this.#stall.pause()
+      if (this._isBusy) this._taken()
+    })
+  }
+
+  /** The headers are sent: media passes from now on. */
+  open(): void {
+    this.#isBegun = true
+    this._release()
+  }
+
+  /** The viewer has left. Media that still arrives until the source ends is discarded. */
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    this.#stall.stop()
+    if (!finishReader(this)) this.destroy()
+    else if (this._isBusy) this._taken()
+    else this._release()
+  }
+
+  override get _hasRoom(): boolean {
+    return this.#isBegun || this.#hasLeft
+  }
+
+  override _take(item: Message | MessageBatch): boolean {
+    if (this.#hasLeft) return true
+    const isBatch = item instanceof MessageBatch
+    // the first message, metadata as a rule, names the tracks of the header
+    for (const header of this.#writer.begin(isBatch ? item.messages[0] : item)) this.#response.write(header)
+    const bytes = isBatch ? item.encoded(flvTags) : flvTags.encode([item])
+    if (bytes.length === 0 || this.#response.write(bytes)) return true
+    this.#stall.begin()
+    return false
+  }
+
+  override _takeEnd(): boolean {
+    this.#stall.stop()
+    this.#response.end()
+    return true
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stall.stop()
+    // a refusal is still being sent
+    if (!this.#response.writableEnded) this.#response.destroy()
+    super._destroy(error, done)
+  }
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Clock, systemClock } from '../clock.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { warnOfFailure } from '../listeners.ts'
+import { Decisions } from '../session/decisions.ts'
+import { namedPath } from '../session/stream-path.ts'
+import { HttpPlay } from './http-play.ts'
+
+/** Options of httpFlv(). */
+export interface HttpFlvOptions {
+  /** The origin that scripts of other sites may have, `*` for any: the Access-Control-Allow-Origin. None by default. */
+  origin?: string
+  /** Hears an error of your own handler. By default a process warning reports it, once for each place. */
+  failed?: (error: Error) => void
+  /** The limits that differ from the defaults: see Limits. `decisionMs` and `stallMs` are used. */
+  limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
+  clock?: Clock
+}
+
+/** A handler of node:http, and with `next` of Express: requests that are not for it go there, or are answered with 404. */
+export type HttpFlvHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
+
+const SUFFIX = '.flv'
+
+/**
+ * HTTP-FLV: `GET /live/film.flv` plays the stream `live/film` as an endless FLV file, which browsers play with mpegts.js, and FFmpeg and VLC
+ * as they are. `hearPlay` decides on each request as a listener to the `'play'` of a session does; it may be the same function:
+ *
+ *     const hearPlay = async (play: Play | HttpPlay) => pipeline(await lives.play(play.path), play.accept(), report)
+ *     session.on('play', hearPlay)
+ *     http.createServer(httpFlv(hearPlay)).listen(8080)
+ *
+ * A query is part of the request: `play.query.get('token')`. All viewers of a live stream are written the same buffers.
+ * @throws RangeError for a limit out of range.
+ */
+export function httpFlv(
+  hearPlay: (play: HttpPlay) => unknown,
+  { origin, failed = warnOfFailure, limits, clock = systemClock }: HttpFlvOptions = {}
+): HttpFlvHandler {
+  const { decisionMs, stallMs } = limitsWith(limits)
+  return (request, response, next) => {
+    const { method, url = '/' } = request
+    const [bare, ...queries] = url.split('?')
+    if (!bare!.endsWith(SUFFIX)) {
+      if (next) next()
+      else answer(response, 404, 'not found')
+      return
+    }
+    if (origin !== undefined) response.setHeader('Access-Control-Allow-Origin', origin)
+    if (method === 'OPTIONS' && origin !== undefined) {
+      response
+        .writeHead(204, { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': '*' })
+        .end()
+      return
+    }
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD')
+      answer(response, 405, 'method not allowed')
+      return
+    }
+    const path = unescaped(bare!.slice(1, -SUFFIX.length))
+    if (path === undefined) {
+      answer(response, 400, 'malformed path')
+      return
+    }
+    const slash = path.lastIndexOf('/')
+    const app = { app: path.slice(0, Math.max(slash, 0)), query: new URLSearchParams(), rawQuery: '' }
+    const where = namedPath(app, [path.slice(slash + 1).replaceAll('?', ''), ...queries].join('?'))
+    const play = new HttpPlay(where, request, response, { clock, stallMs })
+    const asked = {
+      rawListeners: () => [hearPlay],
+      tellFailure: failed,
+      failedLate(thrown: unknown) {
+        failed(thrown instanceof Error ? thrown : new Error(String(thrown)))
+        response.destroy()
+      }
+    }
+    void new Decisions(asked, clock, decisionMs).ask('play', play)
+  }
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
+}
+
+/** The path without its escapes; undefined if these are malformed. */
+function unescaped(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return undefined
+  }
+}
