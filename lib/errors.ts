@@ -150,9 +150,13 @@ export interface Truncated {
   readonly missing: number
 }
 
+/** What was thrown, as an Error: anything may be, undefined too. */
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(thrown === undefined ? 'undefined was thrown' : String(thrown))
+
 /** `error` as an Error with the name of the layer it was thrown in, unless it has one. */
 export function inLayer(layer: string, error: unknown): Error {
-  const named = error instanceof Error ? error : new Error(String(error))
+  const named = asError(error)
   if (!('layer' in named) && Object.isExtensible(named))
     Object.defineProperty(named, 'layer', { value: layer, enumerable: true })
   return named

@@ -1,6 +1,3 @@
-/** What was thrown, as an Error. */
-export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
-
 /**
  * Calls an emitter's listeners, its `rawListeners(event)`, as `emit` would; but what one of them throws or rejects with goes to `failed`,
  * and the others are called. Whether there were any.

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../clock.ts'
+import { asError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { warnOfFailure } from '../listeners.ts'
 import { Decisions } from '../session/decisions.ts'
@@ -72,7 +73,7 @@ export function httpFlv(
       rawListeners: () => [hearPlay],
       tellFailure: failed,
       failedLate(thrown: unknown) {
-        failed(thrown instanceof Error ? thrown : new Error(String(thrown)))
+        failed(asError(thrown))
         response.destroy()
       }
     }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import { hasLeft, Refused } from '../errors.ts'
-import { asError, callListeners, warnOnce } from '../listeners.ts'
+import { asError, hasLeft, Refused } from '../errors.ts'
+import { callListeners, warnOnce } from '../listeners.ts'
 import type { Request } from './request.ts'
 
 /** The requests, and the status that refuses each if there is no listener or the listener fails. */

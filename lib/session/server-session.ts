@@ -1,6 +1,6 @@
 import type { AmfValue } from '../amf/amf-value.ts'
-import { ProtocolError, RtmpError } from '../errors.ts'
-import { asError, warnOfFailure } from '../listeners.ts'
+import { asError, ProtocolError, RtmpError } from '../errors.ts'
+import { warnOfFailure } from '../listeners.ts'
 import { type Command, createCommand, errorCommand, onStatus, resultCommand } from '../message/command.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'

@@ -1,8 +1,8 @@
-import { inLayer, type Truncated } from '../errors.ts'
+import { asError, inLayer, type Truncated } from '../errors.ts'
 import { isTooEarly } from './direct.ts'
 import { Outlet, type Turned } from './outlet.ts'
 import { type SideOptions, sides } from './sides.ts'
-import { asError, TakingTransform } from './taking.ts'
+import { TakingTransform } from './taking.ts'
 import type { EmitterOf } from './typed.ts'
 
 /** Events of every stage, beside those of a Duplex. */

@@ -1,5 +1,6 @@
 import type { DuplexOptions, Writable as NodeWritable, TransformOptions, WritableOptions } from 'node:stream'
 import { Writable } from 'readable-stream'
+import { asError } from '../errors.ts'
 import { DirectDuplex, DirectTransform } from './direct.ts'
 import type { DuplexEvents, DuplexOf, TransformOf, WritableEvents, WritableOf } from './typed.ts'
 
@@ -171,7 +172,3 @@ export const TakingTransform: TakingTransformClass = taking(DirectTransform as n
 /** Whether `write` would pass an item on as it is: null is an error; where bytes are carried, all but a Buffer is converted or refused. */
 export const isReady = (item: unknown, isObjectMode: boolean): boolean =>
   isObjectMode ? item !== null : item instanceof Buffer && item.length > 0
-
-/** Anything may be thrown, undefined too, and that must not pass for nothing. */
-export const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(thrown === undefined ? 'undefined was thrown' : String(thrown))
