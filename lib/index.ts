@@ -60,7 +60,6 @@ export { MessageWriter, type MessageWriterOptions } from './chunk/message-writer
 export {
   abortMessage,
   acknowledgement,
-  isProtocolControlType,
   protocolControlMessage,
   readProtocolControl,
   setChunkSize,
@@ -167,6 +166,7 @@ export { dataMessage, isDataType, readData, unwrapped, wrapped } from './message
 export {
   type ChunkStreamId,
   isMessage,
+  isProtocolControlType,
   type Message,
   type MessageStreamId,
   MessageTypeId

@@ -1,8 +1,9 @@
 import type { RtmpErrorCode } from '../errors.ts'
 import type { Limits } from '../limits.ts'
+import { isProtocolControlType } from '../message/message.ts'
 import type { ChunkHeader } from './chunk.ts'
 import type { HeaderFields } from './chunk-header.ts'
-import { isProtocolControlType, protocolControlLength } from './protocol-control.ts'
+import { protocolControlLength } from './protocol-control.ts'
 
 /** What a reader remembers of one chunk stream. */
 export class ChunkStream {

@@ -5,13 +5,6 @@ import { CONTROL_CHUNK_STREAM_ID } from './chunk-stream-id.ts'
 
 const limitTypes: readonly LimitType[] = ['hard', 'soft', 'dynamic']
 
-/** Whether messages of this type belong to one hop and are never forwarded: 1, 2, 3, 5 and 6. */
-export function isProtocolControlType(type: number): boolean {
-  return (
-    type >= MessageTypeId.SetChunkSize && type <= MessageTypeId.SetPeerBandwidth && type !== MessageTypeId.UserControl
-  )
-}
-
 /** Bytes of the fields of a protocol control message. */
 export const protocolControlLength = (type: number): number => (type === MessageTypeId.SetPeerBandwidth ? 5 : 4)
 

@@ -53,3 +53,10 @@ export const PINNED = 8
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item
 }
+
+/** Whether messages of this type steer a chunk stream (RTMP 1.0, 5.4), so belong to one hop and are never forwarded: 1, 2, 3, 5 and 6. */
+export function isProtocolControlType(type: number): boolean {
+  return (
+    type >= MessageTypeId.SetChunkSize && type <= MessageTypeId.SetPeerBandwidth && type !== MessageTypeId.UserControl
+  )
+}

@@ -13,7 +13,13 @@ import {
   readCommand,
   resultCommand
 } from '../message/command.ts'
-import { MESSAGE_COST, type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
+import {
+  isProtocolControlType,
+  MESSAGE_COST,
+  type Message,
+  type MessageStreamId,
+  MessageTypeId
+} from '../message/message.ts'
 import { readUserControlEvent, type UserControlEvent, userControlMessage } from '../message/user-control-event.ts'
 import { clearTakerOf, type Taker, takerOf } from '../stream/direct.ts'
 import { sides } from '../stream/sides.ts'
@@ -50,15 +56,6 @@ export interface NetConnectionEvents {
   /** A command that is unknown here, and a function that answers it. Without a listener it is answered with an `_error`. */
   command: [command: Command, answer: CommandAnswer]
 }
-
-/** Message types that steer a chunk stream (RTMP 1.0, 5.4): what is below the session has heeded them, where it lets them through. */
-const PROTOCOL_CONTROL: readonly number[] = [
-  MessageTypeId.SetChunkSize,
-  MessageTypeId.Abort,
-  MessageTypeId.Acknowledgement,
-  MessageTypeId.WindowAcknowledgementSize,
-  MessageTypeId.SetPeerBandwidth
-]
 
 /** Batches of live media that may be queued for a slow peer. Each may be a large frame, so there are few. */
 const BATCHES = 4
@@ -323,7 +320,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     else if (isMedia(item) || item.type === MessageTypeId.Aggregate) hearing = this.media(item)
     else {
       if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
-      else if (!PROTOCOL_CONTROL.includes(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
+      else if (!isProtocolControlType(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
       return true
     }
     return hearing === undefined || this._takenWhen(hearing)

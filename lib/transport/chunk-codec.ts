@@ -5,10 +5,10 @@ import { MEDIA_CHUNK_STREAM_IDS } from '../chunk/chunk-stream-id.ts'
 import { ChunkWriter } from '../chunk/chunk-writer.ts'
 import { MessageReader } from '../chunk/message-reader.ts'
 import { MessageWriter, type MessageWriterOptions } from '../chunk/message-writer.ts'
-import { controlChunk, isProtocolControlType } from '../chunk/protocol-control.ts'
+import { controlChunk } from '../chunk/protocol-control.ts'
 import type { Truncated } from '../errors.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
-import type { Message, MessageStreamId } from '../message/message.ts'
+import { isProtocolControlType, type Message, type MessageStreamId } from '../message/message.ts'
 
 export interface ChunkCodecOptions extends MessageWriterOptions, ChunkReaderOptions {
   /** See AcknowledgementWindowOptions. */
