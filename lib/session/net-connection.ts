@@ -1,7 +1,8 @@
 import type { AmfValue } from '../amf/amf-value.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { hasLeft, Refused, RtmpError } from '../errors.ts'
+import { asError, hasLeft, Refused, RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
+import { callListeners } from '../listeners.ts'
 import { type AddressedBatch, MessageBatch } from '../live/message-batch.ts'
 import { isMedia } from '../media/media-state.ts'
 import {
@@ -47,7 +48,7 @@ export type CloseReason = 'left' | 'closed' | Error
  */
 export type CommandAnswer = (value: AmfValue | Refused) => void
 
-/** Events of both sides of a session: what the peer sends that the session has no use for. */
+/** Events of both sides of a session: what the peer sends that the session has no use for. A listener that throws or rejects ends the session. */
 export interface NetConnectionEvents {
   /** A message that is no command, media or user control, such as one of shared objects (types 16 and 19). */
   message: [message: Message]
@@ -261,18 +262,15 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
 
   /** Tells of a command that is unknown here; without a listener it is answered, if it wants an answer. */
   protected unknown(asked: Command): void {
-    if (this.listenerCount('command') > 0) {
-      this.#emitter.emit('command', asked, this.#answerTo(asked))
-      return
-    }
-    if (asked.transactionId <= 0) return
+    if (this.#tell('command', asked, this.#answerTo(asked)) || asked.transactionId <= 0) return
     const description = `unknown command ${asked.name.slice(0, 64)}`
     this.say(errorCommand(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
-  /** Without the events of a subclass, which are not known here. */
-  get #emitter(): EmitterOf<NetConnectionEvents> {
-    return this
+  /** Calls the listeners to what the session has no use for; whether there are any. One that throws or rejects ends the session. */
+  #tell<Name extends keyof NetConnectionEvents>(event: Name, ...args: NetConnectionEvents[Name]): boolean {
+    const listeners = (this as EmitterOf<NetConnectionEvents>).rawListeners(event)
+    return callListeners(listeners, this, args, thrown => this.destroy(asError(thrown)))
   }
 
   #answerTo(asked: Command): CommandAnswer {
@@ -320,7 +318,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     else if (isMedia(item) || item.type === MessageTypeId.Aggregate) hearing = this.media(item)
     else {
       if (item.type === MessageTypeId.UserControl) this.#hearEvent(readUserControlEvent(item.payload))
-      else if (!isProtocolControlType(item.type) && !this.#emitter.emit('message', item)) this.#unknownMessages++
+      else if (!isProtocolControlType(item.type) && !this.#tell('message', item)) this.#unknownMessages++
       return true
     }
     return hearing === undefined || this._takenWhen(hearing)
@@ -360,7 +358,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
   #hearEvent(event: UserControlEvent): void {
     if (event.kind === 'PingRequest') this.say(userControlMessage({ kind: 'PingResponse', timestamp: event.timestamp }))
     else if (event.kind === 'PingResponse') this.#liveness?.answered()
-    else if (this.userControl(event) || this.#emitter.emit('userControl', event)) return
+    else if (this.userControl(event) || this.#tell('userControl', event)) return
     else if (event.kind === 'Unknown') this.#unknownMessages++
   }
 

@@ -408,6 +408,25 @@ t.test('a handler that fails after it has been answered ends its session', async
   t.match(errors, [{ message: 'too late' }])
 })
 
+t.test(
+  'a listener to what the session has no use for that throws or rejects ends the session with that error',
+  async t => {
+    const listeners: Record<string, (thrown: Error) => unknown> = {
+      throws(thrown) {
+        throw thrown
+      },
+      rejects: thrown => Promise.reject(thrown)
+    }
+    for (const [how, fail] of Object.entries(listeners)) {
+      const boom = new Error(how)
+      const peer = new Peer({}, session => session.on('message', () => fail(boom)))
+      await peer.begins()
+      await peer.sends({ type: 19, messageStreamId: 0, timestamp: 0, payload: Buffer.of(0) })
+      t.equal(peer.session.closeReason, boom, how)
+    }
+  }
+)
+
 t.test('a decision has its time', async t => {
   const clock = new TestClock()
   const { peer, publishes } = undecided({ clock })
