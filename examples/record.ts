@@ -12,7 +12,7 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStreams, type RecordedFile, type Retry, recordRolled } from 'rtmpipe'
+import { createServer, LiveStreams, recordRolled } from 'rtmpipe'
 
 const [folder = 'recordings', port = '1935'] = process.argv.slice(2)
 // a recording is over when its publisher has gone
@@ -23,8 +23,8 @@ const server = createServer(session => {
     const live = lives.get(publish.path)
     const input = live.input()
     recordRolled(live, folder, { name: publish.path, everyMs: 600_000 })
-      .on('recorded', ({ path, durationMs }: RecordedFile) => console.log(`recorded ${path}, ${durationMs} ms`))
-      .on('retrying', ({ error }: Retry) => console.log(`not recorded just now: ${error?.message}`))
+      .on('recorded', ({ path, durationMs }) => console.log(`recorded ${path}, ${durationMs} ms`))
+      .on('retrying', ({ error }) => console.log(`not recorded just now: ${error?.message}`))
     pipeline(publish.accept(), input, error => error && console.log(error.message))
   })
   session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))

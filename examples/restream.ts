@@ -9,7 +9,7 @@
  */
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
-import { createServer, LiveStream, pushLive, type Relay, type Retry } from 'rtmpipe'
+import { createServer, LiveStream, pushLive, type Relay } from 'rtmpipe'
 
 const [port = '1935', ...urls] = process.argv.slice(2)
 const destinations = new Set<Relay>()
@@ -17,8 +17,8 @@ const destinations = new Set<Relay>()
 function add(live: LiveStream, url: string, number: number): void {
   const relay = pushLive(live, url)
   relay.on('live', () => console.log(`${number} live`))
-  relay.on('retrying', ({ ms }: Retry) => console.log(`${number} retry in ${ms} ms`))
-  relay.on('refused', ({ error, ms }: Retry) => console.log(`${number} ${error?.message}, retry in ${ms} ms`))
+  relay.on('retrying', ({ ms }) => console.log(`${number} retry in ${ms} ms`))
+  relay.on('refused', ({ error, ms }) => console.log(`${number} ${error?.message}, retry in ${ms} ms`))
   relay.on('ended', () => {
     console.log(`${number} ended`)
     destinations.delete(relay)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type Gap, type LiveStream, type RecordedFile, type Relay, type Retry, record, recordRolled } from '../index.ts'
+import { type LiveStream, type Relay, record, recordRolled } from '../index.ts'
 import { diskWords } from './disk.ts'
 import type { Log } from './log.ts'
 
@@ -50,13 +50,13 @@ export class Recordings {
   #tell(path: string, recording: Relay): void {
     let trouble: string | undefined
     recording
-      .on('file', ({ path: to }: RecordedFile) => {
+      .on('file', ({ path: to }) => {
         trouble = undefined
         this.#log('record', { path, to })
       })
-      .on('recorded', ({ path: to }: RecordedFile) => this.#log('recorded', { path, to }))
-      .on('gap', ({ messages, ms }: Gap) => this.#log('record gap', { path, messages, ms }))
-      .on('retrying', ({ error }: Retry) => {
+      .on('recorded', ({ path: to }) => this.#log('recorded', { path, to }))
+      .on('gap', ({ messages, ms }) => this.#log('record gap', { path, messages, ms }))
+      .on('retrying', ({ error }) => {
         const message = diskWords(error!)
         // it is tried again every few seconds, for as long as it takes
         if (message !== trouble) this.#log('record failed', { path, message: `${message}; retrying` })

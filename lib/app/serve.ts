@@ -2,12 +2,10 @@ import { pipeline } from 'node:stream'
 import {
   type Connect,
   createServer,
-  type Gap,
   type LiveStreamOptions,
   LiveStreams,
   type Play,
   type Publish,
-  type Repair,
   type ServerSession
 } from '../index.ts'
 import { clip, loop } from './demo.ts'
@@ -46,6 +44,7 @@ const TELL_MS = 1000
 const DEMO = 'live/demo'
 /** Milliseconds that players have to receive the last messages when the server ends. */
 const GRACE_MS = 2000
+
 /** A live server, with recording if `record` is given. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
@@ -93,7 +92,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
       log('not found', { path, for: peer })
       throw error
     })
-    player.on('gap', ({ ms }: Gap) => log('gap', { path, for: peer, ms }))
+    player.on('gap', ({ ms }) => log('gap', { path, for: peer, ms }))
     log(lives.find(path)?.isPublished ? 'play' : 'wait', { path, for: peer })
     // like a pipeline, with 7 KB less per player: there may be thousands
     const out = player.pipe(play.accept())
@@ -117,7 +116,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
 /** Logs where a publisher's clock jumps: one that is wrong with each message a line a second, and another publisher none. */
 function tellRepairs(lives: LiveStreams, log: Log): void {
   const toldAt = new Map<string, number>()
-  lives.on('repair', (path: string, { kind, track, from, to }: Repair) => {
+  lives.on('repair', (path, { kind, track, from, to }) => {
     const now = performance.now()
     if (kind === 'source' || now - (toldAt.get(path) ?? Number.NEGATIVE_INFINITY) < TELL_MS) return
     toldAt.set(path, now)
