@@ -1,6 +1,6 @@
 /**
- * Calls an emitter's listeners, its `rawListeners(event)`, as `emit` would; but what one of them throws or rejects with goes to `failed`,
- * and the others are called. Whether there were any.
+ * Calls listeners, the `rawListeners(event)` of an emitter, as `emit` does. An exception or a rejection of one goes to `failed`, and the
+ * others are still called. False if there are none.
  */
 export function callListeners(
   // biome-ignore lint/complexity/noBannedTypes: it is what rawListeners gives
@@ -21,12 +21,12 @@ export function callListeners(
 
 const warned = new Set<string>()
 
-/** Warns the process, once, of a mistake of its developer: peers may provoke it again and again. */
+/** Emits a process warning about a mistake of the application, once per message: peers may provoke it any number of times. */
 export function warnOnce(message: string): void {
   if (isNew(message)) process.emitWarning(message, 'RtmpWarning')
 }
 
-/** Warns the process of what a listener threw and no event was listened to that tells it: with its stack, once for each place. */
+/** Emits a process warning about an error of a listener that no other event reports: with the stack, once per place. */
 export function warnOfFailure(failure: Error): void {
   const { message, stack = '' } = failure
   const frames = stack.indexOf('\n    at ')

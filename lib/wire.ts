@@ -2,49 +2,50 @@ import type { AddressedBatch, MessageBatch } from './live/message-batch.ts'
 import type { Message, MessageStreamId } from './message/message.ts'
 import type { DuplexOf } from './stream/typed.ts'
 
-/** What is seen of a peer. */
+/** The signs of life of a peer. */
 export interface LifeSigns {
-  /** When it last sent a byte, or took bytes that waited for it, in milliseconds of the connection's clock. */
+  /** When the peer last sent a byte, or accepted queued bytes, in milliseconds of the connection's clock. */
   readonly heardAt: number
-  /** Whether it is we who do not read: then its silence says nothing. */
+  /** Whether this side has stopped reading; the peer's silence then means nothing. */
   readonly isHeldBack: boolean
-  /** Whether it used to acknowledge, and has not acknowledged what it was sent since. */
+  /** Whether the peer acknowledged regularly, and has not acknowledged what was sent since. */
   readonly owesAcknowledgement: boolean
 }
 
-/** What has passed over a wire since it was made. */
+/** Totals of a wire since it was created. */
 export interface WireCounters {
-  /** Bytes that came from the peer, handshake included. */
+  /** Bytes received, handshake included. */
   readonly bytesIn: number
-  /** Bytes that went to the peer, handshake and answers of the wire's own included. */
+  /** Bytes sent, handshake and the wire's own answers included. */
   readonly bytesOut: number
-  /** Messages that came up: those that steer the wire itself are not among them. */
+  /** Messages received, without those that control the wire itself. */
   readonly messagesIn: number
-  /** Messages that were written; a batch counts as its messages. */
+  /** Messages written; a batch counts as its messages. */
   readonly messagesOut: number
 }
 
 /**
- * What carries Messages: all that sessions, servers and proxies know of it. MessageWire is one, over a chunk stream; one over flows, or
- * over anything else, needs no more. It is a Duplex of Messages that opens by itself (what is written meanwhile waits), ends a peer
- * that takes no byte for `limits.stallMs` with `ERR_RTMP_STALLED`, and has no half-close: once the peer has ended, and that was read, it
- * is destroyed within `limits.lingerMs`. It ends no peer for being idle, but tells its signs of life: a session does, by `limits.pingMs`
- * and `limits.idleMs`.
+ * A connection that carries Messages: the interface that sessions, servers and proxies use. MessageWire implements it over a chunk
+ * stream; a wire over flows, or over anything else, needs no more.
+ *
+ * It is a Duplex of Messages. It opens by itself, and holds writes until then. A peer that accepts no byte for `limits.stallMs` ends it
+ * with `ERR_RTMP_STALLED`. It has no half-close: after the peer's end was read, it is destroyed within `limits.lingerMs`. It does not
+ * disconnect an idle peer; a session does, by the signs of life, `limits.pingMs` and `limits.idleMs`.
  */
 export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeSigns {
-  /** Says that it takes batches of live media whole, beside Messages; what has no such field is given single Messages. */
+  /** Whether `write` accepts batches of live media beside Messages. A session sends single Messages to a stream without this field. */
   readonly takesBatches: true
-  /** What has passed over it so far. */
+  /** Its totals so far. */
   readonly counters: WireCounters
-  /** Whether the peer takes nothing at this moment. */
+  /** Whether the peer currently accepts no bytes. */
   readonly isStalled: boolean
-  /** Bytes of memory that it holds for its peer, the `behind` items that have not reached it yet included; for a MemoryBudget. */
+  /** Bytes of memory that it holds for its peer, with `behind` more items that are queued before it; for a MemoryBudget. */
   heldBytes(behind?: number): number
   /**
    * The fast path of `write`: takes the item in this call if nothing is buffered and there is room; false if it has to be written. An
    * error in the item destroys the wire, as in a write.
    */
   takeNow(item: Message | AddressedBatch): boolean
-  /** As `takeNow({ batch, messageStreamId })`, without the object: it is called for each batch and player. */
+  /** As `takeNow({ batch, messageStreamId })`, without allocating the object: it is called once per batch and player. */
   takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean
 }

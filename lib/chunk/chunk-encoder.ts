@@ -3,13 +3,14 @@ import { Stage } from '../stream/stage.ts'
 import type { Chunk } from './chunk.ts'
 import { ChunkWriter } from './chunk-writer.ts'
 
-/** Chunks are encoded at the latest when there are so many, or so many bytes of payload. */
+/** Chunks that are collected at most, and bytes of their payloads. */
 const MOST = 512
 const MOST_BYTES = 64 * 1024
 
 /**
- * Chunks to bytes (RTMP 1.0, 5.3), with as little header as tells the truth. Chunks that are written in one turn of the event loop are
- * encoded together, 512 or 64 KB at most; and so is an array of them. A chunk that cannot be written ends it with a RangeError, behind the bytes of those ahead of it: see ChunkWriter.
+ * Chunks to bytes (RTMP 1.0, 5.3), each with the shortest valid header. Chunks that are written in one turn of the event loop are encoded
+ * together, 512 or 64 KB at most; so is an array of chunks. A chunk that cannot be encoded ends it with a RangeError, after the bytes of
+ * the chunks before it: see ChunkWriter.
  */
 export class ChunkEncoder extends Stage<Chunk | readonly Chunk[], Buffer> {
   readonly #writer = new ChunkWriter()

@@ -9,9 +9,9 @@ import { HttpPlay } from './http-play.ts'
 
 /** Options of httpFlv(). */
 export interface HttpFlvOptions {
-  /** The origin that scripts of other sites may have, `*` for any: the Access-Control-Allow-Origin. None by default. */
+  /** Access-Control-Allow-Origin: the origin whose scripts may read the response, or `*`. Not sent by default. */
   origin?: string
-  /** Hears an error of your own handler. By default a process warning reports it, once for each place. */
+  /** Called with an error of `hearPlay`. By default a process warning reports it, once per place. */
   failed?: (error: Error) => void
   /** The limits that differ from the defaults: see Limits. `decisionMs` and `stallMs` are used. */
   limits?: Partial<Limits>
@@ -19,20 +19,21 @@ export interface HttpFlvOptions {
   clock?: Clock
 }
 
-/** A handler of node:http, and with `next` of Express: requests that are not for it go there, or are answered with 404. */
+/** A request handler of `node:http`, or of Express: other requests are passed to `next`, or answered with 404 without it. */
 export type HttpFlvHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
 const SUFFIX = '.flv'
 
 /**
- * HTTP-FLV: `GET /live/film.flv` plays the stream `live/film` as an endless FLV file, which browsers play with mpegts.js, and FFmpeg and VLC
- * as they are. `hearPlay` decides on each request as a listener to the `'play'` of a session does; it may be the same function:
+ * HTTP-FLV: `GET /live/film.flv` plays the stream `live/film` as an endless FLV file (FLV 10.1, Annex E). Browsers play it with mpegts.js,
+ * FFmpeg and VLC as it is. `hearPlay` decides on each request, as a listener to `'play'` of a session does; both may be one function:
  *
  *     const hearPlay = async (play: Play | HttpPlay) => pipeline(await lives.play(play.path), play.accept(), report)
  *     session.on('play', hearPlay)
  *     http.createServer(httpFlv(hearPlay)).listen(8080)
  *
- * A query is part of the request: `play.query.get('token')`. All viewers of a live stream are written the same buffers.
+ * The query is part of the request: `play.query.get('token')`. All viewers of a live stream receive the same buffers. A viewer that reads
+ * nothing for `limits.stallMs` is disconnected.
  * @throws RangeError for a limit out of range.
  */
 export function httpFlv(

@@ -9,7 +9,7 @@ import type { PlayStatus } from '../status.ts'
 import type { WritableOf } from '../stream/typed.ts'
 import { FlvOutgoing } from './flv-outgoing.ts'
 
-/** A request over HTTP to play a live stream, which the application decides on as on a Play. */
+/** A request to play a live stream over HTTP. The application decides on it as on a Play. */
 export class HttpPlay extends Request implements StreamPath {
   readonly app: string
   readonly name: string
@@ -56,7 +56,8 @@ export class HttpPlay extends Request implements StreamPath {
   }
 
   /**
-   * Refuses the request: 404 for `NetStream.Play.StreamNotFound`, 403 for any other status.
+   * Refuses the request: 404 for `NetStream.Play.StreamNotFound`, 403 for any other status. A handler that throws a Refused is the same, but
+   * for 500 with `NetStream.Play.Failed`, as with any other exception and with a timeout.
    * @throws TypeError when it is already decided.
    */
   reject(status: PlayStatus = 'NetStream.Play.Failed', description = 'refused'): void {
@@ -66,7 +67,7 @@ export class HttpPlay extends Request implements StreamPath {
 
   protected override granted(): void {
     const response = this.#response
-    // without chunks each write is the bytes of a batch, and no more
+    // without the chunked encoding a write is the shared buffer alone
     response.removeHeader('Transfer-Encoding')
     response.writeHead(200, { 'Content-Type': 'video/x-flv', 'Cache-Control': 'no-store', Connection: 'close' })
     if (this.request.method === 'HEAD') {

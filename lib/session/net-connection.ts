@@ -43,18 +43,18 @@ export interface NetConnectionOptions {
 export type CloseReason = 'left' | 'closed' | Error
 
 /**
- * Answers a command with `_result`, or with `_error` by a Refused; a command that wants no answer is given none.
- * @throws TypeError when it was answered already.
+ * Answers a command: with `_result`, or with `_error` for a Refused. A command with transaction id 0 gets no answer (RTMP 1.0, 7.2.1.2).
+ * @throws TypeError when it is already answered.
  */
 export type CommandAnswer = (value: AmfValue | Refused) => void
 
-/** Events of both sides of a session: what the peer sends that the session has no use for. A listener that throws or rejects ends the session. */
+/** Events of both sides of a session, for messages that it does not handle itself. A listener that throws or rejects ends the session. */
 export interface NetConnectionEvents {
-  /** A message that is no command, media or user control, such as one of shared objects (types 16 and 19). */
+  /** A message that is not a command, media or user control, such as a shared object's (types 16 and 19). */
   message: [message: Message]
-  /** A user control event that is not handled here. */
+  /** A user control event that the session does not handle. */
   userControl: [event: UserControlEvent]
-  /** A command that is unknown here, and a function that answers it. Without a listener it is answered with an `_error`. */
+  /** An unknown command, and a function that answers it. Without a listener the answer is an `_error`. */
   command: [command: Command, answer: CommandAnswer]
 }
 
@@ -68,18 +68,18 @@ interface Waiting {
 }
 
 /**
- * What both sides of a session are: a Duplex of Messages that closes the loop, `pipeline(wire, session, wire)`; Commands may
- * come in place of their messages. It always reads: what comes in never waits for what goes out, or a player whose socket is
- * full could never say that it stops. Media waits for the wire; answers are counted instead, and a peer that takes none of
- * them is ended with `ERR_RTMP_REPLIES`. Pings are answered here, and a silent peer is asked by one.
+ * The part of a session that both sides share: a Duplex of Messages in a loop, `pipeline(wire, session, wire)`. Commands may replace
+ * their messages. It always reads: inbound messages never wait for outbound ones, or a player whose socket is full could not stop.
+ * Outbound media waits for the wire. Answers are counted instead, and a peer that reads none is disconnected with `ERR_RTMP_REPLIES`. It
+ * answers pings, and pings a silent peer.
  *
- * What it has no use for is an event: see NetConnectionEvents. Messages without a listener are dropped, and counted by `stats()`.
+ * Messages that it does not handle are events: see NetConnectionEvents. Without a listener they are dropped, and counted by `stats()`.
  *
  *     from the wire: takeNow, or write (taking.ts)
  *       → _take ─┬→ #hearCommand → command      a promise holds the wire: a request is being decided
  *                ├→ media                       → Publish or Playing → Incoming.deliver → push; full, it holds the wire
  *                ├→ #hearEvent → userControl
- *                └→ 'message'                   what the session has no use for
+ *                └→ 'message'                   what the session does not handle
  *     to the wire:
  *       answers   say → push                    takeNow of the wire, or the buffer; counted, never held
  *       media     Outgoing._take → send ─┬→ takeBatchNow, or takeNow, of the wire    nothing is buffered
@@ -131,7 +131,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
   /** Processes audio, video, data or an Aggregate. While a returned promise is pending, the wire is not read. */
   protected abstract media(message: Message): void | Promise<void>
 
-  /** Takes a user control event, but for pings; false if it has no use for it. */
+  /** Processes a user control event other than a ping; false if it does not handle it. */
   protected abstract userControl(event: UserControlEvent): boolean
 
   /**
@@ -152,7 +152,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     return this.readableLength + this.#waiting.length
   }
 
-  /** Its numbers at this moment: see SessionStats. */
+  /** Its current numbers: see SessionStats. */
   stats(): SessionStats {
     const { bytesIn, bytesOut, messagesIn, messagesOut } = this.#wire?.counters ?? NO_COUNTERS
     let publishing = 0
@@ -260,14 +260,14 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     this.#strayBytes = 0
   }
 
-  /** Tells of a command that is unknown here; without a listener it is answered, if it wants an answer. */
+  /** Emits an unknown command; without a listener it is answered, if its transaction id is not 0. */
   protected unknown(asked: Command): void {
     if (this.#tell('command', asked, this.#answerTo(asked)) || asked.transactionId <= 0) return
     const description = `unknown command ${asked.name.slice(0, 64)}`
     this.say(errorCommand(asked, null, { level: 'error', code: 'NetConnection.Call.Failed', description }))
   }
 
-  /** Calls the listeners to what the session has no use for; whether there are any. One that throws or rejects ends the session. */
+  /** Calls the listeners of an event; false if there are none. One that throws or rejects ends the session. */
   #tell<Name extends keyof NetConnectionEvents>(event: Name, ...args: NetConnectionEvents[Name]): boolean {
     const listeners = (this as EmitterOf<NetConnectionEvents>).rawListeners(event)
     return callListeners(listeners, this, args, thrown => this.destroy(asError(thrown)))
@@ -368,7 +368,7 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     return item.messages.map(message => ({ ...message, messageStreamId }))
   }
 
-  /** Sends what waits, for as long as there is room. Whoever is within `send` is told by what that returns. */
+  /** Sends queued media while there is room. `sending` is the item of a `send` in progress, which reports by its result. */
   #drain(sending?: Waiting): void {
     while (this.#wanted && !this.#closed && this.#waiting.length > 0) {
       const waiting = this.#waiting[0]!

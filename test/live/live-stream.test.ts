@@ -362,7 +362,7 @@ t.test('a batch keeps a few encodings, those that were used last', async t => {
   t.not(large.encoded(new BatchChunks(65_536, 1)), first, 'of 4 MiB in all')
 })
 
-/** A place to pipe to that takes batches in person when it is willing, and writes down how each came. */
+/** A Writable whose fast path takes batches when it is willing; it records how each came. */
 class Taker extends Writable {
   readonly heard: string[] = []
   isWilling = true
@@ -382,7 +382,7 @@ class Taker extends Writable {
   }
 }
 
-t.test('a batch is handed over in person where nothing waits, and written where something does', async t => {
+t.test('a batch takes the fast path if nothing is buffered, and is written otherwise', async t => {
   const live = liveStream({ mergeMs: 0 })
   const taker = new Taker()
   const player = live.player()

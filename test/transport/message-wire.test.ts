@@ -456,7 +456,7 @@ t.test(
   }
 )
 
-t.test('a batch may come in person as it is written, addressed', async t => {
+t.test('an addressed batch takes the fast path as it is written', async t => {
   const { server, heard } = await listener()
   const batch = new MessageBatch([message(), message({ type: 8, timestamp: 5 })])
   t.ok(server.takeNow({ batch, messageStreamId: 7 }))
