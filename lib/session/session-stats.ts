@@ -1,21 +1,21 @@
 import type { WireCounters } from '../wire.ts'
 
 /**
- * What `session.stats()` gives: numbers of this moment. Those of bytes and messages are totals since the session began; what passes over
- * the wire is counted by the wire, and 0 where that does not count.
+ * The result of `session.stats()`: its current numbers. Bytes and messages are totals since the session began. The wire counts what it
+ * carries; without a Wire they are 0.
  */
 export interface SessionStats extends WireCounters {
-  /** Items on their way to the wire, that it has not taken yet. */
+  /** Items queued before the wire. */
   readonly waiting: number
-  /** Message streams on which something is published, by either side. */
+  /** Message streams that publish, in either direction. */
   readonly publishing: number
-  /** Message streams on which something is played. */
+  /** Message streams that play. */
   readonly playing: number
-  /** Messages of media that were dropped: they came for no publish or play that was granted. */
+  /** Dropped messages of media without a granted publish or play. */
   readonly strayMessages: number
-  /** Messages that were dropped: of types the session has no use for, and user control events of unknown types, with no listener. */
+  /** Dropped messages: of types that the session does not handle, and unknown user control events, without a listener. */
   readonly unknownMessages: number
-  /** Milliseconds since it was made. */
+  /** Milliseconds since the session was created. */
   readonly uptimeMs: number
 }
 
