@@ -49,3 +49,8 @@ export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeS
   /** As `takeNow({ batch, messageStreamId })`, without allocating the object: it is called once per batch and player. */
   takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean
 }
+
+/** The address of a peer, `127.0.0.1:50000`, if its Duplex has the fields of a socket; else empty. */
+export const peerOf = (
+  bytes: object & { remoteAddress?: string | undefined; remotePort?: number | undefined }
+): string => (bytes.remoteAddress === undefined ? '' : `${bytes.remoteAddress}:${bytes.remotePort}`)

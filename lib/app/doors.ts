@@ -1,4 +1,4 @@
-import { type AddressInfo, isIPv6 } from 'node:net'
+import { type AddressInfo, isIPv6, type Server } from 'node:net'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { WireServer, WireServerOptions } from '../index.ts'
 import { type CertificateFiles, readCertificate, selfSigned } from './certificate.ts'
@@ -15,6 +15,8 @@ export interface DoorOptions {
 export interface OpenDoors {
   /** The rtmp URL. */
   readonly url: string
+  /** All URLs, the rtmp URL first. */
+  readonly urls: readonly string[]
   /** Reloads the certificate for new connections. */
   reload(): void
 }
@@ -25,16 +27,22 @@ export async function doorsWith({ host, tls }: DoorOptions): Promise<Pick<WireSe
   return { tunnel: true, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
 }
 
-/** Listens, and logs each URL; or explains that the port is in use. */
-export async function openDoors(server: WireServer, { host, port, tls }: DoorOptions, log: Log): Promise<OpenDoors> {
+/** Listens, and logs each URL after those that others listen at; or explains that the port is in use. */
+export async function openDoors(
+  server: WireServer,
+  { host, port, tls }: DoorOptions,
+  log: Log,
+  otherUrls: readonly string[] = []
+): Promise<OpenDoors> {
   const { address, port: bound } = await listen(server, host, port)
-  const [first, ...others] = reachable(address).map(each => `${isIPv6(each) ? `[${each}]` : each}:${bound}`)
+  const [first, ...others] = reachable(address).map(each => authority(each, bound))
   const schemes = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(tls === undefined ? [] : ['rtmps', 'rtmpts'])]
-  for (const scheme of schemes) log('listening', { url: `${scheme}://${first}` })
-  for (const other of others) log('listening', { url: `rtmp://${other}` })
+  const urls = [...schemes.map(scheme => `${scheme}://${first}`), ...others.map(other => `rtmp://${other}`)]
+  for (const url of [...otherUrls, ...urls]) log('listening', { url })
   if (tls === 'self-signed') log('certificate', { message: 'self-signed' })
   return {
     url: `rtmp://${first}`,
+    urls,
     reload() {
       if (typeof tls !== 'object') return
       try {
@@ -63,15 +71,28 @@ export function reachable(
   return others.length > 0 ? others : [address === '::' ? '::1' : '127.0.0.1']
 }
 
-async function listen(server: WireServer, host: string, port: number): Promise<AddressInfo> {
+/** The authority of a URL: an address, IPv6 in brackets, and a port. */
+export const authority = (address: string, port: number): string =>
+  `${isIPv6(address) ? `[${address}]` : address}:${port}`
+
+/** Listens; or explains that the port is in use. */
+export async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, resolve)
-    })
+    return await bind(server, host, port)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new Error(`port ${port} on ${host} is already in use; choose another, or 0 for any free port`)
   }
+}
+
+/** Listens. */
+export async function bind(server: Server, host: string, port: number): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
   return server.address() as AddressInfo
 }

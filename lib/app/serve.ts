@@ -2,6 +2,8 @@ import { pipeline } from 'node:stream'
 import {
   type Connect,
   createServer,
+  HttpPlay,
+  httpFlv,
   type LiveStreamOptions,
   LiveStreams,
   type Play,
@@ -11,6 +13,7 @@ import {
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
+import { type HttpOptions, openHttp } from './http/http-server.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
@@ -18,7 +21,10 @@ import { type RecordingOptions, Recordings } from './recordings.ts'
 export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
     RecordingOptions,
-    DoorOptions {
+    DoorOptions,
+    HttpOptions {
+  /** Serve HTTP: true. */
+  http?: boolean
   /** The key a publisher must send as `?key=` after its app or its stream name, literally or escaped. */
   publishKey?: string | undefined
   /** Refuse to play a stream that is not published, instead of waiting. */
@@ -47,7 +53,7 @@ const GRACE_MS = 2000
 
 /** A live server, with recording if `record` is given. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
+  const { publishKey, refuseMissing = false, takeover = false, demo = false, http = true } = options
   const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
   const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
@@ -86,9 +92,11 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     })
   }
 
-  async function hearPlay(play: Play, { peer }: ServerSession): Promise<void> {
+  async function hearPlay(play: Play | HttpPlay, { peer }: { peer: string }): Promise<void> {
     const { path } = play
-    const player = await lives.play(path, { missing: refuseMissing ? 'refuse' : 'wait' }).catch(error => {
+    // HTTP has a status for what is not there
+    const missing = refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
+    const player = await lives.play(path, { missing }).catch(error => {
       log('not found', { path, for: peer })
       throw error
     })
@@ -99,7 +107,9 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
   }
 
-  const doors = await openDoors(server, options, log)
+  const flv = httpFlv(play => (isEnding ? play.reject() : hearPlay(play, play)))
+  const web = http ? await openHttp(options, [flv], (_request, socket) => socket.destroy()) : undefined
+  const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {
     ...doors,
@@ -108,7 +118,7 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close({ graceMs: GRACE_MS })
       for (const session of server.sessions) if (!session.isPlaying) session.close()
-      await Promise.all([closed, recordings.ended(), lives.close()])
+      await Promise.all([closed, web?.close(GRACE_MS), recordings.ended(), lives.close()])
     }
   }
 }

@@ -7,6 +7,7 @@ import { Request } from '../session/request.ts'
 import type { StreamPath } from '../session/stream-path.ts'
 import type { PlayStatus } from '../status.ts'
 import type { WritableOf } from '../stream/typed.ts'
+import { peerOf } from '../wire.ts'
 import { FlvOutgoing } from './flv-outgoing.ts'
 
 /** A request to play a live stream over HTTP. The application decides on it as on a Play. */
@@ -16,6 +17,8 @@ export class HttpPlay extends Request implements StreamPath {
   readonly path: string
   readonly query: URLSearchParams
   readonly rawQuery: string
+  /** The address of the peer, `127.0.0.1:50000`; empty if unknown. */
+  readonly peer: string
   /** The HTTP request, with its headers and the socket. */
   readonly request: IncomingMessage
   readonly #response: ServerResponse
@@ -34,6 +37,7 @@ export class HttpPlay extends Request implements StreamPath {
     this.path = where.path
     this.query = where.query
     this.rawQuery = where.rawQuery
+    this.peer = peerOf(request.socket)
     this.request = request
     this.#response = response
     this.#out = new FlvOutgoing(response, clock, stallMs)
@@ -67,6 +71,8 @@ export class HttpPlay extends Request implements StreamPath {
 
   protected override granted(): void {
     const response = this.#response
+    // a server's timeout for silence does not know of streams that pause: `stallMs` ends a viewer that reads nothing
+    this.request.socket.setTimeout?.(0)
     // without the chunked encoding a write is the shared buffer alone
     response.removeHeader('Transfer-Encoding')
     response.writeHead(200, { 'Content-Type': 'video/x-flv', 'Cache-Control': 'no-store', Connection: 'close' })

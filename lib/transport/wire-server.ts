@@ -4,6 +4,7 @@ import { asError, hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { callListeners, warnOfFailure } from '../listeners.ts'
 import type { EmitterOf } from '../stream/typed.ts'
+import { peerOf } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type NetServerEvents, TypedNetServer } from './net-server.ts'
@@ -150,7 +151,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       wire.off('error', failed)
       this.#wires.add(wire)
       wire.once('close', () => this.#wires.delete(wire))
-      const source: WireSource = { peer: peer(bytes), scheme: scheme(bytes, wire) }
+      const source: WireSource = { peer: peerOf(bytes), scheme: scheme(bytes, wire) }
       const listeners = this.#emitter.rawListeners('wire')
       const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
       const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
@@ -169,11 +170,6 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     // a wire that is ended here, or whose peer disconnected, has not failed
     if (!this.#isOver && !hasLeft(error)) this.#emitter.emit('wireError', error)
   }
-}
-
-/** The address of the peer, if its Duplex has the fields of a socket. */
-function peer(bytes: Duplex & { remoteAddress?: string; remotePort?: number }): string {
-  return bytes.remoteAddress === undefined ? '' : `${bytes.remoteAddress}:${bytes.remotePort}`
 }
 
 function scheme(bytes: Duplex & { encrypted?: boolean }, { encryption }: MessageWire): string {

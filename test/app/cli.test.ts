@@ -12,7 +12,7 @@ import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
 import { film, folder, grows, packets, says, tags } from '../support/films.ts'
-import { video } from '../support/media.ts'
+import { video, word } from '../support/media.ts'
 import { line } from '../support/peer.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -234,6 +234,51 @@ t.test('the second signal waits for nothing, whichever it is', { buffered }, asy
   }
 })
 
+t.test(
+  '--http-port: a port that is named and taken is an error, and one that is not named is replaced',
+  { skip: process.platform !== 'linux' && 'an address of its own may not be there', buffered },
+  async t => {
+    const own = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}`
+    const taken = net.createServer().listen(8080, own)
+    await once(taken, 'listening')
+    t.teardown(() => taken.close())
+    const { program } = await serve(t, '--http-host', own)
+    const [, port] = await program.says(/listening http:\/\/127\.77\.\d+\.\d+:(\d+)\/\n/)
+    t.not(port, '8080')
+    const named = rtmpipe(t, 'serve', '--port', '0', '--http-host', own, '--http-port', '8080')
+    t.equal((await named.ends()).code, 1)
+    t.equal(named.said.trim(), `rtmpipe: port 8080 on ${own} is already in use; choose another, or 0 for any free port`)
+    const none = await serve(t, '--no-http')
+    await none.program.says(/listening rtmpte:/)
+    t.notMatch(none.program.said, 'http:')
+  }
+)
+
+t.test('a stream is watched over HTTP: the log and the end are those of a player', { buffered }, async t => {
+  const { program, url } = await serve(t, '--http-port', '0')
+  const [, web] = await program.says(/listening (http:\S+)/)
+  t.equal((await fetch(`${web}live/film.flv`)).status, 404)
+  await program.says(/not found live\/film for 127\.0\.0\.1:\d+/)
+  const session = await connect(`${url}/live`)
+  const publishing = await session.publish('film')
+  publishing.write(video.keyframe(0))
+  await program.says(/publish live\/film/)
+  const viewer = await fetch(`${web}live/film.flv`)
+  await program.says(/play live\/film for 127\.0\.0\.1:\d+/)
+  const leaving = new AbortController()
+  const other = await fetch(`${web}live/film.flv`, { signal: leaving.signal })
+  t.equal(other.status, 200)
+  leaving.abort()
+  await program.says(/stop live\/film for 127\.0\.0\.1:\d+/)
+  t.equal((await fetch(`${web}nothing`)).status, 404)
+  session.on('error', () => {})
+  publishing.on('error', () => {})
+  program.kill('SIGTERM')
+  const body = Buffer.from(await viewer.arrayBuffer())
+  t.same([...new FlvReader().messages(body)].map(word), ['v key@0'], 'to its last frame')
+  t.equal((await program.ends()).code, 0)
+})
+
 t.test('it logs for programs too', { buffered }, async t => {
   const program = rtmpipe(t, 'serve', '--port', '0', '--log', 'json')
   await program.says(/listening/)
@@ -243,11 +288,9 @@ t.test('it logs for programs too', { buffered }, async t => {
     .trim()
     .split('\n')
     .map(line => JSON.parse(line))
-  const doors = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte'].map(scheme => ({
-    event: 'listening',
-    url: new RegExp(`^${scheme}://127\\.0\\.0\\.1:\\d+$`)
-  }))
-  t.match(events, [...doors, { event: 'closing' }])
+  const listening = (url: string) => ({ event: 'listening', url: new RegExp(`^${url}$`) })
+  const doors = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte'].map(scheme => listening(`${scheme}://127\\.0\\.0\\.1:\\d+`))
+  t.match(events, [listening('http://127\\.0\\.0\\.1:\\d+/'), ...doors, { event: 'closing' }], 'the page first')
   t.match(events[0].time, /^\d{4}-\d\d-\d\dT/)
 })
 
@@ -258,7 +301,9 @@ t.test('a name that is no name to print is one line of its log', async t => {
 })
 
 t.test('who reads its log may leave', { buffered }, async t => {
-  const child = spawn(process.execPath, [cli, 'serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [cli, 'serve', '--port', '0', '--no-http'], {
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   t.teardown(() => child.kill())
   let said = ''
   child.stderr.on('data', text => {

@@ -26,6 +26,10 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --idle-ms N                 close a connection whose peer sent no byte for N ms (no limit)
   --raw-timestamps            do not repair timestamps that jump or go back
   --merge-ms N                collect media for N ms before sending: less CPU, more delay
+  --http-port PORT            the port of HTTP: watch at /live/NAME.flv (8080, or any free port if that is taken)
+  --http-host HOST            the address of HTTP (127.0.0.1)
+  --http-name NAME            a host name at which HTTP is reached, beside localhost and addresses; may be repeated
+  --no-http                   serve no HTTP
   --demo                      publish a looping clip as live/demo
   --log json                  log one JSON object per line`
 
@@ -56,11 +60,15 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'idle-ms': { type: 'string' },
     'merge-ms': { type: 'string' },
     ...timestampWords,
+    'http-port': { type: 'string' },
+    'http-host': { type: 'string', default: '127.0.0.1' },
+    'http-name': { type: 'string', multiple: true, default: [] },
+    'no-http': { type: 'boolean', default: false },
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
   })
   const { host, port, record, demo, takeover, 'publish-key': publishKey } = values
-  const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs } = values
+  const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs, 'http-port': httpPort } = values
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
@@ -80,6 +88,10 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     takeover,
     demo,
     ...timestampOption(values),
+    http: !values['no-http'],
+    ...(httpPort !== undefined && { httpPort: wholeNumber('--http-port', httpPort, 65535) }),
+    httpHost: values['http-host'],
+    httpNames: values['http-name'],
     ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
     ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
