@@ -105,7 +105,7 @@ export { type HttpFlvHandler, type HttpFlvOptions, httpFlv } from './http/http-f
 export { HttpPlay } from './http/http-play.ts'
 export { defaultLimits, type Limits } from './limits.ts'
 export type { LiveReader, LiveReaderEvents } from './live/live-cursor.ts'
-export type { LiveStreamStats } from './live/live-stats.ts'
+export type { LiveReaderStats, LiveStreamStats } from './live/live-stats.ts'
 export {
   type CursorOptions,
   type InputOptions,
@@ -124,6 +124,7 @@ export {
 export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
 export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'
+export { audioCodec, videoCodec } from './media/codec.ts'
 export {
   type Gap,
   KeyframeGate,
@@ -142,6 +143,7 @@ export {
   type TimestampRepairOptions,
   timestampRepair
 } from './media/timestamp-repair.ts'
+export type { AudioStats, VideoStats } from './media/track-counts.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
 export { isKeyframe, isVideo, readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './media/video-tag.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'

@@ -119,9 +119,8 @@ export class SessionHost extends TypedEmitter<SessionHostEvents> {
    * with too. A closed host ends the session at once, without an event.
    */
   accept(wire: Wire, source: Partial<WireSource> = {}): ServerSession {
-    const session = serverSession({ ...this.#options, ...source })
+    const session = serverSession({ ...this.#options, ...source, id: ++this.#begun })
     this.#sessions.add(session)
-    this.#begun++
     const holder = this.#budget && held(wire, session)
     if (holder) this.#budget?.add(holder)
     let told: unknown

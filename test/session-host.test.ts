@@ -151,6 +151,7 @@ t.test('its numbers are those of its sessions, and remain when they have ended',
     session.on('play', play => play.accept())
   })
   const [one, other] = [await guest(made, undefined, counters(1)), await guest(made, undefined, counters(10))]
+  t.same([one.session.id, other.session.id], [1, 2])
   await one.client.publish('film')
   const playing = await other.client.play('film')
   // Node 24 tells one end of a pair that the other was destroyed
@@ -161,6 +162,7 @@ t.test('its numbers are those of its sessions, and remain when they have ended',
   await one.client.close()
   other.session.destroy(new RtmpError('ERR_RTMP_STALLED'))
   const third = await guest(made, undefined, counters(100))
+  t.equal(third.session.id, 3, 'no number is given twice')
   third.session.destroy(Object.assign(new Error('mine'), { code: 'anything' }))
   while (made.sessions.size > 0) await turnOfTheLoop()
   t.match(made.stats(), { sessions: 0, begun: 3, ...counters(111), publishing: 0, playing: 0, unknownMessages: 1 })

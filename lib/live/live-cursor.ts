@@ -3,7 +3,7 @@ import { isMetadata, stateAt } from '../media/media-state.ts'
 import type { Message } from '../message/message.ts'
 import { DirectReadable, type Fed, sourceOf } from '../stream/direct.ts'
 import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'
-import type { LiveCounts } from './live-stats.ts'
+import { type LiveReaderStats, noReaderCounts, type ReaderCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
 
@@ -13,9 +13,12 @@ export type StartFrom = 'keyframe' | 'next' | 'now'
 /** What a cursor needs from its stream. */
 export interface LiveSource {
   readonly ring: MessageRing
-  readonly counts: LiveCounts
   /** The state of the stream, for a reader that starts after the last batch. */
   state(): readonly Message[]
+  /** Milliseconds, by the stream's clock. */
+  now(): number
+  /** A number for a new cursor. */
+  number(): number
   /** Called when a cursor is destroyed. */
   parted(cursor: LiveCursor): void
 }
@@ -27,11 +30,15 @@ export interface LiveReaderEvents {
 }
 
 /** A reader of a LiveStream: of `live.player()` or `live.subscribe()`. */
-export type LiveReader<Item> = ReadableOf<Item, ReadableEvents<Item> & LiveReaderEvents>
+export type LiveReader<Item> = ReadableOf<Item, ReadableEvents<Item> & LiveReaderEvents> & {
+  /** Its current numbers: see LiveReaderStats. */
+  stats(): LiveReaderStats
+}
 
 export interface LiveCursorOptions {
   maxLagMs: number
   from: StartFrom
+  label?: unknown
   /** Called when it has read something. */
   moved?: () => void
 }
@@ -47,7 +54,9 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
 > {
   readonly #source: LiveSource
   readonly #ring: MessageRing
-  readonly #counts: LiveCounts
+  readonly #id: number
+  readonly #label: unknown
+  readonly #joinedAt: number
   readonly #from: StartFrom
   readonly #maxLagMs: number
   readonly #moved: (() => void) | undefined
@@ -73,16 +82,17 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   #closedAt: number | undefined
   #asked = false
   // its own, and not the stream's: a field that all share costs thrice as much where thousands count
-  #bytesOut = 0
-  #messagesOut = 0
+  readonly counts: ReaderCounts = noReaderCounts()
 
-  constructor(source: LiveSource, { maxLagMs, from, moved }: LiveCursorOptions) {
+  constructor(source: LiveSource, { maxLagMs, from, label, moved }: LiveCursorOptions) {
     super({ objectMode: true, highWaterMark: 4 })
     if (!(maxLagMs > 0)) throw new RangeError(`maxLagMs must be a positive number, not ${maxLagMs}`)
     if (!STARTS.includes(from)) throw new TypeError(`from must be one of ${STARTS.join(', ')}, not ${from}`)
     this.#source = source
     this.#ring = source.ring
-    this.#counts = source.counts
+    this.#id = source.number()
+    this.#label = label
+    this.#joinedAt = source.now()
     this.#from = from
     this.#maxLagMs = maxLagMs
     this.#moved = moved
@@ -96,14 +106,23 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     return true
   }
 
-  /** Bytes of payload that its reader was given. */
-  get bytesOut(): number {
-    return this.#bytesOut
-  }
-
-  /** Messages that its reader was given. */
-  get messagesOut(): number {
-    return this.#messagesOut
+  /** Its current numbers: see LiveReaderStats. */
+  stats(): LiveReaderStats {
+    const { bytesOut, messagesOut, lag, overflow, keyframe } = this.counts
+    const at = Math.max(this.#next ?? this.#ring.next, this.#ring.first)
+    const { timestamp } = this.#ring
+    const last = this.#lastTimestamp ?? this.#ring.at(at)?.batch.timestamp ?? timestamp
+    return {
+      id: this.#id,
+      label: this.#label,
+      lagMs: at === this.#ring.next ? 0 : Math.max(0, (timestamp - last) | 0),
+      maxLagMs: this.#maxLagMs,
+      waitingBytes: this.#ring.bytesFrom(at),
+      bytesOut,
+      messagesOut,
+      drops: { lag, overflow, keyframe },
+      sinceMs: this.#source.now() - this.#joinedAt
+    }
   }
 
   /** Whether it has delivered anything. */
@@ -154,8 +173,8 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
       const batch = this.#step()
       if (batch === undefined) break
       this.#lastTimestamp = batch.timestamp
-      this.#bytesOut += batch.byteLength
-      this.#messagesOut += batch.messages.length
+      this.counts.bytesOut += batch.byteLength
+      this.counts.messagesOut += batch.messages.length
       this.#asked = this.give(batch)
     }
     if (this.#asked && this.#isOver) {
@@ -206,7 +225,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
       const batch = begins || this.#isOpen ? entry.batch : entry.withoutVideo
       const jumped = entry.before - (this.#past ?? entry.before)
       this.#missed += jumped
-      if (jumped > 0) this.#counts.drops[this.#cause] += jumped
+      if (jumped > 0) this.counts[this.#cause] += jumped
       this.#past = entry.before
       if (batch !== undefined) {
         if (this.#missed > 0 && (begins || this.#hasJumped)) this.#tellGap(entry)
@@ -240,7 +259,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     this.#past = before + messages.length
     const left = messages.length - (given?.messages.length ?? 0)
     this.#missed += left
-    if (left > 0) this.#counts.drops.keyframe += left
+    if (left > 0) this.counts.keyframe += left
     if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)
   }
 

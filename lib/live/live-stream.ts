@@ -4,6 +4,7 @@ import { isMedia, isMetadata, isState, MediaState, stateAt } from '../media/medi
 import { RandomAccess } from '../media/random-access.ts'
 import { type Repair, TimestampMender } from '../media/timestamp-mender.ts'
 import { checkRepair, type TimestampRepairOptions } from '../media/timestamp-repair.ts'
+import { TrackCounts } from '../media/track-counts.ts'
 import { isVideo } from '../media/video-tag.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
@@ -19,7 +20,7 @@ import {
   type StartFrom
 } from './live-cursor.ts'
 import { LiveInput } from './live-input.ts'
-import { type LiveStreamStats, noCounts } from './live-stats.ts'
+import { addCounts, type LiveReaderStats, type LiveStreamStats, noCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import { MessageRing, type MessageRingOptions } from './message-ring.ts'
 import { PinnedBytes } from './pinned-bytes.ts'
@@ -53,6 +54,8 @@ export interface InputOptions {
 export interface CursorOptions {
   /** Milliseconds it may lag before it skips to the newest keyframe: 5000. */
   maxLagMs?: number
+  /** Anything by which its application recognizes it in `live.readerStats()`. */
+  label?: unknown
 }
 
 /** Options of `live.subscribe()`. */
@@ -129,6 +132,9 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   readonly #mend: boolean
   readonly #pinned = new PinnedBytes()
   readonly #counts = noCounts()
+  readonly #tracks = new TrackCounts()
+  /** Readers so far. */
+  #joined = 0
   readonly #madeAt: number
   #publishedAt = 0
   #heardAt = 0
@@ -165,8 +171,9 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#ring = new MessageRing(ring)
     this.#source = {
       ring: this.#ring,
-      counts: this.#counts,
       state: () => this.#state.messages(),
+      now: () => this.#clock.now(),
+      number: () => ++this.#joined,
       parted: cursor => this.#part(cursor)
     }
     this.#clock = clock
@@ -218,13 +225,12 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
 
   /** Its numbers at this moment: see LiveStreamStats. */
   stats(): LiveStreamStats {
-    let { bytesOut, messagesOut } = this.#counts
-    for (const cursor of this.#cursors) {
-      bytesOut += cursor.bytesOut
-      messagesOut += cursor.messagesOut
-    }
-    const { bytesIn, messagesIn, drops, repairs } = this.#counts
-    const { byteLength: bytes, messages, ms } = this.#ring
+    const sum = { ...this.#counts.left }
+    for (const cursor of this.#cursors) addCounts(sum, cursor.counts)
+    const { bytesOut, messagesOut, lag, overflow, keyframe } = sum
+    const { bytesIn, messagesIn, input, repairs } = this.#counts
+    const { byteLength: bytes, messages, ms, maxBytes, maxMs } = this.#ring
+    const state = this.#state.messages()
     const now = this.#clock.now()
     return {
       publishers: this.isPublished ? 1 : 0,
@@ -233,12 +239,19 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
       messagesIn,
       bytesOut,
       messagesOut,
-      drops: { ...drops },
-      ring: { bytes, messages, ms },
+      drops: { input, lag, overflow, keyframe },
+      ring: { bytes, messages, ms, maxBytes, maxMs },
+      video: this.#tracks.video(state),
+      audio: this.#tracks.audio(state),
       repairs,
       uptimeMs: now - this.#madeAt,
       publishedMs: this.isPublished ? now - this.#publishedAt : 0
     }
+  }
+
+  /** The numbers of each reader, which it gives by its own `stats()` too, in the order in which they joined. */
+  readerStats(): LiveReaderStats[] {
+    return [...this.#cursors].map(cursor => cursor.stats())
   }
 
   /**
@@ -268,20 +281,21 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#state = new MediaState()
     this.#access = new RandomAccess()
     this.#begun = false
+    this.#tracks.renew()
     this.emit('publish')
     return input
   }
 
   /** A Readable of MessageBatches, which `play.accept()` accepts whole: the cheapest way to many players. */
-  player({ maxLagMs = 5000 }: CursorOptions = {}): LiveReader<MessageBatch> {
-    return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe' }))
+  player({ maxLagMs = 5000, label }: CursorOptions = {}): LiveReader<MessageBatch> {
+    return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe', label }))
   }
 
   /** A Readable of Messages, for recorders, transcoders and your own stages. */
-  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe' }: SubscribeOptions = {}): LiveReader<Message> {
-    if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from }))
+  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe', label }: SubscribeOptions = {}): LiveReader<Message> {
+    if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from, label }))
     const moved = () => this.#input?.release()
-    const cursor = new MessageCursor(this.#source, { maxLagMs: Number.POSITIVE_INFINITY, from, moved })
+    const cursor = new MessageCursor(this.#source, { maxLagMs: Number.POSITIVE_INFINITY, from, label, moved })
     this.#strict.add(cursor)
     return this.#join(cursor)
   }
@@ -313,10 +327,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   }
 
   #part(cursor: LiveCursor): void {
-    if (this.#cursors.delete(cursor)) {
-      this.#counts.bytesOut += cursor.bytesOut
-      this.#counts.messagesOut += cursor.messagesOut
-    }
+    if (this.#cursors.delete(cursor)) addCounts(this.#counts.left, cursor.counts)
     if (this.#strict.delete(cursor)) this.#input?.release()
     if (this.#cursors.size === 0) this.emit('unread')
     this.#rest()
@@ -358,7 +369,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#counts.messagesIn++
     this.#counts.bytesIn += given.payload.length
     if (!this.#access.passes(plain)) {
-      this.#counts.drops.input++
+      this.#counts.input++
       return
     }
     const isKept = isState(plain)
@@ -383,7 +394,10 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
 
   #gather(message: Message, isKept: boolean, begins: boolean): void {
     this.#begun = true
-    if (begins && this.#access.hasVideo) this.#send()
+    if (begins && this.#access.hasVideo) {
+      this.#send()
+      this.#tracks.noteKeyframe(this.#timestamp)
+    }
     this.#due ??= {
       messages: [],
       timestamp: this.#timestamp,
@@ -420,6 +434,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     const due = this.#due
     if (due === undefined) return
     this.#due = undefined
+    this.#tracks.note(due.messages, due.tells)
     this.#ring.push(new MessageBatch(due.messages, due.timestamp), due.state, due.tells)
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {

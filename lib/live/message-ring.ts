@@ -26,6 +26,8 @@ export interface RingEntry {
   readonly tells: readonly Message[] | undefined
   /** Number of messages of the stream before it. */
   readonly before: number
+  /** Bytes of payload of the stream before it. */
+  readonly bytesBefore: number
 }
 
 class Entry implements RingEntry {
@@ -33,13 +35,21 @@ class Entry implements RingEntry {
   readonly state: RingEntry['state']
   readonly tells: RingEntry['tells']
   readonly before: number
+  readonly bytesBefore: number
   #withoutVideo: MessageBatch | undefined | 'unasked' = 'unasked'
 
-  constructor(batch: MessageBatch, state: RingEntry['state'], tells: RingEntry['tells'], before: number) {
+  constructor(
+    batch: MessageBatch,
+    state: RingEntry['state'],
+    tells: RingEntry['tells'],
+    before: number,
+    bytesBefore: number
+  ) {
     this.batch = batch
     this.state = state
     this.tells = tells
     this.before = before
+    this.bytesBefore = bytesBefore
   }
 
   get withoutVideo(): MessageBatch | undefined {
@@ -71,20 +81,24 @@ const LEVEL = 4
  * its bounds. Batches are numbered from 0 on. Pure: each reader keeps the number of its next batch.
  */
 export class MessageRing {
-  readonly #maxBytes: number
-  readonly #maxMs: number
+  /** Bytes it may hold, 256 for each message included. */
+  readonly maxBytes: number
+  /** Milliseconds of media it may hold. */
+  readonly maxMs: number
   #entries: Entry[] = []
   #first = 0
   #entrance: number | undefined
   /** Number of messages added so far. */
   #count = 0
+  /** Bytes of payload added so far. */
+  #bytesIn = 0
   #bytes = 0
   #cost = 0
   #timestamp = 0
 
   constructor({ maxBytes = 16 * 1024 * 1024, maxMs = 20_000 }: MessageRingOptions = {}) {
-    this.#maxBytes = maxBytes
-    this.#maxMs = maxMs
+    this.maxBytes = maxBytes
+    this.maxMs = maxMs
   }
 
   /** The number of the oldest batch it holds. */
@@ -110,6 +124,11 @@ export class MessageRing {
   /** Bytes of payload it holds. */
   get byteLength(): number {
     return this.#bytes
+  }
+
+  /** Bytes of payload from the batch with this number on, which is held or the next. */
+  bytesFrom(number: number): number {
+    return this.#bytesIn - (this.#entry(number)?.bytesBefore ?? this.#bytesIn)
   }
 
   /** Bytes it holds, the objects included. */
@@ -150,8 +169,9 @@ export class MessageRing {
       for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.#entry(at)?.forget()
       this.#entrance = this.next
     }
-    this.#entries.push(new Entry(batch, state, tells, this.#count))
+    this.#entries.push(new Entry(batch, state, tells, this.#count, this.#bytesIn))
     this.#count += batch.messages.length
+    this.#bytesIn += batch.byteLength
     this.#timestamp = batch.timestamp
     // level readers have written it by now; the bytes are encoded once more if a reader starts in this group or lags
     this.#entry(this.next - LEVEL)?.forget()
@@ -161,7 +181,7 @@ export class MessageRing {
     let left = this.#cost
     for (const { batch: oldest } of this.#entries) {
       const ms = (batch.timestamp - oldest.timestamp) | 0
-      if (left <= this.#maxBytes && ms <= this.#maxMs && this.#entries.length - beyond <= MAX_BATCHES) break
+      if (left <= this.maxBytes && ms <= this.maxMs && this.#entries.length - beyond <= MAX_BATCHES) break
       left -= cost(oldest)
       beyond++
     }

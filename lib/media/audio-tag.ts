@@ -52,7 +52,8 @@ export function readAudioTag(payload: Buffer): AudioTag | undefined {
     return header && { ...header, soundFormat }
   }
   const packetType = soundFormat === SoundFormat.Aac ? payload[1] : AudioPacketType.CodedFrames
-  return packetType === undefined ? undefined : { enhanced: false, packetType, trackId: 0, soundFormat }
+  if (packetType === undefined) return undefined
+  return { enhanced: false, packetType, trackId: 0, multitrack: false, fourCcAt: 0, soundFormat }
 }
 
 /** Whether a message is audio (type 8). */

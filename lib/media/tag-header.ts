@@ -6,12 +6,16 @@ export interface TagHeader {
   readonly packetType: number
   /** The id of the first track of a multitrack packet, otherwise 0. */
   readonly trackId: number
+  /** Whether it is a multitrack packet. */
+  readonly multitrack: boolean
+  /** Where the FourCC of an Enhanced payload is, that of its first track; 0 in a legacy one, which has none. */
+  readonly fourCcAt: number
 }
 
 const ENHANCED_MOD_EX = 7
 
 /** Bytes of a FourCC; the id of the first track follows it in every kind of Multitrack. */
-const FOUR_CC = 4
+export const FOUR_CC_LENGTH = 4
 
 /**
  * Reads the header of an Enhanced payload (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"): skips ModEx,
@@ -32,8 +36,9 @@ export function readEnhancedHeader(payload: Buffer, multitrack: number): TagHead
     if (at >= payload.length) return undefined
     packetType = payload[at++]! & 0x0f
   }
-  if (packetType !== multitrack) return { enhanced: true, packetType, trackId: 0 }
+  if (packetType !== multitrack) return { enhanced: true, packetType, trackId: 0, multitrack: false, fourCcAt: at }
   if (at >= payload.length) return undefined
   const kind = payload[at++]!
-  return { enhanced: true, packetType: kind & 0x0f, trackId: payload[at + FOUR_CC] ?? 0 }
+  const trackId = payload[at + FOUR_CC_LENGTH] ?? 0
+  return { enhanced: true, packetType: kind & 0x0f, trackId, multitrack: true, fourCcAt: at }
 }

@@ -63,7 +63,8 @@ export function readVideoTag(payload: Buffer): VideoTag | undefined {
   }
   const hasPacketType = CODECS_WITH_PACKET_TYPE.includes(first & 0x0f)
   const packetType = hasPacketType ? payload[1] : VideoPacketType.CodedFrames
-  return packetType === undefined ? undefined : { enhanced: false, packetType, trackId: 0, frameType }
+  if (packetType === undefined) return undefined
+  return { enhanced: false, packetType, trackId: 0, multitrack: false, fourCcAt: 0, frameType }
 }
 
 /** Whether a message is video (type 9). */

@@ -25,6 +25,8 @@ export interface ServerSessionOptions extends NetConnectionOptions {
   peer?: string
   /** The scheme of the connection: `rtmps`. */
   scheme?: string
+  /** Its number in its host: see `session.id`. */
+  id?: number
 }
 
 /** Events of ServerSession, beside those of a Duplex. */
@@ -60,6 +62,8 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   readonly peer: string
   /** The scheme of the connection, `rtmp` or another of the family; empty if unknown. */
   readonly scheme: string
+  /** Its number among the sessions of its SessionHost or Server, from 1 on; 0 without one. */
+  readonly id: number
   readonly #streams = new NetStreams<ServerStream>()
   readonly #decisions: Decisions
   #state: ConnectionState = 'new'
@@ -68,10 +72,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   #highestGiven = 0
   #stopConnectTimer: () => void
 
-  constructor({ peer = '', scheme = '', ...options }: ServerSessionOptions = {}) {
+  constructor({ peer = '', scheme = '', id = 0, ...options }: ServerSessionOptions = {}) {
     super(options)
     this.peer = peer
     this.scheme = scheme
+    this.id = id
     this.#decisions = new Decisions(this, this.clock, this.limits.decisionMs)
     this.#stopConnectTimer = this.#startConnectTimer()
   }
@@ -94,6 +99,16 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** The granted connect; undefined before. */
   get connection(): Connect | undefined {
     return this.#state === 'connected' ? this.#connect : undefined
+  }
+
+  /** What the peer publishes now. */
+  get publishing(): Publish[] {
+    return [...this.#streams].flatMap(({ publish }) => publish ?? [])
+  }
+
+  /** What the peer plays now. */
+  get playing(): Play[] {
+    return [...this.#streams].flatMap(({ play }) => play ?? [])
   }
 
   /** Whether the peer plays a stream. */

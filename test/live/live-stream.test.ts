@@ -21,7 +21,7 @@ import {
 } from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from '../support/clock.ts'
-import { audio, caption, metadata, video, word } from '../support/media.ts'
+import { audio, caption, metadata, track, video, word } from '../support/media.ts'
 import { holds, holdsLater } from '../support/property.ts'
 
 const clock = new TestClock()
@@ -868,7 +868,16 @@ t.test('its numbers: what came, what was given, what was dropped and why, what i
     messagesOut: 6,
     repairs: 0,
     drops: { input: 1, lag: 0, overflow: 0, keyframe: 0 },
-    ring: { bytes: 200, messages: 2, ms: 40 },
+    ring: { bytes: 200, messages: 2, ms: 40, maxBytes: 16 * 1024 * 1024, maxMs: 1000 },
+    video: {
+      codec: 'AVC',
+      width: undefined,
+      height: undefined,
+      frames: 2,
+      keyframes: 1,
+      keyframeIntervalMs: undefined
+    },
+    audio: undefined,
     uptimeMs: 57,
     publishedMs: 7
   }
@@ -887,6 +896,84 @@ t.test('its numbers: what came, what was given, what was dropped and why, what i
   input.destroy()
   const left = { publishers: 0, readers: 0, bytesOut, messagesOut, publishedMs: 0, uptimeMs: 57 }
   t.match(live.stats(), left, 'what readers were given remains when they have left')
+})
+
+t.test('its tracks: the codec of the header, the size that the metadata says, frames and keyframes', async t => {
+  const live = liveStream()
+  const size = { width: 1920, height: 1080, audiosamplerate: 22_050, stereo: false }
+  const input = await publish(live, metadata(0, size), video.header(), audio.header(), ...gop(0), ...gop(200))
+  await write(input, audio.frame(400), audio.frame(423), ...gop(440))
+  const seen = { codec: 'AVC', width: 1920, height: 1080, frames: 15, keyframes: 3, keyframeIntervalMs: 240 }
+  const heard = { codec: 'AAC', sampleRate: 44_100, channels: 2, messages: 2 }
+  t.match(live.stats(), { video: seen, audio: heard })
+  await write(input, metadata(0, { width: 'wide', height: -1 }))
+  t.match(live.stats().video, { width: null, height: null })
+  // another publisher has other tracks; frames are totals
+  input.end()
+  const other = live.input()
+  t.match(live.stats(), { video: null, audio: null })
+  const enhanced = track(0)
+  await write(other, enhanced.header(0), enhanced.keyframe(0), enhanced.frame(40))
+  t.match(live.stats().video, { codec: 'HEVC', frames: 17, keyframes: 4, keyframeIntervalMs: null })
+})
+
+t.test('the sound that an AAC header says, else the metadata', async t => {
+  const said = { audiosamplerate: 8000, audiochannels: 6 }
+  const cases: [payload: string, sampleRate: number, channels: number][] = [
+    ['af001210', 44_100, 2],
+    ['af001188', 48_000, 1],
+    ['af0011b8', 48_000, 8],
+    // the rate in 24 bits
+    ['af00178015888908', 11_025, 1],
+    // HE-AAC, whose second rate is that of the sound; version 2, of one channel
+    ['af002b11880000', 48_000, 2],
+    ['af00eb098800', 48_000, 2],
+    ['906d7034611190', 48_000, 2],
+    // the channels are in the first frame; a reserved rate
+    ['af001180', 48_000, 6],
+    ['af001690', 8000, 2],
+    ['2fff', 8000, 6],
+    ['904f707573', 8000, 6],
+    ['af0012', 8000, 6]
+  ]
+  for (const [payload, sampleRate, channels] of cases) {
+    const live = liveStream()
+    const header = { ...audio.header(), payload: Buffer.from(payload, 'hex') }
+    await publish(live, metadata(0, said), header, audio.frame(0))
+    t.match(live.stats().audio, { sampleRate, channels }, payload)
+  }
+})
+
+t.test('the numbers of each reader: how far it is behind, what it was given and has missed, since when', async t => {
+  const clock = new TestClock()
+  const live = liveStream({ clock, mergeMs: 0 })
+  const first = live.player({ label: 'first', maxLagMs: 1000 })
+  const strict = live.subscribe({ wait: true })
+  strict.resume()
+  const input = await publish(live, video.header(), ...gop(0, 3))
+  clock.pass(5)
+  const none = { lag: 0, overflow: 0, keyframe: 0 }
+  const given = { bytesOut: 306, messagesOut: 4, drops: none }
+  const level = { lagMs: 0, waitingBytes: 0, ...given, sinceMs: 5 }
+  t.same(live.readerStats(), [
+    { id: 1, label: 'first', maxLagMs: 1000, ...level, bytesOut: 0, messagesOut: 0, lagMs: 80, waitingBytes: 300 },
+    { id: 2, label: undefined, maxLagMs: Number.POSITIVE_INFINITY, ...level }
+  ])
+  await read(first)
+  t.same(first.stats(), { id: 1, label: 'first', maxLagMs: 1000, ...level })
+  // its own buffer holds four batches
+  await write(input, ...gop(120, 10))
+  t.match(first.stats(), { lagMs: 240, waitingBytes: 600, messagesOut: 8 })
+  await write(input, ...gop(2000, 1), ...gop(3000, 1))
+  await read(first)
+  t.match(first.stats(), { lagMs: 0, waitingBytes: 0, drops: { lag: 7 } })
+  t.match(live.player().stats(), { id: 3, lagMs: 0, waitingBytes: 100, sinceMs: 0 })
+  first.destroy()
+  t.same(
+    live.readerStats().map(({ id }) => id),
+    [2, 3]
+  )
+  t.equal(live.stats().drops.lag, 7)
 })
 
 t.test('closed, it lets its publisher go, and readers when they have read what there is', async t => {

@@ -1,4 +1,5 @@
 import {
+  audioCodec,
   ChunkReader,
   isAudio,
   isKeyframe,
@@ -10,6 +11,7 @@ import {
   MessageReader,
   readAudioTag,
   readVideoTag,
+  videoCodec,
   writeAmf0
 } from 'rtmpipe'
 import t from 'tap'
@@ -77,13 +79,42 @@ t.test('what a payload is', async t => {
 })
 
 t.test('what the first bytes say', async t => {
-  t.same(readVideoTag(hex`96 10 68766331 05`), { enhanced: true, packetType: 0, trackId: 5, frameType: 1 })
-  t.same(readVideoTag(hex`27 01`), { enhanced: false, packetType: 1, trackId: 0, frameType: 2 })
-  t.same(readAudioTag(hex`2f`), { enhanced: false, packetType: 1, trackId: 0, soundFormat: 2 })
+  t.same(readVideoTag(hex`96 10 68766331 05`), {
+    enhanced: true,
+    packetType: 0,
+    trackId: 5,
+    multitrack: true,
+    fourCcAt: 2,
+    frameType: 1
+  })
+  const legacy = { enhanced: false, packetType: 1, trackId: 0, multitrack: false, fourCcAt: 0 }
+  t.same(readVideoTag(hex`27 01`), { ...legacy, frameType: 2 })
+  t.same(readAudioTag(hex`2f`), { ...legacy, soundFormat: 2 })
   t.same(
     [isVideo(video.frame(0)), isAudio(video.frame(0)), isAudio(audio.frame(0)), isVideo(audio.frame(0))],
     [true, false, true, false]
   )
+})
+
+t.test('one codec has one name', async t => {
+  const codecs: [name: string | undefined, ...video: Buffer[]][] = [
+    ['AVC', hex`17 01`, hex`91 61766331`, hex`97 00 00 01 61766331`, hex`96 10 61766331 01`],
+    ['HEVC', hex`1c 01`, hex`91 68766331`],
+    ['AV1', hex`91 61763031`],
+    ['On2 VP6', hex`24`],
+    ['codec 9', hex`29`],
+    ['xxxx', hex`91 78787878`],
+    [undefined, hex``, hex`91 687663`, hex`d0 00`]
+  ]
+  for (const [name, ...payloads] of codecs) for (const each of payloads) t.equal(videoCodec(each), name)
+  const sounds: [name: string | undefined, ...audio: Buffer[]][] = [
+    ['AAC', hex`af 01`, hex`91 6d703461`, hex`95 01 6d703461 01`],
+    ['Opus', hex`91 4f707573`],
+    ['MP3', hex`2f`, hex`91 2e6d7033`],
+    ['sound format 12', hex`c0`],
+    [undefined, hex``, hex`91 4f70`]
+  ]
+  for (const [name, ...payloads] of sounds) for (const each of payloads) t.equal(audioCodec(each), name)
 })
 
 t.test('any payload is looked into without a throw', async t => {

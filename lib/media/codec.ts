@@ -1,0 +1,74 @@
+import { type AudioTag, readAudioTag } from './audio-tag.ts'
+import { FOUR_CC_LENGTH } from './tag-header.ts'
+import { readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './video-tag.ts'
+
+/** FLV 10.1, E.4.3.1; 12 is HEVC by convention. */
+const videoCodecs: ReadonlyMap<number, string> = new Map([
+  [1, 'JPEG'],
+  [2, 'Sorenson H.263'],
+  [3, 'Screen video'],
+  [4, 'On2 VP6'],
+  [5, 'On2 VP6 with alpha'],
+  [6, 'Screen video version 2'],
+  [7, 'AVC'],
+  [12, 'HEVC']
+])
+
+/** FLV 10.1, E.4.2.1. */
+const soundFormats: ReadonlyMap<number, string> = new Map([
+  [0, 'Linear PCM, platform endian'],
+  [1, 'ADPCM'],
+  [2, 'MP3'],
+  [3, 'Linear PCM, little endian'],
+  [4, 'Nellymoser 16 kHz'],
+  [5, 'Nellymoser 8 kHz'],
+  [6, 'Nellymoser'],
+  [7, 'G.711 A-law'],
+  [8, 'G.711 mu-law'],
+  [10, 'AAC'],
+  [11, 'Speex'],
+  [14, 'MP3 8 kHz'],
+  [15, 'device-specific']
+])
+
+/** Enhanced RTMP v2, "VideoFourCc" and "AudioFourCc". */
+const fourCcs: ReadonlyMap<string, string> = new Map([
+  ['avc1', 'AVC'],
+  ['hvc1', 'HEVC'],
+  ['vvc1', 'VVC'],
+  ['av01', 'AV1'],
+  ['vp08', 'VP8'],
+  ['vp09', 'VP9'],
+  ['mp4a', 'AAC'],
+  ['fLaC', 'FLAC'],
+  ['ac-3', 'AC-3'],
+  ['ec-3', 'E-AC-3'],
+  ['.mp3', 'MP3']
+])
+
+/**
+ * The codec of a video payload by its usual name, the same for legacy and Enhanced: `AVC`, `HEVC`, `AV1`. An unknown FourCC is its own
+ * name. Undefined for a payload that ends in its header, and for an Enhanced command frame, which has no codec.
+ */
+export function videoCodec(payload: Buffer, tag: VideoTag | undefined = readVideoTag(payload)): string | undefined {
+  if (tag === undefined) return undefined
+  if (!tag.enhanced) return videoCodecs.get(payload[0]! & 0x0f) ?? `codec ${payload[0]! & 0x0f}`
+  if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata) return undefined
+  return nameOf(fourCc(payload, tag))
+}
+
+/** The codec of an audio payload by its usual name: see videoCodec. An empty payload, which means silence, has none. */
+export function audioCodec(payload: Buffer, tag: AudioTag | undefined = readAudioTag(payload)): string | undefined {
+  if (tag === undefined) return undefined
+  if (!tag.enhanced) return soundFormats.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
+  return nameOf(fourCc(payload, tag))
+}
+
+/** The FourCC of an Enhanced payload; undefined if the payload ends in it. */
+export function fourCc(payload: Buffer, { fourCcAt }: VideoTag | AudioTag): string | undefined {
+  const end = fourCcAt + FOUR_CC_LENGTH
+  return end > payload.length ? undefined : payload.toString('latin1', fourCcAt, end)
+}
+
+const nameOf = (code: string | undefined): string | undefined =>
+  code === undefined ? undefined : (fourCcs.get(code) ?? code)
