@@ -5,6 +5,7 @@ import type { Status } from './status.ts'
  */
 export const errorCodes = {
   ERR_RTMP_TRUNCATED: 'value is longer than the bytes that carry it',
+  ERR_RTMP_PROXY_HEADER: 'header of the PROXY protocol is missing or invalid',
   ERR_RTMP_HANDSHAKE_VERSION: 'handshake version is not supported',
   ERR_RTMP_HANDSHAKE_DIGEST: 'first packet of an RTMPE handshake contains no valid digest',
   ERR_RTMP_HANDSHAKE_KEY: 'first packet of an RTMPE handshake contains an invalid or weak Diffie-Hellman key',
@@ -80,7 +81,7 @@ const LEAVES: readonly unknown[] = [
 export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { code?: unknown } | undefined)?.code)
 
 /** The part of the protocol that found an error. */
-export type LayerName = 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
+export type LayerName = 'proxy-header' | 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
 
 /** The fields of a ProtocolError. */
 export interface ProtocolErrorFields {
@@ -98,7 +99,7 @@ export class ProtocolError extends RtmpError {
   /** The part of the protocol that found it. */
   readonly layer: LayerName
   /**
-   * Where the fault lies, in bytes of this layer's input. Of `'handshake'` that is all the peer has sent, of a handshake that timed
+   * Where the fault lies, in bytes of this layer's input. Of `'proxy-header'` that is the connection; of `'handshake'` that is all the peer has sent, of a handshake that timed
    * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
    * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field. Absent where no byte is at fault: in
    * `'session'` and `'tunnel'`, where a command or a post has no place.

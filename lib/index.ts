@@ -263,8 +263,10 @@ export { type DialOptions, dial } from './transport/dial.ts'
 export type { UpgradeListener } from './transport/http-door.ts'
 export { MessageWire, type MessageWireOptions, messageWire } from './transport/message-wire.ts'
 export type { NetServerEvents } from './transport/net-server.ts'
+export type { SniffOptions } from './transport/peek.ts'
+export type { ProxyProtocolOptions } from './transport/proxy-door.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
-export { type SniffOptions, type Spoken, sniff } from './transport/sniff.ts'
+export { type Spoken, sniff } from './transport/sniff.ts'
 export {
   TunnelClient,
   type TunnelClientOptions,

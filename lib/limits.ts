@@ -16,7 +16,7 @@ export interface Limits {
   readonly amfDepth: number
   /** AMF values in one message, nested ones and the property names of AMF3 classes included. */
   readonly amfNodes: number
-  /** Milliseconds until the handshake is complete, and, separately, until the response to an SWF verification request. */
+  /** Milliseconds until the handshake is complete, and, separately, until a header of the PROXY protocol ahead of it, and until the response to an SWF verification request. */
   readonly handshakeMs: number
   /** Milliseconds from the handshake to `connect`, from there to `publish` or `play`, and from a refusal to the next grant. */
   readonly connectMs: number

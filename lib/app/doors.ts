@@ -10,6 +10,8 @@ export interface DoorOptions {
   port: number
   /** Also TLS: with the certificate of these files, or `'self-signed'`. */
   tls?: CertificateFiles | 'self-signed' | undefined
+  /** Addresses and ranges whose connections begin with a header of the PROXY protocol. */
+  proxyProtocolFrom?: readonly string[] | undefined
 }
 
 export interface OpenDoors {
@@ -22,9 +24,14 @@ export interface OpenDoors {
 }
 
 /** The options of the server. */
-export async function doorsWith({ host, tls }: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel'>> {
-  if (tls === undefined) return { tunnel: true }
-  return { tunnel: true, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
+export async function doorsWith({
+  host,
+  tls,
+  proxyProtocolFrom: from
+}: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel' | 'proxyProtocol'>> {
+  const door = { tunnel: true, ...(from && { proxyProtocol: { from } }) }
+  if (tls === undefined) return door
+  return { ...door, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
 }
 
 /** Listens, and logs each URL after those that others listen at; or explains that the port is in use. */

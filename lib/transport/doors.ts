@@ -5,6 +5,7 @@ import type * as tls from 'node:tls'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
 import { httpDoor, type UpgradeListener } from './http-door.ts'
+import { type ProxyProtocolOptions, proxyDoor } from './proxy-door.ts'
 import { type Spoken, sniff } from './sniff.ts'
 import { type DoorLead, TlsDoor } from './tls-door.ts'
 import { tunnelServer } from './tunnel/tunnel-server.ts'
@@ -24,6 +25,8 @@ export interface DoorsOptions {
   http?: RequestListener
   /** Takes HTTP requests to upgrade, such as those of WebSocket: a listener for the `'upgrade'` of a server of node:http. */
   upgrade?: UpgradeListener
+  /** Accepts connections of proxies that send the PROXY protocol ahead of everything else: see ProxyProtocolOptions. */
+  proxyProtocol?: ProxyProtocolOptions
   limits?: Partial<Limits>
   clock?: Clock
 }
@@ -39,14 +42,19 @@ const notFound: RequestListener = (_request, response) => {
 export class Doors {
   readonly #lead: DoorLead
   readonly #options: DoorsOptions
+  readonly #proxy: ((bytes: Duplex) => Promise<boolean>) | undefined
   readonly #tls: TlsDoor | undefined
   readonly #http: ((bytes: Duplex) => void) | undefined
 
-  /** @throws what tls.createServer throws for an invalid key or certificate. */
-  constructor({ tls: secrets, tunnel = false, http, upgrade, ...options }: DoorsOptions, lead: DoorLead) {
+  /** @throws what tls.createServer throws for an invalid key or certificate, TypeError for an invalid address of a proxy. */
+  constructor(
+    { tls: secrets, tunnel = false, http, upgrade, proxyProtocol, ...options }: DoorsOptions,
+    lead: DoorLead
+  ) {
     this.#lead = lead
     this.#options = options
-    const again = { through: (bytes: Duplex) => void this.enter(bytes), failed: (error: Error) => lead.failed(error) }
+    if (proxyProtocol !== undefined) this.#proxy = proxyDoor(proxyProtocol, options)
+    const again = { through: (bytes: Duplex) => void this.#enter(bytes), failed: (error: Error) => lead.failed(error) }
     if (secrets !== undefined) this.#tls = new TlsDoor(secrets, options, again)
     if (!tunnel && http === undefined && upgrade === undefined) return
     const others = http ?? notFound
@@ -58,12 +66,16 @@ export class Doors {
   }
 
   /** Accepts a connection. */
-  async enter(bytes: Duplex): Promise<void> {
-    if (this.#tls === undefined && this.#http === undefined) return this.#lead.through(bytes)
+  enter(bytes: Duplex): Promise<void> {
+    return this.#enter(bytes, this.#proxy)
+  }
+
+  async #enter(bytes: Duplex, proxy?: (bytes: Duplex) => Promise<boolean>): Promise<void> {
     try {
-      const spoken = await sniff(bytes, this.#options)
-      if (spoken === undefined) bytes.destroy()
-      else this.#way(spoken, bytes)
+      const isThere = proxy === undefined || (await proxy(bytes))
+      if (!isThere) bytes.destroy()
+      else if (this.#tls === undefined && this.#http === undefined) this.#lead.through(bytes)
+      else this.#way(await sniff(bytes, this.#options), bytes)
     } catch (error) {
       bytes.destroy()
       this.#lead.failed(error as Error)
@@ -71,9 +83,10 @@ export class Doors {
   }
 
   /** Anything else is passed on: the handshake reports that it is not RTMP. */
-  #way(spoken: Spoken, bytes: Duplex): void {
+  #way(spoken: Spoken | undefined, bytes: Duplex): void {
     const isSecure = 'encrypted' in bytes
-    if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#tls.enter(bytes as net.Socket)
+    if (spoken === undefined) bytes.destroy()
+    else if (spoken === 'tls' && this.#tls !== undefined && !isSecure) this.#tls.enter(bytes as net.Socket)
     else if (spoken === 'http' && this.#http !== undefined) this.#http(bytes)
     else this.#lead.through(bytes)
   }

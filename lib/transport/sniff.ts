@@ -1,15 +1,5 @@
-import { type Duplex, finished } from 'node:stream'
-import { type Clock, systemClock } from '../clock.ts'
-import { ProtocolError } from '../errors.ts'
-import { type Limits, limitsWith } from '../limits.ts'
-
-/** Options of sniff(). */
-export interface SniffOptions {
-  /** Limits that differ from the defaults: see Limits. `handshakeMs` applies. */
-  limits?: Partial<Limits>
-  /** The clock to use; the system's by default. */
-  clock?: Clock
-}
+import type { Duplex } from 'node:stream'
+import { peek, type SniffOptions } from './peek.ts'
 
 /** The protocol of a peer. `'rtmp'` includes RTMPE, and anything else that the handshake must judge. */
 export type Spoken = 'rtmp' | 'tls' | 'http'
@@ -23,35 +13,8 @@ const CLIENT_HELLO = 22
  * is silent for `limits.handshakeMs` is a ProtocolError `ERR_RTMP_HANDSHAKE_TIMEOUT`, and the caller destroys the
  * Duplex.
  */
-export function sniff(bytes: Duplex, { limits, clock = systemClock }: SniffOptions = {}): Promise<Spoken | undefined> {
-  const { handshakeMs } = limitsWith(limits)
-  return new Promise((resolve, reject) => {
-    const look = () => {
-      const head: Buffer | null = bytes.read()
-      if (head === null) return
-      leave()
-      bytes.unshift(head)
-      resolve(spoken(head[0]!))
-    }
-    const late = () => over(new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: 0 }))
-    const over = (error?: Error | null) => {
-      leave()
-      if (error) reject(error)
-      else resolve(undefined)
-    }
-    const leave = () => {
-      stopTimer()
-      stopWaiting()
-      bytes.off('readable', look)
-      // it may fail before the caller listens for errors
-      bytes.on('error', nothing)
-      setImmediate(() => bytes.off('error', nothing))
-    }
-    const nothing = () => {}
-    const stopTimer = clock.after(handshakeMs, late)
-    const stopWaiting = finished(bytes, { writable: false }, over)
-    bytes.on('readable', look)
-  })
+export function sniff(bytes: Duplex, options?: SniffOptions): Promise<Spoken | undefined> {
+  return peek(bytes, head => ({ what: spoken(head[0]!), byteLength: 0 }), 'handshake', options)
 }
 
 /** HTTP methods are capital letters. */

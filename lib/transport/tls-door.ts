@@ -4,6 +4,7 @@ import * as tls from 'node:tls'
 import { type Clock, systemClock } from '../clock.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
+import { copyPeer, ends } from './proxy-door.ts'
 
 /** The output of a door. */
 export interface DoorLead {
@@ -23,8 +24,8 @@ export class TlsDoor {
   readonly #lead: DoorLead
   readonly #clock: Clock
   readonly #handshakeMs: number
-  /** For connections in their TLS handshake: the functions that stop their timers. */
-  readonly #settling = new Map<string, () => void>()
+  /** Connections in their TLS handshake, and the functions that stop their timers. */
+  readonly #settling = new Map<string, { bytes: net.Socket; stop: () => void }>()
 
   /** @throws what tls.createServer throws for an invalid key or certificate. */
   constructor(
@@ -37,7 +38,9 @@ export class TlsDoor {
     this.#handshakeMs = limitsWith(limits).handshakeMs
     this.#server = tls.createServer(secrets)
     this.#server.on('secureConnection', bytes => {
-      this.#settling.get(ends(bytes))?.()
+      const settling = this.#settling.get(ends(bytes))
+      if (settling !== undefined) copyPeer(settling.bytes, bytes)
+      settling?.stop()
       lead.through(bytes.setNoDelay(true))
     })
     this.#server.on('tlsClientError', error => lead.failed(error))
@@ -48,7 +51,7 @@ export class TlsDoor {
     const key = ends(bytes)
     const stop = () => {
       stopTimer()
-      if (this.#settling.get(key) === stop) this.#settling.delete(key)
+      if (this.#settling.get(key)?.stop === stop) this.#settling.delete(key)
     }
     const stopTimer = this.#clock.after(this.#handshakeMs, () => {
       stop()
@@ -56,7 +59,7 @@ export class TlsDoor {
       bytes.destroy()
       this.#lead.failed(new ProtocolError('ERR_RTMP_HANDSHAKE_TIMEOUT', { layer: 'handshake', offset: 0 }))
     })
-    this.#settling.set(key, stop)
+    this.#settling.set(key, { bytes, stop })
     bytes.once('close', stop)
     // otherwise TLS waits for more from a client that left because it does not trust the certificate
     bytes.allowHalfOpen = false
@@ -68,7 +71,3 @@ export class TlsDoor {
     this.#server.setSecureContext(secrets)
   }
 }
-
-/** Both ends of a connection, which are the same above TLS. */
-const ends = ({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string =>
-  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`

@@ -61,11 +61,12 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   #isOver = false
 
   /**
-   * @throws RangeError for an option out of range, TypeError for an unknown limit, and what tls.createServer throws for
+   * @throws RangeError for an option out of range, TypeError for an unknown limit or an invalid address, and what tls.createServer throws for
    *   an invalid key.
    */
   constructor(given: WireServerOptions = {}) {
-    const { maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, http, upgrade, ...options } = given
+    const { maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, http, upgrade, ...rest } = given
+    const { proxyProtocol, ...options } = rest
     const { pingMs } = limitsWith(options.limits)
     // half-open, so that the last messages reach a peer that has ended; no delay, because every write is at least a
     // whole message; keepalive, because only TCP notices the loss of a peer that never answers a ping
@@ -81,7 +82,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
         ...(secrets && { tls: secrets }),
         ...(tunnel && { tunnel }),
         ...(http && { http }),
-        ...(upgrade && { upgrade })
+        ...(upgrade && { upgrade }),
+        ...(proxyProtocol && { proxyProtocol })
       },
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )

@@ -17,6 +17,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --port PORT                 the port to listen on, 0 for any free port (1935)
   --tls-cert FILE, --tls-key FILE  also serve rtmps and rtmpts; SIGHUP reloads the files
   --tls                       the same with a self-signed certificate, for tests
+  --proxy-protocol-from ADDRESS  connections from this address or range begin with a PROXY header; repeatable
   --record DIR                record every stream to FLV files in this folder
   --record-every-ms N, --record-every-bytes N  start a new file at the next keyframe after N
   --publish-key KEY           require ?key=KEY after the stream name to publish
@@ -50,6 +51,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
     ...tlsWords,
+    'proxy-protocol-from': { type: 'string', multiple: true },
     record: { type: 'string' },
     'record-every-ms': { type: 'string' },
     'record-every-bytes': { type: 'string' },
@@ -80,6 +82,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
+    proxyProtocolFrom: values['proxy-protocol-from'],
     record,
     ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
     ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
