@@ -190,6 +190,7 @@ export {
 } from './recording.ts'
 // front doors
 export {
+  type Attempt,
   type PullOptions,
   type PushOptions,
   pullLive,

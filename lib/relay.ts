@@ -79,7 +79,8 @@ export interface RecordedFile {
 }
 
 /**
- * One attempt: it reports its state, and settles when its source has ended; with true if the source does not restart.
+ * One attempt of a Relay. It reports its state by `is`, stops at the signal, and settles when its source has ended: with
+ * true if the source does not restart. If it rejects, another attempt follows.
  */
 export type Attempt = (signal: AbortSignal, is: (state: 'connecting' | 'live') => void) => Promise<boolean>
 
@@ -88,7 +89,8 @@ const MAX_RETRY_MS = 30_000
 
 /**
  * A transfer of a stream from one place to another, which reconnects with growing delays. Relays are independent of
- * each other; keep several in a list of your own. Made by pushLive(), pullLive(), record() and recordRolled().
+ * each other; keep several in a list of your own. Made by pushLive(), pullLive(), record() and recordRolled(), or from an
+ * attempt of your own, such as one that feeds a program.
  *
  * Its states are events, and `'ended'` is the last: see RelayEvents.
  */
@@ -97,7 +99,11 @@ export class Relay extends TypedEmitter<RelayEvents> {
   readonly #clock: Clock
   #state: RelayState = 'waiting'
 
-  constructor(attempt: Attempt, options: RelayOptions, awayMs = 0) {
+  /**
+   * @param awayMs milliseconds for which a source that has ended, of an attempt that resolved with false, is tried again
+   * @throws RangeError for a time that is not greater than 0.
+   */
+  constructor(attempt: Attempt, options: RelayOptions = {}, awayMs = 0) {
     super()
     const { signal, clock = systemClock, retryMs, maxRetryMs, timeoutMs } = options
     for (const [name, value] of Object.entries({ retryMs, maxRetryMs, timeoutMs })) positive(name, value)

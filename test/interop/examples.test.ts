@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { film, folder, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
@@ -11,6 +12,7 @@ t.jobs = 4
 const options = { skip: without('ffmpeg', 'rtmpdump'), buffered: true }
 /** Of servers that are not the example: their players hear at once that a stream has ended. */
 const live = { live: { holdMs: 100 } }
+const demo = fileURLToPath(new URL('../../../assets/demo.flv', import.meta.url))
 const urlOf = async (program: Program) => (await program.says(/listening (rtmp:\/\/\S+)/))[1]!
 
 t.test('server', { ...options }, async t => {
@@ -175,4 +177,66 @@ t.test('relay-on-demand: fetched for the first player, let go behind the last', 
   for (const player of all) t.same(await player.packets(), packets(source))
   await edge.says(/let go of live\/film/)
   t.equal(edge.said.match(/pull/g)?.length, 1)
+})
+
+/** The times of the packets of a track, in the order they came. */
+const times = (lines: readonly string[], track: 0 | 1) =>
+  lines.filter(line => line.startsWith(`${track},`)).map(line => Number(line.split(',')[1]))
+const steps = (of: readonly number[]) => of.slice(1).map((time, i) => time - of[i]!)
+
+t.test('transcode: its ffmpeg is killed and comes back, and who watches stays', { ...options }, async t => {
+  const program = example(t, 'transcode', '0')
+  const url = await urlOf(program)
+  const player = players.ffmpeg(t, `${url}/small/film`)
+  const publisher = publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
+  const [, pid] = await program.says(/ffmpeg is process (\d+)/)
+  await player.program.says(/\n0,/, 10)
+  process.kill(Number(pid), 'SIGKILL')
+  await program.says(/again in \d+ ms/)
+  await program.says(/ffmpeg is process (\d+)/, 2)
+  await player.program.says(/\n0,/, player.program.said.split('\n0,').length + 20)
+  publisher.kill()
+  await program.says(/transcoded live\/film/)
+  const got = await player.packets()
+  t.match(player.program.said, '#dimensions 0: 320x180')
+  for (const track of [0, 1] as const) t.ok(Math.min(...steps(times(got, track))) >= 0, 'one timeline')
+  const denied = publishers.ffmpeg(t, demo, `${url}/small/film`)
+  t.not((await denied.ends()).code, 0)
+  t.match(denied.said, /publish to \/live/)
+})
+
+t.test('transcode: a slow ffmpeg delays no publisher, and goes on at the newest keyframe', { ...options }, async t => {
+  const source = film(join(folder(t), 'film.flv'), { seconds: 8, size: '1280x720' })
+  const program = example(t, 'transcode', '0')
+  const url = await urlOf(program)
+  const player = players.ffmpeg(t, `${url}/small/film`)
+  const publisher = publishers.ffmpeg(t, source, `${url}/live/film`)
+  const [, pid] = await program.says(/ffmpeg is process (\d+)/)
+  process.kill(Number(pid), 'SIGSTOP')
+  t.equal((await publisher.ends()).code, 0)
+  process.kill(Number(pid), 'SIGCONT')
+  const [, ms] = await program.says(/the encoder is slow: (\d+) ms left out/)
+  t.ok(Number(ms) > 2000)
+  await program.says(/transcoded live\/film/)
+  t.ok((await player.packets()).length > 10)
+})
+
+t.test('ladder: three renditions of one ffmpeg, which is killed and comes back', { ...options }, async t => {
+  const program = example(t, 'ladder', '0', '120', '60')
+  const url = await urlOf(program)
+  const all = ['120p', '60p', 'audio'].map(app => players.ffmpeg(t, `${url}/${app}/film`))
+  const publisher = publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
+  const [, pid] = await program.says(/ffmpeg is process (\d+)/)
+  for (const { program } of all) await program.says(/\n0,/, 10)
+  process.kill(Number(pid), 'SIGKILL')
+  await program.says(/ffmpeg is process (\d+)/, 2)
+  for (const { program } of all) await program.says(/\n0,/, program.said.split('\n0,').length + 20)
+  publisher.kill()
+  await program.says(/encoded live\/film/)
+  for (const [i, dimensions] of [/#dimensions 0: 214x120/, /#dimensions 0: 106x60/, undefined].entries()) {
+    const got = await all[i]!.packets()
+    if (dimensions) t.match(all[i]!.program.said, dimensions)
+    else t.match(all[i]!.program.said, /#media_type 0: audio\n(?!#.* 1:)/)
+    t.ok(Math.min(...steps(times(got, 0))) >= 0, 'one timeline')
+  }
 })
