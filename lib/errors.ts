@@ -81,7 +81,7 @@ const LEAVES: readonly unknown[] = [
 export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { code?: unknown } | undefined)?.code)
 
 /** The part of the protocol that found an error. */
-export type LayerName = 'proxy-header' | 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel'
+export type LayerName = 'proxy-header' | 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel' | 'rtmfp'
 
 /** The fields of a ProtocolError. */
 export interface ProtocolErrorFields {
@@ -101,8 +101,8 @@ export class ProtocolError extends RtmpError {
   /**
    * Where the fault lies, in bytes of this layer's input. Of `'proxy-header'` that is the connection; of `'handshake'` that is all the peer has sent, of a handshake that timed
    * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
-   * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field. Absent where no byte is at fault: in
-   * `'session'` and `'tunnel'`, where a command or a post has no place.
+   * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field; of `'rtmfp'` the packet, chunk or
+   * option list that is read. Absent where no byte is at fault: in `'session'` and `'tunnel'`, where a command or a post has no place.
    */
   declare readonly offset?: number
 
