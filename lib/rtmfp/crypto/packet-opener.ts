@@ -1,0 +1,62 @@
+import { timingSafeEqual } from 'node:crypto'
+import { hmacSha256 } from '../../crypto/digest.ts'
+import { checksum } from './checksum.ts'
+import { BLOCK_LENGTH, BlockDecrypter } from './packet-blocks.ts'
+import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
+
+const CHECKSUM_LENGTH = 2
+/** Of 64 bits; only zeros fit ahead of the 53 that a number holds. */
+const MAX_SEQUENCE_LENGTH = 10
+
+/** The inverse of PacketSealer. A packet that does not verify leaves no trace. */
+export class PacketOpener {
+  readonly #protection: PacketProtection
+  readonly #decrypter: BlockDecrypter
+  /** The session sequence number of the packet opened last; 0 where packets have none. A replay has one that was seen before. */
+  sequence = 0
+
+  /** @throws RangeError for a length that no HMAC may have. */
+  constructor(protection: PacketProtection) {
+    checkHmacLength(protection.hmacLength)
+    this.#protection = protection
+    this.#decrypter = new BlockDecrypter(protection.key)
+  }
+
+  /** The packet, with its padding, in a buffer of its own; undefined if the encrypted packet does not verify. */
+  open(encrypted: Buffer): Buffer | undefined {
+    const { hmacKey, hmacLength, isSequenced } = this.#protection
+    const length = encrypted.length - hmacLength
+    if (length <= 0 || length % BLOCK_LENGTH !== 0) return undefined
+    const blocks = encrypted.subarray(0, length)
+    if (hmacLength > 0) {
+      const hmac = hmacSha256(hmacKey, blocks).subarray(0, hmacLength)
+      if (!timingSafeEqual(hmac, encrypted.subarray(length))) return undefined
+    }
+    const plain = this.#decrypter.decrypt(blocks)
+    let start = isSequenced ? sequenceLength(plain) : 0
+    if (hmacLength === 0) {
+      start += CHECKSUM_LENGTH
+      if (start > length || plain.readUInt16BE(start - CHECKSUM_LENGTH) !== checksum(plain, start)) return undefined
+    }
+    if (start >= length) return undefined
+    const sequence = isSequenced ? readSequence(plain) : 0
+    if (!Number.isSafeInteger(sequence)) return undefined
+    this.sequence = sequence
+    return plain.subarray(start)
+  }
+}
+
+/** Bytes of the VLU at the start; more than there are if it does not end. */
+function sequenceLength(plain: Buffer): number {
+  for (let i = 0; i < MAX_SEQUENCE_LENGTH; i++) if (plain[i]! < 0x80) return i + 1
+  return Number.POSITIVE_INFINITY
+}
+
+/** By multiplication, as the numbers of a session may pass 2^31. */
+function readSequence(plain: Buffer): number {
+  let sequence = 0
+  for (let i = 0; ; i++) {
+    sequence = sequence * 0x80 + (plain[i]! & 0x7f)
+    if (plain[i]! < 0x80) return sequence
+  }
+}

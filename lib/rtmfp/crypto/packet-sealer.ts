@@ -1,0 +1,64 @@
+import { hmacSha256 } from '../../crypto/digest.ts'
+import { checksum } from './checksum.ts'
+import { BLOCK_LENGTH, BlockEncrypter } from './packet-blocks.ts'
+import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
+
+const CHECKSUM_LENGTH = 2
+const PADDING = 0xff
+
+/** Turns packets into encrypted packets (RFC 7425, 4.7): of one direction of a session, or of startup. */
+export class PacketSealer {
+  readonly #protection: PacketProtection
+  readonly #encrypter: BlockEncrypter
+  /** The session sequence number of the next packet, where packets have one (RFC 7425, 4.7.3.3). */
+  sequence = 0
+
+  /** @throws RangeError for a length that no HMAC may have. */
+  constructor(protection: PacketProtection) {
+    checkHmacLength(protection.hmacLength)
+    this.#protection = protection
+    this.#encrypter = new BlockEncrypter(protection.key)
+  }
+
+  /**
+   * The encrypted packet, behind `headroom` bytes that are the caller's to fill: those of the scrambled session id.
+   * @throws RangeError if the packet is empty.
+   */
+  seal(packet: Buffer, headroom = 0): Buffer {
+    const { hmacKey, hmacLength } = this.#protection
+    const blocks = this.#encrypter.encrypt(this.#plain(packet))
+    const sealed = Buffer.allocUnsafe(headroom + blocks.length + hmacLength)
+    blocks.copy(sealed, headroom)
+    if (hmacLength > 0) hmacSha256(hmacKey, blocks).copy(sealed, headroom + blocks.length, 0, hmacLength)
+    return sealed
+  }
+
+  #plain(packet: Buffer): Buffer {
+    if (packet.length === 0) throw new RangeError('packet has no flags')
+    const { hmacLength, isSequenced } = this.#protection
+    const checksumAt = isSequenced ? sequenceLength(this.sequence) : 0
+    const start = hmacLength > 0 ? checksumAt : checksumAt + CHECKSUM_LENGTH
+    const end = start + packet.length
+    const plain = Buffer.allocUnsafe(Math.ceil(end / BLOCK_LENGTH) * BLOCK_LENGTH)
+    if (isSequenced) writeSequence(this.sequence++, plain, checksumAt)
+    packet.copy(plain, start)
+    plain.fill(PADDING, end)
+    if (start > checksumAt) plain.writeUInt16BE(checksum(plain, start), checksumAt)
+    return plain
+  }
+}
+
+/** Bytes of a VLU (RFC 7016, 2.1.2), by division: the numbers of a session may pass 2^31. */
+function sequenceLength(sequence: number): number {
+  let length = 1
+  for (let rest = sequence; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++
+  return length
+}
+
+function writeSequence(sequence: number, bytes: Buffer, end: number): void {
+  let rest = sequence
+  for (let at = end - 1; at >= 0; at--) {
+    bytes[at] = (rest % 0x80) | (at === end - 1 ? 0 : 0x80)
+    rest = Math.floor(rest / 0x80)
+  }
+}
