@@ -1,7 +1,7 @@
 import { getDiffieHellman } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { DiffieHellman } from '../../lib/crypto/diffie-hellman.ts'
+import { DiffieHellman, primeOf } from '../../lib/crypto/diffie-hellman.ts'
 import { buffers, holds } from '../support/property.ts'
 
 const prime = BigInt(`0x${getDiffieHellman('modp2').getPrime('hex')}`)
@@ -37,6 +37,26 @@ t.test('a key and a secret that begin with a zero keep it, as those of librtmp d
     if (publicKey.length !== 128 || secret.length !== 128) return t.fail('they have 128 bytes')
     found.key ||= publicKey[0] === 0
     found.secret ||= secret[0] === 0
+  }
+})
+
+t.test('every group is Node’s, and refuses what is not of it', async t => {
+  for (const group of [2, 5, 14, 16] as const) {
+    const [near, far] = [new DiffieHellman(group), new DiffieHellman(group)]
+    const other = getDiffieHellman(`modp${group}`)
+    const publicKey = other.generateKeys()
+    const { length } = primeOf(group)
+    const p = BigInt(`0x${primeOf(group).toString('hex')}`)
+    const key = (y: bigint) => Buffer.from(y.toString(16).padStart(length * 2, '0'), 'hex')
+    t.equal(near.publicKey.length, length)
+    t.same(near.secret(far.publicKey), far.secret(near.publicKey))
+    t.same(near.secret(publicKey), other.computeSecret(near.publicKey), 'also of a key without its zeros')
+    t.equal(near.secret(publicKey)?.length, length)
+    for (const y of [0n, 1n, p - 1n, p, p + 4n, p - number(near.publicKey)]) t.equal(near.secret(key(y)), undefined)
+    t.equal(near.secret(Buffer.alloc(0)), undefined)
+    t.equal(near.secret(Buffer.alloc(length + 1, 0xff)), undefined)
+    t.same(near.secret(Buffer.concat([Buffer.alloc(3), publicKey])), near.secret(publicKey), 'zeros lead it')
+    t.not(number(near.publicKey), number(new DiffieHellman(group).publicKey), 'each has a key of its own')
   }
 })
 

@@ -227,6 +227,17 @@ t.test('a number is taken once, however far behind the window it came, and whate
   t.ok(new ReplayWindow().accepts(0))
 })
 
+t.test('a leap leaves nothing of the window that was', async t => {
+  for (const leap of [REPLAY_WINDOW - 1, REPLAY_WINDOW, REPLAY_WINDOW + 32, REPLAY_WINDOW + 64, 2 ** 40 + 31]) {
+    const window = new ReplayWindow()
+    const top = 2 * REPLAY_WINDOW
+    for (let number = 0; number <= top; number++) window.accepts(number)
+    const numbers = Array.from({ length: REPLAY_WINDOW }, (_, behind) => top + leap - behind)
+    const taken = numbers.filter(number => window.accepts(number))
+    t.same(taken, numbers.slice(0, leap), `by ${leap}`)
+  }
+})
+
 t.test('a window is what a set of all numbers says', async t => {
   const steps = fc.oneof(
     fc.nat(3),
