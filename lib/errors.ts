@@ -81,7 +81,16 @@ const LEAVES: readonly unknown[] = [
 export const hasLeft = (error: unknown): boolean => LEAVES.includes((error as { code?: unknown } | undefined)?.code)
 
 /** The part of the protocol that found an error. */
-export type LayerName = 'proxy-header' | 'handshake' | 'chunk' | 'message' | 'amf' | 'flv' | 'session' | 'tunnel' | 'rtmfp'
+export type LayerName =
+  | 'proxy-header'
+  | 'handshake'
+  | 'chunk'
+  | 'message'
+  | 'amf'
+  | 'flv'
+  | 'session'
+  | 'tunnel'
+  | 'rtmfp'
 
 /** The fields of a ProtocolError. */
 export interface ProtocolErrorFields {
