@@ -99,7 +99,8 @@ t.test('the session never reaches under the waist, the transport never above it'
     live: /^(chunk|handshake|transport|session|auth|flv|app|server|client)/,
     session: /^(chunk|handshake|transport|flv|crypto|app|server|client)/,
     transport: /^(session|auth|http|flv|app|server|client)/,
-    http: /^(chunk|handshake|transport|auth|app|server|client)/
+    http: /^(chunk|handshake|transport|auth|ws|app|server|client)/,
+    ws: /^(?!http\/|ws(\/|$)|node:)/
   }
   for (const { path, folder, imports } of files.filter(each => each.folder in forbidden)) {
     const wrong = imports.filter(target => forbidden[folder]!.test(target))
@@ -115,7 +116,7 @@ t.test('what a wire is stands above its kinds: sessions and doors know no other'
 })
 
 t.test('the app and inspect are made of the public parts alone', async t => {
-  const parts = ['index.ts', 'inspect/index.ts']
+  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts']
   for (const { path, folder, imports } of files.filter(each => ['app', 'inspect'].includes(each.folder))) {
     const wrong = imports.filter(
       target => !parts.includes(target) && !target.startsWith(`${folder}/`) && !target.startsWith('node:')
@@ -124,11 +125,11 @@ t.test('the app and inspect are made of the public parts alone', async t => {
   }
 })
 
-t.test('the library loads neither the app nor inspect', async t => {
-  const rest = files.filter(({ folder }) => !['app', 'inspect'].includes(folder))
+t.test('the library loads neither the app nor inspect, and no optional package', async t => {
+  const rest = files.filter(({ folder }) => !['app', 'inspect', 'ws'].includes(folder))
   for (const { path, imports } of rest)
     t.same(
-      imports.filter(target => /^(app|inspect)\//.test(target)),
+      imports.filter(target => /^(app|inspect|ws)(\/|$)/.test(target)),
       [],
       path
     )

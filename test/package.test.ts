@@ -39,15 +39,17 @@ t.test('the declarations need those of Node and no others, and ask for them', as
   t.ok(declarations.some(text => text.startsWith('/// <reference types="node"')))
 })
 
-/** The modules of the public names, by the entries `rtmpipe` and `rtmpipe/inspect`. */
-const modules = ['dist/lib/index.d.ts', 'dist/lib/inspect/index.d.ts'].flatMap(entry =>
-  [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(
-    ([, names, path]) => ({
-      path: join(dirname(entry), path!.replace(/\.ts$/, '.d.ts')),
-      names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
-    })
+/** The modules of the public names, by the entries of the package. */
+const modules = ['index.d.ts', 'inspect/index.d.ts', 'ws/index.d.ts']
+  .map(entry => `dist/lib/${entry}`)
+  .flatMap(entry =>
+    [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(
+      ([, names, path]) => ({
+        path: join(dirname(entry), path!.replace(/\.ts$/, '.d.ts')),
+        names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
+      })
+    )
   )
-)
 
 /** What Node's streams and emitters have too, Node's own declarations document. */
 const nodesOwn = new Set(

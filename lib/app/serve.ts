@@ -25,6 +25,8 @@ export interface ServeOptions
     HttpOptions {
   /** Serve HTTP: true. */
   http?: boolean
+  /** An origin whose pages may watch, or `*`. */
+  httpOrigin?: string | undefined
   /** The key a publisher must send as `?key=` after its app or its stream name, literally or escaped. */
   publishKey?: string | undefined
   /** Refuse to play a stream that is not published, instead of waiting. */
@@ -53,7 +55,8 @@ const GRACE_MS = 2000
 
 /** A live server, with recording if `record` is given. */
 export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { publishKey, refuseMissing = false, takeover = false, demo = false, http = true } = options
+  const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
+  const { http = true, httpOrigin } = options
   const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
   const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
@@ -107,8 +110,12 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
   }
 
-  const flv = httpFlv(play => (isEnding ? play.reject() : hearPlay(play, play)))
-  const web = http ? await openHttp(options, [flv], (_request, socket) => socket.destroy()) : undefined
+  const hearViewer = (play: HttpPlay) => (isEnding ? play.reject() : hearPlay(play, play))
+  const cors = httpOrigin === undefined ? {} : { origin: httpOrigin }
+  const flv = httpFlv(hearViewer, cors)
+  // ws is an optional peer dependency
+  const ws = await import('../ws/index.ts').catch(() => undefined)
+  const web = http ? await openHttp(options, [flv], ws?.wsFlv(hearViewer, cors)) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {

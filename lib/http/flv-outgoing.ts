@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { type Clock, Countdown } from '../clock.ts'
 import { FlvWriter } from '../flv/flv-writer.ts'
@@ -7,30 +6,31 @@ import { MessageBatch } from '../live/message-batch.ts'
 import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TakingWritable } from '../stream/taking.ts'
+import type { FlvSink } from './flv-answer.ts'
 import { FlvTags } from './flv-tags.ts'
 
 const flvTags = new FlvTags()
 
-/** Media as an FLV file in the body of a response. A viewer that reads no byte for `stallMs` is disconnected. */
+/** Media as an FLV file. A viewer that reads no byte for `stallMs` is disconnected. */
 export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implements Fed {
   _from: Readable | undefined
-  readonly #response: ServerResponse
+  readonly #sink: FlvSink
   readonly #writer = new FlvWriter()
   readonly #stall: Countdown
   #isBegun = false
   #hasLeft = false
 
-  constructor(response: ServerResponse, clock: Clock, stallMs: number) {
+  constructor(sink: FlvSink, clock: Clock, stallMs: number) {
     super({ objectMode: true, highWaterMark: 4 })
-    this.#response = response
-    this.#stall = new Countdown(clock, stallMs, { expired: () => response.destroy() })
-    response.on('drain', () => {
+    this.#sink = sink
+    this.#stall = new Countdown(clock, stallMs, { expired: () => sink.destroy() })
+    sink.on('drain', () => {
       this.#stall.pause()
       if (this._isBusy) this._taken()
     })
   }
 
-  /** The headers are sent: media passes from now on. */
+  /** The acceptance is sent: media passes from now on. */
   open(): void {
     this.#isBegun = true
     this._release()
@@ -54,23 +54,27 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     if (this.#hasLeft) return true
     const isBatch = item instanceof MessageBatch
     // the first message, metadata as a rule, names the tracks of the header
-    for (const header of this.#writer.begin(isBatch ? item.messages[0] : item)) this.#response.write(header)
+    for (const header of this.#writer.begin(isBatch ? item.messages[0] : item)) this.#sink.write(header)
     const bytes = isBatch ? item.encoded(flvTags) : flvTags.encode([item])
-    if (bytes.length === 0 || this.#response.write(bytes)) return true
+    if (bytes.length === 0 || this.#sink.write(bytes)) return true
     this.#stall.begin()
     return false
   }
 
   override _takeEnd(): boolean {
-    this.#stall.stop()
-    this.#response.end()
+    if (this.#hasLeft) return true
+    // a viewer that reads nothing does not read the end either
+    this.#stall.begin()
+    this.#sink.end()
     return true
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#stall.stop()
-    // a refusal is still being sent
-    if (!this.#response.writableEnded) this.#response.destroy()
+    // a viewer that has left is gone, or its answer is still being sent; the end is being sent until it has left
+    if (!this.#hasLeft && !this.writableFinished) {
+      this.#stall.stop()
+      this.#sink.destroy()
+    }
     super._destroy(error, done)
   }
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { Refused } from '../errors.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
@@ -8,9 +8,13 @@ import type { StreamPath } from '../session/stream-path.ts'
 import type { PlayStatus } from '../status.ts'
 import type { WritableOf } from '../stream/typed.ts'
 import { peerOf } from '../wire.ts'
+import type { FlvAnswer } from './flv-answer.ts'
 import { FlvOutgoing } from './flv-outgoing.ts'
 
-/** A request to play a live stream over HTTP. The application decides on it as on a Play. */
+/** How a viewer receives the stream: as the body of a response, or in the messages of a WebSocket. */
+export type HttpPlayKind = 'http-flv' | 'ws-flv'
+
+/** A request to play a live stream over HTTP or WebSocket. The application decides on it as on a Play. */
 export class HttpPlay extends Request implements StreamPath {
   readonly app: string
   readonly name: string
@@ -19,16 +23,19 @@ export class HttpPlay extends Request implements StreamPath {
   readonly rawQuery: string
   /** The address of the peer, `127.0.0.1:50000`; empty if unknown. */
   readonly peer: string
+  /** How the viewer receives the stream. */
+  readonly kind: HttpPlayKind
   /** The HTTP request, with its headers and the socket. */
   readonly request: IncomingMessage
-  readonly #response: ServerResponse
+  readonly #answer: FlvAnswer
   readonly #out: FlvOutgoing
   #isRejected = false
 
   constructor(
     where: StreamPath,
+    kind: HttpPlayKind,
     request: IncomingMessage,
-    response: ServerResponse,
+    answer: FlvAnswer,
     { clock, stallMs }: { clock: Clock; stallMs: number }
   ) {
     super()
@@ -38,17 +45,19 @@ export class HttpPlay extends Request implements StreamPath {
     this.query = where.query
     this.rawQuery = where.rawQuery
     this.peer = peerOf(request.socket)
+    this.kind = kind
     this.request = request
-    this.#response = response
-    this.#out = new FlvOutgoing(response, clock, stallMs)
-    response.once('close', () => {
+    this.#answer = answer
+    this.#out = new FlvOutgoing(answer.sink, clock, stallMs)
+    answer.sink.on('close', () => {
       this.abandon()
       this.#out.leave()
     })
   }
 
   /**
-   * Accepts the request. Returns a Writable of Messages, or of the MessageBatches of a LiveStream's player, whose end ends the response.
+   * Accepts the request. Returns a Writable of Messages, or of the MessageBatches of a LiveStream's player, whose end ends the response
+   * or the WebSocket.
    * When the viewer leaves, it ends as that of a Play does.
    * @throws TypeError when it is already decided.
    */
@@ -70,27 +79,11 @@ export class HttpPlay extends Request implements StreamPath {
   }
 
   protected override granted(): void {
-    const response = this.#response
-    // a server's timeout for silence does not know of streams that pause: `stallMs` ends a viewer that reads nothing
-    this.request.socket.setTimeout?.(0)
-    // without the chunked encoding a write is the shared buffer alone
-    response.removeHeader('Transfer-Encoding')
-    response.writeHead(200, { 'Content-Type': 'video/x-flv', 'Cache-Control': 'no-store', Connection: 'close' })
-    if (this.request.method === 'HEAD') {
-      response.end()
-      this.#out.leave()
-    } else {
-      response.flushHeaders()
-      this.#out.open()
-    }
+    this.#answer.accept(() => this.#out.open())
   }
 
   protected override refused({ status, description }: Refused): void {
-    const response = this.#response
-    if (!response.headersSent) {
-      response.writeHead(this.#httpStatus(status), { 'Content-Type': 'text/plain; charset=utf-8' })
-      response.end(`${description || status}\n`)
-    }
+    this.#answer.refuse(this.#httpStatus(status), description || status)
     this.#out.leave()
   }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { commandMessage, connect, createCommand, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
@@ -270,12 +272,21 @@ t.test('a stream is watched over HTTP: the log and the end are those of a player
   t.equal(other.status, 200)
   leaving.abort()
   await program.says(/stop live\/film for 127\.0\.0\.1:\d+/)
-  t.equal((await fetch(`${web}nothing`)).status, 404)
+  const h2c = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': '' }
+  const [offered] = (await once(http.get(`${web}nothing`, { headers: h2c }), 'response')) as [http.IncomingMessage]
+  t.equal(offered.resume().statusCode, 404, 'an offer of h2c is declined')
+  const socket = new WebSocket(`${web!.replace('http', 'ws')}live/film.flv`)
+  const messages: Buffer[] = []
+  socket.on('message', data => messages.push(data as Buffer))
+  const closed = once(socket, 'close')
+  while (messages.length < 2) await sleep(10)
   session.on('error', () => {})
   publishing.on('error', () => {})
   program.kill('SIGTERM')
   const body = Buffer.from(await viewer.arrayBuffer())
   t.same([...new FlvReader().messages(body)].map(word), ['v key@0'], 'to its last frame')
+  t.match(await closed, [1000])
+  t.same(Buffer.concat(messages), body)
   t.equal((await program.ends()).code, 0)
 })
 

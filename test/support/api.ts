@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** The entries of the package, by the names that they are imported by. */
-const ENTRIES = { rtmpipe: 'dist/lib/index.d.ts', 'rtmpipe/inspect': 'dist/lib/inspect/index.d.ts' }
+const ENTRIES = {
+  rtmpipe: 'dist/lib/index.d.ts',
+  'rtmpipe/inspect': 'dist/lib/inspect/index.d.ts',
+  'rtmpipe/ws': 'dist/lib/ws/index.d.ts'
+}
 
 /** A module's declarations. */
 interface Module {

@@ -34,11 +34,14 @@ const REQUEST_MS = 30_000
 /** Milliseconds that a connection may be silent. FLV viewers have `limits.stallMs` instead. */
 const SILENT_MS = 60_000
 
-/** Serves HTTP by these handlers, in their order; a request that all of them pass on is answered with 404. */
+/**
+ * Serves HTTP by these handlers, in their order; a request that all of them pass on is answered with 404. Without `upgrade` a request to
+ * upgrade is a request like any other.
+ */
 export async function openHttp(
   { httpPort, httpHost = '127.0.0.1' }: HttpOptions,
   handlers: readonly HttpHandler[],
-  upgrade: UpgradeHandler
+  upgrade?: UpgradeHandler
 ): Promise<OpenHttp> {
   const handle: RequestListener = (request, response) => {
     const pass = (at: number) => (handlers[at] ?? notFound)(request, response, () => pass(at + 1))
@@ -49,12 +52,14 @@ export async function openHttp(
   server.maxConnections = MAX_CONNECTIONS
   /** Upgraded connections, which a server of node:http no longer knows. */
   const upgraded = new Set<Duplex>()
-  server.on('upgrade', (request, socket, head) => {
-    upgraded.add(socket)
-    socket.on('error', () => {}).once('close', () => upgraded.delete(socket))
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') upgrade(request, socket, head)
-    else answerOn(socket, request, handle)
-  })
+  if (upgrade !== undefined) {
+    server.on('upgrade', (request, socket, head) => {
+      upgraded.add(socket)
+      socket.on('error', () => {}).once('close', () => upgraded.delete(socket))
+      if (request.headers.upgrade?.toLowerCase() === 'websocket') upgrade(request, socket, head)
+      else answerOn(socket, request, handle)
+    })
+  }
   const { address, port } =
     httpPort === undefined
       ? await bind(server, httpHost, DEFAULT_PORT).catch(() => listen(server, httpHost, 0))

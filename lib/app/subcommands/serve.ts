@@ -30,6 +30,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --http-port PORT            the port of HTTP: watch at /live/NAME.flv (8080, or any free port if that is taken)
   --http-host HOST            the address of HTTP (127.0.0.1)
   --http-name NAME            a host name at which HTTP is reached, beside localhost and addresses; may be repeated
+  --http-origin ORIGIN        an origin whose pages may watch, beside this server's own, or *
   --no-http                   serve no HTTP
   --demo                      publish a looping clip as live/demo
   --log json                  log one JSON object per line`
@@ -65,6 +66,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'http-port': { type: 'string' },
     'http-host': { type: 'string', default: '127.0.0.1' },
     'http-name': { type: 'string', multiple: true, default: [] },
+    'http-origin': { type: 'string' },
     'no-http': { type: 'boolean', default: false },
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
@@ -95,6 +97,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(httpPort !== undefined && { httpPort: wholeNumber('--http-port', httpPort, 65535) }),
     httpHost: values['http-host'],
     httpNames: values['http-name'],
+    httpOrigin: values['http-origin'],
     ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
     ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
