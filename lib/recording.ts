@@ -63,7 +63,7 @@ export function recordRolled(live: LiveStream, folder: string, options: RecordRo
 function recordInto(
   live: LiveStream,
   folder: string,
-  { name = 'recording', maxLagMs = MAX_LAG_MS, wait = false, maxKeyframes, ...options }: RecordOptions,
+  { name = 'recording', maxLagMs = MAX_LAG_MS, wait = false, label, maxKeyframes, ...options }: RecordOptions,
   bounds: Pick<FlvFilesOptions, 'everyMs' | 'everyBytes'>
 ): Relay {
   positive('maxLagMs', maxLagMs)
@@ -76,7 +76,7 @@ function recordInto(
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
     is('connecting')
-    const messages = live.subscribe({ maxLagMs, wait })
+    const messages = live.subscribe({ maxLagMs, wait, label })
     const leave = () => messages.destroy()
     signal.addEventListener('abort', leave, { once: true })
     const repair = timestampRepair()

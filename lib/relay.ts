@@ -27,6 +27,8 @@ export interface RelayOptions extends ConnectOptions {
 export interface PushOptions extends RelayOptions {
   /** Milliseconds that the destination may lag before it skips to the newest keyframe: 5000. */
   maxLagMs?: number
+  /** Anything by which its application recognizes its reader in `live.readerStats()`. */
+  label?: unknown
 }
 
 /** Options of pullLive(). */
@@ -194,11 +196,12 @@ export class Relay extends TypedEmitter<RelayEvents> {
 export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
   readRtmpUrl(app)
-  positive('maxLagMs', options.maxLagMs)
+  const { maxLagMs, label } = options
+  positive('maxLagMs', maxLagMs)
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
-    const player = live.player(options.maxLagMs === undefined ? {} : { maxLagMs: options.maxLagMs })
+    const player = live.player({ label, ...(maxLagMs !== undefined && { maxLagMs }) })
     player.on('gap', gap => relay.emit('gap', gap))
     const leave = () => player.destroy()
     signal.addEventListener('abort', leave, { once: true })

@@ -116,7 +116,7 @@ t.test('what a wire is stands above its kinds: sessions and doors know no other'
 })
 
 t.test('the app and inspect are made of the public parts alone', async t => {
-  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts']
+  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts']
   for (const { path, folder, imports } of files.filter(each => ['app', 'inspect'].includes(each.folder))) {
     const wrong = imports.filter(
       target => !parts.includes(target) && !target.startsWith(`${folder}/`) && !target.startsWith('node:')
@@ -125,11 +125,19 @@ t.test('the app and inspect are made of the public parts alone', async t => {
   }
 })
 
-t.test('the library loads neither the app nor inspect, and no optional package', async t => {
-  const rest = files.filter(({ folder }) => !['app', 'inspect', 'ws'].includes(folder))
+t.test('the client of the API stands alone: it runs in browsers too', async t => {
+  for (const { path, imports } of files.filter(({ folder }) => folder === 'api'))
+    t.ok(
+      imports.every(target => target.startsWith('api/')),
+      path
+    )
+})
+
+t.test('the library loads neither the app nor inspect, nor the client of the API, and no optional package', async t => {
+  const rest = files.filter(({ folder }) => !['app', 'inspect', 'api', 'ws'].includes(folder))
   for (const { path, imports } of rest)
     t.same(
-      imports.filter(target => /^(app|inspect|ws)(\/|$)/.test(target)),
+      imports.filter(target => /^(app|inspect|api|ws)(\/|$)/.test(target)),
       [],
       path
     )

@@ -40,7 +40,7 @@ t.test('the declarations need those of Node and no others, and ask for them', as
 })
 
 /** The modules of the public names, by the entries of the package. */
-const modules = ['index.d.ts', 'inspect/index.d.ts', 'ws/index.d.ts']
+const modules = ['index.d.ts', 'inspect/index.d.ts', 'ws/index.d.ts', 'api/index.d.ts']
   .map(entry => `dist/lib/${entry}`)
   .flatMap(entry =>
     [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(

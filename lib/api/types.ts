@@ -1,4 +1,4 @@
-/** What `GET /api/server` answers: the server as a whole. */
+/** The server as a whole: `GET /api/server`. */
 export interface ServerReport {
   /** The version of rtmpipe. */
   readonly version: string
@@ -22,7 +22,7 @@ export interface ServerReport {
   readonly bytesOut: number
 }
 
-/** One live stream: an entry of `GET /api/streams`, and what `GET /api/streams/PATH` answers. Numbers of bytes and messages are totals. */
+/** One live stream: an entry of `GET /api/streams`, and all of `GET /api/streams/PATH`. Numbers of bytes, messages and frames are totals. */
 export interface StreamReport {
   /** Its path: `live/film`. */
   readonly path: string
@@ -76,9 +76,9 @@ export interface VideoReport {
   readonly width: number | null
   /** Pixels, by the publisher's metadata; null if it sent none. */
   readonly height: number | null
-  /** Frames, keyframes included. */
+  /** Frames, keyframes included, of all publishers so far. */
   readonly frames: number
-  /** Keyframes. */
+  /** Keyframes, of all publishers so far. */
   readonly keyframes: number
   /** Milliseconds, by timestamps, between its last two keyframes; null before the second. */
   readonly keyframeIntervalMs: number | null
@@ -92,7 +92,7 @@ export interface AudioReport {
   readonly sampleRate: number | null
   /** Channels; null if unknown. */
   readonly channels: number | null
-  /** Audio messages, without sequence headers. */
+  /** Audio messages without sequence headers, of all publishers so far. */
   readonly messages: number
 }
 
@@ -178,7 +178,7 @@ export interface SessionReport {
   readonly messagesIn: number
   /** Messages sent to it. */
   readonly messagesOut: number
-  /** Items that wait for it to read. */
+  /** Items queued before its connection; 0 for HTTP and WebSocket. */
   readonly waiting: number
   /** Milliseconds since it began. */
   readonly uptimeMs: number
@@ -187,7 +187,7 @@ export interface SessionReport {
 /** The state of a recording or relay: `waiting` for something to send; `retrying` and `refused` are tried again by themselves. */
 export type TransferState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
 
-/** One recording: an entry of `GET /api/recordings`, and what `POST /api/recordings` answers. */
+/** One recording: an entry of `GET /api/recordings`, and the answer to `POST /api/recordings`. */
 export interface RecordingReport {
   /** Its id, unique while the server runs. */
   readonly id: string
@@ -203,7 +203,7 @@ export interface RecordingReport {
   readonly sinceMs: number
 }
 
-/** One relay to another server: an entry of `GET /api/relays`, and what `POST /api/relays` answers. */
+/** One relay to another server: an entry of `GET /api/relays`, and the answer to `POST /api/relays`. */
 export interface RelayReport {
   /** Its id, unique while the server runs. */
   readonly id: string

@@ -1,47 +1,63 @@
-import { once } from 'node:events'
+import { relative } from 'node:path'
 import { type LiveStream, type Relay, record, recordRolled } from '../index.ts'
 import { diskWords } from './disk.ts'
 import type { Log } from './log.ts'
+import { type Running, RunningTable } from './running.ts'
 
 export interface RecordingOptions {
-  /** Records every stream below this folder. */
+  /** The folder of recordings: every stream is recorded below it, unless `recordOnRequest`. */
   record?: string | undefined
+  /** Record only what the API starts. */
+  recordOnRequest?: boolean
   /** Begins another file after so many milliseconds, or bytes. */
   recordEveryMs?: number | undefined
   recordEveryBytes?: number | undefined
 }
 
 /** The recordings of what is published, one for each path at a time. */
-export class Recordings {
+export class Recordings extends RunningTable {
   readonly #options: RecordingOptions
   readonly #log: Log
-  readonly #recordings = new Map<string, Relay>()
 
   constructor(options: RecordingOptions, log: Log) {
+    super()
     this.#options = options
     this.#log = log
   }
 
-  /** Records what is published at this path until it ends, unless that is done already. */
+  /** Whether there is a folder for them. */
+  get isPossible(): boolean {
+    return this.#options.record !== undefined
+  }
+
+  /** Records what is published at this path if every stream is recorded, unless that is done already. */
   record(path: string, live: LiveStream): void {
-    const { record: folder } = this.#options
-    if (folder === undefined || this.#recordings.has(path)) return
-    const recording = this.#begin(path, live, folder)
-    this.#recordings.set(path, recording)
-    recording.once('ended', () => this.#recordings.delete(path))
-    this.#tell(path, recording)
+    if (this.isPossible && !this.#options.recordOnRequest && !this.has(path)) this.start(path, live)
   }
 
-  /** Settles when those that there are have ended, and are on the disk. */
-  async ended(): Promise<void> {
-    await Promise.all([...this.#recordings.values()].map(recording => once(recording, 'ended')))
+  /** Whether this path is recorded. */
+  has(path: string): boolean {
+    for (const running of this) if (running.path === path) return true
+    return false
   }
 
-  #begin(name: string, live: LiveStream, folder: string): Relay {
+  /** Records what is published at this path until it ends. */
+  start(path: string, live: LiveStream): Running {
+    const { record: folder = '.' } = this.#options
+    const recording = this.begin(path, undefined, label => this.#begin(path, live, folder, label))
+    recording.relay.on('file', file => {
+      recording.to = relative(folder, file.path)
+    })
+    this.#tell(path, recording.relay)
+    return recording
+  }
+
+  #begin(name: string, live: LiveStream, folder: string, label: Running): Relay {
     const { recordEveryMs: everyMs, recordEveryBytes: everyBytes } = this.#options
-    if (everyMs === undefined && everyBytes === undefined) return record(live, folder, { name })
+    if (everyMs === undefined && everyBytes === undefined) return record(live, folder, { name, label })
     return recordRolled(live, folder, {
       name,
+      label,
       ...(everyMs !== undefined && { everyMs }),
       ...(everyBytes !== undefined && { everyBytes })
     })

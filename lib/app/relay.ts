@@ -58,7 +58,7 @@ export async function relay(
 }
 
 /** Logs the states of a relay, without its URL, which may contain a key; settles when it has ended. */
-function told(each: Relay, name: string, log: Log): Promise<void> {
+export function told(each: Relay, name: string, log: Log): Promise<void> {
   each.on('live', () => log(name, { message: 'live' }))
   each.on('gap', ({ ms }: Gap) => log(name, { message: 'fell behind, skipped', ms }))
   for (const state of ['retrying', 'refused'] as const) {

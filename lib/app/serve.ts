@@ -13,16 +13,21 @@ import {
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
-import { type HttpOptions, openHttp } from './http/http-server.ts'
+import { type AccessOptions, tokenGuard } from './http/access.ts'
+import { apiHandler } from './http/api.ts'
+import { ApiEvents } from './http/api-events.ts'
+import { type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
+import { Relays } from './relays.ts'
 
 export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
     RecordingOptions,
     DoorOptions,
-    HttpOptions {
+    HttpOptions,
+    AccessOptions {
   /** Serve HTTP: true. */
   http?: boolean
   /** An origin whose pages may watch, or `*`. */
@@ -54,14 +59,16 @@ const DEMO = 'live/demo'
 const GRACE_MS = 2000
 
 /** A live server, with recording if `record` is given. */
-export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
-  const { publishKey, refuseMissing = false, takeover = false, demo = false } = options
-  const { http = true, httpOrigin } = options
-  const { record, recordEveryMs, recordEveryBytes, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
+export async function serve(options: ServeOptions, logged: Log): Promise<Serving> {
+  const events = new ApiEvents()
+  const log = events.heard(logged)
+  const { publishKey, refuseMissing = false, takeover = false, demo = false, http = true, httpOrigin } = options
+  const { record, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
   if (record !== undefined) await prepareFolder(record)
   const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
   tellRepairs(lives, log)
-  const recordings = new Recordings({ record, recordEveryMs, recordEveryBytes }, log)
+  const recordings = new Recordings(options, log)
+  const relays = new Relays(log)
   const publishers = new Map<string, Publisher>()
 
   let isEnding = false
@@ -95,11 +102,12 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
     })
   }
 
-  async function hearPlay(play: Play | HttpPlay, { peer }: { peer: string }): Promise<void> {
+  async function hearPlay(play: Play | HttpPlay, from: ServerSession | HttpPlay): Promise<void> {
     const { path } = play
+    const { peer } = from
     // HTTP has a status for what is not there
     const missing = refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
-    const player = await lives.play(path, { missing }).catch(error => {
+    const player = await lives.play(path, { missing, label: from }).catch(error => {
       log('not found', { path, for: peer })
       throw error
     })
@@ -115,17 +123,23 @@ export async function serve(options: ServeOptions, log: Log): Promise<Serving> {
   const flv = httpFlv(hearViewer, cors)
   // ws is an optional peer dependency
   const ws = await import('../ws/index.ts').catch(() => undefined)
-  const web = http ? await openHttp(options, [flv], ws?.wsFlv(hearViewer, cors)) : undefined
+  const named = hostGuard(options)
+  const urls = () => doors.urls
+  const wsFlv = ws !== undefined
+  const subjects = { server, lives, recordings, relays, urls, needsKey: publishKey !== undefined, wsFlv }
+  const api = named(tokenGuard(options)(apiHandler(subjects, events, options, log)))
+  const web = http ? await openHttp(options, [flv, api], ws?.wsFlv(hearViewer, cors)) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {
     ...doors,
     async stop() {
       isEnding = true
+      events.close()
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close({ graceMs: GRACE_MS })
       for (const session of server.sessions) if (!session.isPlaying) session.close()
-      await Promise.all([closed, web?.close(GRACE_MS), recordings.ended(), lives.close()])
+      await Promise.all([closed, web?.close(GRACE_MS), recordings.ended(), relays.stop(GRACE_MS), lives.close()])
     }
   }
 }

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 const ENTRIES = {
   rtmpipe: 'dist/lib/index.d.ts',
   'rtmpipe/inspect': 'dist/lib/inspect/index.d.ts',
-  'rtmpipe/ws': 'dist/lib/ws/index.d.ts'
+  'rtmpipe/ws': 'dist/lib/ws/index.d.ts',
+  'rtmpipe/api': 'dist/lib/api/index.d.ts'
 }
 
 /** A module's declarations. */

@@ -19,6 +19,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --tls                       the same with a self-signed certificate, for tests
   --proxy-protocol-from ADDRESS  connections from this address or range begin with a PROXY header; repeatable
   --record DIR                record every stream to FLV files in this folder
+  --record-on-request         record only what the API starts
   --record-every-ms N, --record-every-bytes N  start a new file at the next keyframe after N
   --publish-key KEY           require ?key=KEY after the stream name to publish
   --refuse-missing            refuse to play a stream that is not published, instead of waiting
@@ -32,6 +33,8 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --http-name NAME            a host name at which HTTP is reached, beside localhost and addresses; may be repeated
   --http-origin ORIGIN        an origin whose pages may watch, beside this server's own, or *
   --no-http                   serve no HTTP
+  --api-token TOKEN           let clients that send this token change things by the API, and no others read it;
+                              also by the environment: RTMPIPE_API_TOKEN
   --demo                      publish a looping clip as live/demo
   --log json                  log one JSON object per line`
 
@@ -54,6 +57,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...tlsWords,
     'proxy-protocol-from': { type: 'string', multiple: true },
     record: { type: 'string' },
+    'record-on-request': { type: 'boolean', default: false },
     'record-every-ms': { type: 'string' },
     'record-every-bytes': { type: 'string' },
     'publish-key': { type: 'string' },
@@ -68,6 +72,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'http-name': { type: 'string', multiple: true, default: [] },
     'http-origin': { type: 'string' },
     'no-http': { type: 'boolean', default: false },
+    'api-token': { type: 'string' },
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
   })
@@ -79,13 +84,17 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   if (log === undefined) throw new UsageError(`--log must be text or json, not ${values.log}`)
   if (record === undefined && (everyMs ?? everyBytes) !== undefined)
     throw new UsageError('--record-every-ms and --record-every-bytes require --record')
+  if (record === undefined && values['record-on-request']) throw new UsageError('--record-on-request requires --record')
   if (publishKey === '') throw new UsageError('--publish-key must not be empty')
+  const apiToken = values['api-token'] ?? (process.env.RTMPIPE_API_TOKEN || undefined)
+  if (apiToken === '') throw new UsageError('--api-token must not be empty')
   return {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
     proxyProtocolFrom: values['proxy-protocol-from'],
     record,
+    recordOnRequest: values['record-on-request'],
     ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
     ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
     publishKey,
@@ -98,6 +107,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     httpHost: values['http-host'],
     httpNames: values['http-name'],
     httpOrigin: values['http-origin'],
+    apiToken,
     ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
     ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),

@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { Refused, type Relay } from '../index.ts'
+import { said } from './log.ts'
+
+/** A recording or a relay of a live stream while it runs. It is the label of its reader. */
+export class Running {
+  readonly id: string
+  readonly path: string
+  readonly relay: Relay
+  /** Where it goes: the file that it writes, or the server without the key; undefined before its first frame. */
+  to: string | undefined
+  readonly #startedAt = performance.now()
+  #error: string | undefined
+
+  /** `begin` makes its relay, with this as label. */
+  constructor(id: string, path: string, to: string | undefined, begin: (label: Running) => Relay) {
+    this.id = id
+    this.path = path
+    this.to = to
+    this.relay = begin(this)
+    for (const state of ['retrying', 'refused'] as const) {
+      this.relay.on(state, ({ error }) => {
+        this.#error = error && (error instanceof Refused ? error.status : said(error))
+      })
+    }
+    this.relay.on('live', () => {
+      this.#error = undefined
+    })
+  }
+
+  /** Why the last attempt failed, if no later one succeeded. */
+  get error(): string | undefined {
+    return this.#error
+  }
+
+  /** Milliseconds. */
+  get sinceMs(): number {
+    return performance.now() - this.#startedAt
+  }
+}
+
+/** Those that run, by their ids. */
+export class RunningTable {
+  readonly #running = new Map<string, Running>()
+  #begun = 0
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  [Symbol.iterator](): IterableIterator<Running> {
+    return this.#running.values()
+  }
+
+  get(id: string): Running | undefined {
+    return this.#running.get(id)
+  }
+
+  /** Adds one until it ends: see Running. */
+  begin(path: string, to: string | undefined, begin: (label: Running) => Relay): Running {
+    const running = new Running(`${++this.#begun}`, path, to, begin)
+    this.#running.set(running.id, running)
+    running.relay.once('ended', () => this.#running.delete(running.id))
+    return running
+  }
+
+  /** Settles when all have ended. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ relay }) => once(relay, 'ended')))
+  }
+}
