@@ -115,11 +115,15 @@ t.test('what a wire is stands above its kinds: sessions and doors know no other'
   t.same(knows.map(({ path }) => path).sort(), ['index.ts', 'transport/dial.ts', 'transport/wire-server.ts'])
 })
 
-t.test('the app and inspect are made of the public parts alone', async t => {
-  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts']
-  for (const { path, folder, imports } of files.filter(each => ['app', 'inspect'].includes(each.folder))) {
+t.test('the app, inspect and metrics are made of the public parts alone', async t => {
+  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts', 'metrics/index.ts']
+  for (const { path, folder, imports } of files.filter(each => ['app', 'inspect', 'metrics'].includes(each.folder))) {
     const wrong = imports.filter(
-      target => !parts.includes(target) && !target.startsWith(`${folder}/`) && !target.startsWith('node:')
+      target =>
+        !parts.includes(target) &&
+        !target.startsWith(`${folder}/`) &&
+        !target.startsWith('node:') &&
+        !(folder === 'metrics' && target === 'prom-client')
     )
     t.same(wrong, [], path)
   }
@@ -133,15 +137,18 @@ t.test('the client of the API stands alone: it runs in browsers too', async t =>
     )
 })
 
-t.test('the library loads neither the app nor inspect, nor the client of the API, and no optional package', async t => {
-  const rest = files.filter(({ folder }) => !['app', 'inspect', 'api', 'ws'].includes(folder))
-  for (const { path, imports } of rest)
-    t.same(
-      imports.filter(target => /^(app|inspect|api|ws)(\/|$)/.test(target)),
-      [],
-      path
-    )
-})
+t.test(
+  'the library loads neither the app nor inspect, nor metrics, nor the client of the API, and no optional package',
+  async t => {
+    const rest = files.filter(({ folder }) => !['app', 'inspect', 'api', 'ws', 'metrics'].includes(folder))
+    for (const { path, imports } of rest)
+      t.same(
+        imports.filter(target => /^(app|inspect|api|ws|metrics)(\/|$)/.test(target)),
+        [],
+        path
+      )
+  }
+)
 
 t.test('no file imports itself by way of others, types included', async t => {
   const importsOf = new Map(files.map(({ path, imports }) => [path, imports]))

@@ -6,7 +6,8 @@ const ENTRIES = {
   rtmpipe: 'dist/lib/index.d.ts',
   'rtmpipe/inspect': 'dist/lib/inspect/index.d.ts',
   'rtmpipe/ws': 'dist/lib/ws/index.d.ts',
-  'rtmpipe/api': 'dist/lib/api/index.d.ts'
+  'rtmpipe/api': 'dist/lib/api/index.d.ts',
+  'rtmpipe/metrics': 'dist/lib/metrics/index.d.ts'
 }
 
 /** A module's declarations. */
