@@ -1,21 +1,28 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import {
   ChunkWriter,
   chunkDecoder,
+  connect,
   FlvReader,
   FlvWriter,
+  flvDecoder,
   handshakeStream,
   isKeyframe,
   isVideo,
   MessageWriter,
+  pace,
+  type Refused,
   windowAcknowledgementSize
 } from 'rtmpipe'
 import t from 'tap'
 import { readCapture } from './support/captures.ts'
 import { folder } from './support/films.ts'
-import { audio, metadata, video } from './support/media.ts'
+import { LiveServer } from './support/live-server.ts'
+import { audio, metadata, stream, video } from './support/media.ts'
 import { example } from './support/programs.ts'
 
 /** Each example as a person runs it. by-hand is also run by test/interop, with the programs it is for. */
@@ -104,6 +111,84 @@ t.test('custom-stage', async t => {
     'late by 40 ms, and one frame less'
   )
   t.equal(messages.filter(message => isVideo(message) && isKeyframe(message)).length, 2)
+})
+
+/** A file of `seconds`, with a keyframe in each. */
+function flv(path: string, seconds: number): string {
+  const writer = new FlvWriter()
+  writeFileSync(path, Buffer.concat(stream(seconds).flatMap(message => writer.write(message))))
+  return path
+}
+
+t.test('key-check: a key is looked up by its hash, and becomes the name of its user', async t => {
+  const file = join(folder(t), 'keys.json')
+  const id = (key: string) => createHash('sha256').update(key).digest('hex')
+  const keys = {
+    [id('key-of-ada')]: { user: 'ada', until: '2999-01-01' },
+    [id('old-key')]: { user: 'bob', until: '2001-01-01' }
+  }
+  const program = example(t, 'key-check', file, '0')
+  const [, url] = await program.says(/listening (\S+)/)
+  const session = await connect(`${url}/live`)
+  t.teardown(() => session.close())
+  const publish = async (key: string) => {
+    try {
+      await session.publish(key)
+      return 'published'
+    } catch (error) {
+      return (error as Refused).message
+    }
+  }
+  t.match(await publish('key-of-ada'), 'internal server error')
+  await program.says(/ENOENT/)
+  writeFileSync(file, JSON.stringify(keys))
+  t.match(await publish('key'), 'NetStream.Publish.Denied, the key is not valid')
+  t.match(await publish('old-key'), 'NetStream.Publish.Denied, the key is not valid')
+  t.equal(await publish('key-of-ada'), 'published')
+  await program.says(/publish live\/ada/)
+})
+
+t.test('delay: a stream a second time, a second late', async t => {
+  const file = flv(join(folder(t), 'film.flv'), 3)
+  const [, url] = await example(t, 'delay', '1', '0').says(/listening (\S+)/)
+  const [live, late] = [await connect(`${url}/live`), await connect(`${url}/late`)]
+  const got: string[] = []
+  const gets = async (name: string, from: AsyncIterable<{ timestamp: number; payload: Buffer }>) => {
+    for await (const { timestamp, payload } of from) if (payload.length >= 20) got.push(`${name} ${timestamp}`)
+  }
+  const played = [gets('live', await live.play('film')), gets('late', await late.play('film'))]
+  const publisher = await connect(`${url}/live`)
+  await pipeline(createReadStream(file), flvDecoder(), pace(), await publisher.publish('film'))
+  await publisher.close()
+  await Promise.all(played)
+  for (const session of [live, late]) await session.close()
+  const times = [0, 20, 500, 520, 1000, 1020, 1500, 1520, 2000, 2020, 2500, 2520]
+  for (const name of ['live', 'late']) {
+    t.same(
+      got.filter(each => each.startsWith(name)),
+      times.map(time => `${name} ${time}`)
+    )
+  }
+  t.ok(got.indexOf('late 0') > got.indexOf('live 520'))
+})
+
+t.test('load-test: publishers and players, each counted', async t => {
+  const file = flv(join(folder(t), 'film.flv'), 5)
+  const server = new LiveServer(t, { live: { holdMs: 0 } })
+  const url = `${await server.listen()}/live/film`
+  const players = example(t, 'load-test', 'play', `${url}-2`, '4')
+  await server.happens('play live/film-2', 4)
+  const publishers = example(t, 'load-test', 'publish', url, '3', file)
+  await players.says(/4 open, 0 failed, [1-9]\d* messages\/s, \d+\.\d Mbit\/s/)
+  await publishers.says(/3 open, 0 failed, [1-9]\d* messages\/s/)
+  for (const program of [players, publishers]) {
+    t.equal((await program.ends()).code, 0)
+    t.match(program.said, 'done, 0 failed')
+  }
+  const nowhere = example(t, 'load-test', 'play', 'rtmp://127.0.0.1:1/live/film', '2')
+  await nowhere.ends()
+  t.match(nowhere.said, /2: .*ECONNREFUSED.*done, 2 failed/s)
+  t.equal((await example(t, 'load-test', 'play').ends()).code, 2)
 })
 
 t.test('every example opens with what it teaches, and how to run it', async t => {

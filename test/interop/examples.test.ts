@@ -1,11 +1,13 @@
-import { readdirSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { connect, FlvWriter, isKeyframe, isVideo, type Message } from 'rtmpipe'
 import t from 'tap'
-import { film, folder, packets } from '../support/films.ts'
+import { film, folder, packetLines, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { players, publishers } from '../support/players.ts'
-import { example, type Program, without } from '../support/programs.ts'
+import { example, Program, without } from '../support/programs.ts'
 
 /** The examples of servers, with the programs they are for. */
 t.jobs = 4
@@ -239,4 +241,160 @@ t.test('ladder: three renditions of one ffmpeg, which is killed and comes back',
     else t.match(all[i]!.program.said, /#media_type 0: audio\n(?!#.* 1:)/)
     t.ok(Math.min(...steps(times(got, 0))) >= 0, 'one timeline')
   }
+})
+
+t.test('tap-recording: a file beside the players', { ...options }, async t => {
+  const home = folder(t)
+  const program = example(t, 'tap-recording', home, '0')
+  const url = `${await urlOf(program)}/live/film`
+  const player = players.ffmpeg(t, url)
+  await publishers.ffmpeg(t, demo, url).ends()
+  const [, path] = await program.says(/recorded (\S+)/)
+  t.same(packets(path!), packets(demo))
+  t.same((await player.packets()).slice(-50), packets(demo).slice(-50))
+})
+
+const httpOf = (url: string) => url.replace('rtmp:', 'http:')
+/** What is there once it matches. */
+async function fetched(url: string, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const text = await (await fetch(url)).text()
+    if (pattern.test(text)) return text
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+/** Settles when it is no longer answered by 404. */
+async function thereIs(url: string): Promise<void> {
+  for (;;) {
+    const { status, body } = await fetch(url)
+    await body?.cancel()
+    if (status !== 404) return
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+const streamsOf = (input: string) =>
+  execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0', input])
+    .toString()
+    .trim()
+    .split(/\s+/)
+
+t.test('hls: a playlist that goes on when its ffmpeg has been killed', { ...options }, async t => {
+  const home = folder(t)
+  const program = example(t, 'hls', home, '0')
+  const url = await urlOf(program)
+  const publisher = publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
+  const [, pid] = await program.says(/ffmpeg is process (\d+)/)
+  const list = `${httpOf(url)}/film/index.m3u8`
+  await fetched(list, /1\.ts/)
+  process.kill(Number(pid), 'SIGKILL')
+  await program.says(/again in \d+ ms/)
+  t.match(await fetched(list, /\.ts.*DISCONTINUITY.*\.ts/s), '#EXTM3U')
+  publisher.kill()
+  await program.says(/segmented film/)
+  t.match(await fetched(list, /ENDLIST/), '#EXTM3U')
+  t.same([...new Set(streamsOf(list))].sort(), ['aac', 'h264,320,180'])
+  t.equal((await fetch(`${httpOf(url)}/film/..%2f..%2fetc/passwd`)).status, 404)
+  const evil = publishers.ffmpeg(t, demo, `${url}/live/..`)
+  t.not((await evil.ends()).code, 0)
+  t.match(evil.said, /only letters/)
+})
+
+t.test('adts: the sound of a stream, frame for frame', { ...options }, async t => {
+  const program = example(t, 'adts', '0')
+  const url = await urlOf(program)
+  const publisher = publishers.ffmpeg(t, demo, `${url}/live/film`)
+  const sound = `${httpOf(url)}/live/film.aac`
+  await thereIs(sound)
+  const listener = new Program(t, 'ffmpeg', [
+    '-v',
+    'error',
+    '-i',
+    sound,
+    '-c',
+    'copy',
+    '-bsf:a',
+    'aac_adtstoasc',
+    ...md5
+  ])
+  t.equal((await publisher.ends()).code, 0)
+  const got = hashes(packetLines((await listener.ends()).out), 0)
+  t.ok(got.length > 100)
+  t.same(got, hashes(packets(demo), 1).slice(-got.length))
+  t.match(listener.said, '#sample_rate 0: 44100')
+  t.equal((await fetch(`${httpOf(url)}/live/other.aac`)).status, 404)
+})
+
+const md5 = ['-f', 'framemd5', '-']
+const hashes = (lines: readonly string[], track: number) =>
+  lines.filter(line => line.startsWith(`${track},`)).map(line => line.split(',')[5])
+
+t.test('thumbnails: a JPEG of the newest keyframe', { ...options }, async t => {
+  const program = example(t, 'thumbnails', '0')
+  const url = await urlOf(program)
+  const picture = `${httpOf(url)}/live/film.jpg`
+  t.equal((await fetch(picture)).status, 404)
+  publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
+  await thereIs(picture)
+  const bytes = await Promise.all([1, 2].map(async () => Buffer.from(await (await fetch(picture)).arrayBuffer())))
+  t.ok(bytes[0]!.equals(bytes[1]!), 'kept for five seconds')
+  const file = join(folder(t), 'film.jpg')
+  writeFileSync(file, bytes[0]!)
+  t.same(streamsOf(file), ['mjpeg,320,180'])
+})
+
+t.test('switcher: from keyframe to keyframe, on one timeline', { ...options }, async t => {
+  const other = film(join(folder(t), 'other.flv'), { seconds: 30 })
+  const program = example(t, 'switcher', '0')
+  const url = await urlOf(program)
+  const player = players.ffmpeg(t, `${url}/out`)
+  const one = publishers.ffmpeg(t, demo, `${url}/in/one`, '-stream_loop', '-1')
+  await program.says(/show in\/one/)
+  const two = publishers.ffmpeg(t, other, `${url}/in/two`)
+  await player.program.says(/\n0,/, 30)
+  const post = (path: string) => fetch(`${httpOf(url)}/${path}`, { method: 'POST' })
+  t.equal((await post('in/three')).status, 404)
+  while ((await post('in/two')).status !== 200) await new Promise(resolve => setTimeout(resolve, 20))
+  await player.program.says(/\n0,/, player.program.said.split('\n0,').length + 30)
+  two.kill()
+  await program.says(/show in\/one/, 2)
+  await player.program.says(/\n0,/, player.program.said.split('\n0,').length + 30)
+  one.kill()
+  const got = await player.packets()
+  const of = [hashes(packets(demo), 0), hashes(packets(other), 0)]
+  const shown = hashes(got, 0).map(hash => of.findIndex(hashes => hashes.includes(hash)))
+  t.match(shown.join(''), /^0+1+0+$/)
+  const video = steps(times(got, 0))
+  t.ok(Math.min(...video) > 0)
+  t.ok(Math.max(...video) <= 80, `a step of ${Math.max(...video)} ms`)
+})
+
+t.test('blackout: picture and sound are replaced while it is on', { ...options }, async t => {
+  const home = folder(t)
+  const slate = join(home, 'slate.flv')
+  const inputs = ['-f', 'lavfi', '-i', 'color=black:s=320x180', '-f', 'lavfi', '-i', 'anullsrc=cl=mono']
+  execFileSync('ffmpeg', ['-v', 'error', ...inputs, '-t', '1', '-c:v', 'libx264', '-bf', '0', '-c:a', 'aac', slate])
+  const program = example(t, 'blackout', slate, '0')
+  const url = await urlOf(program)
+  publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
+  const session = await connect(`${url}/live`)
+  const post = (path: string) => fetch(`${httpOf(url)}/${path}`, { method: 'POST' })
+  const got: Message[] = []
+  const frames: number[] = []
+  for await (const message of await session.play('film')) {
+    got.push(message)
+    if (!isVideo(message)) continue
+    frames.push(message.payload.length)
+    if (frames.length === 20) await post('on')
+    if (frames.length === 80) await post('off')
+    if (frames.length > 100 && isKeyframe(message) && frames.at(-1) !== frames.at(-2)) break
+  }
+  await session.close()
+  const copy = join(home, 'copy.flv')
+  const writer = new FlvWriter()
+  writeFileSync(copy, Buffer.concat(got.flatMap(message => writer.write(message))))
+  const seen = ['-vf', 'blackdetect=d=0.5', '-af', 'silencedetect=d=0.5', '-f', 'null', '-']
+  const { stderr } = spawnSync('ffmpeg', ['-hide_banner', '-i', copy, ...seen], { encoding: 'utf8' })
+  t.match(stderr, /black_start/)
+  t.match(stderr, /silence_end/)
+  t.notMatch(stderr, /[Ee]rror|Invalid/)
 })
