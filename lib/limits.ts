@@ -52,6 +52,12 @@ export interface Limits {
    * which the server closes an HTTP connection.
    */
   readonly tunnelIdleMs: number
+  /** Bytes of the metadata of an RTMFP flow. A flow with more is rejected. */
+  readonly rtmfpMetadataBytes: number
+  /** Bytes of an RTMFP flow that wait for fragments ahead of them. Each fragment counts 128 bytes more. Further ones are not acknowledged. */
+  readonly rtmfpFlowBytes: number
+  /** Gaps in the sequence numbers of an RTMFP flow. A fragment that would make one more is not acknowledged. */
+  readonly rtmfpGaps: number
 }
 
 /** The default limits. Frozen: pass `{ limits }` to change them for one object. */
@@ -76,7 +82,10 @@ export const defaultLimits: Limits = Object.freeze({
   tunnelPostBytes: 1024 * 1024,
   tunnelReplyBytes: 1024 * 1024,
   tunnelSessions: 10_000,
-  tunnelIdleMs: 30_000
+  tunnelIdleMs: 30_000,
+  rtmfpMetadataBytes: 512,
+  rtmfpFlowBytes: 4 * 1024 * 1024,
+  rtmfpGaps: 1024
 })
 
 /**

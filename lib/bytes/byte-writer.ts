@@ -7,6 +7,11 @@ export class ByteWriter {
     this.#bytes = Buffer.allocUnsafe(expected)
   }
 
+  /** Bytes that were written. */
+  get length(): number {
+    return this.#length
+  }
+
   u8(value: number): this {
     const at = this.#room(1)
     this.#bytes[at] = value
@@ -15,6 +20,12 @@ export class ByteWriter {
 
   u16(value: number): this {
     const at = this.#room(2)
+    this.#bytes.writeUInt16BE(value, at)
+    return this
+  }
+
+  /** Overwrites two bytes that were written, as a length is known behind what it counts. */
+  u16At(at: number, value: number): this {
     this.#bytes.writeUInt16BE(value, at)
     return this
   }

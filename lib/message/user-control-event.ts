@@ -4,7 +4,8 @@ import { type Message, type MessageStreamId, MessageTypeId } from './message.ts'
 
 /**
  * A User Control message (RTMP 1.0, 7.1.7). The SWF verification and buffer events are Adobe's and not specified: they
- * are read as librtmp and FFmpeg read them.
+ * are read as librtmp and FFmpeg read them. FlowSync and SetKeepalive are of RTMFP (RFC 7425, 5.2, 5.3.4): a flow waits
+ * until `count` flows have sent the same; a client pings the server, and its other peers, after so many milliseconds.
  */
 export type UserControlEvent =
   | { readonly kind: 'StreamBegin'; readonly messageStreamId: MessageStreamId }
@@ -18,6 +19,8 @@ export type UserControlEvent =
   | { readonly kind: 'SwfVerificationResponse'; readonly signature: Buffer }
   | { readonly kind: 'BufferEmpty'; readonly messageStreamId: MessageStreamId }
   | { readonly kind: 'BufferReady'; readonly messageStreamId: MessageStreamId }
+  | { readonly kind: 'FlowSync'; readonly syncId: number; readonly count: number }
+  | { readonly kind: 'SetKeepalive'; readonly serverPeriod: number; readonly peerPeriod: number }
   | { readonly kind: 'Unknown'; readonly eventType: number; readonly data: Buffer }
 
 /** The event types of User Control messages (RTMP 1.0, 7.1.7). */
@@ -32,7 +35,9 @@ export const UserControlEventType = {
   SwfVerificationRequest: 26,
   SwfVerificationResponse: 27,
   BufferEmpty: 31,
-  BufferReady: 32
+  BufferReady: 32,
+  FlowSync: 34,
+  SetKeepalive: 41
 } as const
 
 /** 01 01, the size of the SWF twice, and the digest. */
@@ -50,7 +55,9 @@ const dataLength: ReadonlyMap<number, number> = new Map([
   [UserControlEventType.SwfVerificationRequest, 0],
   [UserControlEventType.SwfVerificationResponse, SWF_SIGNATURE_LENGTH],
   [UserControlEventType.BufferEmpty, 4],
-  [UserControlEventType.BufferReady, 4]
+  [UserControlEventType.BufferReady, 4],
+  [UserControlEventType.FlowSync, 8],
+  [UserControlEventType.SetKeepalive, 8]
 ])
 
 /**
@@ -84,6 +91,10 @@ export function readUserControlEvent(body: Buffer): UserControlEvent {
       return { kind: 'SwfVerificationResponse', signature: bytes.view(SWF_SIGNATURE_LENGTH) }
     case UserControlEventType.BufferEmpty:
       return { kind: 'BufferEmpty', messageStreamId: bytes.u32() }
+    case UserControlEventType.FlowSync:
+      return { kind: 'FlowSync', syncId: bytes.u32(), count: bytes.u32() }
+    case UserControlEventType.SetKeepalive:
+      return { kind: 'SetKeepalive', serverPeriod: bytes.u32(), peerPeriod: bytes.u32() }
     default:
       return { kind: 'BufferReady', messageStreamId: bytes.u32() }
   }
@@ -97,6 +108,8 @@ export function userControlMessage(event: UserControlEvent): Message {
   if ('messageStreamId' in event) bytes.u32(event.messageStreamId)
   if ('milliseconds' in event) bytes.u32(event.milliseconds)
   if ('timestamp' in event) bytes.u32(event.timestamp)
+  if ('syncId' in event) bytes.u32(event.syncId).u32(event.count)
+  if ('serverPeriod' in event) bytes.u32(event.serverPeriod).u32(event.peerPeriod)
   if ('signature' in event) bytes.raw(event.signature)
   if ('data' in event) bytes.raw(event.data)
   return { type: MessageTypeId.UserControl, messageStreamId: 0, timestamp: 0, payload: bytes.done() }

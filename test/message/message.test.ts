@@ -48,6 +48,8 @@ const events: [UserControlEvent, Buffer][] = [
   [{ kind: 'SwfVerificationResponse', signature: Buffer.alloc(42, 1) }, hex`001b ${Buffer.alloc(42, 1)}`],
   [{ kind: 'BufferEmpty', messageStreamId: 1 }, hex`001f 00000001`],
   [{ kind: 'BufferReady', messageStreamId: 1 }, hex`0020 00000001`],
+  [{ kind: 'FlowSync', syncId: 1, count: 2 }, hex`0022 00000001 00000002`],
+  [{ kind: 'SetKeepalive', serverPeriod: 15_000, peerPeriod: 10_000 }, hex`0029 00003a98 00002710`],
   [{ kind: 'Unknown', eventType: 8, data: hex`aabb` }, hex`0008 aabb`]
 ]
 

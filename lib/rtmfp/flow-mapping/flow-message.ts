@@ -1,0 +1,19 @@
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { Message, MessageStreamId } from '../../message/message.ts'
+
+/** Type and timestamp. The length is that of the flow's message, the message stream that of the flow. */
+const HEADER_LENGTH = 5
+
+/**
+ * A message of RTMP in a message of a flow (RFC 7425, 5.1.2). Its payload is a view.
+ * @throws ProtocolError `ERR_RTMP_TRUNCATED` if it is shorter than its header.
+ */
+export function readFlowMessage(bytes: Buffer, messageStreamId: MessageStreamId): Message {
+  const reader = new ByteReader(bytes, 'rtmfp')
+  return { type: reader.u8(), messageStreamId, timestamp: reader.u32(), payload: reader.view(reader.left) }
+}
+
+/** The inverse of readFlowMessage: header and payload, to be cut into fragments. */
+export const writeFlowMessage = ({ type, timestamp, payload }: Message): Buffer =>
+  new ByteWriter(HEADER_LENGTH + payload.length).u8(type).u32(timestamp).raw(payload).done()

@@ -1,0 +1,220 @@
+import { ProtocolError } from '../../errors.ts'
+import { type Limits, limitsWith } from '../../limits.ts'
+import { PINNED } from '../../message/message.ts'
+import type { SequenceRange } from '../wire/acknowledgement.ts'
+import type { UserData } from '../wire/user-data.ts'
+import { SequenceSet } from './sequence-set.ts'
+
+/** A message of a flow, with all its fragments. */
+export interface FlowMessage {
+  /** That of its first fragment. */
+  readonly sequenceNumber: number
+  /** How many fragments carried it. */
+  readonly fragments: number
+  /** Maybe a view of its packet. */
+  readonly payload: Buffer
+}
+
+/** In which order a flow hands on its messages (RFC 7016, 3.6.3.3): as they were queued, or each as soon as it is complete. */
+export type ReceiveOrder = 'sequence' | 'network'
+
+export interface ReceiveBufferOptions {
+  /** `'sequence'` if omitted. */
+  order?: ReceiveOrder
+  limits?: Partial<Limits>
+}
+
+/**
+ * What became of a fragment: `'duplicate'` if it had come before or is not needed any more; `'refused'` if there is no room, so that it is
+ * to be sent again, or if it lies behind the last of the flow.
+ */
+export type Added = 'new' | 'duplicate' | 'refused'
+
+/** Adjacent fragments of one message. */
+interface Run {
+  first: number
+  last: number
+  begins: boolean
+  ends: boolean
+  bytes: number
+  pieces: Buffer[]
+}
+
+/** Bytes of a fragment besides its data, so that empty ones are bounded too. */
+const FRAGMENT_COST = 128
+
+/**
+ * The receiving end of a flow (RFC 7016, 3.6.3): fragments in, in whatever order, messages out. It knows what to acknowledge, and what it
+ * holds is bounded: fragments that would make one gap too many, or for which there is no room, are left out as if they were lost. The next
+ * one in order always has room, so that the flow goes on.
+ */
+export class ReceiveBuffer {
+  readonly #order: ReceiveOrder
+  readonly #limits: Limits
+  readonly #numbers: SequenceSet
+  /** In order of their numbers. */
+  readonly #runs: Run[] = []
+  /** Complete, in network order. */
+  readonly #ready: Run[] = []
+  #held = 0
+  #bufferedBytes = 0
+  #final: number | undefined
+  #forward = 0
+  #rejected = false
+
+  constructor({ order = 'sequence', limits }: ReceiveBufferOptions = {}) {
+    this.#order = order
+    this.#limits = limitsWith(limits)
+    this.#numbers = new SequenceSet(this.#limits.rtmfpGaps)
+  }
+
+  /** All fragments up to this number have come, or will not be sent any more. */
+  get cumulativeAck(): number {
+    return this.#numbers.cumulative
+  }
+
+  /** What has come beyond it. */
+  get received(): SequenceRange[] {
+    return this.#numbers.ranges()
+  }
+
+  get gaps(): number {
+    return this.#numbers.gaps
+  }
+
+  /** Bytes of messages that were not taken yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes
+  }
+
+  /** No fragment up to this number will be sent any more. */
+  get forwardSequenceNumber(): number {
+    return this.#forward
+  }
+
+  /** The number of the last fragment, once it has come. */
+  get finalSequenceNumber(): number | undefined {
+    return this.#final
+  }
+
+  /** Whether all fragments up to the last have come, or will not be sent any more. */
+  get isComplete(): boolean {
+    return this.#final !== undefined && this.#numbers.cumulative >= this.#final
+  }
+
+  /** Drops what it holds and what comes, and still knows what to acknowledge: for a flow that was rejected. */
+  reject(): void {
+    this.#rejected = true
+    for (const run of this.#runs.splice(0)) this.#release(run)
+    for (const run of this.#ready.splice(0)) this.#release(run)
+  }
+
+  /** Takes a fragment. @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`, behind which the flow is to be rejected. */
+  add({ sequenceNumber, forwardSequenceNumber, fragmentControl, abandon, final, data }: UserData): Added {
+    const added = this.#note(sequenceNumber, forwardSequenceNumber, abandon ? 0 : data.length)
+    if (added !== 'refused' && final) this.#final ??= sequenceNumber
+    if (added === 'new' && !abandon && !this.#rejected) this.#keep(sequenceNumber, fragmentControl, data)
+    this.#dropAbandoned()
+    return added
+  }
+
+  /** The next message that is complete and whose turn it is. */
+  take(): FlowMessage | undefined {
+    const ready = this.#ready.shift()
+    if (ready !== undefined) return this.#release(ready)
+    this.#dropAbandoned()
+    const [run] = this.#runs
+    if (run === undefined || run.first > this.cumulativeAck || !isWhole(run)) return undefined
+    this.#runs.shift()
+    return this.#release(run)
+  }
+
+  #note(sequenceNumber: number, forwardSequenceNumber: number, bytes: number): Added {
+    const isKnown = this.#numbers.has(sequenceNumber)
+    this.#forward = Math.max(this.#forward, forwardSequenceNumber)
+    this.#numbers.addUpTo(forwardSequenceNumber)
+    if (isKnown) return 'duplicate'
+    if (sequenceNumber > (this.#final ?? Number.POSITIVE_INFINITY)) return 'refused'
+    const isNeeded = sequenceNumber <= this.cumulativeAck + 1 && !this.#hasReady()
+    if (!isNeeded && this.#held + FRAGMENT_COST + bytes > this.#limits.rtmfpFlowBytes) return 'refused'
+    return this.#numbers.add(sequenceNumber) ? 'new' : 'refused'
+  }
+
+  #hasReady(): boolean {
+    const [run] = this.#runs
+    return this.#ready.length > 0 || (run !== undefined && run.first <= this.cumulativeAck && isWhole(run))
+  }
+
+  #keep(sequenceNumber: number, fragmentControl: UserData['fragmentControl'], data: Buffer): void {
+    const begins = fragmentControl === 'whole' || fragmentControl === 'begin'
+    const ends = fragmentControl === 'whole' || fragmentControl === 'end'
+    // a fragment that waits must not hold on to a packet that is much larger
+    const piece = data.buffer.byteLength > PINNED * data.length ? Buffer.from(data) : data
+    let run: Run = { first: sequenceNumber, last: sequenceNumber, begins, ends, bytes: data.length, pieces: [piece] }
+    this.#held += FRAGMENT_COST + data.length
+    this.#bufferedBytes += data.length
+    let at = this.#indexOf(sequenceNumber)
+    const before = this.#runs[at - 1]
+    if (before !== undefined && joins(before, run)) {
+      run = joined(before, run)
+      this.#runs.splice(--at, 1)
+    }
+    const after = this.#runs[at]
+    if (after !== undefined && joins(run, after)) {
+      run = joined(run, after)
+      this.#runs.splice(at, 1)
+    }
+    if (this.#order === 'network' && isWhole(run)) this.#ready.push(run)
+    else this.#runs.splice(at, 0, run)
+    if (run.bytes > this.#limits.messageBytes)
+      throw new ProtocolError('ERR_RTMP_MESSAGE_TOO_LONG', { layer: 'rtmfp', detail: `${run.bytes} bytes` })
+  }
+
+  /** Drops from the head what can never be complete: messages of which a fragment was given up, or that have no beginning. */
+  #dropAbandoned(): void {
+    for (;;) {
+      const [run] = this.#runs
+      if (run === undefined || run.first > this.cumulativeAck) return
+      const goesOn = run.begins && run.last === this.cumulativeAck
+      if (isWhole(run) || goesOn) return
+      this.#runs.shift()
+      this.#release(run)
+    }
+  }
+
+  #release({ first, last, bytes, pieces }: Run): FlowMessage {
+    const fragments = last - first + 1
+    this.#held -= bytes + fragments * FRAGMENT_COST
+    this.#bufferedBytes -= bytes
+    const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes)
+    return { sequenceNumber: first, fragments, payload }
+  }
+
+  #indexOf(sequenceNumber: number): number {
+    let low = 0
+    let high = this.#runs.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#runs[middle]!.first < sequenceNumber) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+const isWhole = ({ begins, ends }: Run): boolean => begins && ends
+
+const joins = (one: Run, other: Run): boolean => one.last + 1 === other.first && !one.ends && !other.begins
+
+/** The longer list takes up the shorter: fragments may come in any order. */
+function joined(one: Run, other: Run): Run {
+  const { first, begins } = one
+  const { last, ends } = other
+  let pieces = one.pieces
+  if (one.pieces.length >= other.pieces.length) one.pieces.push(...other.pieces)
+  else {
+    other.pieces.unshift(...one.pieces)
+    pieces = other.pieces
+  }
+  return { first, last, begins, ends, bytes: one.bytes + other.bytes, pieces }
+}

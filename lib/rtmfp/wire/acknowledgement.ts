@@ -1,0 +1,129 @@
+import type { ByteReader } from '../../bytes/byte-reader.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ProtocolError } from '../../errors.ts'
+import { readVlu, writeVlu } from './vlu.ts'
+
+/** Sequence numbers, from the first to the last of them. */
+export type SequenceRange = readonly [first: number, last: number]
+
+/**
+ * Data Acknowledgement, as a Bitmap or as Ranges (RFC 7016, 2.3.13, 2.3.14): what the receiver of a flow has, and how much more it takes.
+ * The two say the same in other bytes.
+ */
+export interface Acknowledgement {
+  readonly kind: 'BitmapAck' | 'RangeAck'
+  /** Of a flow that the receiver of this chunk sends. */
+  readonly flowId: number
+  /** Blocks of 1024 bytes that there is room for. */
+  readonly bufferBlocksAvailable: number
+  /** Every number up to this one was received, or given up by the sender. */
+  readonly cumulativeAck: number
+  /** What was received beyond it, in order. Between any two ranges, and ahead of the first, there is a gap. */
+  readonly received: readonly SequenceRange[]
+}
+
+const none: readonly SequenceRange[] = Object.freeze([])
+
+/** @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
+export function readBitmapAck(reader: ByteReader): Acknowledgement {
+  const flowId = readVlu(reader)
+  const bufferBlocksAvailable = readVlu(reader)
+  const cumulativeAck = readVlu(reader)
+  const bits = reader.view(reader.left)
+  return {
+    kind: 'BitmapAck',
+    flowId,
+    bufferBlocksAvailable,
+    cumulativeAck,
+    received: bits.length === 0 ? none : ranges(bits, cumulativeAck)
+  }
+}
+
+/** Bit 0 of the first byte stands for the cumulative number + 2, as the one ahead of it is missing. */
+function ranges(bits: Buffer, cumulativeAck: number): SequenceRange[] {
+  const found: SequenceRange[] = []
+  let first: number | undefined
+  const end = Math.min(bits.length * 8, Number.MAX_SAFE_INTEGER - 1 - cumulativeAck)
+  for (let bit = 0; bit <= end; bit++) {
+    const isSet = bit < end && (bits[bit >>> 3]! & (1 << (bit & 7))) !== 0
+    if (isSet) first ??= cumulativeAck + 2 + bit
+    else if (first !== undefined) {
+      found.push([first, cumulativeAck + 1 + bit])
+      first = undefined
+    }
+  }
+  return found
+}
+
+/**
+ * A range that is cut short ends the list, and what is ahead of it holds; so does one that passes 2^53 - 1.
+ * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`, for what is ahead of the list.
+ */
+export function readRangeAck(reader: ByteReader): Acknowledgement {
+  const flowId = readVlu(reader)
+  const bufferBlocksAvailable = readVlu(reader)
+  const cumulativeAck = readVlu(reader)
+  return {
+    kind: 'RangeAck',
+    flowId,
+    bufferBlocksAvailable,
+    cumulativeAck,
+    received: reader.left === 0 ? none : rangeList(reader, cumulativeAck)
+  }
+}
+
+/** Pairs of VLUs, each one less: how many are missing, and how many are behind them. */
+function rangeList(reader: ByteReader, cumulativeAck: number): SequenceRange[] {
+  const found: SequenceRange[] = []
+  let end = cumulativeAck
+  try {
+    while (reader.left > 0) {
+      const first = end + readVlu(reader) + 2
+      end = first + readVlu(reader)
+      if (end > Number.MAX_SAFE_INTEGER) break
+      found.push([first, end])
+    }
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+  }
+  return found
+}
+
+/** The longest chunk has so many bits: a bitmap cannot say what was received beyond them. */
+const MAX_BITS = 0xffff * 8
+
+/** @throws RangeError for ranges that are out of order, adjacent, or too far away for a bitmap. */
+export function writeAcknowledgement(writer: ByteWriter, acknowledgement: Acknowledgement): void {
+  const { kind, flowId, bufferBlocksAvailable, cumulativeAck, received } = acknowledgement
+  writeVlu(writer, flowId)
+  writeVlu(writer, bufferBlocksAvailable)
+  writeVlu(writer, cumulativeAck)
+  if (kind === 'BitmapAck') writeBitmap(writer, received, cumulativeAck)
+  else writeRangeList(writer, received, cumulativeAck)
+}
+
+function writeBitmap(writer: ByteWriter, received: readonly SequenceRange[], cumulativeAck: number): void {
+  const [, furthest = 0] = received.at(-1) ?? []
+  if (furthest - cumulativeAck > MAX_BITS) throw new RangeError('received ranges are too far away for a bitmap')
+  let bits = 0
+  let at = cumulativeAck + 2
+  for (const [first, last] of received) {
+    for (let number = first; number <= last; number++) {
+      for (; number - at > 7; at += 8) {
+        writer.u8(bits)
+        bits = 0
+      }
+      bits |= 1 << (number - at)
+    }
+  }
+  if (bits !== 0) writer.u8(bits)
+}
+
+function writeRangeList(writer: ByteWriter, received: readonly SequenceRange[], cumulativeAck: number): void {
+  let end = cumulativeAck
+  for (const [first, last] of received) {
+    writeVlu(writer, first - end - 2)
+    writeVlu(writer, last - first)
+    end = last
+  }
+}
