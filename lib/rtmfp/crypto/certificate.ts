@@ -1,0 +1,97 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ProtocolError } from '../../errors.ts'
+import { type Option, readOption, writeOption } from '../wire/option.ts'
+import { type GroupKey, readGroup, readGroupKey, writeGroup, writeGroupKey } from './group-key.ts'
+
+/** What endpoints say of themselves (RFC 7425, 4.3). Nobody signs it: who has the keys of a static one, is its owner. */
+export interface Certificate {
+  /** All of it, as it is sent. */
+  readonly bytes: Buffer
+  /** SHA-256 of its canonical section, 32 bytes: the peer id (RFC 7425, 4.3.2). */
+  readonly fingerprint: Buffer
+  /** The name that a discriminator may require; undefined if it has none. */
+  readonly hostname: Buffer | undefined
+  /** Whether it belongs to a server, which discriminators may tell a URI. */
+  readonly acceptsAncillaryData: boolean
+  /** Of an ephemeral certificate: the groups its owner makes keys in, that preferred first. Otherwise empty. */
+  readonly ephemeralGroups: readonly number[]
+  /** Of a static certificate: the keys of its owner, that preferred first. Otherwise empty. */
+  readonly staticKeys: readonly GroupKey[]
+}
+
+/** The option types of certificates (RFC 7425, 4.3.3). */
+const CertificateOption = {
+  Hostname: 0x00,
+  AcceptsAncillaryData: 0x0a,
+  ExtraRandomness: 0x0e,
+  EphemeralGroup: 0x15,
+  StaticKey: 0x1d
+} as const
+
+/** It makes the fingerprint of an ephemeral certificate the only one of its kind. */
+const RANDOMNESS_LENGTH = 32
+
+/**
+ * Reads a certificate. Only what its canonical section says counts, which is what the fingerprint is of: it ends with the first Marker.
+ * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+ */
+export function readCertificate(bytes: Buffer): Certificate {
+  const { options, end } = canonicalOptions(bytes)
+  const values = (type: number) => options.filter(option => option.type === type).map(({ value }) => value)
+  const hostnames = values(CertificateOption.Hostname)
+  const ephemeralGroups = values(CertificateOption.EphemeralGroup).map(readGroup)
+  const staticKeys = values(CertificateOption.StaticKey).map(readGroupKey)
+  if (hostnames.length > 1) throw invalid('certificate has two hostnames')
+  if (ephemeralGroups.length > 0 === staticKeys.length > 0) {
+    throw invalid('certificate must be either ephemeral or static')
+  }
+  return {
+    bytes,
+    fingerprint: createHash('sha256').update(bytes.subarray(0, end)).digest(),
+    hostname: hostnames[0],
+    acceptsAncillaryData: values(CertificateOption.AcceptsAncillaryData).length > 0,
+    ephemeralGroups,
+    staticKeys
+  }
+}
+
+function canonicalOptions(bytes: Buffer): { options: Option[]; end: number } {
+  const reader = new ByteReader(bytes, 'rtmfp')
+  const options: Option[] = []
+  let end: number | undefined
+  while (reader.left > 0) {
+    const option = readOption(reader)
+    if (option === undefined) end ??= reader.offset
+    else if (end === undefined) options.push(option)
+  }
+  return { options, end: end ?? bytes.length }
+}
+
+/** What writeCertificate writes; the rest of a Certificate follows from it. */
+export type CertificateFields = Partial<
+  Pick<Certificate, 'hostname' | 'acceptsAncillaryData' | 'ephemeralGroups' | 'staticKeys'>
+>
+
+/** The bytes of a certificate: a new one at each call, if it is ephemeral. */
+export function writeCertificate(fields: CertificateFields): Buffer {
+  const { hostname, acceptsAncillaryData = false, ephemeralGroups = [], staticKeys = [] } = fields
+  const writer = new ByteWriter()
+  const write = (type: number, value: Buffer) => writeOption(writer, { type, value })
+  if (hostname !== undefined) write(CertificateOption.Hostname, hostname)
+  if (acceptsAncillaryData) write(CertificateOption.AcceptsAncillaryData, Buffer.alloc(0))
+  for (const group of ephemeralGroups) write(CertificateOption.EphemeralGroup, writeGroup(group))
+  for (const key of staticKeys) write(CertificateOption.StaticKey, writeGroupKey(key))
+  if (ephemeralGroups.length > 0) write(CertificateOption.ExtraRandomness, randomBytes(RANDOMNESS_LENGTH))
+  return writer.done()
+}
+
+/** Of two endpoints that open a session to each other, whether this one stays the initiator (RFC 7425, 4.3.6). */
+export const winsGlare = (near: Certificate, far: Certificate): boolean => Buffer.compare(near.bytes, far.bytes) <= 0
+
+/** Whether the owner of `certificate` may replace a session of `other` at its address (RFC 7425, 4.3.7). */
+export const overrides = (certificate: Certificate, other: Certificate): boolean =>
+  certificate.bytes.equals(other.bytes)
+
+const invalid = (detail: string) => new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail })

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import type { DiffieHellman, DiffieHellmanGroup } from '../../crypto/diffie-hellman.ts'
+import { ProtocolError } from '../../errors.ts'
+import type { Certificate } from './certificate.ts'
+import { isAcceptable, withoutZeros } from './group-key.ts'
+import type { Identity } from './identity.ts'
+import { type KeyComponent, readKeyComponent, writeKeyComponent } from './key-component.ts'
+import type { PacketProtection } from './packet-protection.ts'
+import { type EndKeys, sessionKeys } from './session-keys.ts'
+import { type AgreedTerms, agreedTerms, type Terms } from './terms.ts'
+
+/** What both ends of a session have come to: all that its packets need, and what a file of keys has (RFC 7425, 4.6). */
+export interface KeyAgreement {
+  readonly group: number
+  /** The Diffie-Hellman shared secret, without leading zeros. */
+  readonly secret: Buffer
+  readonly skic: Buffer
+  readonly skrc: Buffer
+  readonly initiator: AgreedEnd
+  readonly responder: AgreedEnd
+}
+
+/** What one end sends. */
+export interface AgreedEnd {
+  readonly protection: PacketProtection
+  readonly nonce: Buffer
+}
+
+/** SHA-256 takes a block at once (RFC 7425, 4.5.2.2 allows 16 to 64). */
+const RANDOMNESS_LENGTH = 64
+
+/** What an end wants of a session. */
+export interface AgreementOptions {
+  readonly terms: Terms
+  /** Whether a peer whose packets would have no HMAC or no session sequence number is refused. */
+  readonly isStrict?: boolean
+}
+
+/** The initiator's half of an agreement. */
+export class Initiation {
+  readonly #far: Certificate
+  readonly #options: AgreementOptions
+  readonly #key: DiffieHellman
+  /** The SKIC. */
+  readonly component: Buffer
+
+  /** @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if the responder has none of the identity's groups. */
+  constructor(near: Identity, far: Certificate, options: AgreementOptions) {
+    this.#far = far
+    this.#options = options
+    this.#key = chosenKey(near, far)
+    const { group } = this.#key
+    const own = ownPart(near, this.#key)
+    const selectedGroup = near.isStatic ? group : undefined
+    this.component = writeKeyComponent({ ...own, selectedGroup, terms: options.terms })
+  }
+
+  /**
+   * What it comes to with the responder's component, the SKRC.
+   * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+   */
+  agree(skrc: Buffer): KeyAgreement {
+    const component = readKeyComponent(skrc)
+    const terms = settledTerms(this.#options, component.terms)
+    const publicKey = publicKeyOf(this.#far, component, this.#key.group)
+    return agreement(this.#key, publicKey, [this.component, skrc], [terms.near, terms.far])
+  }
+}
+
+/**
+ * The responder's half: what it comes to with the initiator's component, the SKIC. What costs nothing is looked at ahead of any
+ * Diffie-Hellman, which takes a millisecond or two.
+ * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+ */
+export function respond(near: Identity, far: Certificate, skic: Buffer, options: AgreementOptions): KeyAgreement {
+  const component = readKeyComponent(skic)
+  const terms = settledTerms(options, component.terms)
+  const group = far.staticKeys.length > 0 ? component.selectedGroup : component.ephemeralKey?.group
+  const own = near.groups.find(each => each === group)
+  if (own === undefined) throw refused('initiator chose no group of the responder')
+  const publicKey = publicKeyOf(far, component, own)
+  const key = near.keyIn(own)
+  const skrc = writeKeyComponent({ ...ownPart(near, key), terms: options.terms })
+  return agreement(key, publicKey, [skic, skrc], [terms.far, terms.near])
+}
+
+/** In the first of its own groups that the other end has. */
+function chosenKey(near: Identity, far: Certificate): DiffieHellman {
+  const groups = [...far.ephemeralGroups, ...far.staticKeys.map(({ group }) => group)]
+  const group = near.groups.find(each => groups.includes(each))
+  if (group === undefined) throw refused('responder has no group of the initiator')
+  return near.keyIn(group)
+}
+
+/** What is in the component of an end besides its terms: its new key, or randomness if its key is known. */
+const ownPart = (near: Identity, { group, publicKey }: DiffieHellman): Omit<KeyComponent, 'terms'> =>
+  near.isStatic
+    ? { randomness: randomBytes(RANDOMNESS_LENGTH) }
+    : { ephemeralKey: { group, publicKey: withoutZeros(publicKey) } }
+
+/** The key of the other end in a group, by its certificate if that is static (RFC 7425, 4.6.1). */
+function publicKeyOf(far: Certificate, { ephemeralKey }: KeyComponent, group: DiffieHellmanGroup): Buffer {
+  const keys = far.staticKeys.length > 0 ? far.staticKeys : ephemeralKey === undefined ? [] : [ephemeralKey]
+  const key = keys.find(each => each.group === group)
+  if (key === undefined) throw refused('no public key of the chosen group')
+  if (!isAcceptable(key.publicKey, group)) throw refused('weak public key')
+  return key.publicKey
+}
+
+function settledTerms(
+  { terms, isStrict = false }: AgreementOptions,
+  others: Terms
+): Record<'near' | 'far', AgreedTerms> {
+  const [near, far] = [agreedTerms(terms, others), agreedTerms(others, terms)]
+  if (isStrict && (far.hmacLength === 0 || !far.isSequenced)) throw refused('packets would be unprotected')
+  return { near, far }
+}
+
+function agreement(
+  key: DiffieHellman,
+  publicKey: Buffer,
+  [skic, skrc]: readonly [Buffer, Buffer],
+  [initiatorTerms, responderTerms]: readonly [AgreedTerms, AgreedTerms]
+): KeyAgreement {
+  const secret = key.secret(publicKey)
+  if (secret === undefined) throw refused('public key is not of the group')
+  const stripped = withoutZeros(secret)
+  const { initiator, responder } = sessionKeys(stripped, skic, skrc)
+  const end = ({ nonce, ...keys }: EndKeys, terms: AgreedTerms) => ({ protection: { ...keys, ...terms }, nonce })
+  return {
+    group: key.group,
+    secret: stripped,
+    skic,
+    skrc,
+    initiator: end(initiator, initiatorTerms),
+    responder: end(responder, responderTerms)
+  }
+}
+
+const refused = (detail: string) => new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail })

@@ -1,0 +1,62 @@
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { readOptions, writeOption } from '../wire/option.ts'
+import { readVlu, writeVlu } from '../wire/vlu.ts'
+import { type GroupKey, readGroup, readGroupKey, writeGroup, writeGroupKey } from './group-key.ts'
+import type { Terms } from './terms.ts'
+
+/** What an end adds to the keys of a session: a Session Key Initiator or Responder Component, SKIC or SKRC (RFC 7425, 4.5). */
+export interface KeyComponent {
+  /** Of an end whose certificate is ephemeral. */
+  readonly ephemeralKey?: GroupKey | undefined
+  /** Of an initiator whose certificate is static: the group of the key that it uses. */
+  readonly selectedGroup?: number | undefined
+  /** Of an end whose certificate is static, in place of a new key: 16 to 64 bytes. */
+  readonly randomness?: Buffer | undefined
+  readonly terms: Terms
+}
+
+/** The option types of components (RFC 7425, 4.5.2). */
+const ComponentOption = {
+  EphemeralKey: 0x0d,
+  ExtraRandomness: 0x0e,
+  HmacNegotiation: 0x1a,
+  GroupSelect: 0x1d,
+  SequenceNegotiation: 0x1e
+} as const
+
+/**
+ * Reads a component; of an option that is there twice the last counts. One that says nothing of HMACs or sequence numbers knows neither.
+ * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+ */
+export function readKeyComponent(bytes: Buffer): KeyComponent {
+  const values = new Map(readOptions(bytes).map(option => [option?.type, option?.value]))
+  const ephemeralKey = values.get(ComponentOption.EphemeralKey)
+  const selectedGroup = values.get(ComponentOption.GroupSelect)
+  return {
+    ephemeralKey: ephemeralKey && readGroupKey(ephemeralKey),
+    selectedGroup: selectedGroup && readGroup(selectedGroup),
+    randomness: values.get(ComponentOption.ExtraRandomness),
+    terms: readTerms(values.get(ComponentOption.HmacNegotiation), values.get(ComponentOption.SequenceNegotiation))
+  }
+}
+
+function readTerms(hmac: Buffer | undefined, sequence: Buffer | undefined): Terms {
+  const reader = new ByteReader(hmac ?? Buffer.alloc(0), 'rtmfp')
+  const flags = reader.left > 0 ? reader.u8() : 0
+  return { hmac: flags, hmacLength: reader.left > 0 ? readVlu(reader) : 0, sequence: sequence?.[0] ?? 0 }
+}
+
+/** The bytes of a component: the inverse of readKeyComponent. */
+export function writeKeyComponent({ ephemeralKey, selectedGroup, randomness, terms }: KeyComponent): Buffer {
+  const writer = new ByteWriter()
+  const write = (type: number, value: Buffer) => writeOption(writer, { type, value })
+  if (selectedGroup !== undefined) write(ComponentOption.GroupSelect, writeGroup(selectedGroup))
+  if (randomness !== undefined) write(ComponentOption.ExtraRandomness, randomness)
+  if (ephemeralKey !== undefined) write(ComponentOption.EphemeralKey, writeGroupKey(ephemeralKey))
+  const hmac = new ByteWriter(2).u8(terms.hmac)
+  writeVlu(hmac, terms.hmacLength)
+  write(ComponentOption.HmacNegotiation, hmac.done())
+  write(ComponentOption.SequenceNegotiation, Buffer.of(terms.sequence))
+  return writer.done()
+}

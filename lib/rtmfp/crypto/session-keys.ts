@@ -1,0 +1,19 @@
+import { hmacSha256 } from '../../crypto/digest.ts'
+
+/** The keys of what one end of a session sends, and its nonce (RFC 7425, 4.6.3 to 4.6.5). 32 bytes each. */
+export interface EndKeys {
+  /** The packet encryption key. */
+  readonly key: Buffer
+  readonly hmacKey: Buffer
+  /** What both ends know of this one alone: for authentication within the session. */
+  readonly nonce: Buffer
+}
+
+/** The keys of both ends of a session, by their shared secret without leading zeros and the two components, as they were sent. */
+export function sessionKeys(secret: Buffer, skic: Buffer, skrc: Buffer): { initiator: EndKeys; responder: EndKeys } {
+  const keysOf = (near: Buffer, far: Buffer): EndKeys => {
+    const key = hmacSha256(secret, hmacSha256(far, near))
+    return { key, hmacKey: hmacSha256(secret, key), nonce: hmacSha256(secret, near) }
+  }
+  return { initiator: keysOf(skic, skrc), responder: keysOf(skrc, skic) }
+}
