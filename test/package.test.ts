@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import t from 'tap'
+import { ENTRIES } from './support/api.ts'
 
 /** What is in the package, as whoever installs it finds it. */
 const pack = ['pack', '--dry-run', '--json', '--ignore-scripts']
@@ -46,16 +47,14 @@ t.test(
 )
 
 /** The modules of the public names, by the entries of the package. */
-const modules = ['index.d.ts', 'inspect/index.d.ts', 'ws/index.d.ts', 'api/index.d.ts', 'metrics/index.d.ts']
-  .map(entry => `dist/lib/${entry}`)
-  .flatMap(entry =>
-    [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(
-      ([, names, path]) => ({
-        path: join(dirname(entry), path!.replace(/\.ts$/, '.d.ts')),
-        names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
-      })
-    )
+const modules = Object.values(ENTRIES).flatMap(entry =>
+  [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(
+    ([, names, path]) => ({
+      path: join(dirname(entry), path!.replace(/\.ts$/, '.d.ts')),
+      names: names!.split(',').map(name => name.replace(/\btype\b/, '').trim())
+    })
   )
+)
 
 /** What Node's streams and emitters have too, Node's own declarations document. */
 const nodesOwn = new Set(

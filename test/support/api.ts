@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The entries of the package, by the names that they are imported by. */
-const ENTRIES = {
-  rtmpipe: 'dist/lib/index.d.ts',
-  'rtmpipe/inspect': 'dist/lib/inspect/index.d.ts',
-  'rtmpipe/ws': 'dist/lib/ws/index.d.ts',
-  'rtmpipe/api': 'dist/lib/api/index.d.ts',
-  'rtmpipe/metrics': 'dist/lib/metrics/index.d.ts'
-}
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+/** The declarations of the package's entries, by the names that they are imported by. */
+export const ENTRIES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries<{ types?: string }>(exports).flatMap(([entry, { types }]) =>
+    types === undefined ? [] : [[join('rtmpipe', entry), types.slice('./'.length)]]
+  )
+)
 
 /** A module's declarations. */
 interface Module {
