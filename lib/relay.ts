@@ -8,6 +8,7 @@ import type { Gap } from './media/keyframe-gate.ts'
 import type { Repair } from './media/timestamp-mender.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
 import { type EmitterOf, type EventArguments, type ReadableOf, TypedEmitter } from './stream/typed.ts'
+import { doorOf } from './transport/dial.ts'
 import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 
 /** `'waiting'` means that there is nothing to send yet. */
@@ -195,7 +196,7 @@ export class Relay extends TypedEmitter<RelayEvents> {
  */
 export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const { url: app, name } = splitStreamUrl(url)
-  readRtmpUrl(app)
+  doorOf(readRtmpUrl(app))
   const { maxLagMs, label } = options
   positive('maxLagMs', maxLagMs)
   let isOver = false
@@ -239,7 +240,7 @@ export function pushLive(live: LiveStream, url: string, options: PushOptions = {
 export function pullLive(url: string, live: LiveStream, options: PullOptions = {}): Relay {
   const { awayMs = 0 } = options
   const { url: app, name } = splitStreamUrl(url)
-  readRtmpUrl(app)
+  doorOf(readRtmpUrl(app))
   // a silent source may be healthy, but reconnecting is cheap
   const { pingMs } = limitsWith(options.limits)
   const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LiveStream, pushLive, readRtmpUrl, splitStreamUrl } from '../index.ts'
+import { type LiveStream, pushLive, readRtmpUrl, redactedUrl, splitStreamUrl } from '../index.ts'
 import type { Log } from './log.ts'
 import { told } from './relay.ts'
 import { type Running, RunningTable } from './running.ts'
@@ -18,8 +18,12 @@ export class Relays extends RunningTable {
    * @throws TypeError for an invalid URL.
    */
   start(path: string, live: LiveStream, url: string): Running {
-    const relay = this.begin(path, serverOf(url), label => pushLive(live, url, { label }))
-    void told(relay.relay, 'relay', (event, fields) => this.#log(event, { path, to: relay.to, ...fields }))
+    const to = serverOf(url)
+    const relay = this.begin(path, to, label => pushLive(live, url, { label }))
+    const discreet = without(splitStreamUrl(url).name)
+    void told(relay.relay, 'relay', (event, { message, ...fields } = {}) =>
+      this.#log(event, { path, to, message: discreet(`${message}`), ...fields })
+    )
     return relay
   }
 
@@ -30,8 +34,14 @@ export class Relays extends RunningTable {
   }
 }
 
-/** Scheme, host and port: the rest of a URL, and a user with its password, may be a key. */
+/** A server may tell the name of the stream in its refusal: it is a key. */
+const without = (name: string) => (message: string) =>
+  [name, name.split('?')[0]!].filter(Boolean).reduce((text, key) => text.replaceAll(key, '…'), message)
+
+/** Scheme, host and port: the rest of a URL may be a key. */
 function serverOf(url: string): string {
+  // of a password that is not escaped a part may look like a host
+  if (url.includes('@')) return redactedUrl(url)
   const { scheme, host, port } = readRtmpUrl(splitStreamUrl(url).url)
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`
 }

@@ -16,7 +16,7 @@ import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.
 import { type AccessOptions, tokenGuard } from './http/access.ts'
 import { apiHandler } from './http/api.ts'
 import { ApiEvents } from './http/api-events.ts'
-import { type HttpHandler, type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
+import { type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
 import { metricsHandler } from './http/metrics.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
@@ -128,9 +128,8 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   const urls = () => doors.urls
   const wsFlv = ws !== undefined
   const subjects = { server, lives, recordings, relays, urls, needsKey: publishKey !== undefined, wsFlv }
-  const guard = (handler: HttpHandler) => named(tokenGuard(options)(handler))
-  const api = guard(apiHandler(subjects, events, options, log))
-  const metrics = () => metricsHandler(subjects, guard)
+  const api = named(apiHandler(subjects, events, options, log))
+  const metrics = () => metricsHandler(subjects, handler => named(tokenGuard(options)(handler)))
   const web = http ? await openHttp(options, [flv, await metrics(), api], ws?.wsFlv(hearViewer, cors)) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})

@@ -51,13 +51,18 @@ const ENCRYPTION = 6
  */
 export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): Wire {
   const where = typeof url === 'string' ? readRtmpUrl(url) : url
-  const { scheme, host, port } = where
-  const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
-  if (door === undefined)
-    throw new TypeError(`scheme ${scheme}:// is not supported; supported: ${Object.keys(doors).join(', ')}`)
+  const { host, port } = where
+  const door = doorOf(where)
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
   return over(bytes, where, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
+}
+
+/** @throws TypeError for an unsupported scheme. */
+export function doorOf({ scheme }: Pick<RtmpUrl, 'scheme'>): Door {
+  const door = Object.hasOwn(doors, scheme) ? doors[scheme] : undefined
+  if (door !== undefined) return door
+  throw new TypeError(`scheme ${scheme}:// is not supported; supported: ${Object.keys(doors).join(', ')}`)
 }
 
 /** The byte stream of a scheme. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LiveStream } from '../../index.ts'
 import { type Log, said } from '../log.ts'
 import type { Running, RunningTable } from '../running.ts'
-import type { AccessOptions } from './access.ts'
+import { type AccessOptions, tokenGuard } from './access.ts'
 import type { ApiEvents } from './api-events.ts'
 import type { HttpHandler } from './http-server.ts'
 import { ApiRefusal, answerJson, answerRefusal, readStrings } from './json.ts'
@@ -19,19 +19,22 @@ interface Call {
 type Method = 'GET' | 'POST' | 'DELETE'
 type Actions = { readonly [Each in Method]?: (call: Call) => void | Promise<void> }
 
+/** Without the URL, in which a key may be anywhere. */
+const NOT_A_STREAM = 'to must be the URL of a stream, as rtmp://HOST/APP/NAME'
+
 /** Recordings and relays there may be at a time. */
 const MAX_RUNNING = 1000
 
 const openapi = readFileSync(new URL('../../../../lib/api/openapi.json', import.meta.url), 'utf8')
 
 /**
- * The API: JSON below `/api/`, as openapi.json describes it. Put it behind tokenGuard. It changes something only if there is a token, by
- * POST and DELETE.
+ * The API: JSON below `/api/`, as openapi.json describes it, behind tokenGuard. It changes something only if there is a token, by POST and
+ * DELETE.
  */
-export function apiHandler(subjects: Subjects, events: ApiEvents, { apiToken }: AccessOptions, log: Log): HttpHandler {
+export function apiHandler(subjects: Subjects, events: ApiEvents, access: AccessOptions, log: Log): HttpHandler {
   const { lives, recordings, relays } = subjects
   const reports = new Reports(subjects)
-  const canWrite = apiToken !== undefined
+  const canWrite = access.apiToken !== undefined
   events.reports(() => ({ streams: reports.streams() }))
 
   /** Starts a recording or a relay of a stream that is there. */
@@ -81,7 +84,7 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, { apiToken }: 
         GET: ({ response }) => answerJson(response, 200, { relays: reports.relays() }),
         async POST({ request, response }) {
           const { path, to } = await readStrings(request, ['path', 'to'])
-          const relay = starting(relays, path, live => asked(() => relays.start(path, live, to)))
+          const relay = starting(relays, path, live => asked(() => relays.start(path, live, to), NOT_A_STREAM))
           answerJson(response, 201, relayReport(relay))
         }
       }
@@ -90,9 +93,9 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, { apiToken }: 
     ['/api/events', { GET: ({ response }) => events.listen(response) }]
   ])
 
-  async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '' } = request
-    const { actions, rest } = routeOf(routes, path)
+    const { actions, rest } = routeOf(routes, pathOf(request))
     const action = actions[(method === 'HEAD' ? 'GET' : method) as Method]
     if (action === undefined) {
       const methods = Object.keys(actions).flatMap(each => (each === 'GET' ? ['GET', 'HEAD'] : [each]))
@@ -103,21 +106,20 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, { apiToken }: 
     await action({ request, response, rest })
   }
 
-  return (request, response, next) => {
-    const path = (request.url ?? '/').split('?')[0]!
-    if (path !== '/api' && !path.startsWith('/api/')) {
-      next()
-      return
-    }
-    answer(request, response, path).catch((error: Error) => {
-      // a client that has left its own request hears nothing
-      if (response.headersSent || request.destroyed) return void response.destroy()
+  const guarded = tokenGuard(access)((request, response) => {
+    answer(request, response).catch((error: Error) => {
+      // a client that has left hears nothing
+      if (response.headersSent || response.destroyed) return void response.destroy()
       if (error instanceof ApiRefusal) return answerRefusal(response, error)
       log('error', { message: said(error) })
       answerRefusal(response, new ApiRefusal('internal', 'internal error'))
     })
-  }
+  })
+  return (request, response, next) =>
+    /^\/api(?![^/])/.test(pathOf(request)) ? guarded(request, response, next) : next()
 }
+
+const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?')[0]!
 
 /** The route of a path: all of it, or a collection and the rest behind it, without its escapes. */
 function routeOf(routes: ReadonlyMap<string, Actions>, path: string): { actions: Actions; rest: string } {
@@ -125,7 +127,7 @@ function routeOf(routes: ReadonlyMap<string, Actions>, path: string): { actions:
   const actions = routes.get(collection ?? path) ?? routes.get(path)
   if (actions === undefined || (collection === undefined && path.endsWith('/')))
     throw new ApiRefusal('not_found', 'no such path; see /api/openapi.json')
-  return { actions, rest: asked(() => decodeURIComponent(escaped ?? '')) }
+  return { actions, rest: asked(() => decodeURIComponent(escaped ?? ''), 'path has malformed escapes') }
 }
 
 async function stop(table: RunningTable, { response, rest }: Call, what: string): Promise<void> {
@@ -143,10 +145,10 @@ function found<Found>(value: Found | undefined, what: string): Found {
 }
 
 /** What a client got wrong is its own error. */
-function asked<Result>(use: () => Result): Result {
+function asked<Result>(use: () => Result, message: string): Result {
   try {
     return use()
-  } catch (error) {
-    throw new ApiRefusal('bad_request', (error as Error).message)
+  } catch {
+    throw new ApiRefusal('bad_request', message)
   }
 }
