@@ -14,6 +14,7 @@ import { folder, tags } from '../../support/films.ts'
 import { LiveServer } from '../../support/live-server.ts'
 import { audio, metadata, video } from '../../support/media.ts'
 import { CheckedApi, faults, openapi } from '../../support/openapi.ts'
+import { Program, without } from '../../support/programs.ts'
 
 type Scope = { teardown(end: () => unknown): unknown }
 
@@ -38,7 +39,7 @@ async function served(t: Scope, options: Partial<ServeOptions> = {}) {
   }
   t.teardown(stop)
   const site = lines.map(([, { url }]) => `${url}`).find(url => url.startsWith('http:'))!
-  const api = apiClient(site, { token: TOKEN, fetch: checked.fetch })
+  const api = apiClient(site, { token: options.apiToken ?? TOKEN, fetch: checked.fetch })
   return { stop, site, api, lines, app: `${serving.url}/live` }
 }
 
@@ -435,6 +436,24 @@ t.test('a listener that does not read is let go, and there are so many', async t
     return `${answer}`.startsWith('HTTP/1.1 200')
   })
   events.close()
+})
+
+t.test('each curl of docs/api.md, as it is written', { skip: without('curl') }, async t => {
+  const { app, site, api } = await served(t, { apiToken: 'secret', record: folder(t), recordOnRequest: true })
+  await publishes(t, app, 'film')
+  await isThere(api, 'live/film')
+  const commands = readFileSync('docs/api.md', 'utf8').match(/^curl .*$/gm)!
+  t.equal(commands.length, 13)
+  // the session that publishes is ended last
+  const isLast = (command: string) => Number(command.endsWith('sessions/1'))
+  for (const command of commands.toSorted((one, other) => isLast(one) - isLast(other))) {
+    const here = command.replace('http://127.0.0.1:8080/', site).replace('curl', 'curl -sS --fail-with-body')
+    const program = new Program(t, 'env', ['RTMPIPE_API_TOKEN=secret', 'sh', '-c', `exec ${here}`])
+    if (command.endsWith('events')) {
+      await program.says(/event: streams\ndata: \{"streams":\[\{"path":"live\/film"/)
+      program.kill()
+    } else t.match(await program.ends(), { code: 0 }, `${command}\n${program.said}`)
+  }
 })
 
 t.test(
