@@ -13,6 +13,7 @@ import {
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
+import { type HookOptions, Hooks, MAX_HOOK_MS } from './hooks.ts'
 import { type AccessOptions, tokenGuard } from './http/access.ts'
 import { apiHandler } from './http/api.ts'
 import { ApiEvents } from './http/api-events.ts'
@@ -28,6 +29,7 @@ export interface ServeOptions
     RecordingOptions,
     DoorOptions,
     HttpOptions,
+    HookOptions,
     AccessOptions {
   /** Serve HTTP: true. */
   http?: boolean
@@ -70,11 +72,13 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   tellRepairs(lives, log)
   const recordings = new Recordings(options, log)
   const relays = new Relays(log)
+  const hooks = new Hooks(options, log)
   const publishers = new Map<string, Publisher>()
 
   let isEnding = false
 
-  const limits = idleMs === undefined ? {} : { idleMs }
+  // hooks have a time of their own
+  const limits = { decisionMs: MAX_HOOK_MS + GRACE_MS, ...(idleMs !== undefined && { idleMs }) }
   const server = createServer({ ...(await doorsWith(options)), limits }, session => {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
@@ -83,12 +87,16 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     log('error', { peer: session?.peer, message: error.message })
   })
 
-  async function hearPublish(publish: Publish, { peer, connection }: ServerSession): Promise<void> {
+  async function hearPublish(publish: Publish, session: ServerSession): Promise<void> {
+    const { peer, connection } = session
     if (publishKey !== undefined && !admits(publish, connection!, publishKey)) {
       log('denied', { path: publish.path, from: peer })
       publish.reject('NetStream.Publish.Denied', 'wrong key')
       return
     }
+    const allowed = await hooks.ask(publish, session)
+    if (allowed === undefined) return
+    if (allowed.name !== undefined) publish.rename(allowed.name)
     const { path } = publish
     const messages = publish.accept()
     const publisher = { peer, encoder: encoderOf(peer, publish) }
@@ -97,15 +105,20 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     publishers.set(path, publisher)
     log('publish', { path, from: peer, 'in place of': previous?.peer })
     recordings.record(path, lives.get(path))
+    const push = allowed.pushTo === undefined ? undefined : relays.start(path, lives.get(path), allowed.pushTo)
     pipeline(messages, input, () => {
       if (publishers.get(path) === publisher) publishers.delete(path)
       log('unpublish', { path, from: peer })
+      push?.relay.close()
+      allowed.over()
     })
   }
 
   async function hearPlay(play: Play | HttpPlay, from: ServerSession | HttpPlay): Promise<void> {
-    const { path } = play
     const { peer } = from
+    const allowed = await hooks.ask(play, from)
+    if (allowed === undefined) return
+    const path = allowed.name === undefined ? play.path : [play.app, allowed.name].filter(Boolean).join('/')
     // HTTP has a status for what is not there
     const missing = refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
     const player = await lives.play(path, { missing, label: from }).catch(error => {
@@ -116,12 +129,17 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     log(lives.find(path)?.isPublished ? 'play' : 'wait', { path, for: peer })
     // like a pipeline, with 7 KB less per player: there may be thousands
     const out = player.pipe(play.accept())
-    out.on('error', () => {}).once('close', () => log('stop', { path, for: peer }))
+    out
+      .on('error', () => {})
+      .once('close', () => {
+        log('stop', { path, for: peer })
+        allowed.over()
+      })
   }
 
   const hearViewer = (play: HttpPlay) => (isEnding ? play.reject() : hearPlay(play, play))
-  const cors = httpOrigin === undefined ? {} : { origin: httpOrigin }
-  const flv = httpFlv(hearViewer, cors)
+  const watching = { limits, ...(httpOrigin !== undefined && { origin: httpOrigin }) }
+  const flv = httpFlv(hearViewer, watching)
   // ws is an optional peer dependency
   const ws = await import('../ws/index.ts').catch(() => undefined)
   const named = hostGuard(options)
@@ -130,7 +148,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   const subjects = { server, lives, recordings, relays, urls, needsKey: publishKey !== undefined, wsFlv }
   const api = named(apiHandler(subjects, events, options, log))
   const metrics = () => metricsHandler(subjects, handler => named(tokenGuard(options)(handler)))
-  const web = http ? await openHttp(options, [flv, await metrics(), api], ws?.wsFlv(hearViewer, cors)) : undefined
+  const web = http ? await openHttp(options, [flv, await metrics(), api], ws?.wsFlv(hearViewer, watching)) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {
@@ -142,6 +160,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
       server.close({ graceMs: GRACE_MS })
       for (const session of server.sessions) if (!session.isPlaying) session.close()
       await Promise.all([closed, web?.close(GRACE_MS), recordings.ended(), relays.stop(GRACE_MS), lives.close()])
+      await hooks.told(GRACE_MS)
     }
   }
 }

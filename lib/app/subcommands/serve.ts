@@ -1,3 +1,4 @@
+import { MAX_HOOK_MS } from '../hooks.ts'
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
@@ -22,6 +23,9 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --record-on-request         record only what the API starts
   --record-every-ms N, --record-every-bytes N  start a new file at the next keyframe after N
   --publish-key KEY           require ?key=KEY after the stream name to publish
+  --on-publish URL, --on-play URL  ask this URL by HTTP whether a peer may: 2xx accepts, 3xx renames, all else refuses
+  --on-done URL               tell this URL when a publish or a play has ended
+  --hook-timeout-ms N         refuse what a hook does not answer within N ms (10000)
   --refuse-missing            refuse to play a stream that is not published, instead of waiting
   --takeover                  let any new publisher replace the current one, not only one with the same address and key
   --hold-ms N                 keep players for N ms after their publisher disconnected (5000)
@@ -61,6 +65,10 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     'record-every-ms': { type: 'string' },
     'record-every-bytes': { type: 'string' },
     'publish-key': { type: 'string' },
+    'on-publish': { type: 'string' },
+    'on-play': { type: 'string' },
+    'on-done': { type: 'string' },
+    'hook-timeout-ms': { type: 'string' },
     'refuse-missing': { type: 'boolean', default: false },
     takeover: { type: 'boolean', default: false },
     'hold-ms': { type: 'string' },
@@ -78,6 +86,7 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   })
   const { host, port, record, demo, takeover, 'publish-key': publishKey } = values
   const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs, 'http-port': httpPort } = values
+  const { 'hook-timeout-ms': hookTimeoutMs } = values
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
@@ -98,6 +107,12 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
     ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
     publishKey,
+    onPublish: hookUrl('--on-publish', values['on-publish']),
+    onPlay: hookUrl('--on-play', values['on-play']),
+    onDone: hookUrl('--on-done', values['on-done']),
+    ...(hookTimeoutMs !== undefined && {
+      hookTimeoutMs: wholeNumber('--hook-timeout-ms', hookTimeoutMs, MAX_HOOK_MS, 1)
+    }),
     refuseMissing: values['refuse-missing'],
     takeover,
     demo,
@@ -113,6 +128,14 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
+}
+
+/** Its message leaves the URL out, which may contain a secret. */
+function hookUrl(name: string, url: string | undefined): string | undefined {
+  if (url === undefined) return undefined
+  const isHttp = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/^[^/]*:\/\/[^/?#]*@/.test(url)
+  if (!isHttp) throw new UsageError(`${name} must be an http or https URL without a user`)
+  return url
 }
 
 function positive(name: string, text: string): number {

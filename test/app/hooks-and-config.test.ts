@@ -1,0 +1,254 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type net from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { connect, createServer } from 'rtmpipe'
+import t from 'tap'
+import { film, folder } from '../support/films.ts'
+import { video } from '../support/media.ts'
+import { freePort, nginx } from '../support/nginx.ts'
+import { players, publishers } from '../support/players.ts'
+import { Program, without } from '../support/programs.ts'
+
+t.jobs = 4
+const buffered = true
+type Scope = { teardown(end: () => unknown): unknown }
+const cli = fileURLToPath(new URL('../../lib/app/cli.js', import.meta.url))
+const rtmpipe = (t: Scope, ...args: string[]) => new Program(t, process.execPath, [cli, ...args])
+const serve = async (t: Scope, ...args: string[]) => {
+  const program = rtmpipe(t, 'serve', '--port', '0', '--http-port', '0', ...args)
+  const [, url] = await program.says(/listening (rtmp:\/\/127\.0\.0\.1:\d+)/)
+  const [, web] = await program.says(/listening (http:\/\/127\.0\.0\.1:\d+)/)
+  return { program, url: url!, web: web! }
+}
+
+type Form = Record<string, string>
+
+/** A server of hooks: it answers with a status, or a status and a Location, or not at all. */
+async function hooks(t: Scope, answers: (form: Form) => number | [number, string] | undefined = () => 204) {
+  const forms: Form[] = []
+  const server = http.createServer(async (request, response) => {
+    const form = Object.fromEntries(new URLSearchParams((await request.toArray()).join('')))
+    t.teardown(() => response.destroy())
+    if (
+      request.method !== 'POST' ||
+      request.headers['content-type']?.split(';')[0] !== 'application/x-www-form-urlencoded'
+    )
+      forms.push({ wrong: `${request.method} ${request.headers['content-type']}` })
+    forms.push(form)
+    const answer = answers(form)
+    if (answer === undefined) return
+    const [status, location] = Array.isArray(answer) ? answer : [answer]
+    response.writeHead(status, location === undefined ? {} : { Location: location }).end('whatever')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as net.AddressInfo).port}/hook?secret=s3cret`
+  /** The next form of this call that has come, and the last of several. */
+  const called = async (call: string, times = 1): Promise<Form> => {
+    for (;;) {
+      const those = forms.filter(form => form.call === call)
+      if (those.length >= times) return those[times - 1]!
+      await sleep(5)
+    }
+  }
+  return { url, forms, called }
+}
+
+t.test(
+  'what nginx-rtmp tells its hooks, told by this server too',
+  { skip: without('ffmpeg', 'nginx'), buffered },
+  async t => {
+    const home = folder(t)
+    const source = film(join(home, 'film.flv'), { seconds: 1 })
+    const theirs = await hooks(t)
+    const ours = await hooks(t)
+    const at = theirs.url
+    const base = await nginx(t, home, `on_publish ${at}; on_play ${at}; on_done ${at};`)
+    const { url } = await serve(t, '--on-publish', ours.url, '--on-play', ours.url, '--on-done', ours.url)
+    for (const [server, { called }] of [
+      [base, theirs],
+      [url, ours]
+    ] as const) {
+      const player = players.ffmpeg(t, `${server}/live?a=1/film?token=a%20b%2Bc&name=evil`)
+      await called('play')
+      t.equal(
+        (await publishers.ffmpeg(t, source, `${server}/live/film?key=x%26y&addr=192.0.2.1&was=evil`).ends()).code,
+        0
+      )
+      await called('done')
+      player.program.kill('SIGINT')
+      await called('done', 2)
+    }
+    // the query of the app is told here too, and there only the beginning of flashver
+    const known = ({ tcurl = '', flashver = '', a, clientid, start, duration, reset, ...form }: Form): Form => ({
+      ...Object.fromEntries(Object.entries(form).filter(([name]) => !['was', 'bytes', 'time'].includes(name))),
+      flashver: flashver.slice(0, 31),
+      tcurl: tcurl.replace(/:\d+/, ''),
+      // a stranger cannot override them here
+      ...(form.name === 'evil' && { name: 'film' }),
+      ...(form.addr === '192.0.2.1' && { addr: '127.0.0.1' })
+    })
+    const byKeys = (one: Form, other: Form) => Object.keys(one).length - Object.keys(other).length
+    for (const call of ['publish', 'play', 'done']) {
+      const [one, other] = [theirs, ours].map(({ forms }) => forms.filter(form => form.call === call).map(known))
+      t.same(other!.sort(byKeys), one!.sort(byKeys), call)
+    }
+    t.same(
+      ours.forms.filter(({ name, addr, was }) => name !== 'film' || addr !== '127.0.0.1' || was === 'evil'),
+      []
+    )
+  }
+)
+
+t.test('on-publish and on-play: 2xx accepts, all else refuses, and nothing secret is logged', { buffered }, async t => {
+  const { url: hook, forms } = await hooks(t, ({ status }) => Number(status))
+  const { program, url, web } = await serve(t, '--on-publish', hook, '--on-play', hook, '--refuse-missing')
+  await using publisher = await connect(`${url}/live`)
+  for (const status of [400, 403, 404, 500, 302, 304]) {
+    const refused = { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Publish.Denied' }
+    await t.rejects(publisher.publish(`film?status=${status}&key=k3y`), refused, `${status}`)
+  }
+  await publisher.publish('film?status=201&key=k3y')
+  await using player = await connect(`${url}/live`)
+  await t.rejects(player.play('film?status=403&key=k3y'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Play.Failed' })
+  await player.play('film?status=200&key=k3y')
+  for (const [status, answered] of [
+    [403, 403],
+    [200, 200]
+  ] as const) {
+    const response = await fetch(`${web}/live/film.flv?status=${status}&key=k3y`, { method: 'HEAD' })
+    t.equal(response.status, answered, 'a viewer over HTTP is decided on as any')
+  }
+  t.match(forms.at(-1), {
+    call: 'play',
+    app: 'live',
+    name: 'film',
+    addr: '127.0.0.1',
+    clientid: /^http\d+$/,
+    tcurl: `${web}/live`,
+    key: 'k3y'
+  })
+  await program.says(/denied live\/film from 127\.0\.0\.1:\d+ by on-publish: HTTP status 304/)
+  await program.says(/denied live\/film for 127\.0\.0\.1:\d+ by on-play: HTTP status 403/, 2)
+  t.notMatch(program.said, /s3cret|k3y|\/hook/)
+})
+
+t.test(
+  'a hook that is not there, or never answers, refuses; a slow one holds its own session alone',
+  { buffered },
+  async t => {
+    const gone = await serve(t, '--on-publish', `http://127.0.0.1:${await freePort()}/`)
+    await using refused = await connect(`${gone.url}/live`)
+    await t.rejects(refused.publish('film'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Publish.Denied' })
+    await gone.program.says(/denied live\/film from \S+ by on-publish: .*ECONNREFUSED/)
+    const { url: hook, called } = await hooks(t, ({ name }) => (name === 'slow' ? undefined : 204))
+    const { program, url } = await serve(t, '--on-publish', hook, '--on-play', hook, '--on-done', hook)
+    const slow = await connect(`${url}/live`)
+    const asking = slow.publish('slow')
+    const whatCame = asking.then(
+      () => 'published',
+      () => 'ended'
+    )
+    await called('publish')
+    for (const name of ['one', 'two']) {
+      await using publisher = await connect(`${url}/live`)
+      const publishing = await publisher.publish(name)
+      await using player = await connect(`${url}/live`)
+      const playing = await player.play(name)
+      publishing.write(video.keyframe(0))
+      t.match(await once(playing, 'data'), [{ timestamp: 0 }], name)
+    }
+    t.notMatch(program.said, /denied/)
+    await slow.close()
+    t.equal(await whatCame, 'ended')
+    const late = await serve(t, '--on-publish', hook, '--hook-timeout-ms', '50')
+    await using waits = await connect(`${late.url}/live`)
+    await t.rejects(waits.publish('slow'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Publish.Denied' })
+    await late.program.says(/denied live\/slow from \S+ by on-publish: no answer in time/)
+  }
+)
+
+t.test('a Location without a scheme is another name, for publishers and for players', { buffered }, async t => {
+  const { url: hook, called } = await hooks(t, ({ name }) => [302, `not-${name}`])
+  const { program, url, web } = await serve(t, '--on-publish', hook, '--on-play', hook, '--on-done', hook)
+  const publisher = await connect(`${url}/live`)
+  const publishing = await publisher.publish('secret')
+  const player = await connect(`${url}/live`)
+  const playing = await player.play('secret')
+  publishing.write(video.keyframe(0))
+  t.match(await once(playing, 'data'), [{ timestamp: 0 }])
+  await program.says(/ publish live\/not-secret from/)
+  await program.says(/ (play|wait) live\/not-secret for/)
+  const over = await fetch(`${web}/live/secret.flv`, { method: 'HEAD' })
+  t.equal(over.status, 200)
+  await player.close()
+  await publisher.close()
+  t.match(await called('done'), { name: 'secret', app: 'live' }, 'the end is told by the name that was asked for')
+})
+
+t.test('a Location that is an rtmp URL: a publish is sent there too, a play is refused', { buffered }, async t => {
+  const names: string[] = []
+  const ended: Promise<unknown>[] = []
+  const origin = createServer(session =>
+    session.on('publish', publish => {
+      names.push(`${publish.path}?${publish.rawQuery}`)
+      ended.push(once(publish.accept().resume(), 'close'))
+    })
+  )
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const { port } = origin.address() as net.AddressInfo
+  const { url: hook } = await hooks(t, ({ to }) => [307, `${to}://127.0.0.1:${port}/far/away?key=k3y`])
+  const { program, url } = await serve(t, '--on-publish', hook, '--on-play', hook)
+  const publisher = await connect(`${url}/live`)
+  for (const to of ['http', 'x'])
+    await t.rejects(publisher.publish(`film?to=${to}`), {
+      code: 'ERR_RTMP_REFUSED',
+      status: 'NetStream.Publish.Denied'
+    })
+  const publishing = await publisher.publish('film?to=rtmp')
+  publishing.write(video.keyframe(0))
+  await program.says(/relay live\/film to rtmp:\/\/127\.0\.0\.1:\d+ live/)
+  t.same(names, ['far/away?key=k3y'])
+  await publisher.close()
+  await program.says(/unpublish live\/film/)
+  await Promise.all(ended)
+  await using player = await connect(`${url}/live`)
+  await t.rejects(player.play('film?to=rtmp'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Play.Failed' })
+  await program.says(/by on-play: a play cannot be redirected to a URL/)
+  t.notMatch(program.said, /k3y|s3cret/)
+})
+
+t.test(
+  'on-done: every publish and play that began, with bytes and seconds, also when the server ends',
+  { buffered },
+  async t => {
+    const { url: hook, forms, called } = await hooks(t, ({ call }) => (call === 'done' ? 500 : 204))
+    const { program, url, web } = await serve(t, '--on-done', hook)
+    const publisher = await connect(`${url}/live`)
+    const publishing = await publisher.publish('film?a=b')
+    publisher.on('error', () => {})
+    publishing.on('error', () => {})
+    await using other = await connect(`${url}/live`)
+    await t.rejects(other.publish('film'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Publish.BadName' })
+    const player = await connect(`${url}/live`)
+    const playing = await player.play('film')
+    const viewer = await fetch(`${web}/live/film.flv`)
+    publishing.write(video.keyframe(0, 10_000))
+    await once(playing, 'data')
+    await viewer.body!.getReader().read()
+    await player.close()
+    t.match(await called('done'), { was: 'play', name: 'film', app: 'live', bytes: /^1\d{4}$/, time: /^\d+(\.\d+)?$/ })
+    await program.says(/hook failed live\/film for \S+ by on-done: HTTP status 500/)
+    program.kill('SIGTERM')
+    t.equal((await program.ends()).code, 0)
+    const rest = forms.slice(1).sort((a, b) => (a.was! < b.was! ? -1 : 1))
+    t.match(rest, [
+      { was: 'play', clientid: 'http1', bytes: /^1\d{4}$/ },
+      { was: 'publish', a: 'b', bytes: /^1\d{4}$/ }
+    ])
+  }
+)
