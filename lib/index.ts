@@ -69,6 +69,7 @@ export {
 export { WindowAcknowledger, type WindowAcknowledgerOptions, windowAcknowledger } from './chunk/window-acknowledger.ts'
 export { type ConnectOptions, connect } from './client.ts'
 export { type Clock, systemClock } from './clock.ts'
+export type { DiagnosedRequest, DiagnosticsChannels, EngagedMessage, RequestOutcome } from './diagnostics.ts'
 export {
   errorCodes,
   type LayerName,

@@ -41,10 +41,15 @@ const codecs: Record<string, readonly RegExp[]> = {
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
 }
 
-t.test('errors imports the statuses; limits, clock and the statuses import nothing', async t => {
-  const own = files.filter(({ path }) => [...everyone, 'clock.ts'].includes(path))
-  for (const { path, imports } of own) t.same(imports, path === 'errors.ts' ? ['status.ts'] : [], path)
-})
+t.test(
+  'errors imports the statuses; limits, clock and the statuses import nothing, channels nothing of the library',
+  async t => {
+    const own = files.filter(({ path }) => [...everyone, 'clock.ts'].includes(path))
+    for (const { path, imports } of own) t.same(imports, path === 'errors.ts' ? ['status.ts'] : [], path)
+    const channels = files.find(({ path }) => path === 'channels.ts')
+    t.same(channels?.imports, ['node:diagnostics_channel', 'node:util'])
+  }
+)
 
 t.test('codec files are pure: no streams, no clock, and only what lies below', async t => {
   for (const file of files) {

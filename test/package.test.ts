@@ -112,7 +112,7 @@ t.test('what only the library itself calls is in no declaration', async t => {
     ['incoming', 'deliver', 'end', 'fail'],
     ['playing', 'over'],
     ['publishing', 'over'],
-    ['net-connection', 'send', 'unsend'],
+    ['net-connection', 'send', 'unsend', 'engaged'],
     ['server-session', 'failedLate', 'tellFailure']
   ]
   for (const [path, ...names] of members) {

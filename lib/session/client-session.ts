@@ -10,6 +10,7 @@ import type { PlayStatus, Status } from '../status.ts'
 import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
+import { hostOf } from './debug-lines.ts'
 import { informationOf, refusal, textOf } from './information.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
@@ -70,6 +71,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   /** Encoding of calls: 3 once both sides have announced AMF3 (RTMP 1.0, 7.2.1.1). */
   #encoding: ObjectEncoding = 0
   #transaction = 0
+  /** Scheme, host and port of the server, by the tcUrl of connect. */
+  #host = ''
 
   /** @throws RangeError for a time that is not above 0. */
   constructor({ timeoutMs = TIMEOUT_MS, ...options }: ClientSessionOptions = {}) {
@@ -77,6 +80,11 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
     this.#timeoutMs = timeoutMs
     this.#answers = new Answers(this.clock, timeoutMs)
+    this.started()
+  }
+
+  protected override get label(): string {
+    return `client of ${this.#host || 'a server'}:`
   }
 
   /**
@@ -85,6 +93,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
    * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is already connected.
    */
   async connect(info: AmfObject, ...rest: readonly AmfValue[]): Promise<AmfObject> {
+    this.#host = hostOf(textOf(info.tcUrl))
     const answer = this.#ask('connect', [info, ...rest])
     this.#state = 'connecting'
     const args = await answer

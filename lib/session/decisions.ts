@@ -1,6 +1,8 @@
+import { requestEnd, requestStart } from '../channels.ts'
 import type { Clock } from '../clock.ts'
 import { asError, hasLeft, Refused } from '../errors.ts'
 import { callListeners, warnOnce } from '../listeners.ts'
+import { NetConnection } from './net-connection.ts'
 import type { Request } from './request.ts'
 
 /** The requests, and the status that refuses each if there is no listener or the listener fails. */
@@ -34,6 +36,7 @@ export class Decisions {
 
   /** Calls the listeners of the application, and waits until one has decided, or the time is over. */
   async ask(event: keyof typeof refusals, request: Request): Promise<void> {
+    if (requestStart.hasSubscribers) requestStart.publish(this.#message(event, request))
     const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
     request.failed = thrown => this.#failed(thrown, event, request)
     this.#open.add(request)
@@ -51,6 +54,11 @@ export class Decisions {
     await request.decided
     this.#open.delete(request)
     stopTimer()
+    if (requestEnd.hasSubscribers) requestEnd.publish({ ...this.#message(event, request), outcome: request.outcome })
+  }
+
+  #message(kind: keyof typeof refusals, request: Request): object {
+    return { kind, request, session: this.#session instanceof NetConnection ? this.#session : undefined }
   }
 
   /** The peer has disconnected: nothing more is to be decided. */

@@ -1,4 +1,5 @@
 import type { AmfValue } from '../amf/amf-value.ts'
+import { debug, failed, playEnd, playStart, publishEnd, publishStart, sessionEnd, sessionStart } from '../channels.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { asError, hasLeft, Refused, RtmpError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
@@ -27,8 +28,9 @@ import { sides } from '../stream/sides.ts'
 import { TakingDuplex } from '../stream/taking.ts'
 import type { EmitterOf } from '../stream/typed.ts'
 import type { LifeSigns, Wire } from '../wire.ts'
+import { DebugLines } from './debug-lines.ts'
 import { type Due, Liveness } from './liveness.ts'
-import type { NetStream } from './net-stream.ts'
+import type { Engaged, NetStream } from './net-stream.ts'
 import { NO_COUNTERS, type SessionStats } from './session-stats.ts'
 
 /** Options of both sides of a session. */
@@ -60,6 +62,12 @@ export interface NetConnectionEvents {
 
 /** Batches of live media that may be queued for a slow peer. Each may be a large frame, so there are few. */
 const BATCHES = 4
+
+/** The channels that say what message streams do. */
+const ENGAGED = {
+  publish: { start: publishStart, end: publishEnd },
+  play: { start: playStart, end: playEnd }
+}
 
 /** Outbound media that waits for room. */
 interface Waiting {
@@ -114,12 +122,21 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
   /** Commands in the second that began then. */
   #second = Number.NEGATIVE_INFINITY
   #commands = 0
+  /** The error that was told last. */
+  #told: unknown
+  readonly #lines: DebugLines | undefined
 
   constructor({ limits, clock = systemClock }: NetConnectionOptions = {}) {
     super({ ...sides({}), readableHighWaterMark: BATCHES })
     this.limits = limitsWith(limits)
     this.clock = clock
     this.#madeAt = clock.now()
+    if (debug.enabled) this.#lines = new DebugLines(() => this.label)
+  }
+
+  /** What lines of NODE_DEBUG call it. */
+  protected get label(): string {
+    return 'session:'
   }
 
   /** Its message streams. */
@@ -175,11 +192,33 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     }
   }
 
+  /** It is made, with all its fields. */
+  protected started(): void {
+    if (sessionStart.hasSubscribers) sessionStart.publish({ session: this })
+    this.#lines?.tell('starts')
+  }
+
+  /** An error of it, or of the application's listeners: told once. */
+  protected tellError(error: Error): void {
+    if (error === this.#told) return
+    this.#told = error
+    if (failed.hasSubscribers) failed.publish({ error, session: this })
+    this.#lines?.failed(error)
+  }
+
+  /** A publish or a play on one of its message streams begins or has ended. @internal */
+  engaged(kind: 'publish' | 'play', what: 'start' | 'end', stream: Engaged & { readonly path?: string }): void {
+    const channel = ENGAGED[kind][what]
+    if (channel.hasSubscribers) channel.publish({ session: this, stream })
+    this.#lines?.engaged(kind, what, stream.path)
+  }
+
   /** Sends to the peer, without waiting for room: see `limits.replyBytes`. */
   protected say(...items: readonly (Message | Command)[]): void {
     if (this.isOver) return
     for (const item of items) {
       const message = isCommand(item) ? commandMessage(item) : item
+      if (isCommand(item)) this.#lines?.said(item)
       if (this.push(message)) continue
       this.#wanted = false
       this.#replyBytes += message.payload.length + MESSAGE_COST
@@ -338,14 +377,19 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#closeReason ??= error === null ? 'closed' : hasLeft(error) ? 'left' : error
+    const reason = this.#closeReason
     this.#stopLinger?.()
     this.#liveness?.stop()
     this.over(error ?? gone())
     this.#waiting.length = 0
+    if (reason instanceof Error) this.tellError(reason)
+    if (sessionEnd.hasSubscribers) sessionEnd.publish({ session: this, reason })
+    this.#lines?.tell(`ends: ${reason instanceof Error ? reason.name : reason}`)
     super._destroy(error, done)
   }
 
   #hearCommand(command: Command): void | Promise<void> {
+    this.#lines?.heard(command)
     const now = this.clock.now()
     if (now - this.#second >= 1000) {
       this.#second = now

@@ -6,8 +6,10 @@ import type { StreamState } from './session-states.ts'
 /** What a message stream needs from its connection. */
 export interface StreamConnection {
   say(item: Message | Command): void
-  /** Where its media goes. */
-  readonly media: MediaSink
+  /** Where its media goes, which is its session: that is told what is published and played. */
+  readonly media: MediaSink & {
+    engaged(kind: 'publish' | 'play', what: 'start' | 'end', stream: Engaged): void
+  }
   /** The application has destroyed the Readable or Writable of a message stream. */
   letGo(messageStreamId: MessageStreamId): void
 }
@@ -55,11 +57,13 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
   begin(state: 'publishing' | 'playing', at: Publishes | Plays): void {
     this.#at = at
     this.state = state
+    this.#tell('start')
   }
 
   /** Makes it idle again, if `activity` is its current one. */
   finish(at: Publishes | Plays): void {
     if (this.#at !== at) return
+    this.#tell('end')
     this.#at = undefined
     this.state = 'idle'
   }
@@ -72,6 +76,7 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
   /** Ends the current activity. */
   end(reason?: Error): void {
     const at = this.#at
+    this.#tell('end')
     this.#at = undefined
     this.state = 'idle'
     at?.over(reason)
@@ -79,5 +84,11 @@ export class NetStream<Publishes extends Engaged = Engaged, Plays extends Engage
 
   say(item: Message | Command): void {
     this.#connection.say(item)
+  }
+
+  #tell(what: 'start' | 'end'): void {
+    const { publish, play } = this
+    if (publish !== undefined) this.#connection.media.engaged('publish', what, publish)
+    if (play !== undefined) this.#connection.media.engaged('play', what, play)
   }
 }

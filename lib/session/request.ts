@@ -20,6 +20,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   #isOver = false
   #state: 'open' | 'accepted' | 'granted' | 'refused' = 'open'
   #settle!: () => void
+  #refusal: Refused | undefined
 
   constructor() {
     super()
@@ -50,6 +51,11 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
     return this.#isOver || this.isRefused
   }
 
+  /** How it was decided. @internal */
+  get outcome(): 'granted' | 'left' | Refused {
+    return this.isGranted ? 'granted' : (this.#refusal ?? 'left')
+  }
+
   /** Calls the listeners of an event of this request. */
   protected tell<Name extends EventName<Own>>(event: Name, ...args: EventArguments<Own, Name>): void {
     callListeners((this as EmitterOf<Own>).rawListeners(event), this, args, this.failed)
@@ -78,6 +84,7 @@ export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   refuse(refusal: Refused): boolean {
     if (this.#state === 'granted' || this.#state === 'refused') return false
     this.#state = 'refused'
+    this.#refusal = refusal
     this.refused(refusal)
     this.#settle()
     return true

@@ -79,6 +79,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.id = id
     this.#decisions = new Decisions(this, this.clock, this.limits.decisionMs)
     this.#stopConnectTimer = this.#startConnectTimer()
+    this.started()
+  }
+
+  protected override get label(): string {
+    return `session ${this.id} of ${this.peer || 'a peer'}${this.scheme && ` by ${this.scheme}`}:`
   }
 
   /** Limits the time to `connect`, and then the time to the first publish or play. */
@@ -312,6 +317,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
 
   /** A listener of the application has failed. @internal */
   tellFailure(failure: Error): void {
+    this.tellError(failure)
     if (!this.emit('handlerError', failure)) warnOfFailure(failure)
   }
 

@@ -1,3 +1,4 @@
+import { debug } from '../channels.ts'
 import { AcknowledgementWindow } from '../chunk/acknowledgement-window.ts'
 import { BatchChunks } from '../chunk/batch-chunks.ts'
 import { ChunkReader, type ChunkReaderOptions } from '../chunk/chunk-reader.ts'
@@ -23,6 +24,8 @@ export interface AnswerSide {
   answer(bytes: Buffer): void
   /** Called for each Acknowledgement of the peer. */
   acknowledged(): void
+  /** What lines of NODE_DEBUG call the wire. */
+  label(): string
 }
 
 /**
@@ -74,6 +77,7 @@ export class ChunkCodec {
         this.#messageReader.heed(reader.control)
         this.#window.heed(reader.control)
         if (reader.control.kind === 'Acknowledgement') this.#side.acknowledged()
+        else if (debug.enabled) debug('%s < %s', this.#side.label(), Object.values(reader.control).join(' '))
         if (!this.#side.isFull()) this.#say(this.#window.answer())
       }
       const message = this.#messageReader.add(reader.header, reader.source, reader.start, reader.end, reader.last)

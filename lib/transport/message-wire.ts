@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { debug } from '../channels.ts'
 import type { ChunkReaderOptions } from '../chunk/chunk-reader.ts'
 import type { MessageWriterOptions } from '../chunk/message-writer.ts'
 import { setPeerBandwidth, windowAcknowledgementSize } from '../chunk/protocol-control.ts'
@@ -12,7 +13,7 @@ import { isMedia } from '../media/media-state.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../message/message.ts'
 import { readOut } from '../stream/read-out.ts'
 import type { DuplexLike } from '../stream/typed.ts'
-import type { Wire, WireCounters } from '../wire.ts'
+import { peerOf, type Wire, type WireCounters } from '../wire.ts'
 import { ChunkCodec } from './chunk-codec.ts'
 import { SwfVerification } from './swf-verification.ts'
 import { WireWatch } from './wire-watch.ts'
@@ -80,11 +81,13 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     // ahead of super, as in HandshakeLayer
     const swfs = [options.swf ?? []].flat()
     const swf = swfs.length > 0 ? new SwfVerification(role, swfs) : undefined
+    const label = () => `wire of ${peerOf(lower) || 'a peer'}:`
     const codec = new ChunkCodec(
       {
         isFull: () => this.lower.writableNeedDrain,
         answer: bytes => this.answer(bytes),
-        acknowledged: () => this.#watch.acknowledged(this.#sent)
+        acknowledged: () => this.#watch.acknowledged(this.#sent),
+        label
       },
       { ...options, chunkSize, windowSize, announce: options.announce ?? ofServer }
     )
@@ -94,6 +97,12 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     this.#watch = watch
     this.#swf = swf
     this.#isSocket = lower instanceof Socket
+    if (debug.enabled) {
+      this.once('handshake', () => {
+        const how = `${this.encryption ? 'encrypted, ' : ''}chunk size ${chunkSize}, window size ${windowSize}`
+        debug('%s handshake done: %s', label(), how)
+      })
+    }
   }
 
   /**

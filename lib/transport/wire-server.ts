@@ -1,5 +1,6 @@
 import { type Duplex, PassThrough } from 'node:stream'
 import type * as tls from 'node:tls'
+import { debug, failed } from '../channels.ts'
 import { asError, hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { callListeners, warnOfFailure } from '../listeners.ts'
@@ -170,7 +171,10 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
 
   #failed(error: Error): void {
     // a wire that is ended here, or whose peer disconnected, has not failed
-    if (!this.#isOver && !hasLeft(error)) this.#emitter.emit('wireError', error)
+    if (this.#isOver || hasLeft(error)) return
+    if (failed.hasSubscribers) failed.publish({ error, session: undefined })
+    debug('connection failed: %s', error.message)
+    this.#emitter.emit('wireError', error)
   }
 }
 
