@@ -191,6 +191,21 @@ t.test('load-test: publishers and players, each counted', async t => {
   t.equal((await example(t, 'load-test', 'play').ends()).code, 2)
 })
 
+t.test('metrics', async t => {
+  const program = example(t, 'metrics', '0')
+  const [, url] = await program.says(/listening rtmp:\/\/(127\.0\.0\.1:\d+)/)
+  const session = await connect(`rtmp://${url}/live`)
+  const publishing = await session.publish('film')
+  publishing.write(video.keyframe(0))
+  const scrape = async () => (await fetch(`http://${url}/metrics`)).text()
+  let text = await scrape()
+  while (!text.includes('rtmpipe_stream_received_messages_total{path="live/film"} 1\n')) text = await scrape()
+  t.match(text, '\nrtmpipe_sessions 1\n')
+  t.match(text, '\nprocess_resident_memory_bytes ')
+  await session.close()
+  await program.says(/session ended after \d+ ms: left, \d{4,} bytes in, \d{4,} bytes out/)
+})
+
 t.test('every example opens with what it teaches, and how to run it', async t => {
   const examples = new URL('../../examples/', import.meta.url)
   for (const name of readdirSync(examples)) {

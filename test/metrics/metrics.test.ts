@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type net from 'node:net'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +10,9 @@ import { Registry } from 'prom-client'
 import { connect, createServer, type LiveStream, LiveStreams, type Message, RtmpError, SessionHost } from 'rtmpipe'
 import { type CollectMetricsOptions, collectMetrics } from 'rtmpipe/metrics'
 import t from 'tap'
+import { metricDescriptions } from '../../lib/metrics/metric-table.ts'
 import { TestClock } from '../support/clock.ts'
+import { folder } from '../support/films.ts'
 import { audio, metadata, video } from '../support/media.ts'
 import { Program, without } from '../support/programs.ts'
 
@@ -255,6 +259,32 @@ t.test('a name is escaped, and Prometheus accepts every line', { skip: without('
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
   t.same({ status, said: stdout + stderr }, { status: 0, said: '' })
 })
+
+t.test(
+  'docs/metrics.md: Prometheus takes its files, and its alerts ask for what is there',
+  {
+    skip: without('promtool')
+  },
+  async t => {
+    const home = folder(t)
+    const page = readFileSync('docs/metrics.md', 'utf8')
+    const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!)
+    t.equal(blocks.length, 2)
+    for (const [i, kind] of ['config', 'rules'].entries()) {
+      const file = join(home, `${kind}.yml`)
+      writeFileSync(file, blocks[i]!)
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', kind, file], { encoding: 'utf8' })
+      t.equal(status, 0, stdout + stderr)
+    }
+    const names = new Set(metricDescriptions.map(({ name }) => name))
+    const asked = [...blocks[1]!.matchAll(/\brtmpipe_\w+/g)].map(([name]) => name)
+    t.same(
+      asked.filter(name => !names.has(name)),
+      []
+    )
+    t.ok(asked.length > 5)
+  }
+)
 
 t.test('it can be undone, and done again; two calls on one registry are a mistake that is told', async t => {
   const streams = table()

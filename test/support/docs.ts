@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { defaultLimits, errorCodes } from 'rtmpipe'
+import { metricDescriptions } from '../../lib/metrics/metric-table.ts'
 
 const BETWEEN = /(<!-- generated from [^>]*-->\n)[\s\S]*?(<!-- \/generated -->)/
 
@@ -11,7 +12,8 @@ const BETWEEN = /(<!-- generated from [^>]*-->\n)[\s\S]*?(<!-- \/generated -->)/
 export function generatedPages(): Map<string, string> {
   const tables = new Map([
     ['docs/limits.md', limitsTable()],
-    ['docs/errors.md', errorsTable()]
+    ['docs/errors.md', errorsTable()],
+    ['docs/metrics.md', metricsTable()]
   ])
   return new Map(
     [...tables].map(([path, table]) => [
@@ -65,6 +67,15 @@ function makersOf(code: string, source: string, files: readonly string[]): strin
     const [, by] = made.exec(source) ?? files.map(file => made.exec(file)).find(Boolean) ?? []
     return by === undefined ? [] : [protocolError(by)]
   })
+}
+
+/** Each metric, with its labels. */
+function metricsTable(): string {
+  const rows = metricDescriptions.map(({ name, type, help, labels }) => {
+    const shown = labels.length === 0 ? name : `${name}{${labels.join()}}`
+    return [`\`${shown}\``, type, help]
+  })
+  return table(['metric', 'type', 'meaning'], rows)
 }
 
 const protocolError = (layer = ''): string =>
