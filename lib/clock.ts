@@ -6,7 +6,15 @@ export interface Clock {
   after(ms: number, run: () => void): () => void
 }
 
-/** The clock of the process: `performance.now()` and `setTimeout`. */
+/**
+ * The clock of the process: `performance.now()` and `setTimeout`.
+ *
+ * @example
+ * ```ts
+ * const stop = systemClock.after(1000, () => console.log('a second later'))
+ * stop()
+ * ```
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, run) {

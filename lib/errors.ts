@@ -2,6 +2,11 @@ import type { Status } from './status.ts'
 
 /**
  * Every error code and its message. A code is stable, its message is not: test the code. `docs/errors.md` is generated from this table.
+ *
+ * @example
+ * ```ts
+ * for (const [code, meaning] of Object.entries(errorCodes)) console.log(code, meaning)
+ * ```
  */
 export const errorCodes = {
   ERR_RTMP_TRUNCATED: 'value is longer than the bytes that carry it',
@@ -59,6 +64,13 @@ export type RtmpErrorCode = keyof typeof errorCodes
 /**
  * The base class of every error of this library. Test `code`, not the class: a process may contain several copies of a
  * package.
+ *
+ * @example
+ * ```ts
+ * server.on('sessionError', error => {
+ *   if (error instanceof RtmpError) console.log(error.code)
+ * })
+ * ```
  */
 export class RtmpError extends Error {
   /** The name of the class. */
@@ -106,7 +118,16 @@ export interface ProtocolErrorFields {
   detail?: string | undefined
 }
 
-/** A peer's bytes, or a file's, that break the protocol. It says which layer found that, and at which byte. */
+/**
+ * A peer's bytes, or a file's, that break the protocol. It says which layer found that, and at which byte.
+ *
+ * @example
+ * ```ts
+ * decoder.on('error', error => {
+ *   if (error instanceof ProtocolError) console.log(error.layer, error.offset)
+ * })
+ * ```
+ */
 export class ProtocolError extends RtmpError {
   override readonly name = 'ProtocolError'
   /** The part of the protocol that found it. */

@@ -15,6 +15,8 @@
  *   2  joints  Stage Layer chain mirror tap duplex             knows no protocol; the only door to pumpify
  *   1  codecs  handshake chunk message media flv               pure: bytes <-> values, no streams, no clock
  *   0  ground  bytes  amf  crypto                              values and buffers
+ *
+ * @module rtmpipe
  */
 
 // ground

@@ -60,7 +60,14 @@ export interface Limits {
   readonly rtmfpGaps: number
 }
 
-/** The default limits. Frozen: pass `{ limits }` to change them for one object. */
+/**
+ * The default limits. Frozen: pass `{ limits }` to change them for one object.
+ *
+ * @example
+ * ```ts
+ * createServer({ limits: { messageBytes: defaultLimits.messageBytes / 2 } })
+ * ```
+ */
 export const defaultLimits: Limits = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
   chunkStreams: 64,

@@ -64,6 +64,13 @@ const TOTALS = ['bytesIn', 'bytesOut', 'messagesIn', 'messagesOut', 'strayMessag
  * The sessions of a server, without a port: it receives wires from anywhere, and runs a session in each. `'session'` is
  * emitted with each ServerSession. An error in one session never affects another: `'sessionError'` reports it. Both
  * events are those of Server.
+ *
+ * @example
+ * ```ts
+ * const host = new SessionHost()
+ * host.on('session', session => session.on('publish', publish => void publish.accept().resume()))
+ * host.accept(messageWire(socket, { role: 'server' }), { peer: 'a pipe' })
+ * ```
  */
 export class SessionHost extends TypedEmitter<SessionHostEvents> {
   readonly #options: Pick<SessionHostOptions, 'limits' | 'clock'>

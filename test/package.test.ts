@@ -46,6 +46,14 @@ t.test(
   }
 )
 
+t.test('the reference has a part for each entry', async t => {
+  const { entryPoints } = JSON.parse(readFileSync('typedoc.json', 'utf8'))
+  t.same(
+    entryPoints,
+    Object.values(ENTRIES).map(path => path.replace('dist/', '').replace('.d.ts', '.ts'))
+  )
+})
+
 /** The modules of the public names, by the entries of the package. */
 const modules = Object.values(ENTRIES).flatMap(entry =>
   [...readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)].map(

@@ -32,6 +32,11 @@ export type AmfObject = { readonly [key: string]: AmfValue }
 /**
  * An array with names instead of indices: the usual form of onMetaData (AMF0, 2.10). One of AMF3 (3.11) has both; its
  * indices are names here, as in AMF0.
+ *
+ * @example
+ * ```ts
+ * writeAmf0('onMetaData', new EcmaArray({ width: 1280, height: 720 }))
+ * ```
  */
 export class EcmaArray {
   /** The named values, in the order they were sent. */
@@ -56,7 +61,14 @@ export interface ObjectTraits {
   readonly isDynamic: boolean
 }
 
-/** An object that names its class (AMF0, 2.18; AMF3, 3.12). Nothing is ever constructed from the name. */
+/**
+ * An object that names its class (AMF0, 2.18; AMF3, 3.12). Nothing is ever constructed from the name.
+ *
+ * @example
+ * ```ts
+ * writeAmf0(new TypedObject('Point', { x: 1, y: 2 }))
+ * ```
+ */
 export class TypedObject {
   /** The name of its class, as it was sent. */
   readonly className: string
@@ -72,7 +84,14 @@ export class TypedObject {
   }
 }
 
-/** A date (AMF0, 2.13; AMF3, 3.10). Any double may be sent, NaN too, so the number is kept unchanged. */
+/**
+ * A date (AMF0, 2.13; AMF3, 3.10). Any double may be sent, NaN too, so the number is kept unchanged.
+ *
+ * @example
+ * ```ts
+ * writeAmf0('startedAt', new AmfDate(new Date()))
+ * ```
+ */
 export class AmfDate {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly milliseconds: number
@@ -85,7 +104,14 @@ export class AmfDate {
   }
 }
 
-/** An XML document, kept as its text and never parsed (AMF0, 2.17; AMF3, 3.9). */
+/**
+ * An XML document, kept as its text and never parsed (AMF0, 2.17; AMF3, 3.9).
+ *
+ * @example
+ * ```ts
+ * writeAmf0(new XmlDocument('<film/>'))
+ * ```
+ */
 export class XmlDocument {
   /** The document's text, as it was sent. */
   readonly text: string
@@ -95,7 +121,14 @@ export class XmlDocument {
   }
 }
 
-/** XML of ActionScript 3, which is another type than an XML document (AMF3, 3.13); kept as its text too. */
+/**
+ * XML of ActionScript 3, which is another type than an XML document (AMF3, 3.13); kept as its text too.
+ *
+ * @example
+ * ```ts
+ * writeAmf3(new Xml('<film/>'))
+ * ```
+ */
 export class Xml {
   /** The document's text, as it was sent. */
   readonly text: string
@@ -105,7 +138,14 @@ export class Xml {
   }
 }
 
-/** Items of one type (AMF3, 3.15): whole numbers, numbers, or values of a class; `'*'` is a class that all are of. */
+/**
+ * Items of one type (AMF3, 3.15): whole numbers, numbers, or values of a class; `'*'` is a class that all are of.
+ *
+ * @example
+ * ```ts
+ * writeAmf3(new Vector(Float64Array.of(0.5, 1)))
+ * ```
+ */
 export class Vector {
   /** The items: a typed array of numbers, or an array of values. */
   readonly items: Int32Array | Uint32Array | Float64Array | readonly AmfValue[]
@@ -121,7 +161,14 @@ export class Vector {
   }
 }
 
-/** Values by keys of any type (AMF3, 3.16). Objects are the same key if they are the same object. */
+/**
+ * Values by keys of any type (AMF3, 3.16). Objects are the same key if they are the same object.
+ *
+ * @example
+ * ```ts
+ * writeAmf3(new Dictionary([['width', 1280], [{ id: 1 }, 'an object as a key']]))
+ * ```
+ */
 export class Dictionary {
   /** Pairs of key and value, in the order they were sent. */
   readonly entries: readonly (readonly [AmfValue, AmfValue])[]
@@ -137,6 +184,11 @@ export class Dictionary {
 /**
  * An externalizable object (AMF3, 3.12) that wraps one value, as those of Flex do: ArrayCollection, ArrayList,
  * ObjectProxy. The format of other classes is private to them: `ERR_RTMP_AMF_EXTERNALIZABLE`.
+ *
+ * @example
+ * ```ts
+ * writeAmf3(new ExternalizableObject('flex.messaging.io.ArrayCollection', [1, 2, 3]))
+ * ```
  */
 export class ExternalizableObject {
   /** The name of its class, as it was sent. */
@@ -150,10 +202,24 @@ export class ExternalizableObject {
   }
 }
 
-/** What a peer sends in place of a value it could not express (AMF0, 2.15). */
+/**
+ * What a peer sends in place of a value it could not express (AMF0, 2.15).
+ *
+ * @example
+ * ```ts
+ * const known = readAmf0(bytes).filter(value => value !== unsupported)
+ * ```
+ */
 export const unsupported: unique symbol = Symbol('AMF0 unsupported')
 
-/** The named values of an object, an ECMA array or a typed object alike; undefined for every other value. */
+/**
+ * The named values of an object, an ECMA array or a typed object alike; undefined for every other value.
+ *
+ * @example
+ * ```ts
+ * const { width, height } = propertiesOf(readData(message)[1]) ?? {}
+ * ```
+ */
 export function propertiesOf(value: AmfValue): AmfObject | undefined {
   if (value instanceof EcmaArray || value instanceof TypedObject) return value.properties
   return isPlainObject(value) ? value : undefined

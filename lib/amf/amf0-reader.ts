@@ -9,6 +9,12 @@ import { Amf3Reader } from './amf3-reader.ts'
  * for one value. References point to values that this reader has decoded (AMF0, 2.9), so a reader is for one body; AMF3
  * has reference tables of its own, also per body (AMF3, 4.1). A referenced object is the same object each time, in
  * cycles too.
+ *
+ * @example
+ * ```ts
+ * const reader = new Amf0Reader(bytes)
+ * while (!reader.done) console.log(reader.offset, reader.read())
+ * ```
  */
 export class Amf0Reader {
   readonly #bytes: ByteReader
@@ -117,7 +123,14 @@ export class Amf0Reader {
   }
 }
 
-/** All AMF0 values of a message body. */
+/**
+ * All AMF0 values of a message body.
+ *
+ * @example
+ * ```ts
+ * const [name, transactionId, info] = readAmf0(message.payload)
+ * ```
+ */
 export function readAmf0(bytes: Buffer, options?: AmfReaderOptions): AmfValue[] {
   const reader = new Amf0Reader(bytes, options)
   const values: AmfValue[] = []

@@ -36,6 +36,11 @@ export interface Amf0WriterOptions {
  * AMF0 2.9 requires; so a cycle ends.
  * @throws TypeError for a value that AMF0 cannot encode (a function, a bigint, an instance of a foreign class, and
  *   without `amf3` a value of AMF3 alone), RangeError for a key of more than 65,535 bytes.
+ *
+ * @example
+ * ```ts
+ * const body = new Amf0Writer().write('hello').write({ level: 1 }).done()
+ * ```
  */
 export class Amf0Writer {
   readonly #bytes = new ByteWriter()
@@ -147,7 +152,14 @@ const isOfAmf3 = (value: object): value is Uint8Array | Xml | Vector | Dictionar
   value instanceof Uint8Array ||
   [Xml, Vector, Dictionary, ExternalizableObject].some(amf3Class => value instanceof amf3Class)
 
-/** The AMF0 bytes of `values`, one after another. */
+/**
+ * The AMF0 bytes of `values`, one after another.
+ *
+ * @example
+ * ```ts
+ * const payload = writeAmf0('onMetaData', { width: 1280, height: 720 })
+ * ```
+ */
 export function writeAmf0(...values: AmfValue[]): Buffer {
   const writer = new Amf0Writer()
   for (const value of values) writer.write(value)

@@ -32,6 +32,12 @@ const WRAPPERS: readonly string[] = [
  * Decodes AMF3 values in sequence. Strings, objects and traits may be references to earlier ones of this reader (AMF3,
  * 2.2), so a reader is for one body. A referenced object is the same object each time, in cycles too. A byte array is a
  * view of the input.
+ *
+ * @example
+ * ```ts
+ * const reader = new Amf3Reader(bytes)
+ * while (!reader.done) console.log(reader.offset, reader.read())
+ * ```
  */
 export class Amf3Reader {
   readonly #bytes: ByteReader
@@ -255,7 +261,14 @@ function referred<Value>(table: readonly Value[], index: number, offset: number)
   return table[index]!
 }
 
-/** All AMF3 values of some bytes. A message body is AMF0 that switches to AMF3 (4.1): see `readAmf0`. */
+/**
+ * All AMF3 values of some bytes. A message body is AMF0 that switches to AMF3 (4.1): see `readAmf0`.
+ *
+ * @example
+ * ```ts
+ * const [first, second] = readAmf3(bytes)
+ * ```
+ */
 export function readAmf3(bytes: Buffer, options?: AmfReaderOptions): AmfValue[] {
   const reader = new Amf3Reader(bytes, options)
   const values: AmfValue[] = []

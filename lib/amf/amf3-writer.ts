@@ -29,6 +29,11 @@ const ANONYMOUS: ObjectTraits = { sealed: [], isDynamic: true }
  * @throws TypeError for a value that AMF3 cannot encode (a function, a bigint, an instance of a foreign class, an empty
  *   name, a name that an object's class does not declare), RangeError for a text or bytes of more than 268,435,455
  *   bytes.
+ *
+ * @example
+ * ```ts
+ * const body = new Amf3Writer().write('hello').write({ level: 1 }).done()
+ * ```
  */
 export class Amf3Writer {
   readonly #bytes: ByteWriter
@@ -209,7 +214,14 @@ function vectorMarker({ items }: Vector): number {
   return items instanceof Float64Array ? Amf3Marker.VectorDouble : Amf3Marker.VectorObject
 }
 
-/** The AMF3 bytes of `values`, one after another. A message body is AMF0 that switches to AMF3: see `Amf0Writer`. */
+/**
+ * The AMF3 bytes of `values`, one after another. A message body is AMF0 that switches to AMF3: see `Amf0Writer`.
+ *
+ * @example
+ * ```ts
+ * const body = writeAmf3('hello', { level: 1 })
+ * ```
+ */
 export function writeAmf3(...values: AmfValue[]): Buffer {
   const writer = new Amf3Writer()
   for (const value of values) writer.write(value)

@@ -18,7 +18,14 @@ export interface AdobeProof {
   clientChallenge: string
 }
 
-/** The response of `authmod=adobe`: 24 characters of base64. Flash Media Server keeps the salted half in its users file. */
+/**
+ * The response of `authmod=adobe`: 24 characters of base64. Flash Media Server keeps the salted half in its users file.
+ *
+ * @example
+ * ```ts
+ * adobeResponse({ user: 'ada', password: 'secret', salt: 'c2FsdA', challenge: 'Y2hhbGxlbmdl', clientChallenge: 'Y2xpZW50' })
+ * ```
+ */
 export function adobeResponse({ user, password, salt, opaque, challenge, clientChallenge }: AdobeProof): string {
   const salted = md5(`${user}${salt}${password}`, 'base64')
   return md5(`${salted}${opaque || challenge || ''}${clientChallenge}`, 'base64')

@@ -18,7 +18,14 @@ export interface LlnwProof {
   nc: string
 }
 
-/** The response of `authmod=llnw`, Limelight's variant of HTTP digest (RFC 2617, 3.2.2.1): 32 hexadecimal digits. */
+/**
+ * The response of `authmod=llnw`, Limelight's variant of HTTP digest (RFC 2617, 3.2.2.1): 32 hexadecimal digits.
+ *
+ * @example
+ * ```ts
+ * llnwResponse({ user: 'ada', password: 'secret', app: 'live', nonce: 'bm9uY2U', cnonce: 'Y25vbmNl', nc: '00000001' })
+ * ```
+ */
 export function llnwResponse({ user, password, app, nonce, cnonce, nc }: LlnwProof): string {
   const instance = app.includes('/') ? app : `${app}/_definst_`
   const who = md5(`${user}:live:${password}`, 'hex')

@@ -17,6 +17,12 @@ import { authSchemes, isAuthScheme } from './schemes.ts'
  * @returns the query, without a `?`; undefined if the description requests no password, so that the rejection is final
  * @throws Refused `NetConnection.Connect.Rejected`: the user or the password is wrong, or the server requires an
  *   unsupported scheme. It never contains the password.
+ *
+ * @example
+ * ```ts
+ * const query = nextAuthQuery(description, { user: 'ada', password: 'secret', app: 'live' })
+ * if (query !== undefined) console.log(`connect again to live?${query}`)
+ * ```
  */
 export function nextAuthQuery(description: string, claim: AuthClaim, sent?: string): string | undefined {
   const scheme = /\bauthmod=(\w+)/.exec(description)?.[1]

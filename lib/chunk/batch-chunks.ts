@@ -7,6 +7,13 @@ import { roomFor } from './message-writer.ts'
 /**
  * An encoder for `batch.encoded`: the chunks of all messages, on chunk streams 4, 5 and 6, each message with the whole header. So the
  * bytes depend on nothing that was sent before, and are the same for all connections of one chunk size and message stream id.
+ *
+ * @example
+ * ```ts
+ * const batch = new MessageBatch(messages)
+ * // made once, for every player with this chunk size and message stream id
+ * socket.write(batch.encoded(new BatchChunks(4096, 1)))
+ * ```
  */
 export class BatchChunks {
   /** Bytes a chunk carries. */

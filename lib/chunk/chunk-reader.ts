@@ -44,6 +44,12 @@ const NO_BYTES = Buffer.alloc(0)
  * Reads a chunk stream (RTMP 1.0, 5.3): bytes in, runs of message payload out. It is a cursor: `feed` bytes, then `next` for
  * as long as it says true, and between two calls its fields tell what was found. `chunks` and `chunk` put the runs together
  * to whole Chunks. It heeds Set Chunk Size and Abort as they pass (5.4.1, 5.4.2).
+ *
+ * @example
+ * ```ts
+ * const reader = new ChunkReader()
+ * for (const { header, payload } of reader.chunks(bytes)) console.log(header.chunkStreamId, payload.length)
+ * ```
  */
 export class ChunkReader {
   readonly #strict: boolean

@@ -23,6 +23,12 @@ interface Sent extends MessageHeaderFields {
  * Writes chunks (RTMP 1.0, 5.3), the mirror of ChunkReader. It leaves out of each header what the chunk stream's last one
  * said; a chunk that names its format gets it where that tells the truth. It never begins a message with format 3 of its own
  * accord, nor writes a delta of 2^24 or more, for readers differ about both: such a message begins with format 0.
+ *
+ * @example
+ * ```ts
+ * const writer = new ChunkWriter()
+ * socket.write(writer.write(chunk))
+ * ```
  */
 export class ChunkWriter {
   readonly #sent = new Map<number, Sent>()

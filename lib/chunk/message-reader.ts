@@ -12,6 +12,18 @@ export interface MessageReaderOptions {
 
 /**
  * Joins messages from the runs of payload that ChunkReader finds. Each chunk stream has at most one unfinished message.
+ *
+ * @example
+ * ```ts
+ * const chunks = new ChunkReader()
+ * const reader = new MessageReader()
+ * chunks.feed(bytes)
+ * while (chunks.next()) {
+ *   if (chunks.control !== undefined) reader.heed(chunks.control)
+ *   const message = reader.add(chunks.header, chunks.source, chunks.start, chunks.end, chunks.last)
+ *   if (message !== undefined) console.log(message.type, message.timestamp)
+ * }
+ * ```
  */
 export class MessageReader {
   readonly #limits: Limits

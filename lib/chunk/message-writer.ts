@@ -19,6 +19,13 @@ export interface MessageWriterOptions {
  * Cuts messages into chunks, the mirror of MessageReader. The chunk size is changed in band: a Set Chunk Size that is
  * written goes out, and holds from the next chunk on (RTMP 1.0, 5.4.1). A message that names no chunk stream goes out on the usual one of
  * its type.
+ *
+ * @example
+ * ```ts
+ * const writer = new MessageWriter({ chunkSize: 4096 })
+ * const chunkWriter = new ChunkWriter()
+ * socket.write(writer.bytes(message, chunkWriter))
+ * ```
  */
 export class MessageWriter {
   #chunkSize = DEFAULT_CHUNK_SIZE

@@ -15,6 +15,11 @@ export const chunkSizeOf = (body: Buffer): number => Math.min(body.readUInt32BE(
  * Reads the body of a protocol control message; bytes behind its fields are passed over. `offset`, where
  * it is known, is that of its chunk, for the error.
  * @throws ProtocolError `ERR_RTMP_CONTROL_LENGTH` for a body too short, `ERR_RTMP_CHUNK_SIZE` for a chunk size of 0.
+ *
+ * @example
+ * ```ts
+ * if (isProtocolControlType(message.type)) console.log(readProtocolControl(message.type, message.payload).kind)
+ * ```
  */
 export function readProtocolControl(type: number, body: Buffer, offset?: number): ProtocolControl {
   if (body.length < protocolControlLength(type)) {
@@ -44,6 +49,11 @@ export function readProtocolControl(type: number, body: Buffer, offset?: number)
 /**
  * A protocol control message, on chunk stream 2 and message stream 0 (RTMP 1.0, 5.4).
  * @throws RangeError for a chunk size outside 1 to 16777215, or a number that does not fit in 32 bits.
+ *
+ * @example
+ * ```ts
+ * wire.write(protocolControlMessage({ kind: 'SetChunkSize', chunkSize: 4096 }))
+ * ```
  */
 export function protocolControlMessage(control: ProtocolControl): Message {
   const payload = Buffer.alloc(control.kind === 'SetPeerBandwidth' ? 5 : 4)
@@ -78,10 +88,24 @@ export function protocolControlMessage(control: ProtocolControl): Message {
 /** Set Chunk Size: chunks sent from now on carry up to this many bytes: 1 to 16777215 (RTMP 1.0, 5.4.1). */
 export const setChunkSize = (chunkSize: number): Message => protocolControlMessage({ kind: 'SetChunkSize', chunkSize })
 
-/** Abort: the unfinished message of this chunk stream will not be completed (RTMP 1.0, 5.4.2). */
+/**
+ * Abort: the unfinished message of this chunk stream will not be completed (RTMP 1.0, 5.4.2).
+ *
+ * @example
+ * ```ts
+ * wire.write(abortMessage(4))
+ * ```
+ */
 export const abortMessage = (chunkStreamId: number): Message => protocolControlMessage({ kind: 'Abort', chunkStreamId })
 
-/** Acknowledgement: the number of received bytes, modulo 2^32, the handshake included (RTMP 1.0, 5.4.3). */
+/**
+ * Acknowledgement: the number of received bytes, modulo 2^32, the handshake included (RTMP 1.0, 5.4.3).
+ *
+ * @example
+ * ```ts
+ * wire.write(acknowledgement(2_500_000))
+ * ```
+ */
 export const acknowledgement = (sequenceNumber: number): Message =>
   protocolControlMessage({ kind: 'Acknowledgement', sequenceNumber })
 
@@ -89,7 +113,14 @@ export const acknowledgement = (sequenceNumber: number): Message =>
 export const windowAcknowledgementSize = (windowSize: number): Message =>
   protocolControlMessage({ kind: 'WindowAcknowledgementSize', windowSize })
 
-/** Set Peer Bandwidth: asks the peer to send at most this many unacknowledged bytes (RTMP 1.0, 5.4.5). */
+/**
+ * Set Peer Bandwidth: asks the peer to send at most this many unacknowledged bytes (RTMP 1.0, 5.4.5).
+ *
+ * @example
+ * ```ts
+ * wire.write(setPeerBandwidth(2_500_000, 'dynamic'))
+ * ```
+ */
 export const setPeerBandwidth = (windowSize: number, limitType: LimitType = 'dynamic'): Message =>
   protocolControlMessage({ kind: 'SetPeerBandwidth', windowSize, limitType })
 

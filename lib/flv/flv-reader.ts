@@ -37,7 +37,15 @@ const MAX_HEADER_LENGTH = 64 * 1024
 const TAG_TYPES: readonly number[] = [8, 9, 15, 18]
 const TAG_TYPE_BITS = 0x1f
 
-/** Reads an FLV file (FLV 10.1, Annex E), whose tags are messages with another header. */
+/**
+ * Reads an FLV file (FLV 10.1, Annex E), whose tags are messages with another header.
+ *
+ * @example
+ * ```ts
+ * const reader = new FlvReader()
+ * for (const message of reader.messages(readFileSync('film.flv'))) console.log(message.timestamp)
+ * ```
+ */
 export class FlvReader {
   readonly #limits: Limits
   readonly #options: FlvReaderOptions

@@ -40,6 +40,14 @@ const SERVER_WORDS = ['|RtmpSampleAccess', 'onStatus']
  * File properties in the publisher's metadata are removed. Its last metadata before the first tag counts; later
  * additions are added at the end, if there is space. Timestamps are written unchanged: put
  * `timestampRepair({ rebase: true })` before it.
+ *
+ * @example
+ * ```ts
+ * const recording = new FlvRecording()
+ * const file = Buffer.concat(messages.flatMap(message => recording.write(message)))
+ * // what is known at the end goes into the room at its front
+ * for (const { position, bytes } of recording.end()) bytes.copy(file, position)
+ * ```
  */
 export class FlvRecording {
   readonly #summary: FlvSummary

@@ -17,6 +17,12 @@ export const BOTH: FlvTracks = { audio: true, video: true }
  * Writes an FLV file (FLV 10.1, Annex E), the inverse of FlvReader. Messages other than audio, video and data are
  * skipped. Metadata is written without `@setDataFrame`, and data of type 15 in AMF0: FFmpeg and GStreamer skip tags of
  * that type.
+ *
+ * @example
+ * ```ts
+ * const writer = new FlvWriter()
+ * const file = Buffer.concat(messages.flatMap(message => writer.write(message)))
+ * ```
  */
 export class FlvWriter {
   #tracks: FlvTracks | undefined

@@ -21,7 +21,20 @@ const CLIENT_VERSION = 0x09_00_7c_02
 /** The version in C1 for RTMPE: 128.0.3.2, as in librtmp and FFmpeg. */
 const ENCRYPTING_CLIENT_VERSION = 0x80_00_03_02
 
-/** The client side: sends C0 and C1, answers S1 with C2. */
+/**
+ * The client side: sends C0 and C1, answers S1 with C2.
+ *
+ * @example
+ * ```ts
+ * const handshake = new ClientHandshake()
+ * socket.write(handshake.hello())
+ * socket.on('data', bytes => {
+ *   const { reply, rest } = handshake.feed(bytes)
+ *   if (reply !== undefined) socket.write(reply)
+ *   if (rest !== undefined) console.log('done')
+ * })
+ * ```
+ */
 export class ClientHandshake extends Handshake {
   readonly #asked: Encryption | undefined
   readonly #hello: Buffer

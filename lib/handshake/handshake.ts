@@ -41,6 +41,13 @@ export interface HandshakeStep {
  * version and first packet, answer it, and end when the second packet has arrived. Without encryption the contents of
  * the second packet are ignored: GStreamer's rtmp2sink does not echo S1 (captures/gst-rtmp2sink-publish), and errata 3
  * forbids checking it. For RTMPE everything must match, because the keys depend on it.
+ *
+ * @example
+ * ```ts
+ * function isDone(handshake: Handshake, bytes: Buffer): boolean {
+ *   return handshake.feed(bytes).rest !== undefined
+ * }
+ * ```
  */
 export abstract class Handshake {
   readonly #queue = new ByteQueue()
@@ -49,6 +56,7 @@ export abstract class Handshake {
   /** Of our first packet: its digest, and the key in it. */
   #digest: Buffer | undefined
   #exchange: DiffieHellman | undefined
+  /** The source of random bytes: see HandshakeOptions. */
   protected readonly random: (length: number) => Buffer
   protected readonly time: number
 

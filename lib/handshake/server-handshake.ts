@@ -18,6 +18,16 @@ const TLS = 22
 /**
  * The server's side: answers C0 and C1 with S0, S1 and S2 at once. It digests if the client does, by the client's scheme, and
  * encrypts if the client asks for it, by the client's version.
+ *
+ * @example
+ * ```ts
+ * const handshake = new ServerHandshake()
+ * socket.on('data', bytes => {
+ *   const { reply, rest } = handshake.feed(bytes)
+ *   if (reply !== undefined) socket.write(reply)
+ *   if (rest !== undefined) console.log('done')
+ * })
+ * ```
  */
 export class ServerHandshake extends Handshake {
   readonly #encrypts: boolean

@@ -16,6 +16,11 @@ const HASH_LENGTH = 32
 /**
  * The hash of an SWF file, compressed or not: what rtmpdump's `--swfhash` and `--swfsize` want, and FFmpeg's options of these names.
  * @throws TypeError for what is no SWF, and for one that is compressed by LZMA.
+ *
+ * @example
+ * ```ts
+ * const wire = await connect('rtmp://127.0.0.1/live', { swf: swfHash(readFileSync('player.swf')) })
+ * ```
  */
 export function swfHash(file: Buffer): SwfHash {
   const swf = uncompressed(file)

@@ -1,6 +1,11 @@
 /**
  * Text with characters escaped that a terminal obeys, or that hide or reorder others: each as \uXXXX, which JSON reads
  * as the same character.
+ *
+ * @example
+ * ```ts
+ * console.log(escaped('a name\x1b[31m in red'))
+ * ```
  */
 export function escaped(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, character =>

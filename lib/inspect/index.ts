@@ -7,6 +7,8 @@
  *   text · json        an entry as lines to read, or as JSON
  *
  * It is made of rtmpipe's public parts, and rtmpipe does not load it.
+ *
+ * @module rtmpipe/inspect
  */
 export { escaped } from './escaped.ts'
 export { type InspectOptions, inspectCapture, inspectFile, inspectFlv } from './inspect.ts'

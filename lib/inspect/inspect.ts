@@ -25,6 +25,11 @@ const PREVIOUS_TAG_SIZE_LENGTH = 4
 /**
  * The ledger of a file, a capture (pcap or pcapng) or an FLV file, detected by its first bytes.
  * @throws Error, in one sentence, for any other file, or one over 1 GiB; and what `readFile` throws.
+ *
+ * @example
+ * ```ts
+ * for (const entry of await inspectFile('live.pcap')) console.log(textLine(entry))
+ * ```
  */
 export async function inspectFile(path: string, options?: InspectOptions): Promise<Generator<LedgerEntry, void>> {
   const file = await stat(path)
@@ -40,6 +45,11 @@ export async function inspectFile(path: string, options?: InspectOptions): Promi
  * The ledger of every TCP connection of a capture, pcap or pcapng, in the order of events: for plain RTMP everything
  * both sides sent, for other connections the detected protocol; and the number of skipped packets by kind.
  * @throws Error, in one sentence, for a truncated or invalid file, after everything readable was yielded.
+ *
+ * @example
+ * ```ts
+ * for (const entry of inspectCapture(readFileSync('live.pcap'))) console.log(textLine(entry))
+ * ```
  */
 export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Generator<LedgerEntry, void> {
   // weakly, because one pair of endpoints may have any number of successive connections
@@ -66,7 +76,14 @@ export function* inspectCapture(bytes: Buffer, options: InspectOptions = {}): Ge
   if (broken !== undefined) throw broken.reason
 }
 
-/** The ledger of an FLV file: its header, its tags, and its end. */
+/**
+ * The ledger of an FLV file: its header, its tags, and its end.
+ *
+ * @example
+ * ```ts
+ * for (const entry of inspectFlv(readFileSync('film.flv'))) console.log(jsonLine(entry))
+ * ```
+ */
 export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   const met: LedgerEntry[] = []
   const reader = new FlvReader({

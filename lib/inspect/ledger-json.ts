@@ -20,6 +20,11 @@ const SHOWN = 64
  * `{"$":"number","value":"NaN"}`, `{"$":"undefined"}`, `{"$":"bytes","length":1256,"hex":"1701..."}` with the first 64
  * bytes, and the classes of AMF, such as `{"$":"EcmaArray","count":2,"properties":{...}}`. An object that occurs again
  * in a body is `{"$":"reference","to":"/says/args/0"}`, a JSON Pointer into the line.
+ *
+ * @example
+ * ```ts
+ * for (const entry of await inspectFile('film.flv')) process.stdout.write(`${jsonLine(entry)}\n`)
+ * ```
  */
 export function jsonLine(entry: LedgerEntry): string {
   return escaped(JSON.stringify(new Plain().fields(entry, '')))

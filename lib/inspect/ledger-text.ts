@@ -16,6 +16,11 @@ const FRAMES = ['NALU', 'CodedFrames', 'CodedFramesX']
  * since the start of the connection and the connection's number, or the offset in a file; `->` from the client, `<-`
  * from the server; then for a message its chunk stream, message stream, timestamp, length, chunks and the format of the
  * first, its type, and its content. `#1` is transaction 1.
+ *
+ * @example
+ * ```ts
+ * for (const entry of await inspectFile('film.flv')) console.log(textLine(entry))
+ * ```
  */
 export function textLine(entry: LedgerEntry): string {
   return cut(escaped(gathered(pieces(entry))), WIDTH)

@@ -216,7 +216,14 @@ const names: ReadonlyMap<number, string> = new Map(Object.entries(MessageTypeId)
 
 const typeName = (type: number): string => names.get(type) ?? `type ${type}`
 
-/** The entry of a message, from a capture, a file or a live wire. */
+/**
+ * The entry of a message, from a capture, a file or a live wire.
+ *
+ * @example
+ * ```ts
+ * console.log(textLine(messageEntry(message)))
+ * ```
+ */
 export function messageEntry(
   message: Message,
   place: Place & Pick<MessageEntry, 'chunks' | 'format'> = {}

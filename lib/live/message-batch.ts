@@ -21,6 +21,12 @@ const MAX_ENCODED_BYTES = 4 * 1024 * 1024
 /**
  * Messages that are due at one moment, and their bytes, made once for all who want the same: a wire says by its encoder how they are
  * to be cut and on which message stream, so any order of Set Chunk Size is right.
+ *
+ * @example
+ * ```ts
+ * const batch = new MessageBatch(messages)
+ * console.log(batch.timestamp, batch.byteLength)
+ * ```
  */
 export class MessageBatch {
   /** The messages, at least one, in order. */

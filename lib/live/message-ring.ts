@@ -79,6 +79,13 @@ const LEVEL = 4
 /**
  * The batches of a live stream from the last random access point on, and older ones that a reader still needs, within
  * its bounds. Batches are numbered from 0 on. Pure: each reader keeps the number of its next batch.
+ *
+ * @example
+ * ```ts
+ * const ring = new MessageRing({ maxMs: 10_000 })
+ * ring.push(new MessageBatch(messages), undefined, undefined)
+ * console.log(ring.at(ring.next - 1)?.batch.messages)
+ * ```
  */
 export class MessageRing {
   /** Bytes it may hold, 256 for each message included. */

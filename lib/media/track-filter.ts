@@ -75,5 +75,10 @@ export class TrackFilter extends Stage<Message, Message> {
 /**
  * A TrackFilter: Messages of the selected tracks.
  * @throws TypeError for a selection that is not a boolean.
+ *
+ * @example
+ * ```ts
+ * pipeline(live.subscribe(), trackFilter({ video: false }), flvFile('sound.flv'), report)
+ * ```
  */
 export const trackFilter = (tracks?: TrackSelection): TrackFilter => new TrackFilter(tracks)

@@ -52,6 +52,12 @@ export interface VideoTag extends TagHeader {
 
 /**
  * Reads the header of a video payload (FLV 10.1, E.4.3.1; Enhanced RTMP v2); undefined if the payload ends inside it.
+ *
+ * @example
+ * ```ts
+ * const tag = readVideoTag(message.payload)
+ * if (tag?.frameType === VideoFrameType.Keyframe && tag.packetType === VideoPacketType.SequenceStart) console.log('header')
+ * ```
  */
 export function readVideoTag(payload: Buffer): VideoTag | undefined {
   const first = payload[0]

@@ -12,6 +12,11 @@ const PART_HEADER_LENGTH = 11
  * The messages of an Aggregate (RTMP 1.0, 7.1.6). They have the Aggregate's message stream; the first has the
  * Aggregate's timestamp, the others keep their distance to it. A nested Aggregate is returned as it is.
  * @throws ProtocolError `ERR_RTMP_AGGREGATE` if a part exceeds the body.
+ *
+ * @example
+ * ```ts
+ * for (const { type, timestamp } of readAggregate(message)) console.log(type, timestamp)
+ * ```
  */
 export function* readAggregate({
   payload,

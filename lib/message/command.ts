@@ -51,6 +51,11 @@ export function isCommand(item: unknown): item is Command {
  * Decodes a message of type 20 or 17. A command that ends after its name has transaction 0 and no args: FFmpeg's server
  * sends onFCPublish so.
  * @throws ProtocolError `ERR_RTMP_COMMAND` for an invalid name or transaction id, `ERR_RTMP_AMF_*` for invalid values.
+ *
+ * @example
+ * ```ts
+ * if (isCommandType(message.type)) console.log(readCommand(message).name)
+ * ```
  */
 export function readCommand(message: Message, options?: AmfReaderOptions): Command {
   const { type, payload, messageStreamId, chunkStreamId, timestamp } = message
@@ -90,7 +95,14 @@ export function commandMessage(command: Command): Message {
   return { type, messageStreamId, chunkStreamId, timestamp, payload }
 }
 
-/** A command with what is usual where nothing is said: AMF0, message stream 0, timestamp 0. */
+/**
+ * A command with what is usual where nothing is said: AMF0, message stream 0, timestamp 0.
+ *
+ * @example
+ * ```ts
+ * wire.write(commandMessage(createCommand('getStreamLength', 4, [null, 'film'])))
+ * ```
+ */
 export function createCommand(
   name: string,
   transactionId: TransactionId,
@@ -105,7 +117,14 @@ export function createCommand(
 export const resultCommand = (to: Command, ...args: AmfValue[]): Command =>
   createCommand('_result', to.transactionId, args, { encoding: to.encoding })
 
-/** The `_error` that answers a command (RTMP 1.0, 7.2.1). */
+/**
+ * The `_error` that answers a command (RTMP 1.0, 7.2.1).
+ *
+ * @example
+ * ```ts
+ * const answer = errorCommand(command, null, { level: 'error', code: 'NetConnection.Call.Failed' })
+ * ```
+ */
 export const errorCommand = (to: Command, ...args: AmfValue[]): Command =>
   createCommand('_error', to.transactionId, args, { encoding: to.encoding })
 

@@ -6,7 +6,14 @@ import { writeAmf0 } from '../amf/amf0-writer.ts'
 import { type ObjectEncoding, writeBody } from './body.ts'
 import { type Message, MessageTypeId } from './message.ts'
 
-/** Whether messages of this type are data: 18, or 15 for AMF3. */
+/**
+ * Whether messages of this type are data: 18, or 15 for AMF3.
+ *
+ * @example
+ * ```ts
+ * if (isDataType(message.type)) console.log(readData(message))
+ * ```
+ */
 export const isDataType = (type: number): boolean => type === MessageTypeId.DataAmf0 || type === MessageTypeId.DataAmf3
 
 /**
@@ -54,6 +61,11 @@ export function unwrapped(message: Message): Message {
 /**
  * The mirror of `unwrapped`: a data message in the `@setDataFrame` by which a publisher asks its server to keep it for later players. One
  * that is wrapped, and any other message, as it is.
+ *
+ * @example
+ * ```ts
+ * wire.write(wrapped(dataMessage(['onMetaData', { width: 1280 }])))
+ * ```
  */
 export function wrapped(message: Message): Message {
   if (!isDataType(message.type) || isDataNamed(message, WRAPPER)) return message

@@ -49,7 +49,17 @@ export const MESSAGE_COST = 256
 /** A payload stays a view of the read it came in if that is no more than this many times as long; else it is copied out of it. */
 export const PINNED = 8
 
-/** Whether an item of a stream is a Message, not a Command, a Chunk or bytes. */
+/**
+ * Whether an item of a stream is a Message, not a Command, a Chunk or bytes.
+ *
+ * @example
+ * ```ts
+ * const count = stage<unknown, unknown>((item, push) => {
+ *   if (isMessage(item)) console.log(item.type)
+ *   push(item)
+ * })
+ * ```
+ */
 export function isMessage(item: unknown): item is Message {
   return typeof item === 'object' && item !== null && 'payload' in item && 'type' in item
 }

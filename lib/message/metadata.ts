@@ -35,6 +35,11 @@ const isOfFile = (key: string): boolean => FILE_PROPERTIES.has(key.toLowerCase()
  * Metadata of a live stream: without the properties that only a finished file has (duration, size, keyframe index), and
  * in AMF0 (type 18), which FFmpeg and librtmp require. Returns the same message if there is nothing to change, if it is
  * not `onMetaData` (in `@setDataFrame` or not), and if it cannot be decoded.
+ *
+ * @example
+ * ```ts
+ * live.input().write(liveMetadata(message))
+ * ```
  */
 export function liveMetadata(message: Message): Message {
   if (!isDataNamed(message, 'onMetaData') && !isDataNamed(message, '@setDataFrame')) return message

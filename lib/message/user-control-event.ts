@@ -23,7 +23,14 @@ export type UserControlEvent =
   | { readonly kind: 'SetKeepalive'; readonly serverPeriod: number; readonly peerPeriod: number }
   | { readonly kind: 'Unknown'; readonly eventType: number; readonly data: Buffer }
 
-/** The event types of User Control messages (RTMP 1.0, 7.1.7). */
+/**
+ * The event types of User Control messages (RTMP 1.0, 7.1.7).
+ *
+ * @example
+ * ```ts
+ * const isPing = message.payload.readUInt16BE() === UserControlEventType.PingRequest
+ * ```
+ */
 export const UserControlEventType = {
   StreamBegin: 0,
   StreamEof: 1,
@@ -63,6 +70,12 @@ const dataLength: ReadonlyMap<number, number> = new Map([
 /**
  * Decodes the body of a User Control message. An unknown event, or one that is too short for its fields, is
  * `'Unknown'`.
+ *
+ * @example
+ * ```ts
+ * const event = readUserControlEvent(message.payload)
+ * if (event.kind === 'PingRequest') wire.write(userControlMessage({ ...event, kind: 'PingResponse' }))
+ * ```
  */
 export function readUserControlEvent(body: Buffer): UserControlEvent {
   const bytes = new ByteReader(body, 'message')

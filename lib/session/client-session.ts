@@ -379,5 +379,12 @@ const waits = ({ waits }: ClientStream): boolean => waits
 /**
  * A ClientSession for a wire: `pipeline(wire, clientSession(), wire)`.
  * @throws RangeError for a timeout that is not greater than 0.
+ *
+ * @example
+ * ```ts
+ * const session = clientSession()
+ * pipeline([wire, session, wire], report)
+ * await session.connect({ app: 'live', tcUrl: 'rtmp://127.0.0.1/live' })
+ * ```
  */
 export const clientSession = (options?: ClientSessionOptions): ClientSession => new ClientSession(options)

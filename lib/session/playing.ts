@@ -23,6 +23,12 @@ export interface PlayingEvents {
  * A play of a client: a Readable of audio, video and data. It ends when the peer ends the stream, and fails when the
  * connection fails. Destroying it deletes its message stream at the peer. A slow reader applies backpressure to the
  * peer. Events: see PlayingEvents.
+ *
+ * @example
+ * ```ts
+ * const playing: Playing = await client.play('film')
+ * playing.on('status', information => console.log(information))
+ * ```
  */
 export class Playing extends Incoming<PlayingEvents> {
   readonly #stream: PlayedStream

@@ -20,6 +20,12 @@ export interface PublishingEvents {
  * A publish of a client: a Writable of Messages, or of the MessageBatches of a LiveStream's player. It applies
  * backpressure while the peer reads nothing. Its end is announced to the peer. When the peer ends it, it is destroyed
  * with the Refused that the peer sent. Events: see PublishingEvents.
+ *
+ * @example
+ * ```ts
+ * const publishing: Publishing = await client.publish('film')
+ * publishing.on('status', information => console.log(information))
+ * ```
  */
 export class Publishing extends Outgoing<PublishingEvents> {
   readonly #bye: () => void

@@ -9,6 +9,13 @@ import { type EmitterOf, type EventArguments, type EventName, TypedEmitter } fro
  *
  * An acceptance is answered after the handler's turn, so an error thrown synchronously after `accept()` still refuses
  * the request: `pipeline(publish.accept(), live.input(), report)`, when the stream is already published.
+ *
+ * @example
+ * ```ts
+ * function deny(request: Request): void {
+ *   if (request instanceof Publish || request instanceof Play) request.reject('NetStream.Failed', 'not today')
+ * }
+ * ```
  */
 export abstract class Request<Own = unknown> extends TypedEmitter<Own> {
   /** Settles when the request is decided, either way. */

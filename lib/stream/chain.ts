@@ -26,6 +26,12 @@ export type Chained<Stages extends readonly unknown[]> = Stages extends readonly
  * all, and is emitted by the chain. A stage that closes before its end does the same, with `ERR_RTMP_PREMATURE_CLOSE`. The first may be
  * a Readable, and the last a Writable. Without a stage it is a PassThrough; a single stage is returned as it is. No other file imports
  * pumpify.
+ *
+ * @example
+ * ```ts
+ * const toFile = chain(timestampRepair({ rebase: true }), flvEncoder())
+ * live.subscribe().pipe(toFile).pipe(createWriteStream('film.flv'))
+ * ```
  */
 export function chain<const Stages extends readonly AnyStream[]>(...stages: Stages & Fitting<Stages>): Chained<Stages> {
   return joined(stages) as Chained<Stages>

@@ -33,6 +33,18 @@ export interface LayerOptions extends SideOptions {
  *                         ↑                             down
  *                         │ 'data'                        ↓ takeNow, or write
  *                                  the lower Duplex
+ *
+ * @example
+ * ```ts
+ * // answers each read by its length
+ * class Lengths extends Layer<Buffer> {
+ *   protected override inbound(bytes: Buffer): void {
+ *     this.answer(Buffer.from(`${bytes.length}\n`))
+ *     this.up(bytes)
+ *   }
+ * }
+ * new Lengths(socket).on('data', bytes => console.log(`${bytes}`))
+ * ```
  */
 export abstract class Layer<Lower = Buffer, Upper = Lower, Own = unknown, Written = Upper> extends LayerOutbound<
   Written,

@@ -61,6 +61,11 @@ export function splitStreamUrl(url: string): { url: string; name: string } {
 /**
  * A URL that can be logged: the scheme, and the host unless it may contain a user and a password. The rest, which may
  * be a key, is an ellipsis.
+ *
+ * @example
+ * ```ts
+ * console.log(redactedUrl('rtmp://ada:secret@host.example/live/key')) // rtmp://…
+ * ```
  */
 export function redactedUrl(url: string): string {
   const [shown] = /^([a-z]+:\/{0,2})?[^:/?#@]*/i.exec(url)!

@@ -202,6 +202,13 @@ export class TunnelClient extends TunnelStream {
   }
 }
 
-/** The client end of an HTTP tunnel, which starts to open at once: see TunnelClient. */
+/**
+ * The client end of an HTTP tunnel, which starts to open at once: see TunnelClient.
+ *
+ * @example
+ * ```ts
+ * const wire = messageWire(tunnelClient({ host: '127.0.0.1', port: 80 }), { role: 'client' })
+ * ```
+ */
 export const tunnelClient = (place: TunnelPlace, options?: TunnelClientOptions): TunnelClient =>
   new TunnelClient(place, options)
