@@ -5,8 +5,9 @@
  *   tcp                their segments, put in order for each connection
  *   ledger             what one side of an RTMP connection sent: handshake, chunks, messages, errors, with offsets and times
  *   text · json        an entry as lines to read, or as JSON
+ *   rtmfp              the packets, flows and messages of RTMFP in a capture, with the keys of its sessions
  *
- * It is made of rtmpipe's public parts, and rtmpipe does not load it.
+ * It is made of rtmpipe's public parts, and of the codecs of RTMFP; rtmpipe does not load it.
  *
  * @module rtmpipe/inspect
  */
@@ -29,3 +30,5 @@ export {
 } from './ledger.ts'
 export { jsonLine } from './ledger-json.ts'
 export { textLine } from './ledger-text.ts'
+export { type RtmfpFlowReport, type RtmfpReport, rtmfpReport } from './rtmfp-json.ts'
+export { rtmfpLines } from './rtmfp-text.ts'

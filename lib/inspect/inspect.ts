@@ -1,12 +1,12 @@
 import { readFile, stat } from 'node:fs/promises'
 import { FlvReader } from '../index.ts'
 import { DirectionLedger } from './direction-ledger.ts'
+import { endpointName } from './ip.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
 import { PassedOver } from './passed-over.ts'
 import { isPcap, readPackets } from './pcap.ts'
 import { protocolOf } from './protocol-of.ts'
 import { type TcpConnection, type TcpEvent, tcpEvents } from './tcp.ts'
-import { endpointName } from './tcp-segment.ts'
 
 /** Options of inspectFile() and inspectCapture(). */
 export interface InspectOptions {

@@ -23,7 +23,7 @@ const FRAMES = ['NALU', 'CodedFrames', 'CodedFramesX']
  * ```
  */
 export function textLine(entry: LedgerEntry): string {
-  return cut(escaped(gathered(pieces(entry))), WIDTH)
+  return shortened(escaped(gathered(pieces(entry))))
 }
 
 /** As many pieces as a line can need; the rest is never computed. */
@@ -36,9 +36,9 @@ function gathered(pieces: Iterable<string>): string {
   return text
 }
 
-/** Removes half a surrogate pair at the end. */
-const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, '')}…`
+/** A line of at most WIDTH characters. A cut removes half a surrogate pair at the end. */
+export const shortened = (text: string): string =>
+  text.length <= WIDTH ? text : `${text.slice(0, WIDTH - 1).replace(/[\ud800-\udbff]$/, '')}…`
 
 function* pieces(entry: LedgerEntry): Generator<string, void> {
   if (entry.kind === 'connection') {
@@ -87,7 +87,7 @@ const ends = { FIN: 'FIN', RST: 'RST', capture: 'end of capture', file: 'end of 
 
 const short = ({ layer, missing }: Truncated): string => `truncated, at least ${missing} bytes missing (${layer} layer)`
 
-const faultText = ({ code, message }: Fault): string => `${code}: ${message}`
+export const faultText = ({ code, message }: Fault): string => `${code}: ${message}`
 
 const arrows = { client: '->', server: '<-' } as const
 

@@ -1,5 +1,5 @@
+import { isFragment, linkPayload } from './ip.ts'
 import type { Packet } from './packet.ts'
-import { isFragment, linkPayload } from './tcp-segment.ts'
 
 /** The number of kinds that are counted separately; a capture may contain any numbers. */
 const MAX_KINDS = 32

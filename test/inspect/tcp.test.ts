@@ -1,9 +1,10 @@
 import t from 'tap'
 import { inspectCapture } from '../../lib/inspect/inspect.ts'
+import { endpointName } from '../../lib/inspect/ip.ts'
 import { textLine } from '../../lib/inspect/ledger-text.ts'
 import { isPcap, readPackets } from '../../lib/inspect/pcap.ts'
 import { tcpEvents } from '../../lib/inspect/tcp.ts'
-import { endpointName, tcpSegment } from '../../lib/inspect/tcp-segment.ts'
+import { tcpSegment } from '../../lib/inspect/tcp-segment.ts'
 import { hex } from '../support/hex.ts'
 import { captureFile, textLedger } from '../support/ledgers.ts'
 import {

@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { inspectCapture, type RtmfpReport, rtmfpLines, rtmfpReport } from 'rtmpipe/inspect'
+import t from 'tap'
+import { PacketOpener } from '../../lib/rtmfp/crypto/packet-opener.ts'
+import { defaultProtection } from '../../lib/rtmfp/crypto/packet-protection.ts'
+import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
+import { framesOf, pcap, pcapng } from '../support/pcap-files.ts'
+import { datagramsOf, keysOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
+
+const captures = new URL('../../../test/captures/rtmfp/', import.meta.url)
+const captureFile = (name: string): Buffer => readFileSync(new URL(`${name}.pcap`, captures))
+const keysFile = (name: string): string => readFileSync(new URL(`${name}.keys.txt`, captures), 'utf8')
+const report = (name: string): RtmfpReport => rtmfpReport(captureFile(name), keysFile(name))
+
+for (const name of rtmfpCaptures) {
+  t.test(name, async t => {
+    const expected = JSON.parse(readFileSync(new URL(`${name}.expected.json`, captures), 'utf8'))
+    t.same(JSON.parse(JSON.stringify(report(name))), expected, 'the report is that of the oracle')
+    const long = [...rtmfpLines(captureFile(name), keysFile(name))].filter(
+      line => line.length > 160 || /[^\x20-\x7e…]/.test(line)
+    )
+    t.same(long, [], 'its lines are short and printable')
+  })
+}
+
+/** The packets of a capture, as they are inside the encryption. */
+function packetsOf(name: string): Buffer[] {
+  const ends = keysOf(name).flatMap(({ initiator, responder }) => [initiator.protection, responder.protection])
+  const openers = [...ends, defaultProtection].map(protection => new PacketOpener(protection))
+  return datagramsOf(name).map(({ bytes }) => {
+    for (const opener of openers) {
+      const packet = opener.open(bytes.subarray(4))
+      if (packet !== undefined) return Buffer.from(packet)
+    }
+    throw new Error('no key opens it')
+  })
+}
+
+t.test('a packet that is read is written as the same bytes, without its padding', async t => {
+  let count = 0
+  for (const name of rtmfpCaptures) {
+    for (const bytes of packetsOf(name)) {
+      const packet = readPacket(bytes)
+      const written = writePacket(packet)
+      if (!written.equals(bytes.subarray(0, bytes.length - packet.padding))) t.fail(`${name}: ${bytes.toString('hex')}`)
+      if (packet.chunks.some(({ kind }) => kind === 'Malformed')) t.fail(`${name}: a chunk is malformed`)
+      count++
+    }
+  }
+  t.equal(count, 2130)
+})
+
+t.test('a startup and a first message, in words', async t => {
+  const lines = [...rtmfpLines(captureFile('introduction'), keysFile('introduction'))]
+  t.same(lines.slice(0, 2), [
+    '   0.000 127.0.0.1:56132 -> 127.0.0.1:21500    68 B startup timestamp 0',
+    '         IHello epd [[0a, 72746d66703a2f2f3132372e302e302e313a32313530302f6c697665]] tag 3bfb366090067d698f4b6f5b8562d143'
+  ])
+  t.same(lines.slice(8, 15), [
+    '   0.007 127.0.0.1:56132 -> 127.0.0.1:21500   308 B session 1 -> #0 TC timestamp 1 echo 105',
+    '         Data flow 2 seq 1 fsn 0 whole length 257 metadata 54430400',
+    '         flow 2 begins, of message stream 0, sequence order',
+    '         flow 2 message 1 msid 0 ts       0    252 B CommandAmf0 #1 connect({app: "live", audioCodecs: 65535, audioFourCcInfoMap: {"*": 5}, capsEx: 3, fourCcLi…',
+    '   0.008 127.0.0.1:21500 -> 127.0.0.1:56132    36 B session 1 <- #0 timestamp 106 echo 1',
+    '         EcnReport payload 00',
+    '         AckRanges flow 2 buffer 64 cumulative 1'
+  ])
+  t.same(lines.slice(-11, -6), [
+    '         EcnReport payload 00',
+    '         FlowException flow 2 exception 0',
+    '         AckRanges flow 2 buffer 64 cumulative 1',
+    '   1.595 127.0.0.1:47931 -> 127.0.0.1:56132    36 B session 2 -> #1 timestamp 1',
+    '         CloseAck'
+  ])
+  const lossy = [...rtmfpLines(captureFile('publish-loss'), keysFile('publish-loss'))]
+  t.ok(lossy.includes('         AckRanges flow 5 buffer 16382 cumulative 1 beyond it [[3, 4]]'))
+})
+
+t.test('a pcapng file tells the same', async t => {
+  const name = 'publish-rebind'
+  t.same(rtmfpReport(pcapng(framesOf(captureFile(name))), keysFile(name)), report(name))
+})
+
+t.test('what no key opens is listed', async t => {
+  const keys = keysFile('publish-default')
+  const file = captureFile('publish-default')
+  const none = rtmfpReport(file, '')
+  t.same([none.packets.length, none.undecoded.length, none.flows], [4, 176, []], 'startup alone')
+  t.same(none.undecoded[0], [22, 0, 1, 244, '02000000'])
+  const wrong = rtmfpReport(file, keys.replace(/^responder-hmac-key ./m, 'responder-hmac-key 0'))
+  t.same([wrong.packets.length, wrong.undecoded.length], [120, 60], 'one end alone')
+  t.equal(
+    wrong.flows.every(({ side }) => side === 'I'),
+    true
+  )
+
+  const [frame] = framesOf(file)
+  const damaged = Buffer.from(frame!.bytes)
+  damaged[damaged.length - 1]! ^= 1
+  const empty = Buffer.concat([frame!.bytes.subarray(0, 38), Buffer.of(0, 8), frame!.bytes.subarray(40)])
+  const cut = { ...frame!, bytes: frame!.bytes.subarray(0, 60) }
+  const lines = [...rtmfpLines(pcap([{ ...frame!, bytes: damaged }, { ...frame!, bytes: empty }, cut]), keys)]
+  t.match(lines, [/ 68 B no key opens it, session id [0-9a-f]{8}$/, / 0 B no key opens it, session id missing$/])
+  t.equal(lines.length, 2, 'a datagram that was not captured whole is passed over')
+  t.same(rtmfpReport(readFileSync(new URL('../obs-publish.pcap', captures)), '').packets, [], 'TCP')
+})
+
+t.test('keys that are not complete, and captures that are not whole, are errors in one sentence', async t => {
+  const keys = keysFile('publish-default')
+  const file = captureFile('publish-default')
+  for (const [broken, message] of [
+    [keys.replace(/^session 1/m, 'session one'), 'keys of session 1 have no number session'],
+    [keys.replace(/^initiator-key .*/m, ''), 'keys of session 1 have no initiator-key of 32 bytes'],
+    [keys.replace(/^responder-key ../m, 'responder-key '), 'keys of session 1 have no responder-key of 32 bytes'],
+    [
+      keys.replace(/^responder-session-id 0/m, 'responder-session-id x'),
+      'keys of session 1 have no responder-session-id of 4 bytes'
+    ],
+    [
+      keys.replace(/^initiator-hmac-length 16/m, 'initiator-hmac-length 33'),
+      'keys of session 1 have an invalid initiator-hmac-length'
+    ],
+    [keys.replace(/^responder-sseq 1/m, ''), 'keys of session 1 have no number responder-sseq']
+  ] as const)
+    t.throws(() => rtmfpReport(file, broken), { name: 'Error', message })
+  t.throws(() => rtmfpReport(file.subarray(0, 30_000), keys), { message: /^capture ends inside packet \d+$/ })
+  t.throws(() => rtmfpReport(Buffer.from(keys), keys), { message: 'file is neither pcap nor pcapng' })
+})
+
+t.test('without keys it is counted', async t => {
+  t.match(
+    [...inspectCapture(captureFile('server-shutdown'))],
+    [{ kind: 'note', text: /^\d+ packets of UDP, skipped$/ }, { kind: 'note' }]
+  )
+})
+
+t.test('rtmpipe inspect --rtmfp-keys', async t => {
+  const cli = fileURLToPath(new URL('../../lib/app/cli.js', import.meta.url))
+  const path = (file: string) => fileURLToPath(new URL(file, captures))
+  const inspect = async (...words: string[]) => {
+    const args = [cli, 'inspect', path('introduction.pcap'), '--rtmfp-keys', path('introduction.keys.txt'), ...words]
+    return (await promisify(execFile)(process.execPath, args)).stdout
+  }
+  t.same(JSON.parse(await inspect('--json')), JSON.parse(JSON.stringify(report('introduction'))))
+  const lines = [...rtmfpLines(captureFile('introduction'), keysFile('introduction'))]
+  t.equal(await inspect(), `${lines.join('\n')}\n`)
+})
