@@ -1,4 +1,7 @@
-/** What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five. `npm run bench:stages` */
+/**
+ * What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five; then RTMFP's packets, and the key
+ * exchanges that open a session. `npm run bench:stages`
+ */
 import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -20,6 +23,12 @@ import {
   messageChunker,
   timestampRepair
 } from 'rtmpipe'
+import type { DiffieHellmanGroup } from '../lib/crypto/diffie-hellman.ts'
+import { Identity } from '../lib/rtmfp/crypto/identity.ts'
+import { Initiation, respond } from '../lib/rtmfp/crypto/key-agreement.ts'
+import { PacketOpener } from '../lib/rtmfp/crypto/packet-opener.ts'
+import { PacketSealer } from '../lib/rtmfp/crypto/packet-sealer.ts'
+import { defaultTerms } from '../lib/rtmfp/crypto/terms.ts'
 
 const COUNT = 5000
 const payload = Buffer.concat([Buffer.from([0x17, 1, 0, 0, 0]), Buffer.alloc(9995, 0x61)])
@@ -56,7 +65,7 @@ const nothing = () => new Writable({ objectMode: true, write: (_item, _encoding,
 const through = (items: readonly unknown[], ...stages: Duplex[]) =>
   pipeline([Readable.from(items), ...stages, nothing()])
 
-async function tell(name: string, work: () => unknown): Promise<void> {
+async function tell(name: string, work: () => unknown, bytes = payload.length): Promise<void> {
   const times: number[] = []
   for (let round = 0; round < 6; round++) {
     const begun = process.cpuUsage()
@@ -65,7 +74,7 @@ async function tell(name: string, work: () => unknown): Promise<void> {
     if (round > 0) times.push(((user + system) * 1000) / COUNT)
   }
   const ns = times.sort((a, b) => a - b)[2]!
-  console.log(`| ${name} | ${ns.toFixed(0)} | ${((payload.length * 1000) / ns).toFixed(0)} |`)
+  console.log(`| ${name} | ${ns.toFixed(0)} | ${((bytes * 1000) / ns).toFixed(0)} |`)
 }
 
 console.log('| what | ns a message | MB/s |\n| --- | --- | --- |')
@@ -93,3 +102,43 @@ await tell('flvDecoder', () => through(file, flvDecoder()))
 await tell('no stage at all', () => through(messages))
 await tell('keyframeGate', () => through(messages, keyframeGate()))
 await tell('timestampRepair', () => through(messages, timestampRepair()))
+
+console.log('\n| what | ns a packet | MB/s |\n| --- | --- | --- |')
+const [key, hmacKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+for (const hmacLength of [0, 16]) {
+  for (const isSequenced of [false, true]) {
+    for (const bytes of [100, 1200]) {
+      const protection = { key, hmacKey, hmacLength, isSequenced }
+      const packets = Array.from({ length: COUNT }, () => Buffer.alloc(bytes, 0x61))
+      const name = `${hmacLength === 0 ? 'checksum' : 'HMAC'}${isSequenced ? ', numbered' : ''}, ${bytes} bytes`
+      const sealer = new PacketSealer(protection)
+      await tell(`PacketSealer, ${name}`, () => packets.forEach(packet => void sealer.seal(packet, 4)), bytes)
+      const sealed = packets.map(packet => new PacketSealer(protection).seal(packet))
+      const opener = new PacketOpener(protection)
+      await tell(`PacketOpener, ${name}`, () => sealed.forEach(packet => void opener.open(packet)), bytes)
+    }
+  }
+}
+
+console.log('\n| key agreement | initiator ms | responder ms |\n| --- | --- | --- |')
+const groups: readonly DiffieHellmanGroup[] = [2, 5, 14, 16]
+for (const group of groups) {
+  const [near, far] = [new Identity({ groups: [group], isStatic: true }), new Identity({ groups: [group] })]
+  const times: [number, number][] = []
+  for (let round = 0; round < 21; round++) {
+    const begun = performance.now()
+    const initiation = new Initiation(near, far.certificate, { terms: defaultTerms })
+    const asked = performance.now()
+    const { skrc } = respond(far, near.certificate, initiation.component, { terms: defaultTerms })
+    const answered = performance.now()
+    initiation.agree(skrc)
+    times.push([asked - begun + performance.now() - answered, answered - asked])
+  }
+  const [initiator, responder] = [0, 1].map(i =>
+    times
+      .map(each => each[i]!)
+      .sort((a, b) => a - b)[10]!
+      .toFixed(2)
+  )
+  console.log(`| group ${group}, static initiator | ${initiator} | ${responder} |`)
+}

@@ -43,9 +43,7 @@ export class Cookies {
   #secretOf(moment: number, now: number): Buffer | undefined {
     const period = Math.floor(now / COOKIE_LIFE_MS)
     if (period > this.#period) {
-      const [latest = randomBytes(SECRET_LENGTH)] = this.#secrets
-      const isNext = period === this.#period + 1
-      this.#secrets = [randomBytes(SECRET_LENGTH), isNext ? latest : randomBytes(SECRET_LENGTH)]
+      this.#secrets = [randomBytes(SECRET_LENGTH), this.#secrets[0]!]
       this.#period = period
     }
     return this.#secrets[this.#period - Math.floor(moment / COOKIE_LIFE_MS)]

@@ -5,11 +5,15 @@ import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 
 const CHECKSUM_LENGTH = 2
 const PADDING = 0xff
+/** More than a packet has that fits any path; it grows for others. */
+const SCRATCH_LENGTH = 1536
 
 /** Turns packets into encrypted packets (RFC 7425, 4.7): of one direction of a session, or of startup. */
 export class PacketSealer {
   readonly #protection: PacketProtection
   readonly #encrypter: BlockEncrypter
+  /** Where plain packets are put together, one after another. */
+  #scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
   /** The session sequence number of the next packet, where packets have one (RFC 7425, 4.7.3.3). */
   sequence = 0
 
@@ -39,12 +43,17 @@ export class PacketSealer {
     const checksumAt = isSequenced ? sequenceLength(this.sequence) : 0
     const start = hmacLength > 0 ? checksumAt : checksumAt + CHECKSUM_LENGTH
     const end = start + packet.length
-    const plain = Buffer.allocUnsafe(Math.ceil(end / BLOCK_LENGTH) * BLOCK_LENGTH)
+    const plain = this.#room(Math.ceil(end / BLOCK_LENGTH) * BLOCK_LENGTH)
     if (isSequenced) writeSequence(this.sequence++, plain, checksumAt)
     packet.copy(plain, start)
     plain.fill(PADDING, end)
     if (start > checksumAt) plain.writeUInt16BE(checksum(plain, start), checksumAt)
     return plain
+  }
+
+  #room(length: number): Buffer {
+    if (length > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(length)
+    return this.#scratch.subarray(0, length)
   }
 }
 

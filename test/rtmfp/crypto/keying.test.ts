@@ -329,6 +329,7 @@ t.test('a responder refuses what an initiator may not say', async t => {
     ],
     ['a group nobody has', writeKeyComponent({ terms, ephemeralKey: { group: 999, publicKey: own.publicKey } })],
     ['a weak key', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`01` } })],
+    ['a key near 0', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`04` } })],
     ['an empty key', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`` } })],
     ['a key outside the subgroup', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: outside } })],
     ['a group only, with an ephemeral certificate', writeKeyComponent({ terms, selectedGroup: 2 })],
