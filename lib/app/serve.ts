@@ -19,6 +19,7 @@ import { apiHandler } from './http/api.ts'
 import { ApiEvents } from './http/api-events.ts'
 import { type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
 import { metricsHandler } from './http/metrics.ts'
+import { page } from './http/page.ts'
 import type { Log } from './log.ts'
 import { bringsKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
@@ -48,6 +49,8 @@ export interface ServeOptions
 }
 
 export interface Serving extends OpenDoors {
+  /** The URL of the page; undefined without HTTP. */
+  readonly site: string | undefined
   /**
    * Ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
    * closed and all files written.
@@ -148,11 +151,13 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   const subjects = { server, lives, recordings, relays, urls, needsKey: publishKey !== undefined, wsFlv }
   const api = named(apiHandler(subjects, events, options, log))
   const metrics = () => metricsHandler(subjects, handler => named(tokenGuard(options)(handler)))
-  const web = http ? await openHttp(options, [flv, await metrics(), api], ws?.wsFlv(hearViewer, watching)) : undefined
+  const handlers = [flv, await metrics(), api, named(page())]
+  const web = http ? await openHttp(options, handlers, ws?.wsFlv(hearViewer, watching)) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {
     ...doors,
+    site: web?.urls[0],
     async stop() {
       isEnding = true
       events.close()

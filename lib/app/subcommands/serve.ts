@@ -1,6 +1,6 @@
 import { MAX_HOOK_MS } from '../hooks.ts'
 import { jsonLog, type Log, textLog } from '../log.ts'
-import { type ServeOptions, serve } from '../serve.ts'
+import { type ServeOptions, type Serving, serve } from '../serve.ts'
 import { ending, say } from '../terminal.ts'
 import {
   milliseconds,
@@ -47,7 +47,7 @@ export async function run(args: readonly string[]): Promise<void> {
   // before the line that says it listens: a reader of that line may end the process at once
   const ended = ending()
   const serving = await serve(options, log)
-  if (options.demo) hint(serving.url, options.publishKey === undefined ? '' : '?key=KEY')
+  if (options.demo) hint(serving, options.publishKey === undefined ? '' : '?key=KEY')
   if (typeof options.tls === 'object') process.on('SIGHUP', () => serving.reload())
   await ended
   log('closing')
@@ -145,9 +145,9 @@ function positive(name: string, text: string): number {
 }
 
 /** Quotes a URL with `?`, which a shell would expand. */
-function hint(url: string, key: string): void {
+function hint({ url, site }: Serving, key: string): void {
   const to = key === '' ? `${url}/live/film` : `'${url}/live/film${key}'`
-  say(`
+  say(`${site === undefined ? '' : `\n  open              ${site}`}
   watch the demo    ffplay ${url}/live/demo
   publish           ffmpeg -re -i FILE -c copy -f flv ${to}
   from OBS          Server ${url}/live   Stream Key film${key}
