@@ -206,6 +206,13 @@ t.test('in a browser', { skip: without('chromium', 'ffmpeg') }, async t => {
     t.match(await row('live/film').textContent(), /H\.264 640×360 · AAC/)
     t.match(await row('live/film').textContent(), /rtmp 127\.0\.0\.1:\d+/)
 
+    const socket = page.waitForEvent('websocket')
+    await page.getByLabel('WebSocket').check()
+    t.equal((await socket).url(), `${site.replace('http', 'ws')}live/film.flv`)
+    await looks('connecting')
+    await sees(moves(1))
+    await page.getByText('WS-FLV 127.0.0.1:').first().waitFor()
+
     ffmpeg.kill('SIGSTOP')
     await row('live/film').getByRole('cell', { name: 'stalled' }).waitFor()
     await looks('stalled')
