@@ -29,10 +29,7 @@ const perSecond = value =>
 const KINDS = [
   {
     title: 'Bitrate',
-    lines: [
-      { label: 'in', of: ({ bitsIn }) => bitsIn },
-      { label: 'out', of: ({ bitsOut }) => bitsOut }
-    ],
+    lines: [{ label: 'in', of: ({ bitsIn }) => bitsIn }],
     text: bitrate,
     tick: value => (value >= 1e6 ? `${value / 1e6} M` : `${value / 1e3} k`),
     least: 100_000

@@ -17,7 +17,6 @@ const STALL_MS = 2500
  * @typedef {object} Sample
  * @property {number} time seconds since 1970, as charts count
  * @property {number | null} bitsIn a second
- * @property {number | null} bitsOut a second, to all readers
  * @property {number | null} frames a second
  * @property {number | null} drops a second, of all causes
  * @property {number} lagMs of the slowest reader
@@ -139,7 +138,7 @@ export class History {
 /**
  * @param {StreamReport | undefined} from
  * @param {StreamReport} to
- * @returns {Pick<Sample, 'bitsIn' | 'bitsOut' | 'frames' | 'drops'>}
+ * @returns {Pick<Sample, 'bitsIn' | 'frames' | 'drops'> & { bitsOut: number | null }}
  */
 function between(from, to) {
   const ms = from === undefined ? 0 : to.uptimeMs - from.uptimeMs

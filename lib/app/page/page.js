@@ -26,6 +26,8 @@ let server
 let serverAt = 0
 /** @type {string | undefined} the stream that is looked at */
 let selected
+/** @type {string | undefined} the stream whose row has been brought into view */
+let inView
 let isWhole = false
 /** @type {HTMLElement[]} */
 const lines = []
@@ -141,11 +143,25 @@ function render() {
     byId('rows'),
     sorted().map(path => row(path, /** @type {History} */ (streams.get(path)), path === selected))
   )
+  if (selected !== inView) bringIntoView()
   const history = selected === undefined ? undefined : streams.get(selected)
   byId('detail').hidden = history === undefined
   if (selected !== undefined && history !== undefined) renderDetail(selected, history, server)
   byId('publish').hidden = false
   morph(byId('publish-how'), howToPublish(server, streams.size === 0))
+}
+
+/** Scrolls the list, and not the page, to the row of what is looked at. */
+function bringIntoView() {
+  const list = byId('rows').closest('.rows')
+  const row = byId('rows').querySelector('.selected')
+  if (!list || !row) return
+  inView = selected
+  const [outer, inner] = [list.getBoundingClientRect(), row.getBoundingClientRect()]
+  // not below the heads of the columns, which stay
+  const top = outer.top + inner.height
+  if (inner.top < top) list.scrollTop -= top - inner.top
+  else if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom
 }
 
 /** @param {ServerReport} report */
