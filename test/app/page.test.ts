@@ -209,7 +209,6 @@ t.test('in a browser', { skip: without('chromium', 'ffmpeg') }, async t => {
     const socket = page.waitForEvent('websocket')
     await page.getByLabel('WebSocket').check()
     t.equal((await socket).url(), `${site.replace('http', 'ws')}live/film.flv`)
-    await looks('connecting')
     await sees(moves(1))
     await page.getByText('WS-FLV 127.0.0.1:').first().waitFor()
 
