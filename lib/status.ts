@@ -40,7 +40,7 @@ export type PublishStatus =
   | 'NetStream.Failed'
   | (string & {})
 
-/** What is said of a play (RTMP 1.0, 7.2.2.1), and of its pauses and seeks (7.2.2.8, 7.2.2.9). */
+/** What is said of a play (RTMP 1.0, 7.2.2.1), and of its pauses and seeks (7.2.2.7, 7.2.2.8). */
 export type PlayStatus =
   | 'NetStream.Play.Start'
   | 'NetStream.Play.Reset'

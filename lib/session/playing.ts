@@ -47,7 +47,7 @@ export class Playing extends Incoming<PlayingEvents> {
   }
 
   /**
-   * Asks the peer to pause at `ms` of the stream, or to resume from there (RTMP 1.0, 7.2.2.9). Settles with the peer's
+   * Asks the peer to pause at `ms` of the stream, or to resume from there (RTMP 1.0, 7.2.2.8). Settles with the peer's
    * status. (`pause()` and `resume()` are those of every Readable: they apply backpressure and send nothing.)
    * @throws Refused by the peer, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it has ended.
    */
@@ -56,7 +56,7 @@ export class Playing extends Incoming<PlayingEvents> {
   }
 
   /**
-   * Asks the peer to continue from `ms` of the stream (RTMP 1.0, 7.2.2.8). Settles with the peer's status. Messages
+   * Asks the peer to continue from `ms` of the stream (RTMP 1.0, 7.2.2.7). Settles with the peer's status. Messages
    * received before can still be read.
    * @throws as setPaused.
    */
