@@ -1,6 +1,7 @@
 /**
  * A fuzzer of the whole server: mutations of what real clients sent, until the time is over. What breaks it is kept in
- * test/fuzz/regressions, which fuzz.test.ts plays from then on. `npm run fuzz -- --seconds 60 --seed 1`
+ * test/fuzz/regressions, which fuzz.test.ts plays from then on. `npm run fuzz -- --seconds 60 --seed 1`. With `--target rtmfp`
+ * it is the codecs and flows of RTMFP that take mutations of packets.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,16 +9,23 @@ import { parseArgs } from 'node:util'
 import { cut } from '../support/chop.ts'
 import { alive } from '../support/memory.ts'
 import { corpus, Dice, drive, mutated } from './fuzzer.ts'
+import { drivePackets, mutatedPackets, rtmfpCorpus } from './rtmfp-fuzzer.ts'
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } }
+  options: {
+    seconds: { type: 'string', default: '10' },
+    seed: { type: 'string', default: '1' },
+    target: { type: 'string', default: 'server' }
+  }
 })
 const regressions = fileURLToPath(new URL('../../../test/fuzz/regressions/', import.meta.url))
 /** Bytes that may be more alive at the end than when all was warm. */
 const GROWTH = 32 * 1024 * 1024
 const WARM = 500
 
-const samples = corpus()
+const isRtmfp = values.target === 'rtmfp'
+const samples = isRtmfp ? [] : corpus()
+const packets = isRtmfp ? rtmfpCorpus() : []
 const codes = new Map<string, number>()
 const end = performance.now() + Number(values.seconds) * 1000
 let seed = Number(values.seed)
@@ -29,7 +37,7 @@ let warm = 0
 function keep(why: string, bytes: Buffer): void {
   breaks++
   mkdirSync(regressions, { recursive: true })
-  writeFileSync(`${regressions}${seed}.bin`, bytes)
+  writeFileSync(`${regressions}${isRtmfp ? 'rtmfp-' : ''}${seed}.bin`, bytes)
   process.stdout.write(`seed ${seed}: ${why.slice(0, 600)}\n`)
 }
 
@@ -40,10 +48,10 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 
 for (; performance.now() < end; seed++) {
   const dice = new Dice(seed)
-  current = mutated(samples, dice)
+  current = isRtmfp ? mutatedPackets(packets, dice) : mutated(samples, dice)
   const begun = performance.now()
   const most = dice.of([7, 100, 3000, 65_536])
-  const { code, broken } = await drive(current, bytes => cut(bytes, seed, most))
+  const { code, broken } = isRtmfp ? drivePackets(current) : await drive(current, bytes => cut(bytes, seed, most))
   const ms = performance.now() - begun
   if (ms > slowest.ms) slowest = { ms: Math.round(ms), seed, bytes: current.length }
   codes.set(code, (codes.get(code) ?? 0) + 1)
@@ -54,7 +62,7 @@ for (; performance.now() < end; seed++) {
 const growth = executions > WARM ? alive() - warm : 0
 if (growth > GROWTH) breaks++
 process.stdout.write(
-  `${executions} executions of ${samples.length} samples, ${codes.size} ways to end, ${breaks} breaks, ${(growth / 2 ** 20).toFixed(1)} MiB grown\n`
+  `${executions} executions of ${samples.length + packets.length} samples, ${codes.size} ways to end, ${breaks} breaks, ${(growth / 2 ** 20).toFixed(1)} MiB grown\n`
 )
 for (const [code, count] of [...codes].sort(([, a], [, b]) => b - a))
   process.stdout.write(`${String(count).padStart(8)} ${code}\n`)

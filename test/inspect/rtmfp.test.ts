@@ -4,11 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { inspectCapture, type RtmfpReport, rtmfpLines, rtmfpReport } from 'rtmpipe/inspect'
 import t from 'tap'
-import { PacketOpener } from '../../lib/rtmfp/crypto/packet-opener.ts'
-import { defaultProtection } from '../../lib/rtmfp/crypto/packet-protection.ts'
 import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
 import { framesOf, pcap, pcapng } from '../support/pcap-files.ts'
-import { datagramsOf, keysOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
+import { packetsOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
 
 const captures = new URL('../../../test/captures/rtmfp/', import.meta.url)
 const captureFile = (name: string): Buffer => readFileSync(new URL(`${name}.pcap`, captures))
@@ -23,19 +21,6 @@ for (const name of rtmfpCaptures) {
       line => line.length > 160 || /[^\x20-\x7e…]/.test(line)
     )
     t.same(long, [], 'its lines are short and printable')
-  })
-}
-
-/** The packets of a capture, as they are inside the encryption. */
-function packetsOf(name: string): Buffer[] {
-  const ends = keysOf(name).flatMap(({ initiator, responder }) => [initiator.protection, responder.protection])
-  const openers = [...ends, defaultProtection].map(protection => new PacketOpener(protection))
-  return datagramsOf(name).map(({ bytes }) => {
-    for (const opener of openers) {
-      const packet = opener.open(bytes.subarray(4))
-      if (packet !== undefined) return Buffer.from(packet)
-    }
-    throw new Error('no key opens it')
   })
 }
 

@@ -1,6 +1,7 @@
 /** What real RTMFP programs said to each other: their datagrams, and the keys that both ends wrote down. */
 import { readdirSync, readFileSync } from 'node:fs'
-import type { PacketProtection } from '../../lib/rtmfp/crypto/packet-protection.ts'
+import { PacketOpener } from '../../lib/rtmfp/crypto/packet-opener.ts'
+import { defaultProtection, type PacketProtection } from '../../lib/rtmfp/crypto/packet-protection.ts'
 import { framesOf } from './pcap-files.ts'
 
 const folder = new URL('../../../test/captures/rtmfp/', import.meta.url)
@@ -73,5 +74,18 @@ export function keysOf(name: string): KeysOfSession[] {
       initiator: end('initiator'),
       responder: end('responder')
     }
+  })
+}
+
+/** The packets of a capture, as they are inside the encryption, with their padding. */
+export function packetsOf(name: string): Buffer[] {
+  const ends = keysOf(name).flatMap(({ initiator, responder }) => [initiator.protection, responder.protection])
+  const openers = [...ends, defaultProtection].map(protection => new PacketOpener(protection))
+  return datagramsOf(name).map(({ bytes }) => {
+    for (const opener of openers) {
+      const packet = opener.open(bytes.subarray(4))
+      if (packet !== undefined) return packet
+    }
+    throw new Error('no key opens it')
   })
 }

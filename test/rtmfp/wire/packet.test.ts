@@ -3,6 +3,7 @@ import { ProtocolError } from 'rtmpipe'
 import t from 'tap'
 import { ByteReader } from '../../../lib/bytes/byte-reader.ts'
 import { ByteWriter } from '../../../lib/bytes/byte-writer.ts'
+import type { Acknowledgement } from '../../../lib/rtmfp/wire/acknowledgement.ts'
 import { addressText, readAddress, writeAddress } from '../../../lib/rtmfp/wire/address.ts'
 import { type RtmfpChunk, writeChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { flowOptions, readFlowOptions } from '../../../lib/rtmfp/wire/flow-options.ts'
@@ -177,14 +178,11 @@ t.test('acknowledgements: the examples of 2.3.13 and 2.3.14', async t => {
     written(writer => writeChunk(writer, list!)),
     ranges
   )
-  t.match(chunksOf(hex`51 0006 05 7f 10 0000 01`)[0], { received: [[18, 18]] }, 'a range that is cut short')
-  t.match(
-    chunksOf(hex`51 000d 05 7f 10 0000 8fffffffffffff7f`)[0],
-    { received: [[18, 18]] },
-    'one that is too far away'
-  )
+  const received = (bytes: Buffer) => (chunksOf(bytes)[0] as Acknowledgement).received
+  t.same(received(hex`51 0006 05 7f 10 0000 01`), [[18, 18]], 'a range that is cut short')
+  t.same(received(hex`51 000e 05 7f 10 0000 8fffffffffffff7f 00`), [[18, 18]], 'one that is too far away')
   const far = Number.MAX_SAFE_INTEGER - 3
-  t.match(chunksOf(hex`50 000b 05 7f 8fffffffffffff7c ff`)[0], { cumulativeAck: far, received: [[far + 2, far + 3]] })
+  t.same(received(hex`50 000b 05 7f 8fffffffffffff7c ff`), [[far + 2, far + 3]])
   const away = { ...bits, received: [[2 ** 40, 2 ** 40]] } as unknown as RtmfpChunk
   t.throws(() => writeChunk(new ByteWriter(), away), { name: 'RangeError' }, 'a bitmap has an end')
 })
@@ -276,7 +274,10 @@ t.test('a length that does not fit is padding (2.2.4)', async t => {
   t.match(readPacket(hex`01 0c0000 18 0002 05`), { chunks: [{ kind: 'Close' }], padding: 4 })
   t.match(readPacket(hex`01 0c0000 0c00`), { chunks: [{ kind: 'Close' }], padding: 2 })
   const long = { kind: 'Ping', message: Buffer.alloc(65_536) } as const
-  t.throws(() => writeChunk(new ByteWriter(), long), { name: 'RangeError' })
+  t.throws(() => writeChunk(new ByteWriter(), long), {
+    name: 'RangeError',
+    message: /^Ping of 65536 bytes is too long/
+  })
 })
 
 t.test('startup chunks are for startup, all others for sessions (2.3)', async t => {
