@@ -29,6 +29,10 @@ import { Initiation, respond } from '../lib/rtmfp/crypto/key-agreement.ts'
 import { PacketOpener } from '../lib/rtmfp/crypto/packet-opener.ts'
 import { PacketSealer } from '../lib/rtmfp/crypto/packet-sealer.ts'
 import { defaultTerms } from '../lib/rtmfp/crypto/terms.ts'
+import { ReceiveBuffer } from '../lib/rtmfp/flow/receive-buffer.ts'
+import type { RtmfpChunk } from '../lib/rtmfp/wire/chunk.ts'
+import { readPacket, writePacket } from '../lib/rtmfp/wire/packet.ts'
+import type { UserData } from '../lib/rtmfp/wire/user-data.ts'
 
 const COUNT = 5000
 const payload = Buffer.concat([Buffer.from([0x17, 1, 0, 0, 0]), Buffer.alloc(9995, 0x61)])
@@ -119,6 +123,49 @@ for (const hmacLength of [0, 16]) {
     }
   }
 }
+const header = { mode: 1, timeCritical: true, timeCriticalReverse: false, timestamp: 1, timestampEcho: 2 } as const
+const fragment = (sequenceNumber: number, length: number): UserData => ({
+  kind: 'UserData',
+  flowId: 5,
+  sequenceNumber,
+  forwardSequenceNumber: sequenceNumber - 1,
+  fragmentControl: 'whole',
+  abandon: false,
+  final: false,
+  options: [],
+  data: payload.subarray(0, length)
+})
+const acknowledged = { kind: 'RangeAck', flowId: 5, bufferBlocksAvailable: 16_383, cumulativeAck: 1000 } as const
+const chunkLists: Record<string, readonly RtmfpChunk[]> = {
+  'User Data, 1161 bytes': [fragment(1000, 1161)],
+  'User Data and 3 Next, 100 bytes each': Array.from({ length: 4 }, (_, i) => ({
+    ...fragment(1000, 100),
+    kind: i === 0 ? 'UserData' : 'NextUserData',
+    sequenceNumber: 1000 + i
+  })),
+  'Range Ack': [{ ...acknowledged, received: [] }],
+  'Range Ack, 8 gaps': [
+    { ...acknowledged, received: Array.from({ length: 8 }, (_, i) => [1002 + 4 * i, 1004 + 4 * i]) }
+  ]
+}
+for (const [name, chunks] of Object.entries(chunkLists)) {
+  const bytes = writePacket({ ...header, chunks })
+  const rounds = Array.from({ length: COUNT })
+  await tell(`writePacket, ${name}`, () => rounds.forEach(() => void writePacket({ ...header, chunks })), bytes.length)
+  await tell(`readPacket, ${name}`, () => rounds.forEach(() => void readPacket(bytes)), bytes.length)
+}
+const fragments = Array.from({ length: COUNT }, (_, i) => fragment(i + 1, 1161))
+await tell(
+  'ReceiveBuffer, whole messages, 1161 bytes',
+  () => {
+    const buffer = new ReceiveBuffer()
+    for (const each of fragments) {
+      buffer.add(each)
+      buffer.take()
+    }
+  },
+  1161
+)
 
 console.log('\n| key agreement | initiator ms | responder ms |\n| --- | --- | --- |')
 const groups: readonly DiffieHellmanGroup[] = [2, 5, 14, 16]

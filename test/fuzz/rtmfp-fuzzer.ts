@@ -70,7 +70,7 @@ export function mutatedPackets(samples: readonly RtmfpSample[], dice: Dice): Buf
   return Buffer.concat(packets.flatMap(packet => [Buffer.of(packet.length >>> 8, packet.length & 0xff), packet]))
 }
 
-const limits = { rtmfpGaps: 8, rtmfpFlowBytes: 4096, messageBytes: 2000 }
+const limits = { rtmfpGaps: 1, rtmfpFlowBytes: 4096, messageBytes: 2000 }
 
 /** Reads such packets as the codecs and the flows of a session do. */
 export function drivePackets(bytes: Buffer): Outcome {

@@ -81,6 +81,9 @@ t.test('what no key opens is listed', async t => {
     wrong.flows.every(({ side }) => side === 'I'),
     true
   )
+  const ends: Record<string, string> = { initiator: 'responder', responder: 'initiator' }
+  const swapped = rtmfpReport(file, keys.replace(/^(initiator|responder)/gm, end => ends[end]!))
+  t.same([swapped.packets.length, swapped.undecoded.length], [4, 176], 'packets with the mode of the other end')
 
   const [frame] = framesOf(file)
   const damaged = Buffer.from(frame!.bytes)
