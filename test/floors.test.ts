@@ -92,11 +92,14 @@ t.test('the joints know no protocol', async t => {
   }
 })
 
-t.test('one file is the door to pumpify', async t => {
-  t.same(
-    files.filter(({ imports }) => imports.includes('pumpify')).map(({ path }) => path),
-    ['stream/chain.ts']
-  )
+t.test('one file is the door to pumpify, and one to jsonc-parser', async t => {
+  for (const [door, only] of [
+    ['pumpify', 'stream/chain.ts'],
+    ['jsonc-parser', 'app/config.ts']
+  ] as const) {
+    const through = files.filter(({ imports }) => imports.includes(door)).map(({ path }) => path)
+    t.same(through, [only], door)
+  }
 })
 
 t.test('the session never reaches under the waist, the transport never above it', async t => {
@@ -122,7 +125,7 @@ t.test('what a wire is stands above its kinds: sessions and doors know no other'
 })
 
 t.test('the app, inspect and metrics are made of the public parts alone', async t => {
-  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts', 'metrics/index.ts']
+  const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts', 'metrics/index.ts', 'jsonc-parser']
   for (const { path, folder, imports } of files.filter(each => ['app', 'inspect', 'metrics'].includes(each.folder))) {
     const wrong = imports.filter(
       target =>

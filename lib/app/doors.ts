@@ -19,8 +19,8 @@ export interface OpenDoors {
   readonly url: string
   /** All URLs, the rtmp URL first. */
   readonly urls: readonly string[]
-  /** Reloads the certificate for new connections. */
-  reload(): void
+  /** Reads the certificate of these files for new connections. */
+  reload(tls: DoorOptions['tls']): void
 }
 
 /** The options of the server. */
@@ -50,10 +50,11 @@ export async function openDoors(
   return {
     url: `rtmp://${first}`,
     urls,
-    reload() {
-      if (typeof tls !== 'object') return
+    reload(files) {
+      // a server without TLS gets none
+      if (typeof files !== 'object' || tls === undefined) return
       try {
-        server.setSecureContext(readCertificate(tls))
+        server.setSecureContext(readCertificate(files))
         log('certificate', { message: 'reloaded' })
       } catch (error) {
         log('certificate', { message: `not reloaded: ${(error as Error).message}` })

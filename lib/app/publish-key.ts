@@ -1,5 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+/** A key that a publisher may send. */
+export interface PublishKey {
+  readonly key: string
+  /** The only stream that it is for. */
+  readonly path?: string
+}
+
 /** The number of repeated keys that are checked, the last ones. */
 const MAX_SAID = 8
 const FIELD = 'key='

@@ -16,13 +16,18 @@ export interface RecordingOptions {
 
 /** The recordings of what is published, one for each path at a time. */
 export class Recordings extends RunningTable {
-  readonly #options: RecordingOptions
+  #options: RecordingOptions
   readonly #log: Log
 
   constructor(options: RecordingOptions, log: Log) {
     super()
     this.#options = options
     this.#log = log
+  }
+
+  /** Takes other options for recordings that begin from now on. */
+  set options(options: RecordingOptions) {
+    this.#options = options
   }
 
   /** Whether there is a folder for them. */

@@ -21,9 +21,10 @@ import { type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { page } from './http/page.ts'
 import type { Log } from './log.ts'
-import { bringsKey } from './publish-key.ts'
+import { bringsKey, type PublishKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
 import { Relays } from './relays.ts'
+import { type StandingRelay, StandingRelays } from './standing-relays.ts'
 
 export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
@@ -38,6 +39,10 @@ export interface ServeOptions
   httpOrigin?: string | undefined
   /** The key a publisher must send as `?key=` after its app or its stream name, literally or escaped. */
   publishKey?: string | undefined
+  /** Further keys. */
+  publishKeys?: readonly PublishKey[]
+  /** Relays that begin with their streams. */
+  relays?: readonly StandingRelay[]
   /** Refuse to play a stream that is not published, instead of waiting. */
   refuseMissing?: boolean
   /** Let any new publisher replace the current one. Without it only the same encoder does. */
@@ -48,9 +53,14 @@ export interface ServeOptions
   demo?: boolean
 }
 
-export interface Serving extends OpenDoors {
+export interface Serving extends Omit<OpenDoors, 'reload'> {
   /** The URL of the page; undefined without HTTP. */
   readonly site: string | undefined
+  /**
+   * Takes these of other options, without disconnecting anybody: the files of the certificate, recording, keys, hooks,
+   * relays, `idleMs`, `refuseMissing`, `takeover`. Throws, and changes nothing, if the folder of recordings is none.
+   */
+  reload(options: ServeOptions): Promise<void>
   /**
    * Ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
    * closed and all files written.
@@ -68,20 +78,22 @@ const GRACE_MS = 2000
 export async function serve(options: ServeOptions, logged: Log): Promise<Serving> {
   const events = new ApiEvents()
   const log = events.heard(logged)
-  const { publishKey, refuseMissing = false, takeover = false, demo = false, http = true, httpOrigin } = options
-  const { record, mergeMs = 'frame', holdMs, mend = true, idleMs } = options
+  const { record, mergeMs = 'frame', holdMs, mend = true, demo = false, http = true, httpOrigin } = options
+  let current = options
   if (record !== undefined) await prepareFolder(record)
   const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
   tellRepairs(lives, log)
   const recordings = new Recordings(options, log)
   const relays = new Relays(log)
+  const standing = new StandingRelays(lives, relays)
+  standing.wanted = options.relays ?? []
   const hooks = new Hooks(options, log)
   const publishers = new Map<string, Publisher>()
 
   let isEnding = false
 
-  // hooks have a time of their own
-  const limits = { decisionMs: MAX_HOOK_MS + GRACE_MS, ...(idleMs !== undefined && { idleMs }) }
+  // each session reads them when it begins; hooks have a time of their own
+  const limits = { decisionMs: MAX_HOOK_MS + GRACE_MS, idleMs: options.idleMs ?? Number.POSITIVE_INFINITY }
   const server = createServer({ ...(await doorsWith(options)), limits }, session => {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
@@ -92,7 +104,8 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
 
   async function hearPublish(publish: Publish, session: ServerSession): Promise<void> {
     const { peer, connection } = session
-    if (publishKey !== undefined && !admits(publish, connection!, publishKey)) {
+    const keys = keysOf(current)
+    if (keys.length > 0 && !admits(publish, connection!, keys)) {
       log('denied', { path: publish.path, from: peer })
       publish.reject('NetStream.Publish.Denied', 'wrong key')
       return
@@ -104,7 +117,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     const messages = publish.accept()
     const publisher = { peer, encoder: encoderOf(peer, publish) }
     const previous = publishers.get(path)
-    const input = await lives.publish(path, { takeover: takeover || isSameEncoder(previous, publisher) })
+    const input = await lives.publish(path, { takeover: current.takeover || isSameEncoder(previous, publisher) })
     publishers.set(path, publisher)
     log('publish', { path, from: peer, 'in place of': previous?.peer })
     recordings.record(path, lives.get(path))
@@ -123,7 +136,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     if (allowed === undefined) return
     const path = allowed.name === undefined ? play.path : [play.app, allowed.name].filter(Boolean).join('/')
     // HTTP has a status for what is not there
-    const missing = refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
+    const missing = current.refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
     const player = await lives.play(path, { missing, label: from }).catch(error => {
       log('not found', { path, for: peer })
       throw error
@@ -147,8 +160,17 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   const ws = await import('../ws/index.ts').catch(() => undefined)
   const named = hostGuard(options)
   const urls = () => doors.urls
-  const wsFlv = ws !== undefined
-  const subjects = { server, lives, recordings, relays, urls, needsKey: publishKey !== undefined, wsFlv }
+  const subjects = {
+    server,
+    lives,
+    recordings,
+    relays,
+    urls,
+    get needsKey() {
+      return keysOf(current).length > 0
+    },
+    wsFlv: ws !== undefined
+  }
   const api = named(apiHandler(subjects, events, options, log))
   const metrics = () => metricsHandler(subjects, handler => named(tokenGuard(options)(handler)))
   const handlers = [flv, await metrics(), api, named(page())]
@@ -158,6 +180,16 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   return {
     ...doors,
     site: web?.urls[0],
+    async reload(next) {
+      if (next.record !== undefined && next.record !== current.record) await prepareFolder(next.record)
+      current = next
+      limits.idleMs = next.idleMs ?? Number.POSITIVE_INFINITY
+      hooks.options = next
+      recordings.options = next
+      for (const [path, live] of lives) if (live.isPublished) recordings.record(path, live)
+      standing.wanted = next.relays ?? []
+      doors.reload(next.tls)
+    },
     async stop() {
       isEnding = true
       events.close()
@@ -182,12 +214,17 @@ function tellRepairs(lives: LiveStreams, log: Log): void {
   lives.on('remove', path => toldAt.delete(path))
 }
 
+const keysOf = ({ publishKey: key, publishKeys = [] }: ServeOptions): readonly PublishKey[] =>
+  key === undefined ? publishKeys : [{ key }, ...publishKeys]
+
 /**
- * Whether a publisher sends the key. FFmpeg sends `live/film?key=a/b` as the app `live/film?key=a` and the name `b`.
+ * Whether a publisher sends one of the keys. FFmpeg sends `live/film?key=a/b` as the app `live/film?key=a` and the name
+ * `b`.
  */
-function admits(publish: Publish, connect: Connect, key: string): boolean {
-  const isKey = bringsKey(publish.rawQuery, key)
-  const isCut = bringsKey(`${connect.rawQuery}/${publish.name}`, key)
+function admits(publish: Publish, connect: Connect, keys: readonly PublishKey[]): boolean {
+  const those = (path: string) => keys.filter(key => key.path === undefined || key.path === path)
+  const isKey = those(publish.path).some(({ key }) => bringsKey(publish.rawQuery, key))
+  const isCut = those(publish.app).some(({ key }) => bringsKey(`${connect.rawQuery}/${publish.name}`, key))
   if (isCut && !isKey) publish.rename('')
   return isKey || isCut
 }

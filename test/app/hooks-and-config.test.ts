@@ -1,11 +1,15 @@
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { Ajv } from 'ajv'
 import { connect, createServer } from 'rtmpipe'
 import t from 'tap'
+import { help, readServe } from '../../lib/app/subcommands/serve.ts'
+import { certificate } from '../support/certificates.ts'
 import { film, folder } from '../support/films.ts'
 import { video } from '../support/media.ts'
 import { freePort, nginx } from '../support/nginx.ts'
@@ -252,3 +256,256 @@ t.test(
     ])
   }
 )
+
+const schema = JSON.parse(readFileSync('lib/app/serve.schema.json', 'utf8'))
+
+/** Whether the command accepts a configuration, or what it says. */
+function commandSays(t: Scope, text: string, ...args: string[]): true | string {
+  const file = join(folder(t), 'serve.json')
+  writeFileSync(file, text)
+  try {
+    readServe(['--config', file, ...args])
+    return true
+  } catch (error) {
+    return (error as Error).message.replace(`${file}:`, 'serve.json:')
+  }
+}
+
+t.test('the schema has every option, and accepts and refuses what the command does', async t => {
+  const options = [...help.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name]) => name!)
+  const keys = options.map(name => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase()))
+  const known = Object.keys(schema.properties).filter(key => !['$schema', 'relays', 'publishKeys'].includes(key))
+  t.same(known.sort(), [...new Set(keys)].filter(key => key !== 'config').sort())
+  const validate = new Ajv({ strict: true }).compile(schema)
+  const accepted: readonly object[] = [
+    {},
+    { $schema: 'node_modules/rtmpipe/lib/app/serve.schema.json' },
+    { host: '::1', port: 0, log: 'json', demo: true, tls: false, rawTimestamps: true, takeover: true },
+    { tlsCert: 'a.pem', tlsKey: 'b.pem' },
+    { proxyProtocolFrom: ['10.0.0.0/8', '127.0.0.1', '::1', 'fd00::/8', '::ffff:10.0.0.1/128'] },
+    { record: 'rec', recordOnRequest: true, recordEveryMs: 1, recordEveryBytes: 1e9 },
+    { publishKey: '-k', publishKeys: [{ key: 'a' }, { key: 'b', path: 'live/film' }] },
+    { relays: [{ path: 'live/film', to: 'rtmps://u:p@other.example:443/live/film?key=abc' }] },
+    {
+      onPublish: 'http://127.0.0.1:1/a?b=c',
+      onPlay: 'https://example',
+      onDone: 'http://[::1]/@',
+      hookTimeoutMs: 60_000
+    },
+    { refuseMissing: false, holdMs: 0, idleMs: 86_400_000, mergeMs: 10_000 },
+    { httpPort: 65_535, httpHost: '::', httpName: ['a', 'b'], noHttp: true, apiToken: 't' }
+  ]
+  const refused: readonly unknown[] = [
+    [],
+    'x',
+    null,
+    ...['port', 'httpPort'].flatMap(key => [-1, 65_536, 1.5, '1935', true, null].map(value => ({ [key]: value }))),
+    ...['holdMs', 'idleMs', 'mergeMs', 'hookTimeoutMs'].flatMap(key =>
+      [-1, 86_400_001, 0.5].map(value => ({ [key]: value }))
+    ),
+    ...['idleMs', 'hookTimeoutMs'].map(key => ({ [key]: 0 })),
+    { hookTimeoutMs: 60_001 },
+    { mergeMs: 10_001 },
+    { prot: 1935 },
+    { Port: 1935 },
+    { 'hold-ms': 5 },
+    { config: 'other.json' },
+    { toString: 1 },
+    { host: 1 },
+    { log: 'xml' },
+    { log: true },
+    { demo: 'true' },
+    { tlsCert: 'a.pem' },
+    { tlsKey: 'a.pem' },
+    { recordOnRequest: true },
+    { recordEveryMs: 1 },
+    { recordEveryBytes: 1 },
+    { record: 'rec', recordEveryMs: 0 },
+    { record: 'rec', recordEveryBytes: 0 },
+    { publishKey: '' },
+    { publishKeys: [{ key: '' }] },
+    { publishKeys: [{ key: 'a', path: '' }] },
+    { publishKeys: [{ path: 'live/film' }] },
+    { publishKeys: ['a'] },
+    { publishKeys: { a: 'b' } },
+    { relays: [{ path: 'live/film' }] },
+    { relays: [{ to: 'rtmp://other/live/film' }] },
+    { relays: [{ path: '', to: 'rtmp://other/live/film' }] },
+    { relays: [{ path: 'live/film', to: 'http://other/live/film' }] },
+    { relays: [{ path: 'live/film', to: 'rtmp://other' }] },
+    { relays: [{ path: 'live/film', to: 'rtmp://other/' }] },
+    { relays: [{ path: 'live/film', to: '' }] },
+    { relays: [{ path: 'live/film', to: 'rtmp://other/live/film', key: 'x' }] },
+    ...['onPublish', 'onPlay', 'onDone'].flatMap(key =>
+      ['', 'example', 'ftp://a/', 'http://user:password@a/', 'http://', 1].map(value => ({ [key]: value }))
+    ),
+    ...['', 'proxy.example', '10.0.0.0/33', '::/129', '10.0.0.0/'].map(from => ({ proxyProtocolFrom: [from] })),
+    { proxyProtocolFrom: '127.0.0.1' },
+    { httpName: 'a' },
+    { httpName: [1] },
+    { apiToken: '' }
+  ]
+  for (const [configs, is] of [
+    [accepted, true],
+    [refused, false]
+  ] as const) {
+    for (const config of configs) {
+      const text = JSON.stringify(config)
+      t.equal(validate(config), is, `${text}: the schema`)
+      const said = commandSays(t, text)
+      if (is) t.equal(said, true, `${text}: the command`)
+      else t.match(said, /^serve\.json:1: \S/, `${text}: the command`)
+    }
+  }
+})
+
+t.test('an error names the file, the line and the key, and no secret', async t => {
+  const says: readonly (readonly [text: string, message: string])[] = [
+    ['{\n  // a comment\n\n  "port": 70000\n}', 'serve.json:4: port must be an integer from 0 to 65535, not 70000'],
+    ['{\n  "port": "1935"\n}', 'serve.json:2: port must be an integer, not a string'],
+    ['{\n  "idleMs": 5,\n  "prot": 1\n}', 'serve.json:3: unknown key prot'],
+    ['{\n  "port": 1,\n  "port": 2\n}', 'serve.json:3: port is given twice'],
+    ['{\n  "port": 1\n  "host": "a"\n}', 'serve.json:3: comma expected'],
+    ['{\n  "tlsCert": "a.pem"\n}', 'serve.json:2: tlsCert and tlsKey must be given together'],
+    ['{\n\n  "recordEveryMs": 5\n}', 'serve.json:3: recordEveryMs and recordEveryBytes require record'],
+    [
+      '{\n  "relays": [\n    { "path": "a/b", "to": "rtmp://a/b/c" },\n    { "path": "a/b",\n      "to": "s3cret" }\n  ]\n}',
+      'serve.json:5: relays[1].to must be the URL of a stream: rtmp://host/app/name'
+    ],
+    ['{\n  "publishKeys": [\n    { "path": "a/b" }\n  ]\n}', 'serve.json:3: publishKeys[0].key is required'],
+    ['{\n  "onDone": "s3cret"\n}', 'serve.json:2: onDone must be an http or https URL without a user'],
+    ['[]', 'serve.json:1: the file must be an object, not an array']
+  ]
+  for (const [text, message] of says) t.equal(commandSays(t, text), message)
+  t.equal(commandSays(t, '\uFEFF{ "port": 0, /* trailing */ }'), true)
+  t.match(
+    commandSays(t, '{ "port": 1 }', '--port', 'x'),
+    /^--port must be an integer from 0 to 65535, not x$/,
+    'an error of the command line is its own'
+  )
+  const program = rtmpipe(t, 'serve', '--config', join(folder(t), 'none.json'))
+  t.equal((await program.ends()).code, 2)
+  t.match(program.said, /^rtmpipe: --config \S+none\.json: .*ENOENT[^\n]*\n$/)
+})
+
+t.test('the command line wins', async t => {
+  const file = join(folder(t), 'serve.json')
+  writeFileSync(file, JSON.stringify({ port: 1, host: '::1', httpName: ['a'], holdMs: 7, takeover: true }))
+  const { options } = readServe(['--port=0', '--config', file, '--http-name', 'b', '--hold-ms', '0'])
+  t.match(options, { port: 0, host: '::1', httpNames: ['b'], holdMs: 0, takeover: true })
+})
+
+t.test('SIGHUP reloads the file and takes nobody off; a wrong file changes nothing', { buffered }, async t => {
+  const home = folder(t)
+  const file = join(home, 'serve.json')
+  const names: string[] = []
+  const origin = createServer(session =>
+    session.on('publish', publish => {
+      names.push(publish.path)
+      publish
+        .accept()
+        .resume()
+        .on('close', () => names.push(`${publish.path} ended`))
+    })
+  )
+  await new Promise<void>(resolve => origin.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => origin.close())
+  const there = `rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/far`
+  const named = async (name: string) => {
+    while (!names.includes(name)) await sleep(5)
+  }
+  const { url: hook, called } = await hooks(t, () => 403)
+  const write = (config: object | string) =>
+    writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config))
+  write({ publishKeys: [{ key: 'one', path: 'live/film' }], relays: [{ path: 'live/film', to: `${there}/one` }] })
+  const { program, url } = await serve(t, '--config', file)
+  let reloads = 0
+  const reload = async (config: object | string, says = /config reloaded/) => {
+    write(config)
+    program.kill('SIGHUP')
+    if (says.source === 'config reloaded') reloads++
+    await program.says(says, says.source === 'config reloaded' ? reloads : 1)
+  }
+  const may = async (name: string) => {
+    await using session = await connect(`${url}/live`)
+    return await session.publish(name).then(
+      () => true,
+      error => error.status
+    )
+  }
+  const denied = 'NetStream.Publish.Denied'
+  await using publisher = await connect(`${url}/live`)
+  const publishing = await publisher.publish('film?key=one')
+  await using player = await connect(`${url}/live`)
+  const playing = await player.play('film')
+  const plays = async (at: number) => {
+    publishing.write(video.keyframe(at))
+    const [{ timestamp }] = await once(playing, 'data')
+    t.equal(timestamp, at, 'publisher and player are there')
+  }
+  await plays(0)
+  await named('far/one')
+  t.equal(await may('other?key=one'), denied, 'a key of another path')
+
+  await reload({
+    publishKey: 'two',
+    record: join(home, 'rec'),
+    onPlay: hook,
+    holdMs: 1,
+    relays: [{ path: 'live/film', to: `${there}/two` }]
+  })
+  await program.says(/config holdMs stays as it is until a restart/)
+  await plays(40)
+  await named('far/one ended')
+  await named('far/two')
+  await program.says(/record live\/film to \S+rec/)
+  t.equal(await may('other?key=one'), denied)
+  t.equal(await may('other?key=two'), true)
+  await using refused = await connect(`${url}/live`)
+  await t.rejects(refused.play('film'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Play.Failed' })
+  t.match(await called('play'), { name: 'film' })
+
+  await reload(
+    '{\n  "publishKey": 5\n}',
+    /config not reloaded: \S+serve\.json:2: publishKey must be a string, not an integer/
+  )
+  await reload({ publishKey: 'three', record: '/proc/none' }, /config not reloaded: cannot record to \/proc\/none/)
+  await plays(80)
+  t.equal(await may('other?key=three'), denied, 'what was in force still is')
+  t.equal(await may('other?key=two'), true)
+
+  await reload({ idleMs: 1 })
+  await plays(120)
+  const silent = await connect(`${url}/live`).catch(() => undefined)
+  // it may be ended before it has heard that it is connected
+  if (silent)
+    await once(
+      silent.on('error', () => {}),
+      'close'
+    )
+  await program.says(/error .*limits\.idleMs/)
+  await plays(160)
+  await named('far/two ended')
+  t.equal(publisher.destroyed || player.destroyed, false)
+})
+
+t.test('SIGHUP reads other files of a certificate', { buffered }, async t => {
+  const home = folder(t)
+  const file = join(home, 'serve.json')
+  const [one, two] = [await certificate(), await certificate()]
+  for (const [name, { key, cert }] of Object.entries({ one, two })) {
+    writeFileSync(join(home, `${name}.key`), key)
+    writeFileSync(join(home, `${name}.pem`), cert)
+  }
+  const files = (name: string) =>
+    writeFileSync(file, JSON.stringify({ tlsKey: join(home, `${name}.key`), tlsCert: join(home, `${name}.pem`) }))
+  files('one')
+  const { program, url } = await serve(t, '--config', file)
+  const connects = (ca: string) => connect(`${url.replace('rtmp', 'rtmps')}/live`, { tls: { ca } })
+  await using session = await connects(one.cert)
+  files('two')
+  program.kill('SIGHUP')
+  await program.says(/certificate reloaded/)
+  await using other = await connects(two.cert)
+  for (const each of [session, other]) t.equal(await each.call('_checkbw'), 0)
+})

@@ -82,7 +82,10 @@ t.test('what no key opens is listed', async t => {
     true
   )
   const ends: Record<string, string> = { initiator: 'responder', responder: 'initiator' }
-  const swapped = rtmfpReport(file, keys.replace(/^(initiator|responder)/gm, end => ends[end]!))
+  const swapped = rtmfpReport(
+    file,
+    keys.replace(/^(initiator|responder)/gm, end => ends[end]!)
+  )
   t.same([swapped.packets.length, swapped.undecoded.length], [4, 176], 'packets with the mode of the other end')
 
   const [frame] = framesOf(file)

@@ -28,7 +28,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const doors = { host, port: wholeNumber('--listen', listen, 65535), tls: tlsOption(values) }
   const ended = ending()
   const serving = await serveProxy({ ...doors, origin, rewriteKey, dial: dialOptions(values) }, log)
-  if (typeof doors.tls === 'object') process.on('SIGHUP', () => serving.reload())
+  if (typeof doors.tls === 'object') process.on('SIGHUP', () => serving.reload(doors.tls))
   await ended
   log('closing')
   await serving.stop()

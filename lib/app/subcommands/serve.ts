@@ -1,3 +1,6 @@
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { createServer } from '../../index.ts'
+import { Config, keyOf } from '../config.ts'
 import { MAX_HOOK_MS } from '../hooks.ts'
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, type Serving, serve } from '../serve.ts'
@@ -14,6 +17,7 @@ import {
 } from '../words.ts'
 
 export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtmpe, rtmpt and rtmpte on one port
+  --config FILE               further options, in JSON; SIGHUP reloads it
   --host HOST                 the address to listen on (127.0.0.1)
   --port PORT                 the port to listen on, 0 for any free port (1935)
   --tls-cert FILE, --tls-key FILE  also serve rtmps and rtmpts; SIGHUP reloads the files
@@ -42,20 +46,63 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --demo                      publish a looping clip as live/demo
   --log json                  log one JSON object per line`
 
+/** Options that a reload changes; the others need a restart. */
+const RELOADED = new Set([
+  ...['tls-cert', 'tls-key', 'record', 'record-on-request', 'record-every-ms', 'record-every-bytes', 'publish-key'],
+  ...['on-publish', 'on-play', 'on-done', 'hook-timeout-ms', 'refuse-missing', 'takeover', 'idle-ms']
+])
+
+/** The options of a call, and as they were given, by name. */
+interface Read {
+  readonly options: ServeOptions & { log: Log }
+  readonly values: Readonly<Record<string, unknown>>
+}
+
 export async function run(args: readonly string[]): Promise<void> {
-  const { log, ...options } = readServe(args)
+  const { options, values } = readServe(args)
+  const { log } = options
   // before the line that says it listens: a reader of that line may end the process at once
   const ended = ending()
   const serving = await serve(options, log)
   if (options.demo) hint(serving, options.publishKey === undefined ? '' : '?key=KEY')
-  if (typeof options.tls === 'object') process.on('SIGHUP', () => serving.reload())
+  let reloading = Promise.resolve()
+  const reload = async () => {
+    try {
+      const next = readServe(args)
+      await serving.reload(next.options)
+      for (const name of Object.keys({ ...values, ...next.values }))
+        if (!RELOADED.has(name) && !isDeepStrictEqual(values[name], next.values[name]))
+          log('config', { message: `${keyOf(`--${name}`)} stays as it is until a restart` })
+      if (values.config !== undefined) log('config', { message: 'reloaded' })
+    } catch (error) {
+      log('config', { message: `not reloaded: ${(error as Error).message}` })
+    }
+  }
+  if (typeof options.tls === 'object' || values.config !== undefined)
+    process.on('SIGHUP', () => {
+      reloading = reloading.then(reload)
+    })
   await ended
   log('closing')
   await serving.stop()
 }
 
-function readServe(args: readonly string[]): ServeOptions & { log: Log } {
+/** The options of the command line, and those of the file that it names. */
+export function readServe(args: readonly string[]): Read {
+  const { config: file } = parseArgs({ args: [...args], options: { config: { type: 'string' } }, strict: false }).values
+  if (typeof file !== 'string') return readOptions(args)
+  const config = new Config(file, args)
+  try {
+    const { options, values } = readOptions([...config.words, ...args])
+    return { options: { ...options, relays: config.relays, publishKeys: config.publishKeys }, values }
+  } catch (error) {
+    throw error instanceof UsageError ? config.located(error) : error
+  }
+}
+
+function readOptions(args: readonly string[]): Read {
   const { values } = readWords(args, {
+    config: { type: 'string' },
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
     ...tlsWords,
@@ -97,11 +144,11 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
   if (publishKey === '') throw new UsageError('--publish-key must not be empty')
   const apiToken = values['api-token'] ?? (process.env.RTMPIPE_API_TOKEN || undefined)
   if (apiToken === '') throw new UsageError('--api-token must not be empty')
-  return {
+  const options = {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
-    proxyProtocolFrom: values['proxy-protocol-from'],
+    proxyProtocolFrom: values['proxy-protocol-from']?.map(addresses),
     record,
     recordOnRequest: values['record-on-request'],
     ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
@@ -128,13 +175,24 @@ function readServe(args: readonly string[]): ServeOptions & { log: Log } {
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),
     log: log(say)
   }
+  return { options, values }
+}
+
+/** An address or range of a proxy. */
+function addresses(from: string): string {
+  try {
+    createServer({ proxyProtocol: { from: [from] } })
+  } catch {
+    throw new UsageError(`--proxy-protocol-from must be an IP address or range, not ${from}`)
+  }
+  return from
 }
 
 /** Its message leaves the URL out, which may contain a secret. */
 function hookUrl(name: string, url: string | undefined): string | undefined {
   if (url === undefined) return undefined
-  const isHttp = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) && !/^[^/]*:\/\/[^/?#]*@/.test(url)
-  if (!isHttp) throw new UsageError(`${name} must be an http or https URL without a user`)
+  if (!URL.canParse(url) || !/^https?:\/\/[^/?#@]+([/?#]|$)/.test(url))
+    throw new UsageError(`${name} must be an http or https URL without a user`)
   return url
 }
 
