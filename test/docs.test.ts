@@ -66,9 +66,12 @@ async function entryOf(name: string, types: string): Promise<Entry> {
 
 /** The imports of what a snippet uses of the package and does not declare itself. */
 function importsFor(code: string): string {
-  const own = new Set(
-    [...code.matchAll(/\b(?:const|let|function|class) (\w+)|, (\w+):/g)].map(found => found[1] ?? found[2])
-  )
+  const declared = [...code.matchAll(/\b(?:const|let|function|class) (\w+)|, (\w+):/g)]
+  const imported = [...code.matchAll(/^import \{ (.*) \} from 'rtmpipe\//gm)]
+  const own = new Set([
+    ...declared.map(found => found[1] ?? found[2]),
+    ...imported.flatMap(([, names]) => names!.split(', '))
+  ])
   return entries
     .map(({ name, names }) => {
       const used = names.filter(each => new RegExp(`\\b${each}\\b`).test(code) && !own.has(each))

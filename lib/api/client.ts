@@ -18,7 +18,15 @@ export interface ApiClientOptions {
   fetch?: typeof fetch
 }
 
-/** An answer of the API that is an error. */
+/**
+ * An answer of the API that is an error.
+ * @example
+ * ```ts
+ * await apiClient('http://127.0.0.1:8080')
+ *   .stream('live/film')
+ *   .catch(error => console.log(error instanceof ApiError && error.code)) // 'not_found'
+ * ```
+ */
 export class ApiError extends Error {
   /** The code of the error; `internal` for an answer that is not of the API, as of a proxy. */
   readonly code: ApiErrorCode

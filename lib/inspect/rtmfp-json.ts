@@ -67,6 +67,11 @@ const sides = { initiator: 'I', responder: 'R' } as const
  * packets are encrypted and verified with (a length of 0 for a checksum), and 1 if they have session sequence numbers.
  * Other lines are ignored. Startup packets need no keys.
  * @throws Error, in one sentence, for keys that are not complete, and for a capture that is truncated or invalid.
+ * @example
+ * ```ts
+ * const { flows } = rtmfpReport(readFileSync('live.pcap'), readFileSync('live.keys.txt', 'utf8'))
+ * for (const { messages } of flows) console.log(messages.length)
+ * ```
  */
 export function rtmfpReport(capture: Buffer, keys: string): RtmfpReport {
   const endpoints: string[] = []

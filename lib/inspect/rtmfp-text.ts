@@ -22,6 +22,10 @@ const acknowledgementColumns = ['flow', 'buffer', 'cumulative', 'beyond it']
  * `->` from the initiator and `<-` from the responder, its sequence number, flags and timestamps. Indented lines follow for
  * its chunks, the flows that begin, and the messages that are complete.
  * @throws Error as rtmfpReport, behind the lines of what could be read.
+ * @example
+ * ```ts
+ * for (const line of rtmfpLines(readFileSync('live.pcap'), readFileSync('live.keys.txt', 'utf8'))) console.log(line)
+ * ```
  */
 export function* rtmfpLines(capture: Buffer, keys: string): Generator<string, void> {
   for (const entry of new RtmfpLedger(readRtmfpKeys(keys)).entries(capture))

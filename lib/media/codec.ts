@@ -49,6 +49,10 @@ const fourCcs: ReadonlyMap<string, string> = new Map([
 /**
  * The codec of a video payload by its usual name, the same for legacy and Enhanced: `AVC`, `HEVC`, `AV1`. An unknown FourCC is its own
  * name. Undefined for a payload that ends in its header, and for an Enhanced command frame, which has no codec.
+ * @example
+ * ```ts
+ * if (isVideo(message)) console.log(videoCodec(message.payload)) // 'AVC'
+ * ```
  */
 export function videoCodec(payload: Buffer, tag: VideoTag | undefined = readVideoTag(payload)): string | undefined {
   if (tag === undefined) return undefined
@@ -57,7 +61,13 @@ export function videoCodec(payload: Buffer, tag: VideoTag | undefined = readVide
   return nameOf(fourCc(payload, tag))
 }
 
-/** The codec of an audio payload by its usual name: see videoCodec. An empty payload, which means silence, has none. */
+/**
+ * The codec of an audio payload by its usual name: see videoCodec. An empty payload, which means silence, has none.
+ * @example
+ * ```ts
+ * if (isAudio(message)) console.log(audioCodec(message.payload)) // 'AAC'
+ * ```
+ */
 export function audioCodec(payload: Buffer, tag: AudioTag | undefined = readAudioTag(payload)): string | undefined {
   if (tag === undefined) return undefined
   if (!tag.enhanced) return soundFormats.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
