@@ -12,12 +12,18 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { createServer, flvDecoder } from 'rtmpipe'
 import t from 'tap'
+import { apiHandler } from '../../lib/app/http/api.ts'
+import { ApiEvents } from '../../lib/app/http/api-events.ts'
+import { openHttp } from '../../lib/app/http/http-server.ts'
+import { Recordings } from '../../lib/app/recordings.ts'
+import { Relays } from '../../lib/app/relays.ts'
 import { folder } from '../support/films.ts'
 import { connected, Guest, Stage } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
-import { type Case, cases, files } from './cases/index.ts'
+import { type Case, cases, files, ofApi, TOKEN } from './cases/index.ts'
 
 const rows = process.env.RTMPIPE_ROWS?.split(',')
 const inputs = ({ sends }: Case): readonly Buffer[] => (Buffer.isBuffer(sends) ? [sends] : sends)
@@ -105,11 +111,85 @@ t.test('files', async t => {
   }
 })
 
+t.test('the hostile client of the API', async t => {
+  const stage = await new Stage(folder(t)).open(t)
+  const log = () => {}
+  const [recordings, relays] = [new Recordings({}, log), new Relays(log)]
+  const subjects = { ...stage, recordings, relays, urls: () => [], needsKey: false, wsFlv: false }
+  const api = apiHandler(subjects, new ApiEvents(), { apiToken: TOKEN }, log)
+  const web = await openHttp({ httpPort: 0 }, [api], (_request, socket) => socket.destroy())
+  t.teardown(() => web.close(0))
+  const says = (bytes: Buffer) => new Asking(Number(new URL(web.urls[0]!).port), bytes)
+  const get = (path: string) => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
+  /** It goes on for others: the streams are told, and the witnesses lose nothing. */
+  const goesOn = async () => {
+    await stage.witness()
+    await says(get('/api/streams')).hears(/^HTTP\/1\.1 200 .*live\/witness/s)
+  }
+
+  for (const { row, what, sends, hears } of ofApi.filter(({ row }) => rows?.includes(row) ?? true)) {
+    await t.test(`${row} ${what}`, async t => {
+      const wrong: string[] = []
+      for (const each of sends) {
+        const said = await says(each).hears(hears)
+        if (!hears.test(said) || said.includes(TOKEN))
+          wrong.push(`${each.toString('latin1', 0, 60)}: ${said.slice(0, 200)}`)
+      }
+      await goesOn()
+      t.same(wrong, [])
+      table.push(`${row.padEnd(4)} ${what.padEnd(64)} ${'is refused'.padEnd(34)} ${wrong[0] ?? 'so it was'}`)
+    })
+  }
+
+  await t.test('I6 200 bodies that stop half way', async t => {
+    const half = `POST /api/relays HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\n`
+    const slow = Array.from({ length: 200 }, () => says(Buffer.from(`${half}Content-Length: 60\r\n\r\n{"path":`)))
+    await goesOn()
+    for (const { socket } of slow) socket.destroy()
+    await goesOn()
+    t.equal(relays.size, 0)
+  })
+
+  await t.test('I7 1,000 listeners to events, of whom half read nothing', async t => {
+    const all = Array.from({ length: 1000 }, () => says(get('/api/events')))
+    const statuses = await Promise.all(all.map(async each => (await each.hears(/^HTTP\/1\.1 \d+ /)).slice(9, 12)))
+    for (const { socket } of all.slice(0, 500)) socket.pause()
+    t.equal(statuses.filter(status => status === '200').length, 256)
+    t.equal(statuses.filter(status => status === '503').length, 744)
+    for (let i = 0; i < 10; i++) await goesOn()
+    for (const { socket } of all) socket.destroy()
+    const again = () => says(get('/api/events')).hears(/^HTTP\/1\.1 \d+ /)
+    while (!(await again()).startsWith('HTTP/1.1 200')) await turnOfTheLoop()
+  })
+  t.same(stage.lost, [], 'the witnesses have lost nothing')
+})
+
+/** A client of HTTP that is made of a socket and bytes. */
+class Asking {
+  readonly socket: net.Socket
+  #heard = ''
+
+  constructor(port: number, bytes: Buffer) {
+    this.socket = net.connect(port, '127.0.0.1').on('error', () => {})
+    this.socket.on('data', piece => {
+      this.#heard += piece.toString('latin1')
+    })
+    this.socket.write(bytes)
+    t.teardown(() => this.socket.destroy())
+  }
+
+  /** Settles when this is heard, or the connection is closed: all that was heard. */
+  async hears(what: RegExp): Promise<string> {
+    while (!what.test(this.#heard) && !this.socket.closed) await turnOfTheLoop()
+    return this.#heard
+  }
+}
+
 t.test('as many as SECURITY.md says', async t => {
   const text = readFileSync('SECURITY.md', 'utf8')
   const [, ofCases, ofInputs] = /the hostile peer.*\| (\d+) \((\d+) inputs\) \|/.exec(text)!
-  t.equal(cases.length + files.length, Number(ofCases))
-  t.equal(cases.flatMap(inputs).length + files.length, Number(ofInputs))
+  t.equal(cases.length + files.length + ofApi.length, Number(ofCases))
+  t.equal(cases.flatMap(inputs).length + files.length + ofApi.flatMap(({ sends }) => sends).length, Number(ofInputs))
 })
 
 t.test('S11 an application hangs up before anything is made of a connection', async t => {

@@ -902,7 +902,7 @@ t.test('its tracks: the codec of the header, the size that the metadata says, fr
   const live = liveStream()
   const size = { width: 1920, height: 1080, audiosamplerate: 22_050, stereo: false }
   const input = await publish(live, metadata(0, size), video.header(), audio.header(), ...gop(0), ...gop(200))
-  await write(input, audio.frame(400), audio.frame(423), ...gop(440))
+  await write(input, audio.frame(400), audio.frame(423), video.header(440, 2), audio.header(440), ...gop(440))
   const seen = { codec: 'AVC', width: 1920, height: 1080, frames: 15, keyframes: 3, keyframeIntervalMs: 240 }
   const heard = { codec: 'AAC', sampleRate: 44_100, channels: 2, messages: 2 }
   t.match(live.stats(), { video: seen, audio: heard })
@@ -968,6 +968,13 @@ t.test('the numbers of each reader: how far it is behind, what it was given and 
   await read(first)
   t.match(first.stats(), { lagMs: 0, waitingBytes: 0, drops: { lag: 7 } })
   t.match(live.player().stats(), { id: 3, lagMs: 0, waitingBytes: 100, sinceMs: 0 })
+  // one that waits for a keyframe has been given all there is for it
+  const waits = live.subscribe({ from: 'now' })
+  await write(input, audio.frame(3010))
+  await read(waits)
+  await write(input, video.frame(3040), video.frame(3080))
+  t.match(waits.stats(), { lagMs: 0, waitingBytes: 0, drops: { keyframe: 2 } })
+  waits.destroy()
   first.destroy()
   t.same(
     live.readerStats().map(({ id }) => id),

@@ -30,12 +30,12 @@ export class ApiRefusal extends Error {
 /** No answer is stored, or read as anything but JSON. */
 export const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' } as const
 
-/** Sends JSON; undefined is no body. A HEAD gets the headers alone. */
+/** Sends JSON; undefined is no body. Node leaves the body out for a HEAD. */
 export function answerJson(response: ServerResponse, status: number, body?: unknown): void {
   const bytes = body === undefined ? undefined : Buffer.from(`${JSON.stringify(body)}\n`)
   const content = bytes && { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length }
   response.writeHead(status, { ...HEADERS, ...content })
-  response.end(response.req.method === 'HEAD' ? undefined : bytes)
+  response.end(bytes)
 }
 
 export function answerRefusal(response: ServerResponse, { code, message, headers }: ApiRefusal): void {

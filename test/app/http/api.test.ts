@@ -194,15 +194,20 @@ t.test('a relay to another server, whose key nobody is told', async t => {
   await other.happens('unpublish app/secret')
   t.same(await api.relays(), [])
 
-  const refusing = createServer(session =>
-    session.on('publish', each => each.reject('NetStream.Publish.Denied', 'secret'))
-  )
+  let refusals = 0
+  const refusing = createServer(session => {
+    session.on('publish', each =>
+      refusals++ === 0 ? each.reject('NetStream.Publish.Denied', 'secret') : void each.accept().resume()
+    )
+  })
   await new Promise<void>(resolve => refusing.listen(0, '127.0.0.1', resolve))
   t.teardown(() => refusing[Symbol.asyncDispose]())
   const { port } = refusing.address() as net.AddressInfo
   await api.startRelay('live/film', `rtmp://user:secret@127.0.0.1:${port}/app/secret`)
   const refused = await until(async () => (await api.relays()).find(({ state }) => state === 'refused'))
   t.match(refused, { id: '2', to: 'rtmp://…', error: 'NetStream.Publish.Denied' })
+  const tried = await until(async () => (await api.relays()).find(({ id, state }) => id === '2' && state === 'live'))
+  t.equal(tried.error, null, 'a second later')
   t.match(await api.startRelay('live/film', 'rtmps://[::1]/app/secret'), { to: 'rtmps://[::1]' })
   for (const to of [
     'http://127.0.0.1/live/secret',

@@ -5,6 +5,7 @@ import { ofFiles } from './files.ts'
 import { ofRtmpe } from './rtmpe.ts'
 import { ofSessions } from './sessions.ts'
 
+export { type ApiCase, ofApi, TOKEN } from './api.ts'
 export type { Case } from './case.ts'
 export { files } from './files.ts'
 
