@@ -1,0 +1,341 @@
+import { randomBytes } from 'node:crypto'
+import { RtmpError } from '../../errors.ts'
+import { overrides, readCertificate, winsGlare } from '../crypto/certificate.ts'
+import { type EndpointDiscriminator, writeDiscriminator } from '../crypto/endpoint-discriminator.ts'
+import { type AgreementOptions, respond } from '../crypto/key-agreement.ts'
+import { defaultTerms } from '../crypto/terms.ts'
+import { addressText } from '../wire/address.ts'
+import type { RtmfpChunk } from '../wire/chunk.ts'
+import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
+import { readSessionId, SESSION_ID_LENGTH, STARTUP_SESSION_ID } from '../wire/session-id.ts'
+import type { FIHello, Redirect, RHello } from '../wire/startup-chunks.ts'
+import { type OutDatagram, type Place, StartupPackets } from './datagrams.ts'
+import type { SessionFlows } from './flows.ts'
+import { NO_SIGNATURE, Opening, readable } from './opening.ts'
+import { Responder, type ResponderOptions } from './responder.ts'
+import { Session, type SessionEndpoint } from './session.ts'
+
+/** The options of an endpoint. */
+export interface EndpointOptions extends ResponderOptions, Partial<AgreementOptions> {
+  /** A session is open; its flows, if it is to have any. */
+  readonly opened?: (session: Session) => SessionFlows | undefined
+  /** A session is over: see its `closeReason`. */
+  readonly closed?: (session: Session) => void
+  /** What is answered to an IHello that an introducer passes on: nothing, an RHello, or a Redirect to this side. */
+  readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
+  /** Milliseconds of silence until a session sends a Ping; 30,000. */
+  readonly keepaliveMs?: number
+  /** Sessions, those that are opening included; 10,000. */
+  readonly maxSessions?: number
+  /** Key agreements that initiators may cause in a second; 200. One takes a millisecond or two. */
+  readonly maxAgreements?: number
+}
+
+/** No answer to a stranger is longer than this many times what it sent: its address may be another's. */
+const MAX_AMPLIFICATION = 3
+/** Long enough that the answer of a server with a static certificate, which has some 1000 bytes, is no amplification. */
+const HELLO_LENGTH = 344
+/** Datagrams that wait to be sent; answers beyond them are left out. */
+const MAX_QUEUED = 1024
+
+/**
+ * One end of any number of sessions, on one socket (RFC 7016). It has no socket and no clock: it is given datagrams and the time, in ms,
+ * and asked for datagrams and the next timeout. What a stranger sends costs no state until its cookie comes back.
+ */
+export class RtmfpEndpoint {
+  readonly #options: EndpointOptions
+  readonly #agreement: AgreementOptions
+  readonly #responder: Responder
+  readonly #startup = new StartupPackets()
+  /** By the id in packets to this end. */
+  readonly #entries = new Map<number, Session | Opening>()
+  readonly #openings = new Set<Opening>()
+  /** Open ones, by where their peers are, and who they are. */
+  readonly #byAddress = new Map<string, Session>()
+  readonly #byFingerprint = new Map<string, Session>()
+  readonly #queue: OutDatagram[] = []
+  readonly #awake = new Set<Session>()
+  readonly #host: SessionEndpoint
+  /** The RIKeying of each session whose peer may not have it yet. */
+  readonly #keyings = new WeakMap<Session, Buffer>()
+  #timeoutAt = Number.POSITIVE_INFINITY
+  #agreements = { second: -1, count: 0 }
+  #now = 0
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+    this.#agreement = { terms: options.terms ?? defaultTerms, isStrict: options.isStrict ?? false }
+    this.#responder = new Responder(options)
+    this.#host = {
+      secret: randomBytes(32),
+      keepaliveMs: options.keepaliveMs ?? 30_000,
+      wake: session => {
+        this.#awake.add(session)
+        this.#expect(session.nextTimeout())
+      },
+      moved: (session, from) => {
+        this.#forget(this.#byAddress, addressText(from), session)
+        this.#byAddress.set(addressText(session.address), session)
+      },
+      forwarded: (session, hello) => this.#forwarded(session, hello),
+      left: session => {
+        this.#forget(this.#byAddress, addressText(session.address), session)
+        this.#forget(this.#byFingerprint, nameOf(session.certificate.fingerprint), session)
+      },
+      closed: session => {
+        this.#entries.delete(session.nearId)
+        options.closed?.(session)
+      }
+    }
+  }
+
+  /** Sessions, those that are opening or closing included. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Opens a session to whom a discriminator selects, at any of these addresses; one that there is, or is opening, serves. */
+  open(discriminator: EndpointDiscriminator, places: readonly Place[], now: number): Opening {
+    const wanted = writeDiscriminator(discriminator)
+    const found = [...this.#openings].find(each => writeDiscriminator(each.discriminator).equals(wanted))
+    const opening = found ?? this.#newOpening(discriminator, now)
+    for (const place of places) opening.try(place, now)
+    this.#expect(opening.nextTimeout())
+    return opening
+  }
+
+  #newOpening(discriminator: EndpointDiscriminator, now: number): Opening {
+    const { identity } = this.#options
+    const opening = new Opening(this.#newId(), discriminator, identity, this.#agreement, now)
+    this.#entries.set(opening.nearId, opening)
+    this.#openings.add(opening)
+    return opening
+  }
+
+  /** Takes a datagram. What does not verify leaves no trace. */
+  input(datagram: Buffer, from: Place, now: number): void {
+    this.#now = now
+    const id = readSessionId(datagram)
+    if (id === undefined) return
+    const encrypted = datagram.subarray(SESSION_ID_LENGTH)
+    const entry = id === STARTUP_SESSION_ID ? undefined : this.#entries.get(id)
+    if (entry instanceof Session) entry.input(encrypted, from, now)
+    else if (entry !== undefined || id === STARTUP_SESSION_ID) {
+      const chunks = this.#startup.open(encrypted)
+      if (chunks === undefined) entry?.keepEarly(Buffer.from(encrypted), from)
+      for (const chunk of chunks ?? []) {
+        if (entry === undefined) this.#stranger(chunk, from, datagram.length * MAX_AMPLIFICATION, now)
+        else this.#keyed(entry, chunk, now)
+      }
+    }
+  }
+
+  /** The datagrams that are to be sent now. */
+  *output(now: number): Generator<OutDatagram, void> {
+    yield* this.#queue.splice(0)
+    for (const session of this.#awake) {
+      this.#awake.delete(session)
+      yield* session.output(now)
+    }
+  }
+
+  /** When `elapsed` is to be called, at the latest; Infinity for never. */
+  nextTimeout(): number {
+    return this.#timeoutAt
+  }
+
+  /** Does what has fallen due. To be called at `nextTimeout()`, or more often. */
+  elapsed(now: number): void {
+    this.#now = now
+    if (now < this.#timeoutAt) return
+    this.#timeoutAt = Number.POSITIVE_INFINITY
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.nextTimeout() <= now) this.#due(entry, now)
+      this.#expect(entry.nextTimeout())
+    }
+  }
+
+  /** Closes all sessions: see Session.close. Those that are opening are given up. */
+  close(now: number, isOrderly = true): void {
+    for (const opening of this.#openings) {
+      opening.error = new RtmpError('ERR_RTMP_PREMATURE_CLOSE')
+      this.#settled(opening)
+    }
+    for (const entry of [...this.#entries.values()]) if (entry instanceof Session) entry.close(now, isOrderly)
+  }
+
+  #due(entry: Session | Opening, now: number): void {
+    if (entry instanceof Session) {
+      entry.elapsed(now)
+      return
+    }
+    for (const { chunk, to } of entry.due(now)) {
+      this.#send(this.#startup.seal(chunk, STARTUP_SESSION_ID, chunk.kind === 'IHello' ? HELLO_LENGTH : 0), to)
+    }
+    if (entry.isOver) this.#settled(entry)
+  }
+
+  /** A startup packet to session 0: of an initiator, or the answer to one of this side's hellos. */
+  #stranger(chunk: RtmfpChunk, from: Place, limit: number, now: number): void {
+    const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, limit, sessionId)
+    if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say, id => this.#byFingerprint.get(nameOf(id)))
+    else if (chunk.kind === 'RHello') this.#helloAnswered(chunk, from, now)
+    else if (chunk.kind === 'Redirect') this.#redirected(chunk, from, now)
+    else if (chunk.kind === 'IIKeying' && this.#responder.isKnown(chunk, from, now, say)) this.#keying(chunk, from, now)
+  }
+
+  #openingOf(tag: Buffer): Opening | undefined {
+    return [...this.#openings].find(opening => opening.tag.equals(tag))
+  }
+
+  #redirected({ tagEcho, destinations }: Redirect, from: Place, now: number): void {
+    const opening = this.#openingOf(tagEcho)
+    for (const { address, port } of destinations.length === 0 ? [from] : destinations)
+      opening?.try({ address, port }, now)
+    this.#expect(opening?.nextTimeout() ?? Number.POSITIVE_INFINITY)
+  }
+
+  #helloAnswered(hello: RHello, from: Place, now: number): void {
+    const opening = this.#openingOf(hello.tagEcho)
+    const far = opening?.answeredBy(hello.certificate)
+    if (opening === undefined || far === undefined) return
+    const name = nameOf(far.fingerprint)
+    const session = this.#byFingerprint.get(name)
+    const isOpening = [...this.#openings].some(
+      ({ certificate }) => certificate && nameOf(certificate.fingerprint) === name
+    )
+    if (session !== undefined) this.#settle(opening, session)
+    // one to the same peer is further: that session will serve both, once hello is said again
+    else if (!isOpening) opening.key(hello, far, from, now)
+    if (opening.isOver) this.#settled(opening)
+    this.#expect(opening.nextTimeout())
+  }
+
+  /** To the id of an opening session. */
+  #keyed(opening: Opening, chunk: RtmfpChunk, now: number): void {
+    if (chunk.kind === 'CookieChange') opening.changeCookie(chunk, now)
+    else if (chunk.kind === 'RIKeying') this.#keyingAnswered(opening, chunk, now)
+    this.#expect(opening.nextTimeout())
+  }
+
+  #keyingAnswered(opening: Opening, chunk: RIKeying, now: number): void {
+    const agreement = opening.isOver ? undefined : opening.agree(chunk)
+    const { nearId, address, certificate } = opening
+    if (agreement === undefined || address === undefined || certificate === undefined) return
+    const farId = chunk.responderSessionId
+    const session = new Session(this.#host, { role: 'initiator', nearId, farId, address, certificate, agreement }, now)
+    this.#settle(opening, session)
+    this.#opened(session)
+    for (const { encrypted, from } of opening.early) session.input(encrypted, from, now)
+  }
+
+  /** The cookie of this IIKeying is good; the rest comes in the order of what it costs (RFC 7016, 3.5.1.2). */
+  #keying(chunk: IIKeying, from: Place, now: number): void {
+    const there = this.#byAddress.get(addressText(from))
+    if (there !== undefined && isRepeated(chunk, there)) {
+      this.#sayKeying(there)
+      return
+    }
+    const certificate = readable(() => readCertificate(Buffer.from(chunk.certificate)))
+    if (certificate === undefined || (there !== undefined && !overrides(certificate, there.certificate))) return
+    const { identity, maxSessions = 10_000 } = this.#options
+    const glaring = [...this.#openings].find(opening => opening.isOpeningTo(from))
+    if (glaring !== undefined && winsGlare(identity.certificate, certificate)) return
+    if (this.#entries.size >= maxSessions || !this.#mayAgree(now)) return
+    const agreement = readable(() => respond(identity, certificate, Buffer.from(chunk.keyComponent), this.#agreement))
+    if (agreement === undefined) return
+    there?.replace()
+    const nearId = this.#newId()
+    const farId = chunk.initiatorSessionId
+    const session = new Session(
+      this.#host,
+      { role: 'responder', nearId, farId, address: from, certificate, agreement },
+      now
+    )
+    const keying: RIKeying = {
+      kind: 'RIKeying',
+      responderSessionId: nearId,
+      keyComponent: agreement.skrc,
+      signature: NO_SIGNATURE
+    }
+    this.#keyings.set(session, this.#startup.seal(keying, farId))
+    this.#sayKeying(session)
+    this.#opened(session)
+    if (glaring?.certificate !== undefined && overrides(certificate, glaring.certificate))
+      this.#settle(glaring, session)
+  }
+
+  #sayKeying(session: Session): void {
+    const keying = this.#keyings.get(session)
+    if (session.isHeard) this.#keyings.delete(session)
+    else if (keying !== undefined) this.#send(keying, session.address)
+  }
+
+  /** An introducer says that an initiator asks for this side. */
+  #forwarded(session: Session, { replyAddress, ...hello }: FIHello): void {
+    const { forwardedHellos = 'ignore' } = this.#options
+    if (forwardedHellos === 'ignore') return
+    const to = { address: replyAddress.address, port: replyAddress.port }
+    const limit = MAX_AMPLIFICATION * HELLO_LENGTH
+    if (forwardedHellos === 'redirect')
+      this.#answer({ kind: 'Redirect', tagEcho: hello.tag, destinations: [] }, to, limit)
+    else {
+      const say = (answer: RtmfpChunk) => this.#answer(answer, to, limit)
+      this.#responder.hello({ ...hello, kind: 'IHello' }, to, this.#now, say, () => undefined)
+    }
+    session.wake()
+  }
+
+  #opened(session: Session): void {
+    this.#entries.set(session.nearId, session)
+    this.#byAddress.set(addressText(session.address), session)
+    this.#byFingerprint.set(nameOf(session.certificate.fingerprint), session)
+    session.flows = this.#options.opened?.(session)
+    session.wake()
+  }
+
+  #settle(opening: Opening, session: Session): void {
+    opening.session = session
+    this.#settled(opening)
+  }
+
+  #settled(opening: Opening): void {
+    this.#openings.delete(opening)
+    if (this.#entries.get(opening.nearId) === opening) this.#entries.delete(opening.nearId)
+  }
+
+  #mayAgree(now: number): boolean {
+    const second = Math.floor(now / 1000)
+    const count = second === this.#agreements.second ? this.#agreements.count + 1 : 1
+    this.#agreements = { second, count }
+    return count <= (this.#options.maxAgreements ?? 200)
+  }
+
+  #newId(): number {
+    const id = randomBytes(4).readUInt32BE()
+    return id === STARTUP_SESSION_ID || this.#entries.has(id) ? this.#newId() : id
+  }
+
+  #answer(chunk: RtmfpChunk, to: Place, limit: number, sessionId?: number): void {
+    const bytes = this.#startup.seal(chunk, sessionId)
+    if (bytes.length <= limit) this.#send(bytes, to)
+  }
+
+  #send(bytes: Buffer, to: Place): void {
+    if (this.#queue.length < MAX_QUEUED) this.#queue.push({ bytes, to })
+  }
+
+  #expect(timeoutAt: number): void {
+    this.#timeoutAt = Math.min(this.#timeoutAt, timeoutAt)
+  }
+
+  #forget(map: Map<string, Session>, key: string, session: Session): void {
+    if (map.get(key) === session) map.delete(key)
+  }
+}
+
+const nameOf = (fingerprint: Buffer): string => fingerprint.toString('base64')
+
+/** Whether it is the one that has led to a session: its answer was lost. */
+const isRepeated = ({ initiatorSessionId, keyComponent }: IIKeying, { role, farId, agreement }: Session): boolean =>
+  role === 'responder' && farId === initiatorSessionId && keyComponent.equals(agreement.skic)

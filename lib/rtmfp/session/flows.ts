@@ -1,0 +1,26 @@
+import type { RtmfpChunk } from '../wire/chunk.ts'
+
+/** What the flows of a session put into one of its packets. */
+export interface FlowChunks {
+  readonly chunks: readonly RtmfpChunk[]
+  /** Whether there is time critical data among them. */
+  readonly timeCritical: boolean
+}
+
+/**
+ * What a session knows of its flows (RFC 7016, 3.6): they get the chunks that are not the session's own, and fill its packets. They call
+ * `session.wake()` when they have something to send.
+ */
+export interface SessionFlows {
+  /** A chunk of a verified packet, whose buffers are views of the packet. */
+  receive(chunk: RtmfpChunk, now: number): void
+  /** Behind the last chunk of each packet. */
+  received(now: number): void
+  /** The chunks of the next packet, of at most `room` bytes; undefined if there is none to send now. */
+  fill(room: number, now: number): FlowChunks | undefined
+  /** When `elapsed` is to be called; Infinity for never. */
+  nextTimeout(): number
+  elapsed(now: number): void
+  /** The session is over, and has no packets any more. */
+  over(): void
+}

@@ -1,0 +1,303 @@
+import type { Certificate } from '../crypto/certificate.ts'
+import type { KeyAgreement } from '../crypto/key-agreement.ts'
+import { PacketOpener } from '../crypto/packet-opener.ts'
+import { PacketSealer } from '../crypto/packet-sealer.ts'
+import { ReplayWindow } from '../crypto/replay-window.ts'
+import { type Address, addressText } from '../wire/address.ts'
+import type { RtmfpChunk } from '../wire/chunk.ts'
+import { isInMode, PacketMode, writePacket } from '../wire/packet.ts'
+import type { FIHello } from '../wire/startup-chunks.ts'
+import { type OutDatagram, openPacket, type Place, sealDatagram } from './datagrams.ts'
+import type { FlowChunks, SessionFlows } from './flows.ts'
+import { checkedAt, mobilityCheck } from './mobility.ts'
+import { Timestamps } from './timestamps.ts'
+
+/** How a session stands (RFC 7016, 3.5): this side asked to close it, or the other did. */
+export type SessionState = 'open' | 'near close' | 'far close' | 'closed'
+
+/** Why a session is closed: by this side, by the other, replaced by a later one of its peer, or because nothing was heard. */
+export type CloseReason = 'near' | 'far' | 'replaced' | 'timeout'
+
+/** What a session is told of at its start. */
+export interface SessionStart {
+  readonly role: 'initiator' | 'responder'
+  /** In packets to this end, and in those to the other. */
+  readonly nearId: number
+  readonly farId: number
+  readonly address: Place
+  /** Of the other end. */
+  readonly certificate: Certificate
+  readonly agreement: KeyAgreement
+}
+
+/** What a session needs of its endpoint. */
+export interface SessionEndpoint {
+  /** By which it knows its own mobility checks. */
+  readonly secret: Buffer
+  /** Milliseconds of silence until it sends a Ping. */
+  readonly keepaliveMs: number
+  /** It has something to send, or a nearer timeout. */
+  wake(session: Session): void
+  moved(session: Session, from: Place): void
+  forwarded(session: Session, hello: FIHello): void
+  /** It is not open any more: its peer may open another. */
+  left(session: Session): void
+  closed(session: Session): void
+}
+
+const CLOSE_INTERVAL_MS = 5000
+const NEAR_CLOSE_MS = 90_000
+const FAR_CLOSE_MS = 19_000
+/** Of Pings without a reply (RFC 7016, 3.5.4.1). */
+const NO_PROGRESS_MS = 120_000
+const MAX_ERTO_MS = 10_000
+const BACKOFF = Math.SQRT2
+const MOBILITY_INTERVAL_MS = 1000
+/** Of a packet with its encryption: fits what any path of IPv6 carries. */
+const MAX_PACKET_LENGTH = 1200
+/** Answers that wait to be sent; a Ping beyond them has none. */
+const MAX_WAITING = 16
+
+/** An open session of RTMFP (RFC 7016, 3.5), without its flows. It has no clock: `now` is in ms. */
+export class Session {
+  readonly role: 'initiator' | 'responder'
+  readonly nearId: number
+  readonly farId: number
+  readonly certificate: Certificate
+  readonly agreement: KeyAgreement
+  readonly timestamps: Timestamps = new Timestamps()
+  /** What it passes chunks of flows to. */
+  flows: SessionFlows | undefined
+  /** Where the peer says that it is reached besides (RFC 7425, 5.3.3): an introducer tells others. */
+  reportedAddresses: readonly Address[] = []
+  /** Whether a packet of the peer has been verified: then it has the keys. */
+  isHeard = false
+  readonly #endpoint: SessionEndpoint
+  readonly #sealer: PacketSealer
+  readonly #opener: PacketOpener
+  readonly #replays: ReplayWindow | undefined
+  #state: SessionState = 'open'
+  #closeReason: CloseReason | undefined
+  #address: Place
+  #waiting: { readonly chunk: RtmfpChunk; readonly to: Place }[] = []
+  #heardAt: number
+  /** Since when a Ping has no reply, and what is waited for it. */
+  #pinging: { readonly since: number; readonly interval: number } | undefined
+  /** When something of this state falls due, and when the state ends. */
+  #nextAt: number
+  #endAt = Number.POSITIVE_INFINITY
+  #checkedAt = Number.NEGATIVE_INFINITY
+  #movedSecond = -1
+
+  constructor(endpoint: SessionEndpoint, start: SessionStart, now: number) {
+    this.#endpoint = endpoint
+    this.role = start.role
+    this.nearId = start.nearId
+    this.farId = start.farId
+    this.certificate = start.certificate
+    this.agreement = start.agreement
+    this.#address = start.address
+    const { initiator, responder } = start.agreement
+    const [near, far] = start.role === 'initiator' ? [initiator, responder] : [responder, initiator]
+    this.#sealer = new PacketSealer(near.protection)
+    this.#opener = new PacketOpener(far.protection)
+    this.#replays = far.protection.isSequenced ? new ReplayWindow() : undefined
+    this.#heardAt = now
+    this.#nextAt = now + endpoint.keepaliveMs
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason
+  }
+
+  /** Where the peer is, as far as it has been proven. */
+  get address(): Place {
+    return this.#address
+  }
+
+  /** Whether it has something to send. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Takes an encrypted packet. One that does not verify, or was seen before, leaves no trace. */
+  input(encrypted: Buffer, from: Place, now: number): void {
+    const packet = openPacket(this.#opener, encrypted)
+    const farMode = this.role === 'initiator' ? PacketMode.Responder : PacketMode.Initiator
+    if (packet?.mode !== farMode || this.#replays?.accepts(this.#opener.sequence) === false) return
+    this.isHeard = true
+    this.#heard(now)
+    this.timestamps.hear(packet, now)
+    for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
+    if (this.#state !== 'open') return
+    this.flows?.received(now)
+    if (!isSame(from, this.#address) && now >= this.#checkedAt + MOBILITY_INTERVAL_MS) {
+      this.#checkedAt = now
+      this.#say({ kind: 'Ping', message: mobilityCheck(this.#endpoint.secret, from, now) }, from)
+    }
+  }
+
+  /** The datagrams that it has to send now. */
+  *output(now: number): Generator<OutDatagram, void> {
+    for (const { chunk, to } of this.#waiting.splice(0))
+      yield this.#datagram({ chunks: [chunk], timeCritical: false }, to, now)
+    while (this.#state === 'open') {
+      const chunks = this.flows?.fill(MAX_PACKET_LENGTH - this.#overhead(), now)
+      if (chunks === undefined) return
+      yield this.#datagram(chunks, this.#address, now)
+    }
+  }
+
+  /** Asks to be given the chance to send. */
+  wake(): void {
+    this.#endpoint.wake(this)
+  }
+
+  /** When `elapsed` is to be called; Infinity for never. */
+  nextTimeout(): number {
+    return Math.min(this.#nextAt, this.#endAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
+  }
+
+  elapsed(now: number): void {
+    if (now >= this.#endAt) this.#end(this.#closeReason ?? 'near')
+    else if (now >= this.#nextAt) this.#due(now)
+    if (this.#state === 'open') this.flows?.elapsed(now)
+  }
+
+  /**
+   * Closes it: in order, which asks the other end and waits for its answer, or at once. Either ends all flows: what they still hold is lost.
+   */
+  close(now: number, isOrderly = true): void {
+    if (this.#state === 'closed') return
+    if (!isOrderly) {
+      this.#say({ kind: 'CloseAck' })
+      this.#end('near')
+    } else if (this.#state === 'open') {
+      this.#leaveOpen('near close', 'near', now + NEAR_CLOSE_MS)
+      this.#nextAt = now
+      this.#due(now)
+    }
+  }
+
+  /** Ends it because its peer has opened another, or will not be heard of. */
+  replace(): void {
+    this.#end('replaced')
+  }
+
+  /** Passes an IHello on to the peer, which it may be for (RFC 7016, 3.5.1.5). */
+  forward(hello: FIHello): void {
+    if (this.#state === 'open') this.#say(hello)
+  }
+
+  #receive(chunk: RtmfpChunk, from: Place, now: number): void {
+    if (this.#state === 'closed') return
+    if (chunk.kind === 'Close') this.#closeAsked(now)
+    else if (chunk.kind === 'CloseAck') this.#closeAcknowledged()
+    else if (this.#state !== 'open') return
+    else if (chunk.kind === 'Ping') this.#say({ kind: 'PingReply', message: chunk.message })
+    else if (chunk.kind === 'PingReply') this.#replied(chunk.message, from, now)
+    else if (chunk.kind === 'FIHello') this.#endpoint.forwarded(this, chunk)
+    else this.flows?.receive(chunk, now)
+  }
+
+  #closeAsked(now: number): void {
+    if (this.#state === 'open') {
+      this.#leaveOpen('far close', 'far', now + FAR_CLOSE_MS)
+      this.#nextAt = Number.POSITIVE_INFINITY
+    }
+    this.#say({ kind: 'CloseAck' })
+  }
+
+  #closeAcknowledged(): void {
+    if (this.#state === 'open') this.#say({ kind: 'CloseAck' })
+    this.#end(this.#closeReason ?? 'far')
+  }
+
+  #leaveOpen(state: SessionState, reason: CloseReason, endAt: number): void {
+    const wasOpen = this.#state === 'open'
+    this.#state = state
+    this.#closeReason = reason
+    this.#endAt = endAt
+    this.#pinging = undefined
+    this.flows?.over()
+    this.flows = undefined
+    if (wasOpen) this.#endpoint.left(this)
+    this.#endpoint.wake(this)
+  }
+
+  #end(reason: CloseReason): void {
+    if (this.#state === 'closed') return
+    this.#leaveOpen('closed', reason, Number.POSITIVE_INFINITY)
+    this.#nextAt = Number.POSITIVE_INFINITY
+    this.#endpoint.closed(this)
+  }
+
+  #heard(now: number): void {
+    this.#heardAt = now
+    if (this.#pinging === undefined) return
+    this.#pinging = undefined
+    this.#nextAt = now + this.#endpoint.keepaliveMs
+    this.#endpoint.wake(this)
+  }
+
+  /** A Ping that the peer answers shows that it is there; without an answer for two minutes it is not. */
+  #due(now: number): void {
+    if (this.#state === 'near close') {
+      this.#say({ kind: 'Close' })
+      this.#nextAt = now + CLOSE_INTERVAL_MS
+      return
+    }
+    // the sum, which is what was waited for: a difference may be rounded otherwise
+    const pingAt = this.#heardAt + this.#endpoint.keepaliveMs
+    if (now < pingAt) {
+      this.#nextAt = pingAt
+      return
+    }
+    const { since, interval } = this.#pinging ?? { since: now, interval: this.timestamps.erto }
+    if (now >= since + NO_PROGRESS_MS) {
+      this.#end('timeout')
+      return
+    }
+    this.#say({ kind: 'Ping', message: Buffer.alloc(0) })
+    this.#pinging = { since, interval: Math.min(interval * BACKOFF, MAX_ERTO_MS) }
+    this.#nextAt = Math.min(now + interval, since + NO_PROGRESS_MS)
+  }
+
+  #replied(message: Buffer, from: Place, now: number): void {
+    const second = checkedAt(this.#endpoint.secret, message, from, now)
+    // an earlier check may be answered late, behind that of the address that it has moved to
+    if (second === undefined || second <= this.#movedSecond || isSame(from, this.#address)) return
+    const before = this.#address
+    this.#movedSecond = second
+    this.#address = from
+    this.#endpoint.moved(this, before)
+  }
+
+  #say(chunk: RtmfpChunk, to: Place = this.#address): void {
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ chunk, to })
+    this.#endpoint.wake(this)
+  }
+
+  #datagram({ chunks, timeCritical }: FlowChunks, to: Place, now: number): OutDatagram {
+    const mode = this.role === 'initiator' ? PacketMode.Initiator : PacketMode.Responder
+    const packet = writePacket({
+      mode,
+      timeCritical,
+      timeCriticalReverse: false,
+      ...this.timestamps.stamp(now),
+      chunks
+    })
+    return { bytes: sealDatagram(this.#sealer, packet, this.farId), to }
+  }
+
+  /** Bytes of a packet besides chunks, at most: header, number, HMAC or checksum, padding. */
+  #overhead(): number {
+    return 5 + 8 + 32 + 15
+  }
+}
+
+const isSame = (one: Place, other: Place): boolean => addressText(one) === addressText(other)

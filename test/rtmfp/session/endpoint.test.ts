@@ -1,0 +1,540 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
+import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
+import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
+import { Timestamps } from '../../../lib/rtmfp/session/timestamps.ts'
+import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
+import { buffers, holds } from '../../support/property.ts'
+import { Network, type NetworkOptions, type Node, place } from '../../support/rtmfp-network.ts'
+
+const URI = { ancillaryData: Buffer.from('rtmfp://server/live') }
+const serverIdentity = new Identity({ groups: [2], acceptsAncillaryData: true })
+const clientIdentity = new Identity({ groups: [2], isStatic: true })
+const [here, there] = [place('192.0.2.1', 5000), place('192.0.2.2')]
+
+interface Pair {
+  network: Network
+  client: Node
+  server: Node
+}
+
+function pair(
+  options: NetworkOptions = {},
+  ends: { client?: Partial<EndpointOptions>; server?: Partial<EndpointOptions> } = {}
+): Pair {
+  const network = new Network(options)
+  const client = network.node(here, { identity: clientIdentity, ...ends.client })
+  const server = network.node(there, { identity: serverIdentity, ...ends.server })
+  return { network, client, server }
+}
+
+/** A pair with a session between them. */
+function opened(options: NetworkOptions = {}, ends = {}): Pair {
+  const both = pair(options, ends)
+  both.client.endpoint.open(URI, [there], both.network.now)
+  both.network.pass(100)
+  return both
+}
+
+const startup = new StartupPackets()
+/** The kinds of startup chunks that were sent, with who did. */
+const said = ({ network }: Pick<Pair, 'network'>) =>
+  network.sent.map(({ from, bytes }) => {
+    const [chunk] = startup.open(bytes.subarray(4)) ?? []
+    return `${from.address} ${chunk?.kind ?? 'session'}`
+  })
+
+t.test('four packets open a session, and both ends have its keys', async t => {
+  const { network, client, server } = pair()
+  const opening = client.endpoint.open(URI, [there], network.now)
+  t.equal(client.endpoint.nextTimeout(), network.now)
+  network.pass(45)
+  t.same(said({ network }), ['192.0.2.1 IHello', '192.0.2.2 RHello', '192.0.2.1 IIKeying', '192.0.2.2 RIKeying'])
+  const [near, far] = [client.opened[0]!, server.opened[0]!]
+  t.equal(opening.session, near)
+  t.match([near.role, far.role], ['initiator', 'responder'])
+  t.same(near.agreement, far.agreement)
+  t.match([near.nearId, near.farId], [far.farId, far.nearId])
+  t.same(near.certificate.fingerprint, serverIdentity.certificate.fingerprint)
+  t.same(far.certificate.fingerprint, clientIdentity.certificate.fingerprint)
+  t.same([near.address, far.address], [there, here])
+  t.equal(
+    client.endpoint.open({ fingerprint: serverIdentity.certificate.fingerprint }, [there], network.now).session,
+    undefined
+  )
+  network.pass(25)
+  t.equal(client.opened.length, 1, 'another opening to the same peer finds the session')
+})
+
+t.test('hellos are repeated at 1, 3.5 and 7.5 s, and given up at 95', async t => {
+  const network = new Network()
+  const client = network.node(here, { identity: clientIdentity })
+  const begun = network.now
+  const opening = client.endpoint.open(URI, [there], network.now)
+  network.pass(94_000)
+  const times = network.sent.map(({ at }) => at - begun)
+  t.same(times, [0, 1000, 3500, 7500, 13_000, 20_000, 28_500, 38_500, 50_000, 63_000, 77_500, 93_500])
+  t.equal(opening.error, undefined)
+  network.pass(1000)
+  t.match(opening.error, { name: 'RtmpError', code: 'ERR_RTMP_RTMFP_TIMEOUT' })
+  t.equal(client.endpoint.size, 0)
+  t.equal(client.endpoint.nextTimeout(), Number.POSITIVE_INFINITY)
+})
+
+t.test('a keying is repeated like a hello, and a lost answer is said again without another agreement', async t => {
+  const both = pair()
+  const { network, client, server } = both
+  client.endpoint.open(URI, [there], network.now)
+  network.pass(25)
+  server.place = place('192.0.2.9')
+  network.pass(3000)
+  t.same(said(both).slice(2), ['192.0.2.1 IIKeying', '192.0.2.1 IIKeying'])
+  server.place = there
+  network.pass(1000)
+  t.equal(client.opened.length, 1)
+  const keying = network.sent.find(({ bytes }) => startup.open(bytes.subarray(4))?.[0]?.kind === 'IIKeying')!
+  const before = network.sent.length
+  server.endpoint.input(keying.bytes, here, network.now)
+  server.flush()
+  t.equal(network.sent.length, before + 1)
+  t.same(network.sent.at(-1)!.bytes, network.sent.at(-2)!.bytes, 'the same RIKeying')
+  t.equal(server.opened.length, 1)
+  client.opened[0]!.forward({
+    kind: 'FIHello',
+    endpointDiscriminator: Buffer.alloc(0),
+    tag: Buffer.alloc(0),
+    replyAddress: { ...here, origin: 0 }
+  })
+  network.pass(100)
+  const answered = network.sent.length
+  server.endpoint.input(keying.bytes, here, network.now)
+  server.flush()
+  t.equal(network.sent.length, answered, 'whose peer is heard, does not miss it')
+})
+
+t.test('no state before a cookie comes back, and no answer of more than three times what was sent', async t => {
+  const { network, server } = pair()
+  let [asked, answered] = [0, 0]
+  const discriminators = [
+    Buffer.from([2, 0x0a, 0x2f]),
+    Buffer.concat([Buffer.from([29, 0x0a]), Buffer.alloc(28, 0x2f)])
+  ]
+  for (const endpointDiscriminator of discriminators) {
+    for (const length of [0, 8, 16, 32, 100]) {
+      for (let i = 0; i < 100; i++) {
+        const hello = startup.seal({ kind: 'IHello', endpointDiscriminator, tag: Buffer.alloc(length, i) })
+        const before = network.sent.length
+        server.endpoint.input(hello, place('198.51.100.7', i), network.now)
+        server.flush()
+        asked += hello.length
+        for (const { bytes } of network.sent.slice(before)) {
+          answered += bytes.length
+          if (bytes.length > 3 * hello.length) t.fail(`${hello.length} bytes are answered with ${bytes.length}`)
+        }
+      }
+    }
+  }
+  t.ok(network.sent.length >= 500, 'those that are long enough are answered')
+  t.ok(answered <= 3 * asked)
+  t.equal(server.endpoint.size, 0)
+  t.equal(server.endpoint.nextTimeout(), Number.POSITIVE_INFINITY)
+})
+
+t.test('a server with a static certificate keeps that too: our clients ask with longer hellos', async t => {
+  const large = new Identity({ groups: [16, 14, 2], isStatic: true, acceptsAncillaryData: true })
+  const { network, client } = opened({}, { server: { identity: large } })
+  t.equal(client.opened.length, 1)
+  t.ok(network.sent[1]!.bytes.length > 1000)
+  t.ok(network.sent[1]!.bytes.length <= 3 * network.sent[0]!.bytes.length)
+})
+
+/** The IIKeying of an opening, taken on its way. */
+function keyingOf(both: Pair): Buffer {
+  both.client.endpoint.open(URI, [there], both.network.now)
+  both.network.pass(25)
+  return both.network.sent.at(-1)!.bytes
+}
+
+t.test('a cookie of another address is changed, once; one that is forged or old is not answered', async t => {
+  const moved = pair()
+  moved.client.endpoint.open(URI, [there], moved.network.now)
+  moved.network.pass(15)
+  moved.client.place = place('192.0.2.1', 5001)
+  moved.network.pass(6)
+  // the RHello went to the old port
+  moved.server.endpoint.input(moved.network.sent[0]!.bytes, here, moved.network.now)
+  moved.client.endpoint.input(moved.network.sent[1]!.bytes, there, moved.network.now)
+  moved.network.pass(100)
+  const kinds = said(moved)
+  t.ok(kinds.includes('192.0.2.2 CookieChange'))
+  t.equal(moved.client.opened.length, 1)
+  t.same(moved.server.opened[0]!.address, place('192.0.2.1', 5001))
+
+  const old = pair()
+  const keying = keyingOf(old)
+  const late = pair()
+  late.server.endpoint.input(keying, here, late.network.now)
+  late.server.flush()
+  t.equal(late.network.sent.length, 0, 'of another responder')
+  const [chunk] = startup.open(keying.subarray(4)) as [RtmfpChunk & { kind: 'IIKeying' }]
+  const server = old.server.endpoint
+  for (const cookieEcho of [Buffer.alloc(64), Buffer.alloc(0), Buffer.concat([chunk.cookieEcho, Buffer.of(0)])]) {
+    const before = old.network.sent.length
+    server.input(startup.seal({ ...chunk, cookieEcho }), here, old.network.now)
+    old.server.flush()
+    t.equal(old.network.sent.length, before, 'forged')
+  }
+  t.equal(server.size, 0)
+  server.input(keying, here, old.network.now + 96_000)
+  t.equal(server.size, 0, 'old')
+})
+
+t.test('agreements and sessions are bounded', async t => {
+  const few = pair({}, { server: { maxAgreements: 2, maxSessions: 3 } })
+  for (let i = 0; i < 6; i++) {
+    const client = few.network.node(place('192.0.2.1', 6000 + i), { identity: new Identity({ groups: [2] }) })
+    client.endpoint.open(URI, [there], few.network.now)
+  }
+  few.network.pass(25)
+  few.network.pass(20)
+  t.equal(few.server.opened.length, 2, 'two in a second')
+  few.network.pass(94_000)
+  t.equal(few.server.opened.length, 3, 'three in all')
+})
+
+t.test('a peer that has lost its session replaces it; another at its address does not', async t => {
+  const both = opened()
+  const { network, server } = both
+  const [first] = server.opened
+  const again = network.node(here, { identity: clientIdentity })
+  both.client.place = place('192.0.2.77')
+  again.endpoint.open(URI, [there], network.now)
+  network.pass(100)
+  t.equal(server.opened.length, 2)
+  t.match(first, { state: 'closed', closeReason: 'replaced' })
+  t.equal(server.endpoint.size, 1)
+  again.place = place('192.0.2.78')
+  const other = network.node(here, { identity: new Identity({ groups: [2] }) })
+  other.endpoint.open(URI, [there], network.now)
+  network.pass(10_000)
+  t.equal(server.opened.length, 2)
+  t.equal(server.opened[1]!.state, 'open')
+})
+
+t.test('a redirect leads elsewhere, and an implied one to where it comes from', async t => {
+  const network = new Network()
+  const client = network.node(here, { identity: clientIdentity })
+  const lost = network.node(place('192.0.2.3'), {
+    identity: serverIdentity,
+    redirect: () => [there, place('192.0.2.4')]
+  })
+  const server = network.node(there, { identity: new Identity({ groups: [2], acceptsAncillaryData: true }) })
+  client.endpoint.open(URI, [place('192.0.2.3')], network.now)
+  network.pass(200)
+  t.equal(client.opened.length, 1)
+  t.same(client.opened[0]!.address, there)
+  t.equal(lost.endpoint.size, 0)
+  t.equal(server.opened.length, 1)
+})
+
+t.test('redirects add addresses, but not for ever', async t => {
+  const network = new Network()
+  const client = network.node(here, { identity: clientIdentity })
+  const opening = client.endpoint.open(URI, [there], network.now)
+  client.flush()
+  for (let i = 0; i < 40; i++) {
+    const destinations = [{ address: '198.51.100.1', port: 1000 + i, origin: 0 }]
+    client.endpoint.input(startup.seal({ kind: 'Redirect', tagEcho: opening.tag, destinations }), there, network.now)
+    client.endpoint.input(
+      startup.seal({ kind: 'Redirect', tagEcho: Buffer.alloc(16), destinations }),
+      there,
+      network.now
+    )
+  }
+  network.pass(500)
+  t.equal(new Set(network.sent.map(({ to }) => to.port)).size, 24)
+})
+
+for (const forwardedHellos of ['answer', 'redirect'] as const) {
+  t.test(`an introducer brings two clients together: ${forwardedHellos}`, async t => {
+    const network = new Network()
+    const server = network.node(there, { identity: serverIdentity, introduces: true })
+    const [one, two] = [1, 2].map(i =>
+      network.node(place('192.0.2.1', 7000 + i), {
+        identity: new Identity({ groups: [2], isStatic: true }),
+        forwardedHellos
+      })
+    ) as [Node, Node]
+    for (const each of [one, two]) each.endpoint.open(URI, [there], network.now)
+    network.pass(100)
+    t.equal(server.opened.length, 2)
+    const { fingerprint } = server.opened.find(({ address }) => address.port === 7002)!.certificate
+    const opening = one.endpoint.open({ fingerprint }, [there], network.now)
+    network.pass(200)
+    t.same(opening.session?.address, two.place)
+    t.equal(two.opened.at(-1)!.role, 'responder')
+    t.same(two.opened.at(-1)!.address, one.place)
+    t.equal(two.opened.at(-1)!.certificate.fingerprint.equals(one.opened[1]!.certificate.fingerprint), false)
+  })
+}
+
+t.test('two that open a session to each other at once have one', async t => {
+  for (let round = 0; round < 6; round++) {
+    const network = new Network({ delay: round < 3 ? [10, 10] : [5, 40], chance: Math.random })
+    const identities = [1, 2].map(() => new Identity({ groups: [2], isStatic: true })) as [Identity, Identity]
+    const [one, two] = identities.map((identity, i) => network.node(place('192.0.2.1', 7000 + i), { identity })) as [
+      Node,
+      Node
+    ]
+    const [first, second] = identities.map(({ certificate: { fingerprint } }) => ({ fingerprint }))
+    one.endpoint.open(second!, [two.place], network.now)
+    two.endpoint.open(first!, [one.place], network.now)
+    network.pass(20_000)
+    const open = (node: Node) => node.opened.filter(({ state }) => state === 'open')
+    t.match([open(one).length, open(two).length], [1, 1])
+    t.equal(open(one)[0]!.nearId, open(two)[0]!.farId)
+    t.match([one.endpoint.size, two.endpoint.size], [1, 1])
+  }
+})
+
+t.test('an orderly close is asked and answered; at once, it is told', async t => {
+  const both = opened()
+  const { network, client, server } = both
+  client.opened[0]!.close(network.now)
+  t.equal(client.opened[0]!.state, 'near close')
+  network.pass(15)
+  t.equal(server.opened[0]!.state, 'far close')
+  network.pass(10)
+  t.match(client.opened[0], { state: 'closed', closeReason: 'near' })
+  t.equal(client.endpoint.size, 0)
+  t.equal(server.endpoint.size, 1, 'it answers to repetitions for a while')
+  network.pass(19_000)
+  t.match(server.opened[0], { state: 'closed', closeReason: 'far' })
+  t.equal(server.endpoint.size, 0)
+  t.match([client.closed.length, server.closed.length], [1, 1])
+
+  const abrupt = opened()
+  abrupt.server.opened[0]!.close(abrupt.network.now, false)
+  t.equal(abrupt.server.endpoint.size, 0)
+  abrupt.network.pass(100)
+  t.match(abrupt.client.opened[0], { state: 'closed', closeReason: 'far' })
+  t.equal(abrupt.client.endpoint.size, 0)
+})
+
+t.test('a close that nobody answers ends after 90 s', async t => {
+  const { network, client } = opened()
+  network.isCut = true
+  const begun = network.now
+  client.opened[0]!.close(network.now)
+  network.pass(89_000)
+  const times = network.sent
+    .filter(({ from, at }) => from.port === here.port && at >= begun)
+    .map(({ at }) => at - begun)
+  t.same(
+    times,
+    Array.from({ length: 18 }, (_, i) => i * 5000)
+  )
+  t.equal(client.endpoint.size, 1)
+  network.pass(1000)
+  t.match(client.opened[0], { state: 'closed', closeReason: 'near' })
+  t.equal(client.endpoint.nextTimeout(), Number.POSITIVE_INFINITY)
+})
+
+t.test('a peer that is silent is pinged, and given up if that stays so for two minutes', async t => {
+  const { network, client, server } = opened()
+  const before = network.sent.length
+  network.pass(600_000)
+  t.match([client.opened[0]!.state, server.opened[0]!.state], ['open', 'open'])
+  const pings = network.sent.length - before
+  t.ok(pings > 20 && pings < 200, `${pings} datagrams in ten minutes`)
+  network.isCut = true
+  network.pass(119_000)
+  t.equal(client.opened[0]!.state, 'open')
+  network.pass(31_000)
+  t.match(client.opened[0], { state: 'closed', closeReason: 'timeout' })
+  t.match(server.opened[0], { state: 'closed', closeReason: 'timeout' })
+  t.match([client.endpoint.size, server.endpoint.size], [0, 0])
+})
+
+t.test('a peer is believed to have moved once it answers from there', async t => {
+  const { network, client, server } = opened({}, { client: { keepaliveMs: 5000 } })
+  const elsewhere = place('192.0.2.1', 9999)
+  client.place = elsewhere
+  network.pass(5500)
+  t.same(server.opened[0]!.address, elsewhere)
+  // what an eavesdropper sends again from its own address changes nothing
+  const spy = place('203.0.113.5')
+  for (const { bytes, from } of network.sent.filter(
+    ({ from, bytes }) => from.address === '192.0.2.1' && !startup.open(bytes.subarray(4))
+  )) {
+    server.endpoint.input(bytes, spy, network.now)
+    t.ok(from)
+  }
+  server.flush()
+  t.notOk(
+    network.sent.some(({ to }) => to.address === spy.address),
+    'nor is it asked: numbers tell'
+  )
+  network.pass(5000)
+  t.same(server.opened[0]!.address, elsewhere)
+})
+
+t.test('a mobility check is for one address and two minutes', async t => {
+  const secret = Buffer.alloc(32, 1)
+  const check = mobilityCheck(secret, here, 5_000_000)
+  t.equal(check.length, 1 + 2 + 32)
+  t.equal(check[0], 0x4d)
+  t.equal(checkedAt(secret, check, here, 5_000_000), 5000)
+  t.equal(checkedAt(secret, check, here, 5_120_000), 5000)
+  t.equal(checkedAt(secret, check, here, 5_121_000), undefined)
+  t.equal(checkedAt(secret, check, { ...here, port: 1 }, 5_000_000), undefined)
+  t.equal(checkedAt(Buffer.alloc(32), check, here, 5_000_000), undefined)
+  for (let bit = 0; bit < check.length * 8; bit++) {
+    const forged = Buffer.from(check)
+    forged[bit >> 3]! ^= 1 << (bit & 7)
+    if (checkedAt(secret, forged, here, 5_000_000) !== undefined) return t.fail(`bit ${bit}`)
+  }
+  for (const length of [0, 1, 32, 33, 34])
+    t.equal(checkedAt(secret, check.subarray(0, length), here, 5_000_000), undefined)
+})
+
+t.test('the round trip is measured by echoes', async t => {
+  const [near, far] = [new Timestamps(), new Timestamps()]
+  t.match(near, { mrto: 250, erto: 3000, roundTrip: undefined })
+  t.same(near.stamp(1000), { timestamp: 250, timestampEcho: undefined })
+  t.same(near.stamp(1003), { timestamp: undefined, timestampEcho: undefined }, 'nothing new')
+  far.hear({ timestamp: 250, timestampEcho: undefined }, 7040)
+  t.same(far.stamp(7060), { timestamp: 1765, timestampEcho: 255 }, 'advanced by what it was held')
+  near.hear({ timestamp: 1765, timestampEcho: 255 }, 1100)
+  t.equal(near.roundTrip, 80)
+  t.match(near, { mrto: 80 + 160 + 200, erto: 440 })
+  near.hear({ timestamp: 1765, timestampEcho: 255 }, 9999)
+  t.equal(near.roundTrip, 80, 'the same echo tells nothing more')
+  near.hear({ timestamp: 1, timestampEcho: 30_000 }, 1200)
+  t.equal(near.roundTrip, 80, 'an echo of what is to come')
+  t.match(far.stamp(7040 + 128_001).timestampEcho, undefined, 'held for too long')
+  const wrapped = new Timestamps()
+  wrapped.hear({ timestamp: 65_535, timestampEcho: undefined }, 0)
+  t.equal(wrapped.stamp(8).timestampEcho, 1)
+})
+
+/** What happens to a session, and when. */
+const lives = fc.record({
+  loss: fc.constantFrom(0, 0.05, 0.3),
+  repeats: fc.constantFrom(0, 0.2),
+  most: fc.constantFrom(10, 400),
+  seed: fc.nat(),
+  close: fc.record({
+    at: fc.nat({ max: 5000 }),
+    who: fc.constantFrom('client', 'server', 'both'),
+    isOrderly: fc.boolean()
+  }),
+  move: fc.option(fc.nat({ max: 5000 }), { nil: undefined })
+})
+
+t.test('whatever is lost, late or twice, sessions open and end, and nothing is left', async t => {
+  holds(
+    t,
+    'lives of sessions',
+    fc.property(lives, ({ loss, repeats, most, seed, close, move }) => {
+      let state = (seed % 0x7fffffff) + 1
+      const chance = () => {
+        state = (state * 48_271) % 0x7fffffff
+        return state / 0x7fffffff
+      }
+      const { network, client, server } = pair(
+        { loss, repeats, delay: [1, most], chance },
+        { client: { keepaliveMs: 1000 } }
+      )
+      const opening = client.endpoint.open(URI, [there], network.now)
+      const steps = [
+        { at: close.at, run: () => end() },
+        ...(move === undefined
+          ? []
+          : [
+              {
+                at: move,
+                run: () => {
+                  client.place = place('192.0.2.1', 5001)
+                }
+              }
+            ])
+      ].sort((a, b) => a.at - b.at)
+      const end = () => {
+        const ends = close.who === 'both' ? [client, server] : [close.who === 'client' ? client : server]
+        for (const { endpoint } of ends) endpoint.close(network.now, close.isOrderly)
+      }
+      const begun = network.now
+      for (const { at, run } of steps) {
+        network.pass(begun + at - network.now)
+        run()
+      }
+      network.pass(60_000)
+      // a closed server opens again for a client that tries on
+      if (close.who !== 'server' && opening.session === undefined && opening.error === undefined) return false
+      for (const { endpoint } of [client, server]) endpoint.close(network.now)
+      network.pass(400_000)
+      const isAtRest = [client, server].every(
+        ({ endpoint }) => endpoint.size === 0 && endpoint.nextTimeout() === Number.POSITIVE_INFINITY
+      )
+      return isAtRest && [client, server].every(({ opened, closed }) => opened.length === closed.length)
+    }),
+    { numRuns: 60 }
+  )
+})
+
+t.test('whatever comes, an endpoint stands it', async t => {
+  const { network, client, server } = opened()
+  const opening = client.endpoint.open({ hostname: Buffer.from('a') }, [there], network.now)
+  const ids = [0, opening.nearId, client.opened[0]!.nearId, server.opened[0]!.nearId]
+  holds(
+    t,
+    'datagrams of garbage, for sessions that there are',
+    fc.property(fc.constantFrom(...ids), buffers(80), (id, bytes) => {
+      const datagram = Buffer.concat([Buffer.alloc(4), bytes])
+      const word = (at: number) => (at + 4 <= datagram.length ? datagram.readUInt32BE(at) : 0)
+      datagram.writeUInt32BE((id ^ word(4) ^ word(8)) >>> 0)
+      for (const { endpoint } of [client, server]) endpoint.input(datagram, place('203.0.113.5'), network.now)
+      return true
+    })
+  )
+  const chunkKinds = ['IHello', 'RHello', 'Redirect', 'CookieChange', 'IIKeying', 'RIKeying'] as const
+  const bytes = buffers(60)
+  holds(
+    t,
+    'startup chunks of anything',
+    fc.property(
+      fc.constantFrom(...chunkKinds),
+      fc.constantFrom(...ids),
+      bytes,
+      bytes,
+      bytes,
+      (kind, id, one, two, three) => {
+        const chunk = {
+          kind,
+          endpointDiscriminator: one,
+          tag: two,
+          tagEcho: fc.stringify(one).length % 2 === 0 ? opening.tag : two,
+          cookie: two,
+          certificate: three,
+          destinations: [],
+          oldCookie: one,
+          newCookie: two,
+          cookieEcho: one,
+          keyComponent: three,
+          signature: one,
+          initiatorSessionId: 7,
+          responderSessionId: 7
+        } as unknown as RtmfpChunk
+        for (const { endpoint } of [client, server])
+          endpoint.input(startup.seal(chunk, id), place('203.0.113.5'), network.now)
+        return client.endpoint.size === 2 && server.endpoint.size === 1
+      }
+    )
+  )
+  client.flush()
+  network.pass(1000)
+  t.match([client.opened[0]!.state, server.opened[0]!.state], ['open', 'open'])
+})
