@@ -3,7 +3,6 @@ import {
   type Connect,
   createServer,
   HttpPlay,
-  httpFlv,
   type LiveStreamOptions,
   LiveStreams,
   type Play,
@@ -14,12 +13,8 @@ import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
 import { type HookOptions, Hooks, MAX_HOOK_MS } from './hooks.ts'
-import { type AccessOptions, tokenGuard } from './http/access.ts'
-import { apiHandler } from './http/api.ts'
 import { ApiEvents } from './http/api-events.ts'
-import { type HttpOptions, hostGuard, openHttp } from './http/http-server.ts'
-import { metricsHandler } from './http/metrics.ts'
-import { page } from './http/page.ts'
+import { openSite, type SiteOptions } from './http/site.ts'
 import type { Log } from './log.ts'
 import { bringsKey, type PublishKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
@@ -30,13 +25,10 @@ export interface ServeOptions
   extends Pick<LiveStreamOptions, 'mergeMs' | 'holdMs' | 'mend'>,
     RecordingOptions,
     DoorOptions,
-    HttpOptions,
     HookOptions,
-    AccessOptions {
+    SiteOptions {
   /** Serve HTTP: true. */
   http?: boolean
-  /** An origin whose pages may watch, or `*`. */
-  httpOrigin?: string | undefined
   /** The key a publisher must send as `?key=` after its app or its stream name, literally or escaped. */
   publishKey?: string | undefined
   /** Further keys. */
@@ -78,7 +70,7 @@ const GRACE_MS = 2000
 export async function serve(options: ServeOptions, logged: Log): Promise<Serving> {
   const events = new ApiEvents()
   const log = events.heard(logged)
-  const { record, mergeMs = 'frame', holdMs, mend = true, demo = false, http = true, httpOrigin } = options
+  const { record, mergeMs = 'frame', holdMs, mend = true, demo = false, http = true } = options
   let current = options
   if (record !== undefined) await prepareFolder(record)
   const lives = new LiveStreams({ mergeMs, mend, ...(holdMs !== undefined && { holdMs }) })
@@ -153,28 +145,16 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
       })
   }
 
-  const hearViewer = (play: HttpPlay) => (isEnding ? play.reject() : hearPlay(play, play))
-  const watching = { limits, ...(httpOrigin !== undefined && { origin: httpOrigin }) }
-  const flv = httpFlv(hearViewer, watching)
-  // ws is an optional peer dependency
-  const ws = await import('../ws/index.ts').catch(() => undefined)
-  const named = hostGuard(options)
-  const urls = () => doors.urls
   const subjects = {
     server,
     lives,
     recordings,
     relays,
-    urls,
-    get needsKey() {
-      return keysOf(current).length > 0
-    },
-    wsFlv: ws !== undefined
+    urls: () => doors.urls,
+    needsKey: () => keysOf(current).length > 0
   }
-  const api = named(apiHandler(subjects, events, options, log))
-  const metrics = () => metricsHandler(subjects, handler => named(tokenGuard(options)(handler)))
-  const handlers = [flv, await metrics(), api, named(page())]
-  const web = http ? await openHttp(options, handlers, ws?.wsFlv(hearViewer, watching)) : undefined
+  const hearViewer = (play: HttpPlay) => (isEnding ? play.reject() : hearPlay(play, play))
+  const web = http ? await openSite(options, { limits }, subjects, hearViewer, events, log) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {

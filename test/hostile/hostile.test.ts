@@ -115,7 +115,7 @@ t.test('the hostile client of the API', async t => {
   const stage = await new Stage(folder(t)).open(t)
   const log = () => {}
   const [recordings, relays] = [new Recordings({}, log), new Relays(log)]
-  const subjects = { ...stage, recordings, relays, urls: () => [], needsKey: false, wsFlv: false }
+  const subjects = { ...stage, recordings, relays, urls: () => [], needsKey: () => false, wsFlv: false }
   const api = apiHandler(subjects, new ApiEvents(), { apiToken: TOKEN }, log)
   const web = await openHttp({ httpPort: 0 }, [api], (_request, socket) => socket.destroy())
   t.teardown(() => web.close(0))

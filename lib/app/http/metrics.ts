@@ -1,4 +1,5 @@
 import type { LiveStreams, Server } from '../../index.ts'
+import { optional } from '../optional.ts'
 import type { HttpHandler } from './http-server.ts'
 
 /** `GET /metrics` in Prometheus's format, if prom-client is installed, behind `guard`. Other paths are passed on. */
@@ -16,9 +17,7 @@ export async function metricsHandler(
 }
 
 async function scraping({ server, lives }: { server: Server; lives: LiveStreams }): Promise<HttpHandler> {
-  const parts = await Promise.all([import('prom-client'), import('../../metrics/index.ts')]).catch(error => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-  })
+  const parts = await optional(Promise.all([import('prom-client'), import('../../metrics/index.ts')]))
   if (parts === undefined) {
     return (_request, response) =>
       response

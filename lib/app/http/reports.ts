@@ -29,7 +29,8 @@ export interface Subjects {
   readonly relays: Relays
   /** Where the server listens. */
   urls(): readonly string[]
-  readonly needsKey: boolean
+  /** Whether a publisher must send a key. */
+  needsKey(): boolean
   readonly wsFlv: boolean
 }
 
@@ -53,7 +54,7 @@ export class Reports {
       version,
       uptimeMs: Math.round(uptimeMs),
       urls: urls(),
-      needsKey,
+      needsKey: needsKey(),
       canRecord: recordings.isPossible,
       canWrite,
       wsFlv,
