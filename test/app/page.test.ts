@@ -11,7 +11,7 @@ import t from 'tap'
 import { loop } from '../../lib/app/demo.ts'
 import { page as pageHandler } from '../../lib/app/http/page.ts'
 import { film, folder } from '../support/films.ts'
-import { audio } from '../support/media.ts'
+import { audio, video } from '../support/media.ts'
 import { Program, without } from '../support/programs.ts'
 
 type Scope = { teardown(end: () => unknown): unknown }
@@ -244,6 +244,12 @@ t.test('in a browser', { skip: without('chromium', 'ffmpeg') }, async t => {
     await sees(moves(1))
     await page.reload()
     await sees(moves(1))
+
+    const old = await session.publish('old')
+    // H.263 of 2003
+    for (let at = 0; at < 10; at++) old.write({ ...video.keyframe(at), payload: Buffer.alloc(100, 0x12) })
+    await row('live/old').getByRole('link').click()
+    await page.getByText('It cannot be played here.').waitFor()
 
     publishes(t, `${url}/live/sound`, '-vn')
     await row('live/sound').getByRole('link').click()

@@ -131,6 +131,7 @@ export class Charts {
         {
           ...axis,
           size: 20,
+          incrs: [5, 10, 15, 30, 60, 120, 300],
           space: 60,
           values: (/** @type {any} */ _plot, /** @type {number[]} */ times) => times.map(clock)
         },

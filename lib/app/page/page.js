@@ -206,7 +206,7 @@ function renderPlayer({ report }) {
   const isSilentPicture = player.look === 'playing' && report.video === null
   video.parentElement?.setAttribute('data-look', isSilentPicture ? 'sound' : player.look)
   byId('playing').textContent = player.numbers
-  byId('pause').textContent = player.isPaused ? 'Play' : 'Pause'
+  byId('pause').textContent = player.isIdle ? 'Play' : 'Pause'
   byId('mute').textContent = video.muted ? 'Sound on' : 'Sound off'
 }
 

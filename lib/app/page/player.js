@@ -15,6 +15,10 @@ if (mpegts) mpegts.LoggingControl.enableAll = false
 const LOOK_MS = 250
 /** Milliseconds without progress after which the picture counts as stalled. */
 const STALL_MS = 1500
+/** The same of a picture that has not begun. */
+const START_MS = 8000
+/** Milliseconds after which a connection counts as sound: the next that is lost is tried again at once. */
+const SOUND_MS = 5000
 /** Seconds that the picture may be behind what has arrived; beyond, it jumps. */
 const FAR = 4
 /** Where it jumps to: seconds behind what has arrived. */
@@ -22,7 +26,13 @@ const NEAR = 0.6
 /** Milliseconds before it connects again, one attempt after the other. */
 const RETRY_MS = [500, 1000, 2000, 5000]
 
+/** How often it tries again to play what it cannot decode. */
+const FEW = 2
+
 /** @typedef {'connecting' | 'playing' | 'paused' | 'stalled' | 'reconnecting' | 'absent' | 'blocked' | 'refused' | 'unplayable'} Look */
+
+/** Looks that end by a click alone. @type {ReadonlySet<Look>} */
+const IDLE = new Set(/** @type {const} */ (['paused', 'blocked', 'refused', 'unplayable']))
 
 /**
  * @param {string} path
@@ -56,7 +66,7 @@ export class Player {
   #lost
   #lastTime = 0
   #movedAt = 0
-  #isPaused = false
+  #connectedAt = 0
   #frames = { total: 0, at: 0, rate: 0 }
 
   /**
@@ -77,7 +87,6 @@ export class Player {
   open(path, history) {
     this.path = path
     this.#history = history
-    this.#isPaused = false
     this.#tries = 0
     this.#connect()
   }
@@ -98,13 +107,14 @@ export class Player {
 
   /** Pauses, or goes on where the stream is now. */
   toggle() {
-    this.#isPaused = !this.#isPaused
-    if (this.#isPaused) this.#leave('paused')
-    else this.#connect()
+    this.#tries = 0
+    if (this.isIdle) this.#connect()
+    else this.#leave('paused')
   }
 
-  get isPaused() {
-    return this.#isPaused
+  /** Whether it waits for a person. */
+  get isIdle() {
+    return IDLE.has(this.look)
   }
 
   /** Milliseconds that have arrived and are not shown yet; null while nothing plays. */
@@ -186,7 +196,8 @@ export class Player {
       }
     player.on(
       Events.ERROR,
-      mine((type, detail, info) => this.#failed(type, detail, info))
+      // it cannot be destroyed while it tells
+      mine((type, detail, info) => setTimeout(mine(() => this.#failed(type, detail, info))))
     )
     // what has arrived is shown to its end
     player.on(
@@ -196,12 +207,10 @@ export class Player {
     player.attachMediaElement(this.#video)
     player.load()
     this.#movedAt = performance.now()
+    this.#connectedAt = this.#movedAt
     this.#video.play().catch(
       mine(error => {
-        if (error.name === 'NotAllowedError') {
-          this.#isPaused = true
-          this.#leave('blocked')
-        }
+        if (error.name === 'NotAllowedError') this.#leave('blocked')
       })
     )
   }
@@ -219,17 +228,29 @@ export class Player {
   /**
    * @param {string} type
    * @param {string} detail
-   * @param {{ code?: number, msg?: string } | undefined} info
+   * @param {{ code?: number, msg?: string } | undefined} info of an unknown codec it is the text
    */
   #failed(type, detail, info) {
-    if (type === mpegts.ErrorTypes.MEDIA_ERROR && /Codec|Unsupported/.test(detail)) {
-      this.#leave()
-      this.#show('unplayable', `This browser cannot play it: ${info?.msg ?? detail}`)
-    } else if (info?.code === 403) {
-      this.#leave()
-      this.#show('refused', 'The server has refused this player')
-    } else
-      this.#retry(type === mpegts.ErrorTypes.MEDIA_ERROR ? 'The picture cannot be decoded' : 'The connection is lost')
+    const { ErrorTypes, ErrorDetails } = mpegts
+    const isMedia = type === ErrorTypes.MEDIA_ERROR
+    // one tag that it does not know, as FFmpeg's colours of Enhanced RTMP: it goes on with the next
+    if (isMedia && detail === ErrorDetails.MEDIA_FORMAT_ERROR) return
+    // an exception without a code is of what reads the tags, as a rule; of the connection in some browsers
+    const isLost = !isMedia && (detail !== ErrorDetails.NETWORK_EXCEPTION || info?.code !== undefined)
+    const isUnknown = detail === ErrorDetails.MEDIA_CODEC_UNSUPPORTED || info?.code === DOMException.NOT_SUPPORTED_ERR
+    if (isUnknown || (!isLost && this.#tries >= FEW))
+      this.#giveUp('unplayable', `It cannot be played here. ${info?.msg ?? info}`)
+    else if (info?.code === 403) this.#giveUp('refused', 'The server has refused this player')
+    else this.#retry(isLost ? 'The connection is lost' : 'The picture cannot be decoded')
+  }
+
+  /**
+   * @param {Look} look
+   * @param {string} reason
+   */
+  #giveUp(look, reason) {
+    this.#leave()
+    this.#show(look, reason)
   }
 
   /** @param {string} reason */
@@ -252,7 +273,12 @@ export class Player {
 
   #see() {
     const history = this.#history
-    if (history === undefined || this.#isPaused || this.look === 'refused' || this.look === 'unplayable') return
+    if (history === undefined) return
+    if (this.isIdle) {
+      // another encoder may send what can be played
+      if (this.look === 'unplayable' && tracksOf(history) !== this.#tracks) this.#connect()
+      return
+    }
     const now = performance.now()
     const isMoving = this.#video.currentTime !== this.#lastTime
     this.#lastTime = this.#video.currentTime
@@ -266,12 +292,13 @@ export class Player {
       const isNew = history.report !== this.#lost.report || history.state === 'ended'
       if (isNew && now >= this.#lost.retryAt) this.#connect()
     } else if (isMoving) {
-      this.#tries = 0
+      if (now - this.#connectedAt > SOUND_MS) this.#tries = 0
       this.#catchUp()
       this.#countFrames(now)
       this.#show('playing')
     } else {
-      if (now - this.#movedAt > STALL_MS && this.look === 'playing') this.#show('stalled')
+      const isStill = now - this.#movedAt > (this.look === 'playing' ? STALL_MS : START_MS)
+      if (isStill) this.#show('stalled')
       this.#catchUp()
       if (tracksOf(history) !== this.#tracks) this.#connect()
     }
