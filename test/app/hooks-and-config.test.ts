@@ -509,3 +509,24 @@ t.test('SIGHUP reads other files of a certificate', { buffered }, async t => {
   await using other = await connects(two.cert)
   for (const each of [session, other]) t.equal(await each.call('_checkbw'), 0)
 })
+
+t.test(
+  'the unit of systemd is valid, and the image starts the command',
+  { skip: without('systemd-analyze') },
+  async t => {
+    const unit = join(folder(t), 'rtmpipe.service')
+    writeFileSync(
+      unit,
+      readFileSync('docs/rtmpipe.service', 'utf8').replace('/usr/local/bin/rtmpipe', process.execPath)
+    )
+    const verify = new Program(t, 'systemd-analyze', ['verify', unit])
+    t.equal((await verify.ends()).code, 0)
+    t.equal(verify.said, '')
+    const image = readFileSync('Dockerfile', 'utf8')
+    const [entry, words] = ['ENTRYPOINT', 'CMD'].map(
+      name => JSON.parse(new RegExp(`^${name} (\\[.*\\])$`, 'm').exec(image)![1]!) as string[]
+    )
+    t.equal(entry![1], `/app/${JSON.parse(readFileSync('package.json', 'utf8')).bin.rtmpipe}`)
+    t.match(readServe(words!.slice(1)).options, { host: '0.0.0.0', httpHost: '0.0.0.0' })
+  }
+)
