@@ -71,15 +71,15 @@ export class Hooks {
       : (['play', this.#options.onPlay] as const)
     if (url === undefined && this.#options.onDone === undefined) return FREE
     const fields = this.#fields(request, from)
-    const over = this.#over(call, fields, request, from)
-    if (url === undefined) return { over }
+    const allowed = () => ({ over: this.#over(call, fields, request, from) })
+    if (url === undefined) return allowed()
     try {
       const asked = { ...fields, call, name: request.name, ...asksFor(request) }
       const signal = AbortSignal.any([request.signal, this.#timeout()])
       const { status, location = '' } = await this.#asking.run(() => post(url, asked, request, signal))
-      if (status >= 200 && status < 300) return { over }
+      if (status >= 200 && status < 300) return allowed()
       if (status < 300 || status >= 400 || location === '') throw new Error(`HTTP status ${status}`)
-      return { ...redirection(location, call), over }
+      return { ...redirection(location, call), ...allowed() }
     } catch (error) {
       // a peer that has disconnected asks for nothing any more
       if (request.isOver) return undefined
@@ -172,7 +172,7 @@ function redirection(location: string, call: 'publish' | 'play'): Omit<Allowed, 
 /** Fields that a query cannot set, in any call. */
 const OWN = new Set(['call', 'name', 'type', 'start', 'duration', 'reset', 'was', 'bytes', 'time'])
 
-const isPublish = (request: Asked): request is Publish => 'kind' in request
+const isPublish = (request: Asked): request is Publish => !(request instanceof HttpPlay) && 'kind' in request
 
 function asksFor(request: Asked): Fields {
   if (isPublish(request)) return { type: request.kind }
