@@ -58,6 +58,10 @@ export interface Limits {
   readonly rtmfpFlowBytes: number
   /** Gaps in the sequence numbers of an RTMFP flow. A fragment that would make one more is not acknowledged. */
   readonly rtmfpGaps: number
+  /** RTMFP packets of which some fragments have come. A further one takes the place of the one that made no progress for longest. */
+  readonly rtmfpFragmentedPackets: number
+  /** Bytes of an RTMFP packet that comes in fragments. Each fragment counts 128 bytes more. A longer packet is dropped. */
+  readonly rtmfpFragmentedBytes: number
 }
 
 /**
@@ -92,7 +96,9 @@ export const defaultLimits: Limits = Object.freeze({
   tunnelIdleMs: 30_000,
   rtmfpMetadataBytes: 512,
   rtmfpFlowBytes: 4 * 1024 * 1024,
-  rtmfpGaps: 1024
+  rtmfpGaps: 1024,
+  rtmfpFragmentedPackets: 16,
+  rtmfpFragmentedBytes: 65_536
 })
 
 /**

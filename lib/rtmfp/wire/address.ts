@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 
@@ -26,7 +27,7 @@ export function readAddress(reader: ByteReader): Address {
   return { address: ipText(bytes), port: reader.u16(), origin: flags & ORIGIN_BITS }
 }
 
-/** @throws RangeError if `address` is neither IPv4 nor IPv6, TypeError for IPv6 that is none. */
+/** @throws RangeError if `address` is neither IPv4 nor IPv6. */
 export function writeAddress(writer: ByteWriter, { address, port, origin }: Address): void {
   const bytes = ipBytes(address)
   writer
@@ -39,7 +40,20 @@ export function writeAddress(writer: ByteWriter, { address, port, origin }: Addr
 export const addressText = ({ address, port }: Pick<Address, 'address' | 'port'>): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 
-const IPV4_TEXT = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/
+const ADDRESS_TEXT = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/i
+
+/** The inverse of addressText, with the origin of an address that its owner reports; undefined for anything else. */
+export function parseAddress(text: string): Address | undefined {
+  const [, six, four, digits] = ADDRESS_TEXT.exec(text) ?? []
+  const [address, port] = [six ?? four ?? '', Number(digits)]
+  const family = isIP(address)
+  if (port > 0xffff || family !== (six === undefined ? 4 : 6)) return undefined
+  return {
+    address: family === 6 ? ipText(Buffer.from(ipBytes(address))) : address,
+    port,
+    origin: AddressOrigin.Reported
+  }
+}
 
 function ipText(bytes: Buffer): string {
   if (bytes.length === IPV4_LENGTH) return bytes.join('.')
@@ -48,9 +62,9 @@ function ipText(bytes: Buffer): string {
 }
 
 function ipBytes(text: string): Uint8Array {
-  const four = IPV4_TEXT.exec(text)?.slice(1).map(Number)
-  if (four?.every(byte => byte <= 255)) return Uint8Array.from(four)
-  if (!text.includes(':')) throw new RangeError(`address must be IPv4 or IPv6, not ${text}`)
+  const family = isIP(text)
+  if (family === 0) throw new RangeError(`address must be IPv4 or IPv6, not ${text}`)
+  if (family === 4) return Uint8Array.from(text.split('.').map(Number))
   // the zone of an address is known to its own host alone
   const [short] = text.split('%') as [string]
   const [head, tail] = new URL(`http://[${short}]`).hostname.slice(1, -1).split('::') as [string, string?]

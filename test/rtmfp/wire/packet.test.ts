@@ -3,8 +3,9 @@ import { ProtocolError } from 'rtmpipe'
 import t from 'tap'
 import { ByteReader } from '../../../lib/bytes/byte-reader.ts'
 import { ByteWriter } from '../../../lib/bytes/byte-writer.ts'
+import { peerInfoArgs, readPeerInfo } from '../../../lib/rtmfp/flow-mapping/peer-info.ts'
 import type { Acknowledgement } from '../../../lib/rtmfp/wire/acknowledgement.ts'
-import { addressText, readAddress, writeAddress } from '../../../lib/rtmfp/wire/address.ts'
+import { addressText, parseAddress, readAddress, writeAddress } from '../../../lib/rtmfp/wire/address.ts'
 import { type RtmfpChunk, writeChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { flowOptions, readFlowOptions } from '../../../lib/rtmfp/wire/flow-options.ts'
 import {
@@ -15,6 +16,7 @@ import {
   writeOptionList
 } from '../../../lib/rtmfp/wire/option.ts'
 import { isInMode, type PacketMode, readPacket, writePacket } from '../../../lib/rtmfp/wire/packet.ts'
+import { PacketAssembler } from '../../../lib/rtmfp/wire/packet-assembler.ts'
 import { readSessionId, writeSessionId } from '../../../lib/rtmfp/wire/session-id.ts'
 import { readVlu, vluLength, writeVlu } from '../../../lib/rtmfp/wire/vlu.ts'
 import { hex } from '../../support/hex.ts'
@@ -115,6 +117,66 @@ t.test('addresses (2.1.5)', async t => {
       t.same(readAddress(reader(written(writer => writeAddress(writer, address)))), address)
     })
   )
+})
+
+t.test('addresses as text, as setPeerInfo has them (RFC 7425, 5.3.3)', async t => {
+  const addresses = [
+    { address: '192.0.2.1', port: 1935, origin: 1 },
+    { address: '2001:db8::1', port: 65_535, origin: 1 }
+  ]
+  const args = peerInfoArgs(addresses)
+  t.same(args, [null, '192.0.2.1:1935', '[2001:db8::1]:65535'])
+  t.same(readPeerInfo(args), addresses)
+  t.same(parseAddress('[2001:DB8:0::1]:1'), { ...addresses[1], port: 1 }, 'in the shortest form')
+  for (const text of [
+    '',
+    '1.2.3.4',
+    '1.2.3.4:65536',
+    '1.2.3.256:1',
+    '2001:db8::1:1',
+    '[1.2.3.4]:1',
+    '[::g]:1',
+    'a.b:1',
+    '[fe80::1%2]:1'
+  ])
+    t.equal(parseAddress(text), undefined, text)
+  t.same(readPeerInfo([null, 5, {}, 'x', undefined]), [])
+  t.equal(readPeerInfo([null, ...Array(1000).fill('1.2.3.4:5')]).length, 64)
+})
+
+t.test('fragments of a packet, in any order (2.3.1)', async t => {
+  const piece = (fragmentNumber: number, data: Buffer, more = true, packetId = 7) =>
+    ({ kind: 'PacketFragment', packetId, fragmentNumber, more, data }) as const
+  const packets = new PacketAssembler({ limits: { rtmfpFragmentedPackets: 2, rtmfpFragmentedBytes: 1000 } })
+  const [first, second, last] = [piece(0, hex`0b01`), piece(1, hex`0230`), piece(2, hex`00`, false)]
+  t.equal(packets.add('a', last, 0), undefined)
+  t.equal(packets.add('a', first, 1), undefined)
+  t.equal(packets.add('b', second, 2), undefined, 'of another source')
+  t.equal(packets.add('a', first, 3), undefined, 'again')
+  t.same(packets.add('a', second, 4), hex`0b01 0230 00`)
+  t.equal(packets.size, 1)
+  t.same(packets.add('c', piece(0, hex`aa`, false), 4), hex`aa`, 'in one fragment')
+
+  packets.add('a', first, 10)
+  packets.add('b', first, 11)
+  packets.add('c', first, 12)
+  packets.add('c', second, 13)
+  t.equal(packets.size, 2, 'limits.rtmfpFragmentedPackets')
+  t.same(packets.add('c', last, 14), hex`0b01 0230 00`)
+  t.equal(packets.add('a', second, 15), undefined, 'the oldest one has made room')
+  t.equal(packets.add('a', last, 16), undefined)
+
+  t.equal(packets.add('d', piece(0, Buffer.alloc(400)), 20), undefined)
+  t.equal(packets.add('d', piece(1, Buffer.alloc(400)), 21), undefined)
+  t.equal(packets.add('d', piece(2, hex`00`, false), 22), undefined, 'limits.rtmfpFragmentedBytes')
+  packets.add('e', first, 100)
+  packets.add('e', second, 1101)
+  t.equal(packets.add('e', last, 1102), undefined, 'a pause of more than a second')
+  packets.add('f', last, 2000)
+  for (let at = 2000; at < 62_500; at += 500) packets.add('f', first, at)
+  t.equal(packets.add('f', second, 62_500), undefined, 'more than a minute')
+  packets.add('g', piece(5, hex`00`), 0)
+  t.equal(packets.add('g', piece(1, hex`00`, false), 0), undefined, 'a number behind the last')
 })
 
 t.test('the session id is scrambled by the packet behind it (2.2.2)', async t => {
