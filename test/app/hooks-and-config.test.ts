@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { connect, createServer } from 'rtmpipe'
 import t from 'tap'
+import { Slots } from '../../lib/app/slots.ts'
 import { help, readServe } from '../../lib/app/subcommands/serve.ts'
 import { certificate } from '../support/certificates.ts'
 import { film, folder } from '../support/films.ts'
@@ -174,6 +175,33 @@ t.test(
     await late.program.says(/denied live\/slow from \S+ by on-publish: no answer in time/)
   }
 )
+
+t.test('so many are asked at a time, the others in order, whether they fail or not', async t => {
+  const slots = new Slots(2)
+  const [running, begun, ends]: [Set<number>, number[], (() => void)[]] = [new Set(), [], []]
+  const all = [0, 1, 2, 3, 4].map(task =>
+    slots.run(async () => {
+      begun.push(task)
+      running.add(task)
+      await new Promise<void>(resolve => ends.push(resolve))
+      running.delete(task)
+      if (task % 2 === 1) throw new Error('odd')
+      return task
+    })
+  )
+  const settled = Promise.allSettled(all)
+  for (const expected of [[0, 1], [1, 2], [2, 3], [3, 4], [4]]) {
+    while (begun.at(-1) !== expected.at(-1)) await sleep(1)
+    t.same([...running], expected)
+    ends.shift()!()
+    await sleep(1)
+  }
+  t.same(
+    (await settled).map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']
+  )
+  t.same(begun, [0, 1, 2, 3, 4])
+})
 
 t.test('a Location without a scheme is another name, for publishers and for players', { buffered }, async t => {
   const { url: hook, called } = await hooks(t, ({ name }) => [302, `not-${name}`])
