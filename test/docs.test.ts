@@ -130,6 +130,11 @@ t.test('each snippet and each @example compiles against what the package declare
   t.equal(compiled(home), '')
 })
 
+t.test('each example is linked from a page', async t => {
+  const pages = ['README.md', ...docs].map(path => readFileSync(path, 'utf8')).join('\n')
+  for (const name of readdirSync('examples')) t.ok(pages.includes(`examples/${name})`), name)
+})
+
 t.test('every public function, class and constant is in an example, a snippet or an @example', async t => {
   const programs = readdirSync('examples').map(name => readFileSync(`examples/${name}`, 'utf8'))
   const code = [
