@@ -261,12 +261,12 @@ async function fetched(url: string, pattern: RegExp): Promise<string> {
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }
-/** Settles when it is no longer answered by 404. */
+/** Settles when it is answered. */
 async function thereIs(url: string): Promise<void> {
   for (;;) {
-    const { status, body } = await fetch(url)
+    const { ok, body } = await fetch(url)
     await body?.cancel()
-    if (status !== 404) return
+    if (ok) return
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

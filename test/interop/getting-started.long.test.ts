@@ -34,7 +34,7 @@ t.test('a project from nothing', { skip: without('ffmpeg') }, async t => {
 
   const program = new Program(t, process.execPath, [join(project, 'dist/server.js')])
   await program.says(/listening/)
-  const source = film(join(home, 'film.flv'), { seconds: 2 })
+  const source = film(join(home, 'film.flv'), { seconds: 10 })
   const url = `rtmp://127.0.0.1:${port}/live/film`
   const player = players.ffmpeg(t, url)
   await publishers.ffmpeg(t, source, url).ends()
