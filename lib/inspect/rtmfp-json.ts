@@ -40,6 +40,8 @@ export interface RtmfpFlowReport {
   readonly finalSeq?: number
   /** The flow of the other side that it answers. */
   readonly returnOf?: number
+  /** The code of the error behind which its messages are not listed. */
+  readonly error?: string
   /** A row for each message, in the order of their numbers. */
   readonly messages: readonly (readonly unknown[])[]
 }
@@ -80,6 +82,7 @@ export function rtmfpReport(capture: Buffer, keys: string): RtmfpReport {
   const undecoded: (readonly unknown[])[] = []
   const packets: (readonly unknown[])[] = []
   const messages = new Map<Flow, FlowMessageEntry[]>()
+  const errors = new Map<Flow, string>()
   const indexOf = (endpoint: string) => {
     const known = endpoints.indexOf(endpoint)
     return known < 0 ? endpoints.push(endpoint) - 1 : known
@@ -91,6 +94,7 @@ export function rtmfpReport(capture: Buffer, keys: string): RtmfpReport {
   for (const entry of new RtmfpLedger(readRtmfpKeys(keys)).entries(capture)) {
     if (entry.kind === 'flow') messages.set(entry.flow, [])
     else if (entry.kind === 'message') messages.get(entry.flow)!.push(entry)
+    else if (entry.kind === 'error') errors.set(entry.flow, entry.error.code)
     else if (entry.kind === 'undecoded') undecoded.push(place(entry))
     else {
       const { session, side, sequence, packet } = entry
@@ -99,7 +103,7 @@ export function rtmfpReport(capture: Buffer, keys: string): RtmfpReport {
       for (const chunk of packet.chunks) count(chunkName(chunk))
     }
   }
-  const flows = Array.from(messages, ([flow, entries]) => flowReport(flow, entries))
+  const flows = Array.from(messages, ([flow, entries]) => flowReport(flow, entries, errors.get(flow)))
   return { columns, note, endpoints, counts: Object.fromEntries([...counts].sort()), undecoded, flows, packets }
 }
 
@@ -108,7 +112,7 @@ function packetRow(packet: RtmfpPacket): unknown[] {
   return [mode, flagNames(packet), timestamp, timestampEcho, padding, chunks.map(chunkRow)]
 }
 
-function flowReport(flow: Flow, entries: readonly FlowMessageEntry[]): RtmfpFlowReport {
+function flowReport(flow: Flow, entries: readonly FlowMessageEntry[], error: string | undefined): RtmfpFlowReport {
   const { session, side, flowId, metadata, returnFlowId, tc, buffer } = flow
   const final = buffer.finalSequenceNumber
   return {
@@ -119,6 +123,7 @@ function flowReport(flow: Flow, entries: readonly FlowMessageEntry[]): RtmfpFlow
     ...(tc && { tcStream: tc.messageStreamId, rxi: tc.receiveOrder === 'network' ? 1 : 0 }),
     ...(final !== undefined && { finalSeq: final }),
     ...(returnFlowId !== undefined && { returnOf: returnFlowId }),
+    ...(error !== undefined && { error }),
     messages: entries
       .toSorted((one, other) => one.carried.sequenceNumber - other.carried.sequenceNumber)
       .map(messageRow)

@@ -65,7 +65,14 @@ export interface FlowMessageEntry {
   readonly message?: Message | Fault
 }
 
-export type RtmfpEntry = PacketEntry | UndecodedEntry | FlowEntry | FlowMessageEntry
+/** A message of a flow is too long. Its fragments are dropped from here on. */
+export interface FlowErrorEntry {
+  readonly kind: 'error'
+  readonly flow: Flow
+  readonly error: Fault
+}
+
+export type RtmfpEntry = PacketEntry | UndecodedEntry | FlowEntry | FlowMessageEntry | FlowErrorEntry
 
 /** How packets to a session id are opened. */
 interface Opening {
@@ -123,7 +130,9 @@ export class RtmfpLedger {
           session,
           side
         }
-        this.#openings.set(to, [...(this.#openings.get(to) ?? []), opening])
+        const known = this.#openings.get(to)
+        if (known === undefined) this.#openings.set(to, [opening])
+        else known.push(opening)
       }
       from('initiator', PacketMode.Initiator, responder.sessionId, initiator)
       from('responder', PacketMode.Responder, initiator.sessionId, responder)
@@ -189,7 +198,12 @@ export class RtmfpLedger {
       this.#flows.set(key, flow)
       yield { kind: 'flow', flow }
     }
-    flow.buffer.add(data)
+    try {
+      flow.buffer.add(data)
+    } catch (error) {
+      yield { kind: 'error', flow, error: errorEntry(error) }
+      flow.buffer.reject()
+    }
     for (let carried = flow.buffer.take(); carried !== undefined; carried = flow.buffer.take())
       yield { kind: 'message', flow, carried, ...rtmpMessage(flow, carried) }
   }

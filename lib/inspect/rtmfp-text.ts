@@ -48,6 +48,9 @@ function* lines(entry: RtmfpEntry): Generator<string, void> {
       yield `${INDENT}flow ${flowId} begins, ${stream}${returnFlowId === undefined ? '' : `, in return for flow ${returnFlowId}`}`
       return
     }
+    case 'error':
+      yield `${INDENT}flow ${entry.flow.flowId} ${faultText(entry.error)}; its further messages are not listed`
+      return
     case 'message':
       yield `${INDENT}${messageText(entry)}`
   }

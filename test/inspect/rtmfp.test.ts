@@ -4,9 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { inspectCapture, type RtmfpReport, rtmfpLines, rtmfpReport } from 'rtmpipe/inspect'
 import t from 'tap'
+import { PacketSealer } from '../../lib/rtmfp/crypto/packet-sealer.ts'
 import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
+import { writeSessionId } from '../../lib/rtmfp/wire/session-id.ts'
+import { Dice } from '../fuzz/fuzzer.ts'
 import { framesOf, pcap, pcapng } from '../support/pcap-files.ts'
-import { packetsOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
+import { type KeysOfSession, keysOf, packetsOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
 
 const captures = new URL('../../../test/captures/rtmfp/', import.meta.url)
 const captureFile = (name: string): Buffer => readFileSync(new URL(`${name}.pcap`, captures))
@@ -119,6 +122,51 @@ t.test('keys that are not complete, and captures that are not whole, are errors 
     t.throws(() => rtmfpReport(file, broken), { name: 'Error', message })
   t.throws(() => rtmfpReport(file.subarray(0, 30_000), keys), { message: /^capture ends inside packet \d+$/ })
   t.throws(() => rtmfpReport(Buffer.from(keys), keys), { message: 'file is neither pcap nor pcapng' })
+})
+
+t.test('a capture that lies is told somehow, or refused in a sentence', async t => {
+  const [file, keys] = [captureFile('introduction'), keysFile('introduction')]
+  const dice = new Dice(1)
+  for (let i = 0; i < 300; i++) {
+    const lying = Buffer.from(file)
+    for (let count = dice.below(20); count >= 0; count--) lying[24 + dice.below(lying.length - 24)] = dice.below(256)
+    try {
+      rtmfpReport(lying, keys)
+    } catch (error) {
+      const { constructor, message } = error as Error
+      if (constructor !== Error || message.includes('\n')) t.fail(`${i}: ${(error as Error).stack}`)
+    }
+  }
+  t.pass('300 of them')
+})
+
+t.test('a message that is too long ends its flow in the report', async t => {
+  const [{ responder, initiator }] = keysOf('publish-default') as [KeysOfSession]
+  const [frame] = framesOf(captureFile('publish-default'))
+  const sealer = new PacketSealer(initiator.protection)
+  const frameOf = (sequenceNumber: number, fragmentControl: 'begin' | 'middle' | 'whole', length: number) => {
+    const data = Buffer.alloc(length, 8)
+    const told = { kind: 'UserData', flowId: 5, sequenceNumber, forwardSequenceNumber: 0, fragmentControl } as const
+    const chunk = { ...told, abandon: false, final: false, options: [], data } as const
+    const header = { mode: 1, timeCritical: false, timeCriticalReverse: false } as const
+    const packet = writePacket({ ...header, timestamp: undefined, timestampEcho: undefined, chunks: [chunk] })
+    const payload = sealer.seal(packet, 4)
+    writeSessionId(payload, responder.sessionId)
+    const headers = Buffer.from(frame!.bytes.subarray(0, 42))
+    headers.writeUInt16BE(payload.length + 28, 16)
+    headers.writeUInt16BE(payload.length + 8, 38)
+    return { ...frame!, bytes: Buffer.concat([headers, payload]) }
+  }
+  const fragments = Array.from({ length: 175 }, (_, i) => frameOf(i + 2, i === 0 ? 'begin' : 'middle', 60_000))
+  const file = pcap([frameOf(1, 'whole', 100), ...fragments, frameOf(300, 'whole', 100)])
+  const { flows, packets } = rtmfpReport(file, keysFile('publish-default'))
+  t.equal(packets.length, 177)
+  t.match(flows, [{ flow: 5, error: 'ERR_RTMP_MESSAGE_TOO_LONG', messages: [[1, 1, null, null, 100]] }])
+  t.equal(flows[0]!.messages.length, 1)
+  t.match(
+    [...rtmfpLines(file, keysFile('publish-default'))].find(line => line.includes('ERR_')),
+    /^ {9}flow 5 ERR_RTMP_MESSAGE_TOO_LONG: .*; its further messages are not listed$/
+  )
 })
 
 t.test('without keys it is counted', async t => {
