@@ -95,6 +95,11 @@ const MAX_BITS = 0xffff * 8
 /** @throws RangeError for ranges that are out of order, adjacent, or too far away for a bitmap. */
 export function writeAcknowledgement(writer: ByteWriter, acknowledgement: Acknowledgement): void {
   const { kind, flowId, bufferBlocksAvailable, cumulativeAck, received } = acknowledgement
+  let end = cumulativeAck
+  for (const [first, last] of received) {
+    if (first < end + 2 || last < first) throw new RangeError(`received range ${first} to ${last} follows ${end}`)
+    end = last
+  }
   writeVlu(writer, flowId)
   writeVlu(writer, bufferBlocksAvailable)
   writeVlu(writer, cumulativeAck)

@@ -245,6 +245,23 @@ t.test('acknowledgements: the examples of 2.3.13 and 2.3.14', async t => {
   t.same(received(hex`51 000e 05 7f 10 0000 8fffffffffffff7f 00`), [[18, 18]], 'one that is too far away')
   const far = Number.MAX_SAFE_INTEGER - 3
   t.same(received(hex`50 000b 05 7f 8fffffffffffff7c ff`), [[far + 2, far + 3]])
+  for (const kind of ['BitmapAck', 'RangeAck'] as const)
+    for (const wrong of [
+      [[17, 18]],
+      [[18, 17]],
+      [
+        [20, 22],
+        [23, 24]
+      ],
+      [
+        [20, 22],
+        [18, 18]
+      ]
+    ] as [number, number][][])
+      t.throws(() => writeChunk(new ByteWriter(), { kind, ...told, received: wrong }), {
+        name: 'RangeError',
+        message: /follows/
+      })
   const away = { ...bits, received: [[2 ** 40, 2 ** 40]] } as unknown as RtmfpChunk
   t.throws(() => writeChunk(new ByteWriter(), away), { name: 'RangeError' }, 'a bitmap has an end')
 })
