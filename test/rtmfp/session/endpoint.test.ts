@@ -1,11 +1,15 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.ts'
+import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
 import { StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
 import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
 import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
 import { Timestamps } from '../../../lib/rtmfp/session/timestamps.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
+import { writeSessionId } from '../../../lib/rtmfp/wire/session-id.ts'
+import type { FIHello } from '../../../lib/rtmfp/wire/startup-chunks.ts'
 import { buffers, holds } from '../../support/property.ts'
 import { Network, type NetworkOptions, type Node, place } from '../../support/rtmfp-network.ts'
 
@@ -36,6 +40,14 @@ function opened(options: NetworkOptions = {}, ends = {}): Pair {
   both.client.endpoint.open(URI, [there], both.network.now)
   both.network.pass(100)
   return both
+}
+
+/** A packet of any kind, which the peer answers in no way. */
+const anything: FIHello = {
+  kind: 'FIHello',
+  endpointDiscriminator: Buffer.of(1),
+  replyAddress: { ...here, origin: 0 },
+  tag: Buffer.of(2)
 }
 
 const startup = new StartupPackets()
@@ -112,6 +124,30 @@ t.test('a keying is repeated like a hello, and a lost answer is said again witho
   server.endpoint.input(keying.bytes, here, network.now)
   server.flush()
   t.equal(network.sent.length, answered, 'whose peer is heard, does not miss it')
+})
+
+t.test('two openings to one peer lead to one session', async t => {
+  const { network, client, server } = pair()
+  const { fingerprint } = serverIdentity.certificate
+  const openings = [URI, { fingerprint }, URI].map(each => client.endpoint.open(each, [there], network.now))
+  t.equal(openings[0], openings[2])
+  network.pass(5000)
+  t.equal(server.opened.length, 1)
+  t.ok(openings.every(({ session }) => session === client.opened[0]))
+  t.equal(client.endpoint.size, 1)
+})
+
+t.test('packets that overtake the keys are kept for them', async t => {
+  const { network, client, server } = pair({}, { server: { opened: session => void session.forward(anything) } })
+  client.endpoint.open(URI, [there], network.now)
+  network.pass(25)
+  network.isCut = true
+  const before = network.sent.length
+  network.pass(10)
+  const sent = network.sent.slice(before)
+  t.same(sent.length, 2)
+  for (const { bytes } of sent.reverse()) client.endpoint.input(bytes, there, network.now)
+  t.match([client.opened[0]!.isHeard, server.opened[0]!.isHeard], [true, false])
 })
 
 t.test('no state before a cookie comes back, and no answer of more than three times what was sent', async t => {
@@ -276,6 +312,9 @@ for (const forwardedHellos of ['answer', 'redirect'] as const) {
     t.same(opening.session?.address, two.place)
     t.equal(two.opened.at(-1)!.role, 'responder')
     t.same(two.opened.at(-1)!.address, one.place)
+    const first = network.sent.find(({ from, to }) => from.port === two.place.port && to.port === one.place.port)!
+    const answer = { answer: 'RHello', redirect: 'Redirect' }[forwardedHellos]
+    t.match(startup.open(first.bytes.subarray(4)), [{ kind: answer }], 'which opens the way through its NAT')
     t.equal(two.opened.at(-1)!.certificate.fingerprint.equals(one.opened[1]!.certificate.fingerprint), false)
   })
 }
@@ -310,10 +349,16 @@ t.test('an orderly close is asked and answered; at once, it is told', async t =>
   t.match(client.opened[0], { state: 'closed', closeReason: 'near' })
   t.equal(client.endpoint.size, 0)
   t.equal(server.endpoint.size, 1, 'it answers to repetitions for a while')
+  const next = network.node(here, { identity: new Identity({ groups: [2] }) })
+  client.place = place('192.0.2.50')
+  next.endpoint.open(URI, [there], network.now)
+  network.pass(100)
+  t.equal(next.opened[0]?.state, 'open', 'while another may open one from there')
+  next.endpoint.close(network.now, false)
   network.pass(19_000)
   t.match(server.opened[0], { state: 'closed', closeReason: 'far' })
   t.equal(server.endpoint.size, 0)
-  t.match([client.closed.length, server.closed.length], [1, 1])
+  t.match([client.closed.length, server.closed.length], [1, 2])
 
   const abrupt = opened()
   abrupt.server.opened[0]!.close(abrupt.network.now, false)
@@ -364,6 +409,7 @@ t.test('a peer is believed to have moved once it answers from there', async t =>
   client.place = elsewhere
   network.pass(5500)
   t.same(server.opened[0]!.address, elsewhere)
+  network.pass(2000)
   // what an eavesdropper sends again from its own address changes nothing
   const spy = place('203.0.113.5')
   for (const { bytes, from } of network.sent.filter(
@@ -379,6 +425,50 @@ t.test('a peer is believed to have moved once it answers from there', async t =>
   )
   network.pass(5000)
   t.same(server.opened[0]!.address, elsewhere)
+})
+
+t.test(
+  'a late answer of an address that it has left does not lead back, and its session is known by the new one',
+  async t => {
+    const { network, client, server } = opened()
+    const [from, to] = [client.opened[0]!, server.opened[0]!]
+    const [passing, last] = [place('192.0.2.1', 6001), place('192.0.2.1', 6002)]
+    client.place = passing
+    network.pass(2000)
+    for (let i = 0; i < 5; i++) from.forward(anything)
+    network.pass(12)
+    t.equal(network.sent.filter(({ to }) => to.port === passing.port).length, 1, 'it is asked once a second')
+    network.isCut = true
+    network.pass(10)
+    network.isCut = false
+    const late = network.sent.at(-1)!
+    t.same([late.from, to.address], [passing, here])
+    network.pass(2000)
+    client.place = last
+    from.forward(anything)
+    network.pass(100)
+    t.same(to.address, last)
+    server.endpoint.input(late.bytes, passing, network.now)
+    t.same(to.address, last)
+    const again = network.node(last, { identity: clientIdentity })
+    client.place = here
+    again.endpoint.open(URI, [there], network.now)
+    network.pass(100)
+    t.match(to, { state: 'closed', closeReason: 'replaced' })
+  }
+)
+
+t.test('answers that wait are few, and a hello that is answered by another is not answered', async t => {
+  const { network, client } = opened()
+  const before = network.sent.length
+  for (let i = 0; i < 100; i++) client.opened[0]!.forward(anything)
+  client.flush()
+  t.equal(network.sent.length - before, 16)
+  const opening = client.endpoint.open({ fingerprint: Buffer.alloc(32) }, [there], network.now)
+  const { bytes: certificate } = new Identity({ groups: [2], acceptsAncillaryData: true }).certificate
+  const answer: RtmfpChunk = { kind: 'RHello', tagEcho: opening.tag, cookie: Buffer.alloc(64), certificate }
+  client.endpoint.input(startup.seal(answer), there, network.now)
+  t.equal(opening.certificate, undefined)
 })
 
 t.test('a mobility check is for one address and two minutes', async t => {
@@ -500,6 +590,13 @@ t.test('whatever comes, an endpoint stands it', async t => {
       return true
     })
   )
+  for (const packet of [Buffer.of(0), Buffer.of(0x0c), Buffer.of(0x0f, 1)]) {
+    const sealed = new PacketSealer(defaultProtection).seal(packet, 4)
+    for (const { endpoint } of [client, server]) {
+      writeSessionId(sealed, 0)
+      endpoint.input(sealed, place('203.0.113.5'), network.now)
+    }
+  }
   const chunkKinds = ['IHello', 'RHello', 'Redirect', 'CookieChange', 'IIKeying', 'RIKeying'] as const
   const bytes = buffers(60)
   holds(
