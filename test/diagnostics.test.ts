@@ -153,6 +153,10 @@ const script = `
   import net from 'node:net'
   import { connect, createServer, LiveStreams } from 'rtmpipe'
   const server = createServer(session => {
+    session.on('command', ({ name }, answer) => {
+      if (name === 'login') answer({ secret: 'TOKEN', code: 'Logged.In' })
+      else answer(null)
+    })
     session.on('publish', publish => {
       if (publish.query.get('key') !== 'TOPSECRET') return publish.reject('NetStream.Publish.Denied', 'not ' + publish.name)
       publish.rename('film')
@@ -162,12 +166,15 @@ const script = `
   server.on('sessionError', () => {})
   server.listen(0, '127.0.0.1', async () => {
     const { port } = server.address()
-    const info = { tcUrl: 'rtmp://me:PASSWORD@127.0.0.1:' + port + '/live?token=TOKEN&BARE' }
+    const info = { password: 'PASSWORD', tcUrl: 'rtmp://me:PASSWORD@127.0.0.1:' + port + '/live?token=TOKEN&BARE' }
     const session = await connect('rtmp://127.0.0.1:' + port + '/live?token=TOKEN', { args: ['me', 'PASSWORD'], info })
     await session.publish('STREAMKEY?key=GUESS').catch(() => {})
     await session.publish('STREAMKEY?key=TOPSECRET')
     await session.call('login', 'me', { password: 'PASSWORD' }).catch(() => {})
-    await session.call('odd\\n name', 1).catch(() => {})
+    await session.call('odd\\n name', 1)
+    const cycle = { name: 'me', ...Object.fromEntries(Array.from({ length: 1000 }, (_, i) => ['p' + i, i])) }
+    cycle.name = [cycle]
+    await session.call('cycle', cycle)
     await session.close()
     const stranger = net.connect(port, '127.0.0.1').on('error', () => {})
     stranger.write('GET / HTTP/1.1\\r\\n\\r\\n')
@@ -210,6 +217,7 @@ t.test('NODE_DEBUG=rtmpipe prints what happens, a line each, and no secret', asy
   for (const line of [
     "publish starts: 'live/film'",
     "< login transaction 11: null, '…', { password: '…' }",
+    "> _result transaction 11: null, { secret: '…', code: 'Logged.In' }",
     "< 'odd\\n name' transaction 12: null, 1",
     "publish ends: 'live/film'",
     'ends: left'
@@ -223,6 +231,9 @@ t.test('NODE_DEBUG=rtmpipe prints what happens, a line each, and no secret', asy
     'connection failed: handshake version is not supported: 71, handshake layer, byte 0'
   ])
     t.ok(lines.includes(line), line)
+  const cycle =
+    ofServer.find(line => line.startsWith("< cycle transaction 13: null, { name: [ { name: '…', p0: 0")) ?? ''
+  t.ok(cycle.length > 0 && cycle.length < 2000, cycle)
   t.notMatch(on, /PASSWORD|TOPSECRET|GUESS|STREAMKEY|TOKEN|BARE/)
   t.ok(
     on

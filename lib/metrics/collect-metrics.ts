@@ -21,9 +21,11 @@ export interface CollectMetricsOptions {
 }
 
 /** What collectMetrics() returns. */
-export interface CollectedMetrics extends Disposable {
+export interface CollectedMetrics {
   /** Removes the metrics from the registry, and stops all measuring. */
   stop(): void
+  /** As stop(): `using metrics = collectMetrics(...)`. */
+  [Symbol.dispose](): void
 }
 
 /**

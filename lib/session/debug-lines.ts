@@ -3,35 +3,22 @@ import { type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { debug } from '../channels.ts'
 import type { Command } from '../message/command.ts'
 
-/** Commands whose arguments hold no secrets but a stream's name. Of all others, strings are not shown. */
-const KNOWN: readonly string[] = [
-  'connect',
-  'releaseStream',
-  'FCPublish',
-  'FCUnpublish',
-  'FCSubscribe',
-  'publish',
-  'play',
-  'getStreamLength',
-  '_result',
-  '_error',
-  'onStatus',
-  'onFCPublish',
-  'onFCUnpublish',
-  'onFCSubscribe'
-]
 /** Commands whose first argument is the name of a stream to publish, which is often its key. */
 const PUBLISHES: readonly string[] = ['releaseStream', 'FCPublish', 'FCUnpublish', 'publish']
+/** Commands whose arguments are shown. Those of others may be passwords. */
+const SHOWN: readonly string[] = [...PUBLISHES, 'FCSubscribe', 'play', 'getStreamLength']
+/** Properties whose texts are shown: those of connect, and of information objects. */
+const SHOWN_PROPERTIES: readonly string[] = [
+  ...['app', 'tcUrl', 'swfUrl', 'pageUrl', 'flashVer', 'type', 'fourCcList'],
+  ...['level', 'code', 'description', 'details', 'fmsVer']
+]
 /** Names of keys of one session that are recognized when the other side repeats them. */
 const MAX_KEYS = 8
+/** What is shown of the values of a peer, which may hold themselves. */
+const MAX_DEPTH = 3
+const MAX_ITEMS = 20
 const HIDDEN = '…'
-const SHAPE = {
-  depth: 3,
-  breakLength: Number.POSITIVE_INFINITY,
-  compact: true,
-  maxStringLength: 200,
-  maxArrayLength: 20
-}
+const SHAPE = { depth: MAX_DEPTH, breakLength: Number.POSITIVE_INFINITY, compact: true, maxStringLength: 200 }
 
 /** What NODE_DEBUG=rtmpipe prints of a session. Made only if that is set. */
 export class DebugLines {
@@ -69,26 +56,35 @@ export class DebugLines {
   }
 
   #line({ name, transactionId, messageStreamId, args }: Command): string {
-    const [, key] = args
-    if (PUBLISHES.includes(name) && typeof key === 'string' && this.#keys.size < MAX_KEYS) this.#keys.add(bare(key))
-    const isKnown = KNOWN.includes(name)
-    const shown = args.map((value, i) => {
-      if (name === 'connect' && i > 0) return this.#shown(value, false)
-      return this.#shown(PUBLISHES.includes(name) && i === 1 ? cut(value) : value, isKnown)
-    })
+    const isPublish = PUBLISHES.includes(name)
+    if (isPublish) this.#remember(args[1])
+    const isShown = SHOWN.includes(name)
+    const shown = args.map((value, i) => this.#shown(isPublish && i === 1 ? cut(value) : value, isShown))
     const said = /^\w{1,64}$/.test(name) ? name : inspect(name.slice(0, 64))
     const transaction = transactionId === 0 ? '' : ` transaction ${transactionId}`
     const where = messageStreamId === 0 ? '' : ` on stream ${messageStreamId}`
     return `${said}${transaction}${where}: ${shown.map(value => inspect(value, SHAPE)).join(', ')}`
   }
 
-  /** A value without secrets: see maskedQuery. */
-  #shown(value: AmfValue, isKnown: boolean): AmfValue {
-    if (typeof value === 'string') return isKnown ? this.#masked(value) : value && HIDDEN
-    if (Array.isArray(value)) return value.map(each => this.#shown(each, isKnown))
+  #remember(key: AmfValue): void {
+    if (typeof key !== 'string') return
+    this.#keys.add(key.replace(/\?.*/s, ''))
+    const [oldest] = this.#keys
+    if (this.#keys.size > MAX_KEYS) this.#keys.delete(oldest!)
+  }
+
+  /** A value without secrets, and without an end. */
+  #shown(value: AmfValue, isShown: boolean, depth = 0): AmfValue {
+    if (typeof value === 'string') return isShown ? this.#masked(value) : value && HIDDEN
+    if (typeof value !== 'object' || value === null) return value
     const properties = propertiesOf(value)
-    if (properties === undefined) return typeof value === 'object' && value !== null ? HIDDEN : value
-    return Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, this.#shown(each, isKnown)]))
+    const isArray = Array.isArray(value)
+    if (depth === MAX_DEPTH || (properties === undefined && !isArray)) return HIDDEN
+    if (isArray) return value.slice(0, MAX_ITEMS).map(each => this.#shown(each, isShown, depth + 1))
+    const entries = Object.entries(properties!).slice(0, MAX_ITEMS)
+    return Object.fromEntries(
+      entries.map(([name, each]) => [name, this.#shown(each, SHOWN_PROPERTIES.includes(name), depth + 1)])
+    )
   }
 
   #masked(text: string): string {
@@ -100,8 +96,6 @@ export class DebugLines {
 
 /** Two characters of a name. */
 const cut = (name: AmfValue): AmfValue => (typeof name === 'string' ? `${name.slice(0, 2)}${HIDDEN}` : name)
-
-const bare = (name: string): string => name.replace(/\?.*/s, '')
 
 /** Scheme, host and port of a URL. */
 export const hostOf = (url: string): string =>
