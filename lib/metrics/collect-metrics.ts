@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { LiveStreams, SessionHostStats } from '../index.ts'
+import type { LiveStreams, SessionHost } from '../index.ts'
 import { LoopDelay } from './loop-delay.ts'
 import { allStreamsMetrics, hostMetrics, loopMetrics, type Metric, streamMetrics } from './metric-table.ts'
 import { StreamSeries } from './stream-series.ts'
@@ -10,7 +10,7 @@ export type MetricsRegistry = Pick<Registry, 'registerMetric' | 'removeSingleMet
 /** Options of collectMetrics(). */
 export interface CollectMetricsOptions {
   /** A Server, or a SessionHost. Without it there are no metrics of sessions. */
-  host?: { stats(): SessionHostStats }
+  host?: Pick<SessionHost, 'stats'>
   /** The table of live streams. Without it there are no metrics of streams. */
   streams?: LiveStreams
   /**
