@@ -3,28 +3,33 @@
  * it. The session that is guilty ends with its code, or is answered and goes on; a publisher and a player beside it lose nothing.
  * A table at the end says what was sent and what became of it. RTMPIPE_ROWS names the rows to run, all unless told: `C1,A4`.
  *
+ * The hostile web is the same by HTTP and WebSocket, to the HTTP side of `rtmpipe serve`.
+ *
  * Elsewhere: T1 and T2, posts that are replayed, skipped, repeated, parallel or too long, and 10,000 opens, in
  * transport/tunnel.test.ts; L1 and L2, certificates that nobody vouches for, of another name or out of date, and TLS that is never
  * begun, in transport/doors.test.ts; the keys of RTMPE one by one in handshake/rtmpe.test.ts; many at a time in overload.long.test.ts.
  * Waiting for their features: F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases/.
  */
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { createServer, flvDecoder } from 'rtmpipe'
+import { createServer, flvDecoder, type HttpPlay, httpFlv } from 'rtmpipe'
+import { wsFlv } from 'rtmpipe/ws'
 import t from 'tap'
 import { apiHandler } from '../../lib/app/http/api.ts'
 import { ApiEvents } from '../../lib/app/http/api-events.ts'
-import { openHttp } from '../../lib/app/http/http-server.ts'
+import { hostGuard, openHttp } from '../../lib/app/http/http-server.ts'
 import { Recordings } from '../../lib/app/recordings.ts'
 import { Relays } from '../../lib/app/relays.ts'
 import { folder } from '../support/films.ts'
-import { connected, Guest, Stage } from '../support/hostile.ts'
+import { connected, eventually, Guest, Stage, WebGuest } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
-import { type Case, cases, files, ofApi, TOKEN } from './cases/index.ts'
+import { type Case, cases, files, ofApi, ofWeb, TOKEN, type WebCase } from './cases/index.ts'
 
+const KEY = `Sec-WebSocket-Key: ${'a'.repeat(22)}==`
 const rows = process.env.RTMPIPE_ROWS?.split(',')
 const inputs = ({ sends }: Case): readonly Buffer[] => (Buffer.isBuffer(sends) ? [sends] : sends)
 const table: string[] = []
@@ -32,14 +37,20 @@ const table: string[] = []
 /** What a case hangs for at most, before it is told that it does: many times what any takes where it is slow. */
 const HANG_MS = 300_000
 
-async function play(stage: Stage, given: Case, sends: Buffer): Promise<string[]> {
-  const guest = new Guest(stage, given.reads === undefined ? {} : { reads: given.reads })
+/** What is found wrong, or that nothing is for too long. */
+async function orHangs(judging: Promise<string[]>, heard: () => unknown): Promise<string[]> {
   let timer: NodeJS.Timeout | undefined
   const hangs = new Promise<string[]>(resolve => {
-    timer = setTimeout(() => resolve([`it hangs; heard ${guest.heard.slice(-5)}`]), HANG_MS)
+    timer = setTimeout(() => resolve([`it hangs; heard ${heard()}`]), HANG_MS)
   })
-  const wrong = await Promise.race([hangs, judged(stage, given, sends, guest)])
+  const wrong = await Promise.race([hangs, judging])
   clearTimeout(timer)
+  return wrong
+}
+
+async function play(stage: Stage, given: Case, sends: Buffer): Promise<string[]> {
+  const guest = new Guest(stage, given.reads === undefined ? {} : { reads: given.reads })
+  const wrong = await orHangs(judged(stage, given, sends, guest), () => guest.heard.slice(-5))
   await guest.leaves()
   return wrong
 }
@@ -151,8 +162,14 @@ t.test('the hostile client of the API', async t => {
   })
 
   await t.test('I7 1,000 listeners to events, of whom half read nothing', async t => {
-    const all = Array.from({ length: 1000 }, () => says(get('/api/events')))
-    const statuses = await Promise.all(all.map(async each => (await each.hears(/^HTTP\/1\.1 \d+ /)).slice(9, 12)))
+    const all: Asking[] = []
+    const statuses: string[] = []
+    while (all.length < 1000) {
+      // no more at once than wait to be accepted
+      const some = Array.from({ length: 100 }, () => says(get('/api/events')))
+      statuses.push(...(await Promise.all(some.map(async each => (await each.hears(/^HTTP\/1\.1 \d+ /)).slice(9, 12)))))
+      all.push(...some)
+    }
     for (const { socket } of all.slice(0, 500)) socket.pause()
     t.equal(statuses.filter(status => status === '200').length, 256)
     t.equal(statuses.filter(status => status === '503').length, 744)
@@ -160,6 +177,56 @@ t.test('the hostile client of the API', async t => {
     for (const { socket } of all) socket.destroy()
     const again = () => says(get('/api/events')).hears(/^HTTP\/1\.1 \d+ /)
     while (!(await again()).startsWith('HTTP/1.1 200')) await turnOfTheLoop()
+  })
+  t.same(stage.lost, [], 'the witnesses have lost nothing')
+})
+
+t.test('the hostile web', async t => {
+  const stage = await new Stage(folder(t)).open(t)
+  const hear = async (play: HttpPlay) =>
+    pipeline(await stage.lives.play(play.path, { missing: 'refuse' }), play.accept(), () => {})
+  const page = hostGuard({})((request, response, next) => (request.url === '/page' ? response.end('page') : next()))
+  const flv = httpFlv(hear, { clock: stage.clock })
+  const web = await openHttp({ httpPort: 0, headersMs: 500 }, [flv, page], wsFlv(hear, { clock: stage.clock }))
+  t.teardown(() => web.close(0))
+  const [url] = web.urls
+
+  for (const given of ofWeb.filter(({ row }) => rows?.includes(row) ?? true)) {
+    const { row, what, ends = 'goes on' } = given
+    await t.test(`${row} ${what}`, async t => {
+      const wrong: string[] = []
+      for (const each of given.sends) wrong.push(...(await visit(stage, url!, given, each)))
+      t.same(wrong, [])
+      table.push(`${row.padEnd(4)} ${what.padEnd(64)} ${ends.padEnd(34)} ${wrong[0] ?? 'so it was'}`)
+    })
+  }
+
+  await t.test('H9 1,000 idle viewers, and 1,000 connections that say nothing', async t => {
+    const readers = () => stage.lives.find('live/witness')!.stats().readers
+    const count = readers()
+    const viewers: WebGuest[] = []
+    const silent: WebGuest[] = []
+    while (viewers.length < 1000) {
+      // no more at once than wait to be accepted: the system forgets those who come beyond, and they would never know
+      const some = Array.from({ length: 100 }, () => new WebGuest(url!))
+      for (const [i, { socket }] of some.entries()) {
+        const headers = i % 2 ? ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', KEY] : []
+        socket.write([`GET /live/witness.flv HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n'))
+      }
+      const others = Array.from({ length: 100 }, () => new WebGuest(url!))
+      await Promise.all(others.map(({ socket }) => once(socket, 'connect')))
+      await Promise.all(some.map(each => each.until(() => each.heard.includes('FLV'))))
+      viewers.push(...some)
+      silent.push(...others)
+    }
+    const before = viewers.map(({ heard }) => heard.length)
+    await stage.witness(100)
+    await Promise.all(viewers.map((viewer, i) => viewer.until(() => viewer.heard.length >= before[i]! + 100)))
+    await Promise.all(silent.map(each => each.until(() => each.socket.closed)))
+    t.equal(readers(), count + 1000)
+    for (const { socket } of viewers) socket.destroy()
+    await eventually(() => readers() === count)
+    await stage.witness()
   })
   t.same(stage.lost, [], 'the witnesses have lost nothing')
 })
@@ -185,11 +252,61 @@ class Asking {
   }
 }
 
+async function visit(stage: Stage, url: string, given: WebCase, sends: Buffer): Promise<string[]> {
+  const guest = new WebGuest(url)
+  const wrong = await orHangs(judgedOnWeb(stage, given, sends, guest), () => guest.heard.slice(-200))
+  guest.socket.destroy()
+  await stage.witness()
+  return wrong.map(each => `${JSON.stringify(sends.toString('latin1').slice(0, 80))}: ${each}`)
+}
+
+async function judgedOnWeb(stage: Stage, given: WebCase, sends: Buffer, guest: WebGuest): Promise<string[]> {
+  const { hears, ends = 'goes on', slowly, reads, holds, meanwhile } = given
+  const wrong: string[] = []
+  await stage.witness()
+  const before = holds === undefined ? 0 : alive()
+  if (reads === false) guest.socket.pause()
+  if (slowly) {
+    for (const byte of sends) {
+      if (guest.socket.destroyed) break
+      guest.socket.write(Buffer.of(byte))
+      await turnOfTheLoop()
+    }
+  } else if (!guest.socket.write(sends) && holds !== undefined) {
+    await eventually(() => guest.socket.closed || guest.socket.writableLength === 0)
+  }
+  if (holds !== undefined) {
+    let held = alive() - before
+    for (let looks = 0; held > holds && looks < 5; looks++) {
+      for (let i = 0; i < 50; i++) await turnOfTheLoop()
+      held = alive() - before
+    }
+    if (held > holds) wrong.push(`it holds ${held} bytes more`)
+  }
+  await meanwhile?.(stage)
+  guest.socket.resume()
+  if (hears !== undefined) await guest.until(() => hears.test(guest.heard) || guest.socket.closed)
+  if (ends === 'closed') await guest.until(() => guest.socket.closed)
+  else {
+    guest.heard = guest.heard.replace(hears ?? '', '')
+    guest.socket.write('GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await guest.until(() => /HTTP\/1\.1 200 OK[\s\S]*page$/.test(guest.heard) || guest.socket.closed)
+    if (guest.socket.closed) wrong.push(`closed, having said ${guest.heard.slice(-200)}`)
+  }
+  if (ends === 'closed' && hears !== undefined && !hears.test(guest.heard)) wrong.push(guest.heard.slice(0, 200))
+  return wrong
+}
+
 t.test('as many as SECURITY.md says', async t => {
   const text = readFileSync('SECURITY.md', 'utf8')
   const [, ofCases, ofInputs] = /the hostile peer.*\| (\d+) \((\d+) inputs\) \|/.exec(text)!
-  t.equal(cases.length + files.length + ofApi.length, Number(ofCases))
-  t.equal(cases.flatMap(inputs).length + files.length + ofApi.flatMap(({ sends }) => sends).length, Number(ofInputs))
+  // that of the idle viewers stands in no table
+  const ofHttp = [...ofApi, ...ofWeb]
+  t.equal(cases.length + files.length + ofHttp.length + 1, Number(ofCases))
+  t.equal(
+    cases.flatMap(inputs).length + files.length + ofHttp.flatMap(({ sends }) => sends).length + 1,
+    Number(ofInputs)
+  )
 })
 
 t.test('S11 an application hangs up before anything is made of a connection', async t => {

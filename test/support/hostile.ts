@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import net from 'node:net'
 import { pipeline } from 'node:stream'
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import {
   type AmfValue,
   ChunkReader,
@@ -322,4 +322,37 @@ export class Guest {
     }
     this.#look?.()
   }
+}
+
+// ---- a guest of HTTP ----
+
+/** A client of HTTP that is made of a socket and bytes. */
+export class WebGuest {
+  readonly socket: net.Socket
+  /** All it has been sent. */
+  heard = ''
+  #look: (() => void) | undefined
+
+  constructor(url: string) {
+    this.socket = net.connect({ port: Number(new URL(url).port), host: '127.0.0.1', noDelay: true })
+    this.socket.on('error', () => {}).on('close', () => this.#look?.())
+    this.socket.on('data', bytes => {
+      this.heard += bytes.toString('latin1')
+      this.#look?.()
+    })
+  }
+
+  #looks(resolve: () => void): void {
+    this.#look = resolve
+  }
+
+  /** Settles when what it has been sent, or its end, makes this true. */
+  async until(what: () => boolean): Promise<void> {
+    while (!what()) await new Promise<void>(resolve => this.#looks(resolve))
+  }
+}
+
+/** Settles when this is true, which no event of a guest tells. */
+export async function eventually(what: () => boolean): Promise<void> {
+  while (!what()) await sleep(10)
 }

@@ -11,6 +11,8 @@ export interface HttpOptions {
   httpHost?: string
   /** Host names that requests may be for, beside `localhost` and addresses. */
   httpNames?: readonly string[]
+  /** Milliseconds in which the headers of a request must arrive: 10,000. */
+  headersMs?: number
 }
 
 /** Answers a request, or passes it to the next handler. */
@@ -28,8 +30,7 @@ export interface OpenHttp {
 
 const DEFAULT_PORT = 8080
 const MAX_CONNECTIONS = 10_000
-/** Milliseconds in which the headers of a request must arrive, and then its body. */
-const HEADERS_MS = 10_000
+/** Milliseconds in which a whole request must arrive. */
 const REQUEST_MS = 30_000
 /** Milliseconds that a connection may be silent. FLV viewers have `limits.stallMs` instead. */
 const SILENT_MS = 60_000
@@ -39,7 +40,7 @@ const SILENT_MS = 60_000
  * upgrade is a request like any other.
  */
 export async function openHttp(
-  { httpPort, httpHost = '127.0.0.1' }: HttpOptions,
+  { httpPort, httpHost = '127.0.0.1', headersMs = 10_000 }: HttpOptions,
   handlers: readonly HttpHandler[],
   upgrade?: UpgradeHandler
 ): Promise<OpenHttp> {
@@ -47,7 +48,7 @@ export async function openHttp(
     const pass = (at: number) => (handlers[at] ?? notFound)(request, response, () => pass(at + 1))
     pass(0)
   }
-  const bounds = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 }
+  const bounds = { headersTimeout: headersMs, requestTimeout: REQUEST_MS, connectionsCheckingInterval: headersMs / 10 }
   const server = createServer({ ...bounds, noDelay: true, keepAlive: true }, handle).setTimeout(SILENT_MS)
   server.maxConnections = MAX_CONNECTIONS
   /** Upgraded connections, which a server of node:http no longer knows. */
