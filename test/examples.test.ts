@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -19,10 +20,11 @@ import {
   windowAcknowledgementSize
 } from 'rtmpipe'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { readCapture } from './support/captures.ts'
 import { folder } from './support/films.ts'
 import { LiveServer } from './support/live-server.ts'
-import { audio, metadata, stream, video } from './support/media.ts'
+import { audio, metadata, stream, video, word } from './support/media.ts'
 import { example } from './support/programs.ts'
 
 /** Each example as a person runs it. by-hand is also run by test/interop, with the programs it is for. */
@@ -213,3 +215,32 @@ t.test('every example opens with what it teaches, and how to run it', async t =>
     t.match(source, /^\/\*\*\n \* .*This example shows how to:\n \* {2}1\. .*dist\/examples\//s, name)
   }
 })
+
+for (const framework of ['express', 'fastify', 'hono']) {
+  t.test(`http-flv-${framework}`, async t => {
+    const program = example(t, `http-flv-${framework}`, '0', '0')
+    const [, web] = await program.says(/listening (http:\S+)/)
+    const [, rtmp] = await program.says(/listening (rtmp:\S+)/)
+    t.match(await (await fetch(web!)).text(), 'watch /live/NAME.flv')
+    t.equal((await fetch(`${web}live/film.flv`)).status, 404, 'not published')
+    const session = await connect(rtmp!)
+    const publishing = await session.publish('film')
+    const film = [metadata(), video.header(), audio.header(), video.keyframe(0), audio.frame(5), video.frame(40)]
+    for (const message of film) publishing.write(message)
+    let response: Response
+    do response = await fetch(`${web}live/film.flv`)
+    while (response.status === 404)
+    t.equal(response.headers.get('content-type'), 'video/x-flv')
+    t.equal((await fetch(`${web}live/film.flv`, { method: 'HEAD' })).status, 200)
+    const socket = new WebSocket(`${web!.replace('http', 'ws')}live/film.flv`)
+    const messages: Buffer[] = []
+    socket.on('message', data => messages.push(data as Buffer))
+    await once(socket, 'open')
+    publishing.end()
+    await once(socket, 'close')
+    const body = Buffer.from(await response.arrayBuffer())
+    t.same([...new FlvReader().messages(body)].map(word), film.map(word))
+    t.ok(Buffer.concat(messages).equals(body), 'the same over WebSocket')
+    session.close()
+  })
+}
