@@ -20,7 +20,7 @@ export class Recordings extends RunningTable {
   readonly #log: Log
 
   constructor(options: RecordingOptions, log: Log) {
-    super()
+    super('recording')
     this.#options = options
     this.#log = log
   }
@@ -46,9 +46,9 @@ export class Recordings extends RunningTable {
     return false
   }
 
-  /** Records what is published at this path until it ends. */
+  /** Records what is published at this path until it ends, if there is a folder. */
   start(path: string, live: LiveStream): Running {
-    const { record: folder = '.' } = this.#options
+    const folder = this.#options.record!
     const recording = this.begin(path, undefined, label => this.#begin(path, live, folder, label))
     recording.relay.on('file', file => {
       recording.to = relative(folder, file.path)

@@ -9,7 +9,7 @@ export class Relays extends RunningTable {
   readonly #log: Log
 
   constructor(log: Log) {
-    super()
+    super('relay')
     this.#log = log
   }
 

@@ -4,6 +4,7 @@ import { said } from './log.ts'
 
 /** A recording or a relay of a live stream while it runs. It is the label of its reader. */
 export class Running {
+  readonly kind: 'recording' | 'relay'
   readonly id: string
   readonly path: string
   readonly relay: Relay
@@ -13,10 +14,11 @@ export class Running {
   #error: string | undefined
 
   /** `begin` makes its relay, with this as label. */
-  constructor(id: string, path: string, to: string | undefined, begin: (label: Running) => Relay) {
-    this.id = id
-    this.path = path
-    this.to = to
+  constructor(which: Pick<Running, 'kind' | 'id' | 'path' | 'to'>, begin: (label: Running) => Relay) {
+    this.kind = which.kind
+    this.id = which.id
+    this.path = which.path
+    this.to = which.to
     this.relay = begin(this)
     for (const state of ['retrying', 'refused'] as const) {
       this.relay.on(state, ({ error }) => {
@@ -39,10 +41,15 @@ export class Running {
   }
 }
 
-/** Those that run, by their ids. */
+/** Those of one kind that run, by their ids. */
 export class RunningTable {
+  readonly #kind: Running['kind']
   readonly #running = new Map<string, Running>()
   #begun = 0
+
+  constructor(kind: Running['kind']) {
+    this.#kind = kind
+  }
 
   get size(): number {
     return this.#running.size
@@ -58,7 +65,7 @@ export class RunningTable {
 
   /** Adds one until it ends: see Running. */
   begin(path: string, to: string | undefined, begin: (label: Running) => Relay): Running {
-    const running = new Running(`${++this.#begun}`, path, to, begin)
+    const running = new Running({ kind: this.#kind, id: `${++this.#begun}`, path, to }, begin)
     this.#running.set(running.id, running)
     running.relay.once('ended', () => this.#running.delete(running.id))
     return running

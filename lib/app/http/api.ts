@@ -25,7 +25,7 @@ const NOT_A_STREAM = 'to must be the URL of a stream, as rtmp://HOST/APP/NAME'
 /** Recordings and relays there may be at a time. */
 const MAX_RUNNING = 1000
 
-const openapi = readFileSync(new URL('../../../../lib/api/openapi.json', import.meta.url), 'utf8')
+const openapi = new URL('../../../../lib/api/openapi.json', import.meta.url)
 
 /**
  * The API: JSON below `/api/`, as openapi.json describes it, behind tokenGuard. It changes something only if there is a token, by POST and
@@ -46,7 +46,10 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, access: Access
   }
 
   const routes: ReadonlyMap<string, Actions> = new Map<string, Actions>([
-    ['/api/openapi.json', { GET: ({ response }) => answerJson(response, 200, JSON.parse(openapi)) }],
+    [
+      '/api/openapi.json',
+      { GET: ({ response }) => answerJson(response, 200, JSON.parse(readFileSync(openapi, 'utf8'))) }
+    ],
     ['/api/server', { GET: ({ response }) => answerJson(response, 200, reports.server(canWrite)) }],
     ['/api/streams', { GET: ({ response }) => answerJson(response, 200, { streams: reports.streams() }) }],
     [

@@ -139,9 +139,8 @@ export class Reports {
   #whoIs(label: unknown): Pick<ReaderReport, 'kind' | 'owner' | 'to'> {
     if (label instanceof ServerSession) return { kind: 'rtmp', owner: `${label.id}`, to: label.peer }
     if (label instanceof HttpPlay) return { kind: kindOf(label), owner: this.#idOf(label), to: label.peer }
-    if (!(label instanceof Running)) return { kind: 'other', owner: null, to: '' }
-    const kind = this.#subjects.relays.get(label.id) === label ? 'relay' : 'recording'
-    return { kind, owner: label.id, to: label.to ?? '' }
+    if (label instanceof Running) return { kind: label.kind, owner: label.id, to: label.to ?? '' }
+    return { kind: 'other', owner: null, to: '' }
   }
 
   /** The viewers over HTTP, with their readers. */
