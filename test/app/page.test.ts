@@ -27,6 +27,9 @@ async function serve(t: Scope, ...args: string[]): Promise<{ program: Program; s
   return { program, site: site!, url: url! }
 }
 
+/** A module of the page, by name. */
+const module = (name: string) => import(new URL(`../../lib/app/page/${name}.js`, import.meta.url).href)
+
 t.test('its files are read once, and nothing else is', async t => {
   const passed: string[] = []
   const handler = pageHandler()
@@ -78,6 +81,79 @@ t.test('its files are read once, and nothing else is', async t => {
   t.same(passed, [])
   for (const path of ['/page', '/tsconfig.json', '/../http/page.js', '/..%2fhttp/page.js', '//page.js', '/index.html'])
     t.equal((await ask(path)).statusCode, 404, path)
+})
+
+t.test('numbers have units and three digits, and names are safe to show', async t => {
+  const { bitrate, size, span, uptime, whole, shown } = await module('units')
+  t.same([0, 999, 1000, 12_345, 999_999, 2_650_000].map(bitrate), [
+    '0 bit/s',
+    '999 bit/s',
+    '1.00 kbit/s',
+    '12.3 kbit/s',
+    '1.00 Mbit/s',
+    '2.65 Mbit/s'
+  ])
+  t.equal(bitrate(null), '–')
+  t.same([0, 1500, 16_777_216].map(size), ['0 B', '1.50 kB', '16.8 MB'])
+  t.same([40, 2000, 75_000, 300_000].map(span), ['40 ms', '2.00 s', '75.0 s', '300 s'])
+  t.same([0, 3_723_000, 273_900_000].map(uptime), ['0:00:00', '1:02:03', '3 d 04:05'])
+  t.equal(whole(1_234_567), '1\u2009234\u2009567')
+  t.equal(shown('a\u202eb\u0000c\u200b\ud83d\ude00'), 'a\\u202eb\\u0000c\\u200b\ud83d\ude00')
+})
+
+t.test('rates are differences of totals; who is silent has stalled, and who is far behind is slow', async t => {
+  const { History } = await module('history')
+  const reader = (lagMs: number, lag = 0) => ({
+    id: '1',
+    lagMs,
+    maxLagMs: 3000,
+    bytesOut: 0,
+    drops: { lag, overflow: 0, keyframe: 0 }
+  })
+  const report = (seconds: number, { frames = seconds * 25, readers = [reader(0)], isPublished = true } = {}) => ({
+    path: 'live/film',
+    isPublished,
+    uptimeMs: seconds * 1000,
+    bytesIn: frames * 1000,
+    messagesIn: frames,
+    bytesOut: 0,
+    video: { codec: 'AVC', frames },
+    drops: { input: 0, lag: readers[0]!.drops.lag, overflow: 0, keyframe: 0 },
+    readers
+  })
+  const history = new History(report(0))
+  for (const second of [1, 2, 3]) history.add(report(second), 500)
+  t.equal(history.state, 'live')
+  t.match(history.rate, { bitsIn: 200_000, frames: 25, drops: 0 })
+  t.match(
+    history.samples,
+    [1, 2, 3].map(() => ({ bitsIn: 200_000, frames: 25, lagMs: 0, bufferMs: 500 }))
+  )
+
+  history.add(report(3.1, { frames: 78 }), 500)
+  t.equal(history.samples.length, 3, 'a moment makes no rate')
+  history.add(report(5, { frames: 78 }), null)
+  t.equal(history.state, 'live')
+  history.add(report(6, { frames: 78 }), null)
+  t.equal(history.state, 'stalled')
+  history.add(report(7, { isPublished: false }), null)
+  t.equal(history.state, 'waiting')
+  history.end()
+  t.equal(history.state, 'ended')
+
+  history.add(report(8, { readers: [reader(900)] }), null)
+  t.equal(history.isSlow(history.report.readers[0]), false)
+  history.add(report(9, { readers: [reader(1100)] }), null)
+  t.equal(history.isSlow(history.report.readers[0]), true, 'by more than a third')
+  history.add(report(10, { readers: [reader(0, 7)] }), null)
+  t.match(history.samples.at(-1), { drops: 7 })
+  history.add(report(19, { readers: [reader(0, 7)] }), null)
+  t.equal(history.isSlow(history.report.readers[0]), true, 'it has missed something')
+  history.add(report(20, { readers: [reader(0, 7)] }), null)
+  t.equal(history.isSlow(history.report.readers[0]), false)
+
+  history.add(report(1), null)
+  t.match(history.samples.at(-1), { bitsIn: null }, 'another stream of this name begins anew')
 })
 
 /** Chromium of Debian asks its maker for nothing with these. */

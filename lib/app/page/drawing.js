@@ -14,7 +14,7 @@ const PIPE = 10
  */
 export function wide({ source, ring, edges }, width) {
   const [head, box] = [22, 62]
-  const at = { ring: 300, ringEnd: 470, spine: 492, edge: 600, columns: width - 350 }
+  const at = { ring: 300, ringEnd: 470, spine: 492, edge: Math.max(600, width - 690), columns: width - 350 }
   const height = head + Math.max(box, edges.length * ROW) + 4
   const middle = (head + height - 4) / 2
   const top = middle - (edges.length * ROW) / 2

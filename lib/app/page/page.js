@@ -61,7 +61,7 @@ const { retry } = feed({
   },
   denied(message, needsToken) {
     byId('link').hidden = needsToken
-    byId('link').replaceChildren(message)
+    byId('link').replaceChildren(`The server refuses: ${message}`)
     byId('token').hidden = !needsToken
     byId('token-says').textContent =
       token.get() === '' ? 'This server was started with --api-token.' : 'The server does not accept this token.'

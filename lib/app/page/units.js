@@ -14,6 +14,9 @@ const BYTES = [
   [1e3, 'kB']
 ]
 
+/** What is as good as one of the next unit, in three digits. */
+const ROUNDS = 0.9995
+
 /** What stands where there is no value. */
 export const NONE = '–'
 
@@ -29,13 +32,13 @@ export function digits(value) {
 /** @param {number | null | undefined} bitsPerSecond */
 export function bitrate(bitsPerSecond) {
   if (bitsPerSecond === null || bitsPerSecond === undefined) return NONE
-  for (const [unit, name] of BITS) if (bitsPerSecond >= unit) return `${digits(bitsPerSecond / unit)} ${name}`
+  for (const [unit, name] of BITS) if (bitsPerSecond >= unit * ROUNDS) return `${digits(bitsPerSecond / unit)} ${name}`
   return `${Math.round(bitsPerSecond)} bit/s`
 }
 
 /** @param {number} bytes */
 export function size(bytes) {
-  for (const [unit, name] of BYTES) if (bytes >= unit) return `${digits(bytes / unit)} ${name}`
+  for (const [unit, name] of BYTES) if (bytes >= unit * ROUNDS) return `${digits(bytes / unit)} ${name}`
   return `${Math.round(bytes)} B`
 }
 
