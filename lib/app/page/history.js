@@ -98,7 +98,8 @@ export class History {
 
   /** @returns {State} */
   get state() {
-    if (this.#endedAt !== 0) return 'ended'
+    // one that was asked for and never was there waits
+    if (this.#endedAt !== 0 && this.report.uptimeMs > 0) return 'ended'
     if (!this.report.isPublished) return 'waiting'
     return this.silentMs > STALL_MS ? 'stalled' : 'live'
   }

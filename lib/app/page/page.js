@@ -28,6 +28,8 @@ let serverAt = 0
 let selected
 /** @type {string | undefined} the stream whose row has been brought into view */
 let inView
+/** @type {string | undefined} the stream that is looked at while the address names none */
+let first
 let isWhole = false
 /** @type {HTMLElement[]} */
 const lines = []
@@ -87,7 +89,8 @@ function hearStreams(reports) {
 
 /** Looks at the stream that the address names, else at the first. */
 function select() {
-  const path = named() ?? selected ?? sorted().find(each => streams.get(each)?.state === 'live') ?? sorted()[0]
+  first ??= sorted().find(each => streams.get(each)?.state === 'live') ?? sorted()[0]
+  const path = named() ?? first
   if (path === undefined || path === selected) return
   selected = path
   let history = streams.get(path)
