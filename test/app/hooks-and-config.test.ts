@@ -321,7 +321,7 @@ t.test('the schema has every option, and accepts and refuses what the command do
       hookTimeoutMs: 60_000
     },
     { refuseMissing: false, holdMs: 0, idleMs: 86_400_000, mergeMs: 10_000 },
-    { httpPort: 65_535, httpHost: '::', httpName: ['a', 'b'], noHttp: true, apiToken: 't' }
+    { httpPort: 65_535, httpHost: '::', httpName: ['a', 'b'], httpOrigin: '*', noHttp: true, apiToken: 't' }
   ]
   const refused: readonly unknown[] = [
     [],
