@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import t from 'tap'
 import { generatedPages } from './support/docs.ts'
 
@@ -128,6 +128,11 @@ t.test('each snippet and each @example compiles against what the package declare
   }
   writeFileSync(`${home}/tsconfig.json`, JSON.stringify(config))
   t.equal(compiled(home), '')
+})
+
+t.test('docs/README.md lists each page', async t => {
+  const index = readFileSync('docs/README.md', 'utf8')
+  for (const path of docs) if (path !== 'docs/README.md') t.ok(index.includes(`](${basename(path)})`), path)
 })
 
 t.test('each example is linked from a page', async t => {
