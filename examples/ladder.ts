@@ -13,7 +13,7 @@ import { once } from 'node:events'
 import type net from 'node:net'
 import { pipeline, type Readable, type Writable } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
-import { createServer, flvDecoder, flvEncoder, type LiveStream, LiveStreams, Refused, Relay } from 'rtmpipe'
+import { createServer, flvDecoder, flvEncoder, LiveStreams, Refused, Relay } from 'rtmpipe'
 
 const [port = '1935', high = '720', low = '480'] = process.argv.slice(2)
 const x264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-force_key_frames', 'expr:gte(t,n_forced*2)', '-c:a', 'copy']
@@ -26,15 +26,18 @@ const lives = new LiveStreams()
 const report = (error?: Error | null) => error && console.log(error.message)
 
 /** Rendition i leaves the program by descriptor 3 + i. */
-function ladder(from: LiveStream, to: readonly LiveStream[]): Relay {
+function ladder(path: string, to: readonly string[]): Relay {
   const encode = [...renditions.values()].flatMap((options, i) => [...options, '-f', 'flv', `pipe:${3 + i}`])
   return new Relay(async (signal, is) => {
-    if (!from.isLive) return true
+    const from = lives.find(path)
+    if (!from?.isLive) return true
     const child = spawn('ffmpeg', ['-v', 'error', '-f', 'flv', '-i', 'pipe:0', ...encode], {
       stdio: ['pipe', 'ignore', 'inherit', ...to.map(() => 'pipe' as const)]
     })
     const closed = once(child, 'close')
-    const outputs = to.map((live, i) => piped(child.stdio[3 + i] as Readable, flvDecoder(), live.input(), { signal }))
+    const outputs = to.map(async (each, i) =>
+      piped(child.stdio[3 + i] as Readable, flvDecoder(), await lives.publish(each), { signal })
+    )
     try {
       is('live')
       console.log(`ffmpeg is process ${child.pid}`)
@@ -48,22 +51,23 @@ function ladder(from: LiveStream, to: readonly LiveStream[]): Relay {
   })
 }
 
-const relays = new Map<LiveStream, Relay>()
+const relays = new Map<string, Relay>()
 
 const server = createServer(session => {
   session.on('publish', async publish => {
-    if (publish.app !== 'live') throw new Refused('NetStream.Publish.Denied', 'publish to /live')
-    pipeline(publish.accept(), await lives.publish(publish.path), report)
-    const from = lives.get(publish.path)
-    if (relays.has(from)) return
-    const to = [...renditions.keys()].map(app => lives.get(`${app}/${publish.name}`))
-    const relay = ladder(from, to)
-    relays.set(from, relay)
+    const { app, name, path } = publish
+    if (app !== 'live') throw new Refused('NetStream.Publish.Denied', 'publish to /live')
+    pipeline(publish.accept(), await lives.publish(path), report)
+    // a publisher that has come back continues the stream
+    if (relays.has(path)) return
+    const to = [...renditions.keys()].map(rendition => `${rendition}/${name}`)
+    const relay = ladder(path, to)
+    relays.set(path, relay)
     relay.on('retrying', ({ error, ms }) => console.log(`${error?.message}, again in ${ms} ms`))
     relay.on('ended', () => {
-      console.log(`encoded ${publish.path}`)
-      relays.delete(from)
-      for (const live of to) live.close()
+      console.log(`encoded ${path}`)
+      relays.delete(path)
+      for (const each of to) lives.find(each)?.close()
     })
   })
   session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))

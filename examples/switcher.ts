@@ -24,6 +24,7 @@ let shown = ''
 async function show(path: string): Promise<void> {
   const reader = inputs.get(path).subscribe({ from: 'next' })
   await once(reader, 'readable')
+  if (reader.readableLength === 0) throw new Error(`${path} has ended`)
   shown = path
   console.log(`show ${path}`)
   pipeline(reader, output.input({ takeover: true }), () => {

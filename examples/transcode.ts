@@ -13,15 +13,17 @@ import { once } from 'node:events'
 import type net from 'node:net'
 import { pipeline } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
-import { createServer, duplex, flvDecoder, flvEncoder, type LiveStream, LiveStreams, Refused, Relay } from 'rtmpipe'
+import { createServer, duplex, flvDecoder, flvEncoder, LiveStreams, Refused, Relay } from 'rtmpipe'
 
 const encode = ['-vf', 'scale=-2:180', '-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-c:a', 'copy']
 const lives = new LiveStreams()
 const report = (error?: Error | null) => error && console.log(error.message)
 
-function transcode(from: LiveStream, to: LiveStream): Relay {
+function transcode(path: string, to: string): Relay {
   return new Relay(async (signal, is) => {
-    if (!from.isLive) return true
+    const from = lives.find(path)
+    if (!from?.isLive) return true
+    const input = await lives.publish(to)
     const child = spawn('ffmpeg', ['-v', 'error', '-f', 'flv', '-i', '-', ...encode, '-g', '50', '-f', 'flv', '-'])
     const closed = once(child, 'close')
     let said = ''
@@ -34,7 +36,7 @@ function transcode(from: LiveStream, to: LiveStream): Relay {
       is('live')
       console.log(`ffmpeg is process ${child.pid}`)
       const program = duplex(child.stdin, child.stdout)
-      await Promise.all([piped(source, flvEncoder(), program, flvDecoder(), to.input(), { signal }), closed])
+      await Promise.all([piped(source, flvEncoder(), program, flvDecoder(), input, { signal }), closed])
       return true
     } catch (error) {
       child.kill('SIGKILL')
@@ -44,21 +46,22 @@ function transcode(from: LiveStream, to: LiveStream): Relay {
   })
 }
 
-const relays = new Map<LiveStream, Relay>()
+const relays = new Map<string, Relay>()
 
 const server = createServer(session => {
   session.on('publish', async publish => {
-    if (publish.app !== 'live') throw new Refused('NetStream.Publish.Denied', 'publish to /live')
-    pipeline(publish.accept(), await lives.publish(publish.path), report)
-    const [from, to] = [lives.get(publish.path), lives.get(`small/${publish.name}`)]
-    if (relays.has(from)) return
-    const relay = transcode(from, to)
-    relays.set(from, relay)
+    const { app, name, path } = publish
+    if (app !== 'live') throw new Refused('NetStream.Publish.Denied', 'publish to /live')
+    pipeline(publish.accept(), await lives.publish(path), report)
+    // a publisher that has come back continues the stream
+    if (relays.has(path)) return
+    const relay = transcode(path, `small/${name}`)
+    relays.set(path, relay)
     relay.on('retrying', ({ error, ms }) => console.log(`${error?.message}, again in ${ms} ms`))
     relay.on('ended', () => {
-      console.log(`transcoded ${publish.path}`)
-      relays.delete(from)
-      to.close()
+      console.log(`transcoded ${path}`)
+      relays.delete(path)
+      lives.find(`small/${name}`)?.close()
     })
   })
   session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), report))
