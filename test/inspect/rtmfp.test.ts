@@ -133,8 +133,8 @@ t.test('a capture that lies is told somehow, or refused in a sentence', async t 
     try {
       rtmfpReport(lying, keys)
     } catch (error) {
-      const { constructor, message } = error as Error
-      if (constructor !== Error || message.includes('\n')) t.fail(`${i}: ${(error as Error).stack}`)
+      const { name, message, stack } = error as Error
+      if (name !== 'Error' || message.includes('\n')) t.fail(`${i}: ${stack}`)
     }
   }
   t.pass('300 of them')
