@@ -62,6 +62,10 @@ export interface Limits {
   readonly rtmfpFragmentedPackets: number
   /** Bytes of an RTMFP packet that comes in fragments. Each fragment counts 128 bytes more. A longer packet is dropped. */
   readonly rtmfpFragmentedBytes: number
+  /** RTMFP sessions of one endpoint, those that are opening included. An initiator beyond them has no answer. */
+  readonly rtmfpSessions: number
+  /** Key agreements per second that initiators may cause at one RTMFP endpoint. One takes 1 to 4 ms. Further ones have no answer. */
+  readonly rtmfpAgreementsPerSecond: number
 }
 
 /**
@@ -98,7 +102,9 @@ export const defaultLimits: Limits = Object.freeze({
   rtmfpFlowBytes: 4 * 1024 * 1024,
   rtmfpGaps: 1024,
   rtmfpFragmentedPackets: 16,
-  rtmfpFragmentedBytes: 65_536
+  rtmfpFragmentedBytes: 65_536,
+  rtmfpSessions: 10_000,
+  rtmfpAgreementsPerSecond: 200
 })
 
 /**

@@ -57,3 +57,7 @@ export class StartupPackets {
     return packet?.mode === PacketMode.Startup ? packet.chunks : undefined
   }
 }
+
+/** The chunks of what may be a startup packet. */
+export const startupChunks = (packet: RtmfpPacket | undefined): readonly RtmfpChunk[] =>
+  packet?.mode === PacketMode.Startup ? packet.chunks : []

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { RtmpError } from '../../errors.ts'
+import { type Limits, limitsWith } from '../../limits.ts'
 import { overrides, readCertificate, winsGlare } from '../crypto/certificate.ts'
 import { type EndpointDiscriminator, writeDiscriminator } from '../crypto/endpoint-discriminator.ts'
 import { type AgreementOptions, respond } from '../crypto/key-agreement.ts'
@@ -7,13 +8,16 @@ import { defaultTerms } from '../crypto/terms.ts'
 import { addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
+import { readPacket } from '../wire/packet.ts'
+import { PacketAssembler } from '../wire/packet-assembler.ts'
 import { readSessionId, SESSION_ID_LENGTH, STARTUP_SESSION_ID } from '../wire/session-id.ts'
 import type { FIHello, Redirect, RHello } from '../wire/startup-chunks.ts'
-import { type OutDatagram, type Place, StartupPackets } from './datagrams.ts'
+import { type OutDatagram, type Place, StartupPackets, startupChunks } from './datagrams.ts'
 import type { SessionFlows } from './flows.ts'
-import { NO_SIGNATURE, Opening, readable } from './opening.ts'
+import { NO_SIGNATURE, Opening, readable, STARTUP_MS } from './opening.ts'
 import { Responder, type ResponderOptions } from './responder.ts'
 import { Session, type SessionEndpoint } from './session.ts'
+import { Sessions } from './sessions.ts'
 
 /** The options of an endpoint. */
 export interface EndpointOptions extends ResponderOptions, Partial<AgreementOptions> {
@@ -25,10 +29,8 @@ export interface EndpointOptions extends ResponderOptions, Partial<AgreementOpti
   readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
   /** Milliseconds of silence until a session sends a Ping; 30,000. */
   readonly keepaliveMs?: number
-  /** Sessions, those that are opening included; 10,000. */
-  readonly maxSessions?: number
-  /** Key agreements that initiators may cause in a second; 200. One takes a millisecond or two. */
-  readonly maxAgreements?: number
+  /** See Limits: those of sessions, agreements and fragments. */
+  readonly limits?: Partial<Limits>
 }
 
 /** No answer to a stranger is longer than this many times what it sent: its address may be another's. */
@@ -47,12 +49,9 @@ export class RtmfpEndpoint {
   readonly #agreement: AgreementOptions
   readonly #responder: Responder
   readonly #startup = new StartupPackets()
-  /** By the id in packets to this end. */
-  readonly #entries = new Map<number, Session | Opening>()
-  readonly #openings = new Set<Opening>()
-  /** Open ones, by where their peers are, and who they are. */
-  readonly #byAddress = new Map<string, Session>()
-  readonly #byFingerprint = new Map<string, Session>()
+  readonly #limits: Limits
+  readonly #fragments: PacketAssembler
+  readonly #sessions = new Sessions()
   readonly #queue: OutDatagram[] = []
   readonly #awake = new Set<Session>()
   readonly #host: SessionEndpoint
@@ -65,6 +64,8 @@ export class RtmfpEndpoint {
   constructor(options: EndpointOptions) {
     this.#options = options
     this.#agreement = { terms: options.terms ?? defaultTerms, isStrict: options.isStrict ?? false }
+    this.#limits = limitsWith(options.limits)
+    this.#fragments = new PacketAssembler({ limits: this.#limits })
     this.#responder = new Responder(options)
     this.#host = {
       secret: randomBytes(32),
@@ -73,17 +74,11 @@ export class RtmfpEndpoint {
         this.#awake.add(session)
         this.#expect(session.nextTimeout())
       },
-      moved: (session, from) => {
-        this.#forget(this.#byAddress, addressText(from), session)
-        this.#byAddress.set(addressText(session.address), session)
-      },
+      moved: (session, from) => this.#sessions.moved(session, from),
       forwarded: (session, hello) => this.#forwarded(session, hello),
-      left: session => {
-        this.#forget(this.#byAddress, addressText(session.address), session)
-        this.#forget(this.#byFingerprint, nameOf(session.certificate.fingerprint), session)
-      },
+      left: session => this.#sessions.left(session),
       closed: session => {
-        this.#entries.delete(session.nearId)
+        this.#sessions.remove(session)
         options.closed?.(session)
       }
     }
@@ -91,13 +86,13 @@ export class RtmfpEndpoint {
 
   /** Sessions, those that are opening or closing included. */
   get size(): number {
-    return this.#entries.size
+    return this.#sessions.size
   }
 
   /** Opens a session to whom a discriminator selects, at any of these addresses; one that there is, or is opening, serves. */
   open(discriminator: EndpointDiscriminator, places: readonly Place[], now: number): Opening {
     const wanted = writeDiscriminator(discriminator)
-    const found = [...this.#openings].find(each => writeDiscriminator(each.discriminator).equals(wanted))
+    const found = [...this.#sessions.openings].find(each => writeDiscriminator(each.discriminator).equals(wanted))
     const opening = found ?? this.#newOpening(discriminator, now)
     for (const place of places) opening.try(place, now)
     this.#expect(opening.nextTimeout())
@@ -106,9 +101,8 @@ export class RtmfpEndpoint {
 
   #newOpening(discriminator: EndpointDiscriminator, now: number): Opening {
     const { identity } = this.#options
-    const opening = new Opening(this.#newId(), discriminator, identity, this.#agreement, now)
-    this.#entries.set(opening.nearId, opening)
-    this.#openings.add(opening)
+    const opening = new Opening(this.#sessions.newId(), discriminator, identity, this.#agreement, now)
+    this.#sessions.add(opening)
     return opening
   }
 
@@ -118,15 +112,24 @@ export class RtmfpEndpoint {
     const id = readSessionId(datagram)
     if (id === undefined) return
     const encrypted = datagram.subarray(SESSION_ID_LENGTH)
-    const entry = id === STARTUP_SESSION_ID ? undefined : this.#entries.get(id)
+    const entry = id === STARTUP_SESSION_ID ? undefined : this.#sessions.get(id)
     if (entry instanceof Session) entry.input(encrypted, from, now)
     else if (entry !== undefined || id === STARTUP_SESSION_ID) {
       const chunks = this.#startup.open(encrypted)
       if (chunks === undefined) entry?.keepEarly(Buffer.from(encrypted), from)
-      for (const chunk of chunks ?? []) {
+      for (const chunk of this.#joined(chunks ?? [], `${id} ${addressText(from)}`, now)) {
         if (entry === undefined) this.#stranger(chunk, from, datagram.length * MAX_AMPLIFICATION, now)
         else this.#keyed(entry, chunk, now)
       }
+    }
+  }
+
+  /** The chunks of a startup packet, and of one that it has the last fragment of. */
+  *#joined(chunks: readonly RtmfpChunk[], source: string, now: number): Generator<RtmfpChunk, void> {
+    for (const chunk of chunks) {
+      const whole = chunk.kind === 'PacketFragment' ? this.#fragments.add(source, chunk, now) : undefined
+      if (whole === undefined) yield chunk
+      else yield* startupChunks(readable(() => readPacket(whole)))
     }
   }
 
@@ -149,7 +152,7 @@ export class RtmfpEndpoint {
     this.#now = now
     if (now < this.#timeoutAt) return
     this.#timeoutAt = Number.POSITIVE_INFINITY
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of this.#sessions) {
       if (entry.nextTimeout() <= now) this.#due(entry, now)
       this.#expect(entry.nextTimeout())
     }
@@ -157,11 +160,11 @@ export class RtmfpEndpoint {
 
   /** Closes all sessions: see Session.close. Those that are opening are given up. */
   close(now: number, isOrderly = true): void {
-    for (const opening of this.#openings) {
+    for (const opening of this.#sessions.openings) {
       opening.error = new RtmpError('ERR_RTMP_PREMATURE_CLOSE')
-      this.#settled(opening)
+      this.#sessions.remove(opening)
     }
-    for (const entry of [...this.#entries.values()]) if (entry instanceof Session) entry.close(now, isOrderly)
+    for (const entry of this.#sessions) if (entry instanceof Session) entry.close(now, isOrderly)
   }
 
   #due(entry: Session | Opening, now: number): void {
@@ -172,20 +175,20 @@ export class RtmfpEndpoint {
     for (const { chunk, to } of entry.due(now)) {
       this.#send(this.#startup.seal(chunk, STARTUP_SESSION_ID, chunk.kind === 'IHello' ? HELLO_LENGTH : 0), to)
     }
-    if (entry.isOver) this.#settled(entry)
+    if (entry.isOver) this.#sessions.remove(entry)
   }
 
   /** A startup packet to session 0: of an initiator, or the answer to one of this side's hellos. */
   #stranger(chunk: RtmfpChunk, from: Place, limit: number, now: number): void {
     const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, limit, sessionId)
-    if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say, id => this.#byFingerprint.get(nameOf(id)))
+    if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say, id => this.#sessions.of(id))
     else if (chunk.kind === 'RHello') this.#helloAnswered(chunk, from, now)
     else if (chunk.kind === 'Redirect') this.#redirected(chunk, from, now)
     else if (chunk.kind === 'IIKeying' && this.#responder.isKnown(chunk, from, now, say)) this.#keying(chunk, from, now)
   }
 
   #openingOf(tag: Buffer): Opening | undefined {
-    return [...this.#openings].find(opening => opening.tag.equals(tag))
+    return [...this.#sessions.openings].find(opening => opening.tag.equals(tag))
   }
 
   #redirected({ tagEcho, destinations }: Redirect, from: Place, now: number): void {
@@ -199,15 +202,13 @@ export class RtmfpEndpoint {
     const opening = this.#openingOf(hello.tagEcho)
     const far = opening?.answeredBy(hello.certificate)
     if (opening === undefined || far === undefined) return
-    const name = nameOf(far.fingerprint)
-    const session = this.#byFingerprint.get(name)
-    const isOpening = [...this.#openings].some(
-      ({ certificate }) => certificate && nameOf(certificate.fingerprint) === name
-    )
+    const { fingerprint } = far
+    const session = this.#sessions.of(fingerprint)
+    const isOpening = [...this.#sessions.openings].some(each => each.certificate?.fingerprint.equals(fingerprint))
     if (session !== undefined) this.#settle(opening, session)
     // one to the same peer is further: that session will serve both, once hello is said again
     else if (!isOpening) opening.key(hello, far, from, now)
-    if (opening.isOver) this.#settled(opening)
+    if (opening.isOver) this.#sessions.remove(opening)
     this.#expect(opening.nextTimeout())
   }
 
@@ -231,21 +232,23 @@ export class RtmfpEndpoint {
 
   /** The cookie of this IIKeying is good; the rest comes in the order of what it costs (RFC 7016, 3.5.1.2). */
   #keying(chunk: IIKeying, from: Place, now: number): void {
-    const there = this.#byAddress.get(addressText(from))
+    const there = this.#sessions.at(from)
     if (there !== undefined && isRepeated(chunk, there)) {
       this.#sayKeying(there)
       return
     }
     const certificate = readable(() => readCertificate(Buffer.from(chunk.certificate)))
     if (certificate === undefined || (there !== undefined && !overrides(certificate, there.certificate))) return
-    const { identity, maxSessions = 10_000 } = this.#options
-    const glaring = [...this.#openings].find(opening => opening.isOpeningTo(from))
-    if (glaring !== undefined && winsGlare(identity.certificate, certificate)) return
-    if (this.#entries.size >= maxSessions || !this.#mayAgree(now)) return
+    const { identity } = this.#options
+    const glaring = [...this.#sessions.openings].find(opening => opening.isOpeningTo(from))
+    // the keying of an initiator that has lost may also come late, behind the answer to this side's
+    const isWon = there?.role === 'initiator' && now < there.openedAt + STARTUP_MS
+    if ((glaring !== undefined || isWon) && winsGlare(identity.certificate, certificate)) return
+    if (this.#sessions.size >= this.#limits.rtmfpSessions || !this.#mayAgree(now)) return
     const agreement = readable(() => respond(identity, certificate, Buffer.from(chunk.keyComponent), this.#agreement))
     if (agreement === undefined) return
     there?.replace()
-    const nearId = this.#newId()
+    const nearId = this.#sessions.newId()
     const farId = chunk.initiatorSessionId
     const session = new Session(
       this.#host,
@@ -287,33 +290,21 @@ export class RtmfpEndpoint {
   }
 
   #opened(session: Session): void {
-    this.#entries.set(session.nearId, session)
-    this.#byAddress.set(addressText(session.address), session)
-    this.#byFingerprint.set(nameOf(session.certificate.fingerprint), session)
+    this.#sessions.add(session)
     session.flows = this.#options.opened?.(session)
     session.wake()
   }
 
   #settle(opening: Opening, session: Session): void {
     opening.session = session
-    this.#settled(opening)
-  }
-
-  #settled(opening: Opening): void {
-    this.#openings.delete(opening)
-    if (this.#entries.get(opening.nearId) === opening) this.#entries.delete(opening.nearId)
+    this.#sessions.remove(opening)
   }
 
   #mayAgree(now: number): boolean {
     const second = Math.floor(now / 1000)
     const count = second === this.#agreements.second ? this.#agreements.count + 1 : 1
     this.#agreements = { second, count }
-    return count <= (this.#options.maxAgreements ?? 200)
-  }
-
-  #newId(): number {
-    const id = randomBytes(4).readUInt32BE()
-    return id === STARTUP_SESSION_ID || this.#entries.has(id) ? this.#newId() : id
+    return count <= this.#limits.rtmfpAgreementsPerSecond
   }
 
   #answer(chunk: RtmfpChunk, to: Place, limit: number, sessionId?: number): void {
@@ -328,13 +319,7 @@ export class RtmfpEndpoint {
   #expect(timeoutAt: number): void {
     this.#timeoutAt = Math.min(this.#timeoutAt, timeoutAt)
   }
-
-  #forget(map: Map<string, Session>, key: string, session: Session): void {
-    if (map.get(key) === session) map.delete(key)
-  }
 }
-
-const nameOf = (fingerprint: Buffer): string => fingerprint.toString('base64')
 
 /** Whether it is the one that has led to a session: its answer was lost. */
 const isRepeated = ({ initiatorSessionId, keyComponent }: IIKeying, { role, farId, agreement }: Session): boolean =>

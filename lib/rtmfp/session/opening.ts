@@ -15,8 +15,8 @@ const TAG_LENGTH = 16
 /** The first repetition, and how much later each is than the one before (RFC 7016, 3.5.1.1.1). */
 const FIRST_INTERVAL_MS = 1000
 const INTERVAL_GROWTH_MS = 1500
-/** What an initiator tries for, and a cookie is good for. */
-const STARTUP_MS = 95_000
+/** Milliseconds that an initiator tries for, and a cookie is good for. */
+export const STARTUP_MS: number = 95_000
 /** Addresses that redirects may add (RFC 7016, 3.5.1.4). */
 const MAX_ADDRESSES = 24
 /** Packets of the session that overtake the RIKeying. */

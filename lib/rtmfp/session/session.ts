@@ -10,6 +10,7 @@ import type { FIHello } from '../wire/startup-chunks.ts'
 import { type OutDatagram, openPacket, type Place, sealDatagram } from './datagrams.ts'
 import type { FlowChunks, SessionFlows } from './flows.ts'
 import { checkedAt, mobilityCheck } from './mobility.ts'
+import { Silence } from './silence.ts'
 import { Timestamps } from './timestamps.ts'
 
 /** How a session stands (RFC 7016, 3.5): this side asked to close it, or the other did. */
@@ -48,10 +49,6 @@ export interface SessionEndpoint {
 const CLOSE_INTERVAL_MS = 5000
 const NEAR_CLOSE_MS = 90_000
 const FAR_CLOSE_MS = 19_000
-/** Of Pings without a reply (RFC 7016, 3.5.4.1). */
-const NO_PROGRESS_MS = 120_000
-const MAX_ERTO_MS = 10_000
-const BACKOFF = Math.SQRT2
 const MOBILITY_INTERVAL_MS = 1000
 /** Of a packet with its encryption: fits what any path of IPv6 carries. */
 const MAX_PACKET_LENGTH = 1200
@@ -65,6 +62,7 @@ export class Session {
   readonly farId: number
   readonly certificate: Certificate
   readonly agreement: KeyAgreement
+  readonly openedAt: number
   readonly timestamps: Timestamps = new Timestamps()
   /** What it passes chunks of flows to. */
   flows: SessionFlows | undefined
@@ -80,11 +78,9 @@ export class Session {
   #closeReason: CloseReason | undefined
   #address: Place
   #waiting: { readonly chunk: RtmfpChunk; readonly to: Place }[] = []
-  #heardAt: number
-  /** Since when a Ping has no reply, and what is waited for it. */
-  #pinging: { readonly since: number; readonly interval: number } | undefined
-  /** When something of this state falls due, and when the state ends. */
-  #nextAt: number
+  readonly #silence: Silence
+  /** When Close is to be said again, and when the state ends. */
+  #closeAt = Number.POSITIVE_INFINITY
   #endAt = Number.POSITIVE_INFINITY
   #checkedAt = Number.NEGATIVE_INFINITY
   #movedSecond = -1
@@ -96,14 +92,14 @@ export class Session {
     this.farId = start.farId
     this.certificate = start.certificate
     this.agreement = start.agreement
+    this.openedAt = now
     this.#address = start.address
     const { initiator, responder } = start.agreement
     const [near, far] = start.role === 'initiator' ? [initiator, responder] : [responder, initiator]
     this.#sealer = new PacketSealer(near.protection)
     this.#opener = new PacketOpener(far.protection)
     this.#replays = far.protection.isSequenced ? new ReplayWindow() : undefined
-    this.#heardAt = now
-    this.#nextAt = now + endpoint.keepaliveMs
+    this.#silence = new Silence(endpoint.keepaliveMs, now)
   }
 
   get state(): SessionState {
@@ -130,7 +126,7 @@ export class Session {
     const farMode = this.role === 'initiator' ? PacketMode.Responder : PacketMode.Initiator
     if (packet?.mode !== farMode || this.#replays?.accepts(this.#opener.sequence) === false) return
     this.isHeard = true
-    this.#heard(now)
+    if (this.#silence.heard(now)) this.#endpoint.wake(this)
     this.timestamps.hear(packet, now)
     for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
     if (this.#state !== 'open') return
@@ -159,13 +155,16 @@ export class Session {
 
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number {
-    return Math.min(this.#nextAt, this.#endAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
+    if (this.#state !== 'open') return Math.min(this.#closeAt, this.#endAt)
+    return Math.min(this.#silence.nextAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
   }
 
   elapsed(now: number): void {
     if (now >= this.#endAt) this.#end(this.#closeReason ?? 'near')
-    else if (now >= this.#nextAt) this.#due(now)
-    if (this.#state === 'open') this.flows?.elapsed(now)
+    if (now >= this.#closeAt) this.#sayClose(now)
+    if (this.#state !== 'open') return
+    if (now >= this.#silence.nextAt) this.#askSilent(now)
+    this.flows?.elapsed(now)
   }
 
   /**
@@ -178,8 +177,7 @@ export class Session {
       this.#end('near')
     } else if (this.#state === 'open') {
       this.#leaveOpen('near close', 'near', now + NEAR_CLOSE_MS)
-      this.#nextAt = now
-      this.#due(now)
+      this.#sayClose(now)
     }
   }
 
@@ -205,10 +203,7 @@ export class Session {
   }
 
   #closeAsked(now: number): void {
-    if (this.#state === 'open') {
-      this.#leaveOpen('far close', 'far', now + FAR_CLOSE_MS)
-      this.#nextAt = Number.POSITIVE_INFINITY
-    }
+    if (this.#state === 'open') this.#leaveOpen('far close', 'far', now + FAR_CLOSE_MS)
     this.#say({ kind: 'CloseAck' })
   }
 
@@ -222,7 +217,7 @@ export class Session {
     this.#state = state
     this.#closeReason = reason
     this.#endAt = endAt
-    this.#pinging = undefined
+    this.#closeAt = Number.POSITIVE_INFINITY
     this.flows?.over()
     this.flows = undefined
     if (wasOpen) this.#endpoint.left(this)
@@ -232,39 +227,19 @@ export class Session {
   #end(reason: CloseReason): void {
     if (this.#state === 'closed') return
     this.#leaveOpen('closed', reason, Number.POSITIVE_INFINITY)
-    this.#nextAt = Number.POSITIVE_INFINITY
     this.#endpoint.closed(this)
   }
 
-  #heard(now: number): void {
-    this.#heardAt = now
-    if (this.#pinging === undefined) return
-    this.#pinging = undefined
-    this.#nextAt = now + this.#endpoint.keepaliveMs
+  #sayClose(now: number): void {
+    this.#say({ kind: 'Close' })
+    this.#closeAt = now + CLOSE_INTERVAL_MS
     this.#endpoint.wake(this)
   }
 
-  /** A Ping that the peer answers shows that it is there; without an answer for two minutes it is not. */
-  #due(now: number): void {
-    if (this.#state === 'near close') {
-      this.#say({ kind: 'Close' })
-      this.#nextAt = now + CLOSE_INTERVAL_MS
-      return
-    }
-    // the sum, which is what was waited for: a difference may be rounded otherwise
-    const pingAt = this.#heardAt + this.#endpoint.keepaliveMs
-    if (now < pingAt) {
-      this.#nextAt = pingAt
-      return
-    }
-    const { since, interval } = this.#pinging ?? { since: now, interval: this.timestamps.erto }
-    if (now >= since + NO_PROGRESS_MS) {
-      this.#end('timeout')
-      return
-    }
-    this.#say({ kind: 'Ping', message: Buffer.alloc(0) })
-    this.#pinging = { since, interval: Math.min(interval * BACKOFF, MAX_ERTO_MS) }
-    this.#nextAt = Math.min(now + interval, since + NO_PROGRESS_MS)
+  #askSilent(now: number): void {
+    const due = this.#silence.due(now, this.timestamps.erto)
+    if (due === 'ping') this.#say({ kind: 'Ping', message: Buffer.alloc(0) })
+    else if (due === 'give up') this.#end('timeout')
   }
 
   #replied(message: Buffer, from: Place, now: number): void {

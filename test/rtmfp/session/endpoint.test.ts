@@ -8,6 +8,7 @@ import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
 import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
 import { Timestamps } from '../../../lib/rtmfp/session/timestamps.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
+import { PacketMode, writePacket } from '../../../lib/rtmfp/wire/packet.ts'
 import { writeSessionId } from '../../../lib/rtmfp/wire/session-id.ts'
 import type { FIHello } from '../../../lib/rtmfp/wire/startup-chunks.ts'
 import { buffers, holds } from '../../support/property.ts'
@@ -150,6 +151,21 @@ t.test('packets that overtake the keys are kept for them', async t => {
   t.match([client.opened[0]!.isHeard, server.opened[0]!.isHeard], [true, false])
 })
 
+t.test('what waits is bounded: answers to strangers, and packets ahead of their keys', async t => {
+  const { network, client, server } = pair()
+  const opening = client.endpoint.open(URI, [there], network.now)
+  network.pass(15)
+  for (let i = 0; i < 2000; i++) server.endpoint.input(network.sent[0]!.bytes, here, network.now)
+  t.equal([...server.endpoint.output(network.now)].length, 1024)
+  network.pass(6)
+  for (let i = 0; i < 100; i++) {
+    const datagram = Buffer.alloc(36, i)
+    writeSessionId(datagram, opening.nearId)
+    client.endpoint.input(datagram, there, network.now)
+  }
+  t.equal(opening.early.length, 16)
+})
+
 t.test('no state before a cookie comes back, and no answer of more than three times what was sent', async t => {
   const { network, server } = pair()
   let [asked, answered] = [0, 0]
@@ -227,8 +243,44 @@ t.test('a cookie of another address is changed, once; one that is forged or old 
   t.equal(server.size, 0, 'old')
 })
 
+t.test('a hello in fragments is answered like one', async t => {
+  const { network, server } = pair()
+  const hello: RtmfpChunk = {
+    kind: 'IHello',
+    endpointDiscriminator: Buffer.of(2, 0x0a, 0x2f),
+    tag: Buffer.alloc(50, 7)
+  }
+  const packet = writePacket({
+    mode: PacketMode.Startup,
+    timeCritical: false,
+    timeCriticalReverse: false,
+    timestamp: 5,
+    timestampEcho: undefined,
+    chunks: [hello]
+  })
+  const pieces = [packet.subarray(0, 20), packet.subarray(20)]
+  for (const [fragmentNumber, data] of [...pieces.entries()].reverse()) {
+    t.equal(network.sent.length, 0)
+    const more = fragmentNumber === 0
+    server.endpoint.input(
+      startup.seal({ kind: 'PacketFragment', more, packetId: 9, fragmentNumber, data }),
+      here,
+      network.now
+    )
+    server.flush()
+  }
+  const sent = [...network.sent]
+  t.equal(sent.length, 0, 'not in full: the last fragment was short, and it may be of another address')
+  for (const [fragmentNumber, data] of pieces.entries()) {
+    const chunk: RtmfpChunk = { kind: 'PacketFragment', more: fragmentNumber === 0, packetId: 10, fragmentNumber, data }
+    server.endpoint.input(startup.seal(chunk, 0, 100), here, network.now)
+  }
+  server.flush()
+  t.match(startup.open(network.sent[0]!.bytes.subarray(4)), [{ kind: 'RHello', tagEcho: Buffer.alloc(50, 7) }])
+})
+
 t.test('agreements and sessions are bounded', async t => {
-  const few = pair({}, { server: { maxAgreements: 2, maxSessions: 3 } })
+  const few = pair({}, { server: { limits: { rtmfpAgreementsPerSecond: 2, rtmfpSessions: 3 } } })
   for (let i = 0; i < 6; i++) {
     const client = few.network.node(place('192.0.2.1', 6000 + i), { identity: new Identity({ groups: [2] }) })
     client.endpoint.open(URI, [there], few.network.now)
@@ -319,23 +371,37 @@ for (const forwardedHellos of ['answer', 'redirect'] as const) {
   })
 }
 
-t.test('two that open a session to each other at once have one', async t => {
-  for (let round = 0; round < 6; round++) {
-    const network = new Network({ delay: round < 3 ? [10, 10] : [5, 40], chance: Math.random })
-    const identities = [1, 2].map(() => new Identity({ groups: [2], isStatic: true })) as [Identity, Identity]
-    const [one, two] = identities.map((identity, i) => network.node(place('192.0.2.1', 7000 + i), { identity })) as [
-      Node,
-      Node
-    ]
-    const [first, second] = identities.map(({ certificate: { fingerprint } }) => ({ fingerprint }))
-    one.endpoint.open(second!, [two.place], network.now)
-    two.endpoint.open(first!, [one.place], network.now)
-    network.pass(20_000)
-    const open = (node: Node) => node.opened.filter(({ state }) => state === 'open')
-    t.match([open(one).length, open(two).length], [1, 1])
-    t.equal(open(one)[0]!.nearId, open(two)[0]!.farId)
-    t.match([one.endpoint.size, two.endpoint.size], [1, 1])
+/** Numbers of 0 to 1 that a seed stands for. */
+function chances(seed: number): () => number {
+  let state = (seed % 0x7ffffffe) + 1
+  return () => {
+    state = (state * 48_271) % 0x7fffffff
+    return state / 0x7fffffff
   }
+}
+
+t.test('two that open a session to each other at once have one, however their packets overtake each other', async t => {
+  const identities = [1, 2].map(() => new Identity({ groups: [2], isStatic: true })) as [Identity, Identity]
+  const [first, second] = identities.map(({ certificate: { fingerprint } }) => ({ fingerprint }))
+  holds(
+    t,
+    'glare',
+    fc.property(fc.nat(), fc.constantFrom(10, 40, 400), fc.nat(300), (seed, most, later) => {
+      const network = new Network({ delay: [5, most], chance: chances(seed) })
+      const [one, two] = identities.map((identity, i) => network.node(place('192.0.2.1', 7000 + i), { identity })) as [
+        Node,
+        Node
+      ]
+      one.endpoint.open(second!, [two.place], network.now)
+      network.pass(later)
+      two.endpoint.open(first!, [one.place], network.now)
+      network.pass(20_000)
+      const [near, far] = [one, two].map(node => node.opened.filter(({ state }) => state === 'open'))
+      const isOne = near!.length === 1 && far!.length === 1 && near![0]!.nearId === far![0]!.farId
+      return isOne && one.endpoint.size === 1 && two.endpoint.size === 1
+    }),
+    { numRuns: 60 }
+  )
 })
 
 t.test('an orderly close is asked and answered; at once, it is told', async t => {
@@ -464,6 +530,8 @@ t.test('answers that wait are few, and a hello that is answered by another is no
   for (let i = 0; i < 100; i++) client.opened[0]!.forward(anything)
   client.flush()
   t.equal(network.sent.length - before, 16)
+  for (let i = 0; i < 2000; i++) client.endpoint.input(network.sent[0]!.bytes, there, network.now)
+  t.equal([...client.endpoint.output(network.now)].length, 0, 'a client has no answer to a URI')
   const opening = client.endpoint.open({ fingerprint: Buffer.alloc(32) }, [there], network.now)
   const { bytes: certificate } = new Identity({ groups: [2], acceptsAncillaryData: true }).certificate
   const answer: RtmfpChunk = { kind: 'RHello', tagEcho: opening.tag, cookie: Buffer.alloc(64), certificate }
@@ -529,11 +597,7 @@ t.test('whatever is lost, late or twice, sessions open and end, and nothing is l
     t,
     'lives of sessions',
     fc.property(lives, ({ loss, repeats, most, seed, close, move }) => {
-      let state = (seed % 0x7fffffff) + 1
-      const chance = () => {
-        state = (state * 48_271) % 0x7fffffff
-        return state / 0x7fffffff
-      }
+      const chance = chances(seed)
       const { network, client, server } = pair(
         { loss, repeats, delay: [1, most], chance },
         { client: { keepaliveMs: 1000 } }

@@ -1,0 +1,47 @@
+const NO_PROGRESS_MS = 120_000
+const MAX_INTERVAL_MS = 10_000
+const BACKOFF = Math.SQRT2
+
+/** Whether a peer is still there: it is pinged when it is silent, and given up when no Ping has a reply (RFC 7016, 3.5.4.1). */
+export class Silence {
+  readonly #keepaliveMs: number
+  #heardAt: number
+  /** Since when a Ping has no reply, and how long the next one is waited for. */
+  #pinging: { readonly since: number; readonly interval: number } | undefined
+  #nextAt: number
+
+  constructor(keepaliveMs: number, now: number) {
+    this.#keepaliveMs = keepaliveMs
+    this.#heardAt = now
+    this.#nextAt = now + keepaliveMs
+  }
+
+  /** When `due` is to be called. */
+  get nextAt(): number {
+    return this.#nextAt
+  }
+
+  /** A packet of the peer has been verified. Whether `nextAt` is an earlier one now. */
+  heard(now: number): boolean {
+    this.#heardAt = now
+    if (this.#pinging === undefined) return false
+    this.#pinging = undefined
+    this.#nextAt = now + this.#keepaliveMs
+    return true
+  }
+
+  /** What is to be done at `nextAt`, where a reply takes `erto` ms: a Ping, to give up, or nothing. */
+  due(now: number, erto: number): 'ping' | 'give up' | undefined {
+    // the sum, which is what was waited for: a difference may be rounded otherwise
+    const pingAt = this.#heardAt + this.#keepaliveMs
+    if (now < pingAt) {
+      this.#nextAt = pingAt
+      return undefined
+    }
+    const { since, interval } = this.#pinging ?? { since: now, interval: erto }
+    if (now >= since + NO_PROGRESS_MS) return 'give up'
+    this.#pinging = { since, interval: Math.min(interval * BACKOFF, MAX_INTERVAL_MS) }
+    this.#nextAt = Math.min(now + interval, since + NO_PROGRESS_MS)
+    return 'ping'
+  }
+}
