@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, connect, createServer, type Publishing } from 'rtmpipe'
 import { type ApiClient, type ApiEvent, apiClient } from 'rtmpipe/api'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { ApiEvents } from '../../../lib/app/http/api-events.ts'
 import type { LogFields } from '../../../lib/app/log.ts'
 import { type ServeOptions, type Serving, serve } from '../../../lib/app/serve.ts'
@@ -126,7 +127,7 @@ t.test('a stream, who publishes it and who reads it', async t => {
   await until(async () => (await api.sessions()).length === 2)
 })
 
-t.test('any session can be ended: a publisher, a player, a viewer over HTTP', async t => {
+t.test('any session can be ended: a publisher, a player, a viewer over HTTP or WebSocket', async t => {
   const { api, app, site } = await served(t)
   const { session } = await publishes(t, app, 'film')
   const player = await connect(app)
@@ -134,6 +135,13 @@ t.test('any session can be ended: a publisher, a player, a viewer over HTTP', as
   const playing = (await player.play('film')).resume().on('error', () => {})
   const viewer = await fetch(new URL('/live/film.flv', site))
   await until(async () => (await api.sessions()).length === 3)
+  const webSocket = new WebSocket(new URL('/live/film.flv', site.replace('http', 'ws')))
+  const { id } = await until(async () => (await api.sessions()).find(({ kind }) => kind === 'ws-flv'))
+  t.match(await api.sessions(), [{}, {}, { id: 'http-1' }, { id, scheme: 'ws', playing: ['live/film'] }])
+  t.match((await api.stream('live/film')).readers.at(-1), { kind: 'ws-flv', owner: id })
+  t.equal((await api.server()).wsFlv, true)
+  await api.closeSession(id)
+  await once(webSocket, 'close')
   await api.closeSession('http-1')
   await viewer.arrayBuffer().catch(() => {})
   await api.closeSession('2')
