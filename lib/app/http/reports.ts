@@ -138,7 +138,7 @@ export class Reports {
 
   #whoIs(label: unknown): Pick<ReaderReport, 'kind' | 'owner' | 'to'> {
     if (label instanceof ServerSession) return { kind: 'rtmp', owner: `${label.id}`, to: label.peer }
-    if (label instanceof HttpPlay) return { kind: kindOf(label), owner: this.#idOf(label), to: label.peer }
+    if (label instanceof HttpPlay) return { kind: label.kind, owner: this.#idOf(label), to: label.peer }
     if (label instanceof Running) return { kind: label.kind, owner: label.id, to: label.to ?? '' }
     return { kind: 'other', owner: null, to: '' }
   }
@@ -156,8 +156,7 @@ export class Reports {
   }
 
   #viewer(play: HttpPlay, { messagesOut, sinceMs }: LiveReaderStats): SessionReport {
-    const { request, peer, app, path } = play
-    const kind = kindOf(play)
+    const { kind, request, peer, app, path } = play
     return {
       id: this.#idOf(play),
       kind,
@@ -213,6 +212,3 @@ function agentOf({ connection }: ServerSession): string | null {
   const agent = connection?.info.flashVer
   return typeof agent === 'string' ? agent.slice(0, MAX_AGENT) : null
 }
-
-const kindOf = ({ request }: HttpPlay): 'http-flv' | 'ws-flv' =>
-  request.headers.upgrade?.toLowerCase() === 'websocket' ? 'ws-flv' : 'http-flv'
