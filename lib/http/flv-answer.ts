@@ -6,7 +6,7 @@ export interface FlvSink {
   end(): void
   /** Disconnects the viewer. */
   destroy(): void
-  on(event: 'drain' | 'close', listener: () => void): unknown
+  on(event: 'drain' | 'close', listener: () => void): void
 }
 
 /** How a request to play is answered. */

@@ -24,15 +24,15 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     super({ objectMode: true, highWaterMark: 4 })
     this.#sink = sink
     this.#stall = new Countdown(clock, stallMs, { expired: () => sink.destroy() })
-    sink.on('drain', () => {
-      this.#stall.pause()
-      if (this._isBusy) this._taken()
-    })
   }
 
   /** The acceptance is sent: media passes from now on. */
   open(): void {
     this.#isBegun = true
+    this.#sink.on('drain', () => {
+      this.#stall.pause()
+      if (this._isBusy) this._taken()
+    })
     this._release()
   }
 

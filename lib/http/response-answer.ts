@@ -1,33 +1,60 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FlvAnswer } from './flv-answer.ts'
+import type { Writable } from 'node:stream'
+import type { FlvAnswer, FlvSink } from './flv-answer.ts'
 
 /** The answer to a GET or a HEAD. */
-export class ResponseAnswer implements FlvAnswer {
-  readonly sink: ServerResponse
+export class ResponseAnswer implements FlvAnswer, FlvSink {
   readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  /** Takes the file. */
+  #body: Writable
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request
-    this.sink = response
+    this.#response = response
+    this.#body = response
+  }
+
+  get sink(): FlvSink {
+    return this
   }
 
   accept(open: () => void): void {
-    const response = this.sink
+    const [request, response] = [this.#request, this.#response]
     // a server's timeout for silence does not know of streams that pause: `stallMs` ends a viewer that reads nothing
-    this.#request.socket.setTimeout?.(0)
-    // without the chunked encoding a write is the shared buffer alone
+    request.socket.setTimeout?.(0)
+    // without the chunked encoding the body is the bytes of the file
     response.removeHeader('Transfer-Encoding')
     response.writeHead(200, { 'Content-Type': 'video/x-flv', 'Cache-Control': 'no-store', Connection: 'close' })
-    if (this.#request.method === 'HEAD') {
+    if (request.method === 'HEAD') {
       response.end()
-    } else {
-      response.flushHeaders()
-      open()
+      return
     }
+    response.flushHeaders()
+    // past the response, which corks the socket until the next tick for each write; HTTP/2 frames a body, and a pipelined request waits
+    if (request.httpVersionMajor === 1 && response.socket !== null) this.#body = response.socket
+    open()
   }
 
   refuse(status: number, text: string): void {
-    if (!this.sink.headersSent) sendText(this.sink, status, text)
+    if (!this.#response.headersSent) sendText(this.#response, status, text)
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#body.write(bytes)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+
+  on(event: 'drain' | 'close', listener: () => void): void {
+    if (event === 'drain') this.#body.on(event, listener)
+    else this.#response.on(event, listener)
   }
 }
 

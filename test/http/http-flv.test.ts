@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import type net from 'node:net'
+import net from 'node:net'
 import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
@@ -217,6 +217,29 @@ t.test('requests of other kinds', async t => {
   t.equal(bad.resume().statusCode, 400, 'a handshake without a key')
   await until(() => lives.find('live/film')?.stats().readers === 0)
   input.destroy()
+})
+
+t.test('a request behind another on its connection waits for that, and plays', async t => {
+  const lives = new LiveStreams({ holdMs: 0, mergeMs: 0 })
+  const input = await lives.publish('live/film')
+  input.write(video.keyframe(0))
+  const { url } = await page(t, {
+    lives,
+    async hear(play) {
+      if (play.name === 'film') return pipeline(await lives.play(play.path), play.accept(), () => {})
+      await until(() => lives.find('live/film')?.stats().readers === 1)
+      for (let i = 0; i < 5; i++) await turnOfTheLoop()
+      throw new Refused('NetStream.Play.StreamNotFound')
+    }
+  })
+  const socket = net.connect(Number(new URL(url('')).port), '127.0.0.1')
+  socket.write(['slow', 'film'].map(name => `GET /live/${name}.flv HTTP/1.1\r\nHost: tv\r\n\r\n`).join(''))
+  await once(socket, 'readable')
+  input.end(video.frame(40))
+  const bytes = Buffer.concat(await socket.toArray())
+  t.match(bytes.toString('latin1'), /^HTTP\/1\.1 404 [^\0]*HTTP\/1\.1 200 OK/)
+  const body = bytes.subarray(bytes.indexOf('FLV'))
+  t.same([...new FlvReader().messages(body)].map(word), ['v key@0', 'v@40'])
 })
 
 t.test('over WebSocket pages of other hosts watch if they may', async t => {
