@@ -130,7 +130,8 @@ export class Charts {
       axes: [
         {
           ...axis,
-          size: 20,
+          size: 24,
+          gap: 8,
           incrs: [5, 10, 15, 30, 60, 120, 300],
           space: 60,
           values: (/** @type {any} */ _plot, /** @type {number[]} */ times) => times.map(clock)

@@ -17,13 +17,19 @@ export const copyable = (text, what) =>
   h(
     'span',
     { class: 'copyable' },
-    h('code', {}, shown(text)),
+    h('code', {}, words(shown(text))),
     h(
       'button',
       { type: 'button', 'data-copy': text, 'aria-label': `Copy: ${what}` },
       copied.text === text && Date.now() < copied.until ? 'Copied' : 'Copy'
     )
   )
+
+/**
+ * A command breaks between its words, and not within `-f`.
+ * @param {string} text
+ */
+const words = text => text.split(' ').flatMap((word, at) => [at > 0 && ' ', h('span', { class: 'word' }, word)])
 
 /**
  * Buttons made by copyable() do what they say.

@@ -121,11 +121,7 @@ const sourceOf = history => {
     name: isThere ? publisherOf(report) : 'no publisher',
     agent: shown(report.publisher?.agent ?? ''),
     flow:
-      state === 'stalled'
-        ? `stalled ${span(Math.floor(history.silentMs / 1000) * 1000)}`
-        : isThere
-          ? bitrate(rate.bitsIn)
-          : '',
+      state === 'stalled' ? `stalled ${Math.floor(history.silentMs / 1000)} s` : isThere ? bitrate(rate.bitsIn) : '',
     lost: report.drops.input,
     isFlowing: state === 'live'
   }
