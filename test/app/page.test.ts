@@ -140,6 +140,7 @@ t.test('rates are differences of totals; who is silent has stalled, and who is f
   t.equal(history.state, 'waiting')
   history.end()
   t.equal(history.state, 'ended')
+  t.same(history.report.readers, [])
 
   history.add(report(8, { readers: [reader(900)] }), null)
   t.equal(history.isSlow(history.report.readers[0]), false)

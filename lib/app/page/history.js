@@ -84,7 +84,10 @@ export class History {
 
   /** It is no longer there. */
   end() {
-    this.#endedAt ||= Date.now()
+    if (this.#endedAt !== 0) return
+    this.#endedAt = Date.now()
+    const { ring } = this.report
+    this.report = { ...this.report, isPublished: false, readers: [], ring: { ...ring, bytes: 0, messages: 0, ms: 0 } }
   }
 
   get endedMs() {
