@@ -12,9 +12,10 @@ RUN npm pack --silent --pack-destination /tmp \
  && cd /app \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && peers=$(node -p "['ws', 'prom-client'].map(name => name + '@' + require('./package.json').devDependencies[name]).join(' ')") \
- && npm pkg delete devDependencies \
+ && npm pkg delete devDependencies peerDependencies peerDependenciesMeta \
  && rm package-lock.json \
- && npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund $peers
+ && npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund $peers \
+ && node -e "['ws', 'prom-client'].map(require.resolve)"
 
 FROM node:22-alpine
 ENV NODE_ENV=production
