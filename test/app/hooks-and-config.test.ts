@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { connect, createServer } from 'rtmpipe'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { Slots } from '../../lib/app/slots.ts'
 import { help, readServe } from '../../lib/app/subcommands/serve.ts'
 import { certificate } from '../support/certificates.ts'
@@ -127,6 +128,10 @@ t.test('on-publish and on-play: 2xx accepts, all else refuses, and nothing secre
     const response = await fetch(`${web}/live/film.flv?status=${status}&key=k3y`, { method: 'HEAD' })
     t.equal(response.status, answered, 'a viewer over HTTP is decided on as any')
   }
+  const socket = new WebSocket(`${web.replace('http', 'ws')}/live/film.flv?status=403&key=k3y`)
+  const [, { statusCode }] = (await once(socket, 'unexpected-response')) as [unknown, http.IncomingMessage]
+  socket.on('error', () => {}).terminate()
+  t.equal(statusCode, 403, 'one over WebSocket too')
   t.match(forms.at(-1), {
     call: 'play',
     app: 'live',
@@ -137,7 +142,7 @@ t.test('on-publish and on-play: 2xx accepts, all else refuses, and nothing secre
     key: 'k3y'
   })
   await program.says(/denied live\/film from 127\.0\.0\.1:\d+ by on-publish: HTTP status 304/)
-  await program.says(/denied live\/film for 127\.0\.0\.1:\d+ by on-play: HTTP status 403/, 2)
+  await program.says(/denied live\/film for 127\.0\.0\.1:\d+ by on-play: HTTP status 403/, 3)
   t.notMatch(program.said, /s3cret|k3y|\/hook/)
 })
 
