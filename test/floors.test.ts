@@ -124,6 +124,25 @@ t.test('what a wire is stands above its kinds: sessions and doors know no other'
   t.same(knows.map(({ path }) => path).sort(), ['index.ts', 'transport/dial.ts', 'transport/wire-server.ts'])
 })
 
+t.test('within RTMFP imports point down too', async t => {
+  const floors: Record<string, readonly string[]> = {
+    wire: ['wire'],
+    crypto: ['wire', 'crypto'],
+    flow: ['wire', 'flow'],
+    'flow-mapping': ['wire', 'flow', 'flow-mapping'],
+    session: ['wire', 'crypto', 'session']
+  }
+  for (const { path, imports } of files) {
+    const [, folder] = /^rtmfp\/([^/]+)\//.exec(path) ?? []
+    if (folder === undefined) continue
+    const wrong = imports.filter(target => {
+      const [, floor] = /^rtmfp\/([^/]+)/.exec(target) ?? []
+      return floor !== undefined && !floors[folder]!.includes(floor)
+    })
+    t.same(wrong, [], path)
+  }
+})
+
 t.test('the app, inspect and metrics are made of the public parts alone', async t => {
   const parts = ['index.ts', 'inspect/index.ts', 'ws/index.ts', 'api/index.ts', 'metrics/index.ts', 'jsonc-parser']
   for (const { path, folder, imports } of files.filter(each => ['app', 'inspect', 'metrics'].includes(each.folder))) {

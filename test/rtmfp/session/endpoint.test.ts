@@ -404,6 +404,28 @@ t.test('two that open a session to each other at once have one, however their pa
   )
 })
 
+t.test('the keying of an initiator that has lost may come late', async t => {
+  const identities = [1, 2].map(() => new Identity({ groups: [2], isStatic: true }))
+  const [winner, loser] = identities.sort((a, b) => Buffer.compare(a.certificate.bytes, b.certificate.bytes)) as [
+    Identity,
+    Identity
+  ]
+  const network = new Network()
+  const near = network.node(here, { identity: winner })
+  const far = network.node(there, { identity: loser })
+  near.endpoint.open({ fingerprint: loser.certificate.fingerprint }, [there], network.now)
+  network.pass(5)
+  far.endpoint.open({ fingerprint: winner.certificate.fingerprint }, [here], network.now)
+  network.pass(100)
+  const late = network.sent.find(({ from, bytes }) => {
+    return from.address === there.address && startup.open(bytes.subarray(4))?.[0]?.kind === 'IIKeying'
+  })!
+  near.endpoint.input(late.bytes, there, network.now)
+  network.pass(100)
+  t.match([near.opened.length, far.opened.length], [1, 1])
+  t.match(near.opened[0], { role: 'initiator', state: 'open' })
+})
+
 t.test('an orderly close is asked and answered; at once, it is told', async t => {
   const both = opened()
   const { network, client, server } = both
@@ -432,6 +454,9 @@ t.test('an orderly close is asked and answered; at once, it is told', async t =>
   abrupt.network.pass(100)
   t.match(abrupt.client.opened[0], { state: 'closed', closeReason: 'far' })
   t.equal(abrupt.client.endpoint.size, 0)
+  abrupt.client.endpoint.open(URI, [there], abrupt.network.now)
+  abrupt.network.pass(100)
+  t.match(abrupt.client.opened[1], { state: 'open' }, 'and another may be opened')
 })
 
 t.test('a close that nobody answers ends after 90 s', async t => {
