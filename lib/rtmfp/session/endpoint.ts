@@ -33,12 +33,17 @@ export interface EndpointOptions extends ResponderOptions, Partial<AgreementOpti
   readonly limits?: Partial<Limits>
 }
 
-/** No answer to a stranger is longer than this many times what it sent: its address may be another's. */
+/** Answers to a stranger are no longer, all together, than this many times what it sent: its address may be another's. */
 const MAX_AMPLIFICATION = 3
 /** Long enough that the answer of a server with a static certificate, which has some 1000 bytes, is no amplification. */
 const HELLO_LENGTH = 344
 /** Datagrams that wait to be sent; answers beyond them are left out. */
 const MAX_QUEUED = 1024
+
+/** Bytes that may yet be sent to a stranger. */
+interface Budget {
+  left: number
+}
 
 /**
  * One end of any number of sessions, on one socket (RFC 7016). It has no socket and no clock: it is given datagrams and the time, in ms,
@@ -106,7 +111,7 @@ export class RtmfpEndpoint {
     return opening
   }
 
-  /** Takes a datagram. What does not verify leaves no trace. */
+  /** Takes a datagram; then `output` may have others, and `nextTimeout` may be now. What does not verify leaves no trace. */
   input(datagram: Buffer, from: Place, now: number): void {
     this.#now = now
     const id = readSessionId(datagram)
@@ -116,9 +121,10 @@ export class RtmfpEndpoint {
     if (entry instanceof Session) entry.input(encrypted, from, now)
     else if (entry !== undefined || id === STARTUP_SESSION_ID) {
       const chunks = this.#startup.open(encrypted)
+      const budget = { left: datagram.length * MAX_AMPLIFICATION }
       if (chunks === undefined) entry?.keepEarly(Buffer.from(encrypted), from)
       for (const chunk of this.#joined(chunks ?? [], `${id} ${addressText(from)}`, now)) {
-        if (entry === undefined) this.#stranger(chunk, from, datagram.length * MAX_AMPLIFICATION, now)
+        if (entry === undefined) this.#stranger(chunk, from, budget, now)
         else this.#keyed(entry, chunk, now)
       }
     }
@@ -133,7 +139,7 @@ export class RtmfpEndpoint {
     }
   }
 
-  /** The datagrams that are to be sent now. */
+  /** The datagrams that are to be sent now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     yield* this.#queue.splice(0)
     for (const session of this.#awake) {
@@ -179,8 +185,8 @@ export class RtmfpEndpoint {
   }
 
   /** A startup packet to session 0: of an initiator, or the answer to one of this side's hellos. */
-  #stranger(chunk: RtmfpChunk, from: Place, limit: number, now: number): void {
-    const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, limit, sessionId)
+  #stranger(chunk: RtmfpChunk, from: Place, budget: Budget, now: number): void {
+    const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, budget, sessionId)
     if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say, id => this.#sessions.of(id))
     else if (chunk.kind === 'RHello') this.#helloAnswered(chunk, from, now)
     else if (chunk.kind === 'Redirect') this.#redirected(chunk, from, now)
@@ -277,13 +283,14 @@ export class RtmfpEndpoint {
   /** An introducer says that an initiator asks for this side. */
   #forwarded(session: Session, { replyAddress, ...hello }: FIHello): void {
     const { forwardedHellos = 'ignore' } = this.#options
-    if (forwardedHellos === 'ignore') return
+    // a peer that has come to this side could have it send to anybody
+    if (forwardedHellos === 'ignore' || session.role !== 'initiator') return
     const to = { address: replyAddress.address, port: replyAddress.port }
-    const limit = MAX_AMPLIFICATION * HELLO_LENGTH
+    const budget = { left: MAX_AMPLIFICATION * HELLO_LENGTH }
     if (forwardedHellos === 'redirect')
-      this.#answer({ kind: 'Redirect', tagEcho: hello.tag, destinations: [] }, to, limit)
+      this.#answer({ kind: 'Redirect', tagEcho: hello.tag, destinations: [] }, to, budget)
     else {
-      const say = (answer: RtmfpChunk) => this.#answer(answer, to, limit)
+      const say = (answer: RtmfpChunk) => this.#answer(answer, to, budget)
       this.#responder.hello({ ...hello, kind: 'IHello' }, to, this.#now, say, () => undefined)
     }
     session.wake()
@@ -307,9 +314,11 @@ export class RtmfpEndpoint {
     return count <= this.#limits.rtmfpAgreementsPerSecond
   }
 
-  #answer(chunk: RtmfpChunk, to: Place, limit: number, sessionId?: number): void {
+  #answer(chunk: RtmfpChunk, to: Place, budget: Budget, sessionId?: number): void {
     const bytes = this.#startup.seal(chunk, sessionId)
-    if (bytes.length <= limit) this.#send(bytes, to)
+    if (bytes.length > budget.left) return
+    budget.left -= bytes.length
+    this.#send(bytes, to)
   }
 
   #send(bytes: Buffer, to: Place): void {

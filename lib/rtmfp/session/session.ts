@@ -3,7 +3,7 @@ import type { KeyAgreement } from '../crypto/key-agreement.ts'
 import { PacketOpener } from '../crypto/packet-opener.ts'
 import { PacketSealer } from '../crypto/packet-sealer.ts'
 import { ReplayWindow } from '../crypto/replay-window.ts'
-import { type Address, addressText } from '../wire/address.ts'
+import type { Address } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import { isInMode, PacketMode, writePacket } from '../wire/packet.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
@@ -52,6 +52,8 @@ const FAR_CLOSE_MS = 19_000
 const MOBILITY_INTERVAL_MS = 1000
 /** Of a packet with its encryption: fits what any path of IPv6 carries. */
 const MAX_PACKET_LENGTH = 1200
+/** Bytes of it besides chunks: header, session sequence number, HMAC or checksum, padding. */
+const MAX_OVERHEAD = 5 + 8 + 32 + 15
 /** Answers that wait to be sent; a Ping beyond them has none. */
 const MAX_WAITING = 16
 
@@ -137,12 +139,12 @@ export class Session {
     }
   }
 
-  /** The datagrams that it has to send now. */
+  /** The datagrams that it has to send now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     for (const { chunk, to } of this.#waiting.splice(0))
       yield this.#datagram({ chunks: [chunk], timeCritical: false }, to, now)
     while (this.#state === 'open') {
-      const chunks = this.flows?.fill(MAX_PACKET_LENGTH - this.#overhead(), now)
+      const chunks = this.flows?.fill(MAX_PACKET_LENGTH - MAX_OVERHEAD, now)
       if (chunks === undefined) return
       yield this.#datagram(chunks, this.#address, now)
     }
@@ -268,11 +270,6 @@ export class Session {
     })
     return { bytes: sealDatagram(this.#sealer, packet, this.farId), to }
   }
-
-  /** Bytes of a packet besides chunks, at most: header, number, HMAC or checksum, padding. */
-  #overhead(): number {
-    return 5 + 8 + 32 + 15
-  }
 }
 
-const isSame = (one: Place, other: Place): boolean => addressText(one) === addressText(other)
+const isSame = (one: Place, other: Place): boolean => one.port === other.port && one.address === other.address

@@ -5,6 +5,7 @@ import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.t
 import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
 import { StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
 import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
+import type { SessionFlows } from '../../../lib/rtmfp/session/flows.ts'
 import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
 import { Timestamps } from '../../../lib/rtmfp/session/timestamps.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
@@ -188,6 +189,25 @@ t.test('no state before a cookie comes back, and no answer of more than three ti
       }
     }
   }
+  const many = writePacket({
+    mode: PacketMode.Startup,
+    timeCritical: false,
+    timeCriticalReverse: false,
+    timestamp: undefined,
+    timestampEcho: undefined,
+    chunks: Array.from({ length: 40 }, (_, i) => ({
+      kind: 'IHello',
+      endpointDiscriminator: discriminators[0]!,
+      tag: Buffer.of(i)
+    }))
+  })
+  const packet = new PacketSealer(defaultProtection).seal(many, 4)
+  writeSessionId(packet, 0)
+  const before = network.sent.length
+  server.endpoint.input(packet, here, network.now)
+  server.flush()
+  const sizes = network.sent.slice(before).map(({ bytes }) => bytes.length)
+  t.ok(sizes.length > 0 && sizes.reduce((sum, size) => sum + size) <= 3 * packet.length, 'nor in many of one packet')
   t.ok(network.sent.length >= 500, 'those that are long enough are answered')
   t.ok(answered <= 3 * asked)
   t.equal(server.endpoint.size, 0)
@@ -562,6 +582,44 @@ t.test('answers that wait are few, and a hello that is answered by another is no
   const answer: RtmfpChunk = { kind: 'RHello', tagEcho: opening.tag, cookie: Buffer.alloc(64), certificate }
   client.endpoint.input(startup.seal(answer), there, network.now)
   t.equal(opening.certificate, undefined)
+})
+
+t.test('flows fill packets, get the chunks of the peer’s, and their own timeouts', async t => {
+  const data: RtmfpChunk = { kind: 'BufferProbe', flowId: 7 }
+  const told: string[] = []
+  const flowsOf = (name: string, waits: RtmfpChunk[], timeoutAt: number): SessionFlows => ({
+    receive: chunk => told.push(`${name} receive ${chunk.kind}`),
+    received: () => told.push(`${name} received`),
+    fill: room => {
+      if (room < 1000) t.fail(`room for ${room} bytes`)
+      const chunks = waits.splice(0)
+      return chunks.length === 0 ? undefined : { chunks, timeCritical: true }
+    },
+    nextTimeout: () => timeoutAt,
+    elapsed: now => {
+      if (now >= timeoutAt) told.push(`${name} elapsed`)
+      if (now >= timeoutAt) timeoutAt = Number.POSITIVE_INFINITY
+    },
+    over: () => told.push(`${name} over`)
+  })
+  const waiting: RtmfpChunk[] = []
+  const { network, client, server } = opened(
+    {},
+    {
+      client: { opened: () => flowsOf('client', waiting, 2000) },
+      server: { opened: () => flowsOf('server', [], Number.POSITIVE_INFINITY) }
+    }
+  )
+  waiting.push(data, data)
+  client.opened[0]!.wake()
+  network.pass(100)
+  t.same(told, ['server receive BufferProbe', 'server receive BufferProbe', 'server received'])
+  network.pass(1000)
+  t.same(told.splice(0).slice(3), ['client elapsed'])
+  client.opened[0]!.close(network.now)
+  network.pass(100)
+  t.same(told.filter(each => each !== 'client received').sort(), ['client over', 'server over'])
+  t.equal(server.opened[0]!.flows, undefined)
 })
 
 t.test('a mobility check is for one address and two minutes', async t => {
