@@ -354,11 +354,11 @@ t.test('in a browser', { skip: without('chromium', 'ffmpeg') }, async t => {
     t.notMatch(page.url(), 's3cret')
 
     program.kill('SIGKILL')
-    await page.getByText('The server does not answer').waitFor()
+    await page.getByText('The server has not answered since').waitFor()
     await looks('reconnecting')
     t.same(await barriers(page), [])
     await serve(t, '--demo', '--api-token', 's3cret', '--http-port', new URL(site).port)
-    await page.getByText('The server does not answer').waitFor({ state: 'hidden' })
+    await page.getByText('The server has not answered since').waitFor({ state: 'hidden' })
     await sees(moves())
     t.same(complaints, [])
   })

@@ -55,7 +55,7 @@ const { retry } = feed({
   lost() {
     if (byId('link').hidden)
       byId('link').replaceChildren(
-        `The server does not answer since ${new Date().toTimeString().slice(0, 8)}. Trying again. `,
+        `The server has not answered since ${new Date().toTimeString().slice(0, 8)}. Trying again. `,
         h('button', { type: 'button', 'data-do': 'retry' }, 'Try now')
       )
     byId('link').hidden = false
