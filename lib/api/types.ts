@@ -52,8 +52,10 @@ export interface StreamReport {
   readonly ring: RingReport
   /** Discontinuities of timestamps. */
   readonly repairs: number
-  /** Who reads it: players, recordings and relays. */
+  /** Who reads it: players, recordings and relays. A list of streams has at most 100 of each, those that are furthest behind. */
   readonly readers: readonly ReaderReport[]
+  /** The number of its readers. */
+  readonly readerCount: number
 }
 
 /** The publisher of a stream. */

@@ -36,6 +36,9 @@ export interface Subjects {
 
 const { version } = createRequire(import.meta.url)('../../../../package.json') as { version: string }
 
+/** Readers of one stream in a list of streams, which is sent each second. */
+const MAX_READERS = 100
+
 /** The server as the API tells of it. It keeps no list: each report is made of what there is. */
 export class Reports {
   readonly #subjects: Subjects
@@ -66,7 +69,12 @@ export class Reports {
 
   streams(): StreamReport[] {
     const publishers = this.#publishers()
-    return [...this.#subjects.lives].map(([path, live]) => this.#stream(path, live, publishers.get(path)))
+    return [...this.#subjects.lives].map(([path, live]) => {
+      const report = this.#stream(path, live, publishers.get(path))
+      if (report.readerCount <= MAX_READERS) return report
+      const readers = report.readers.toSorted((one, other) => other.lagMs - one.lagMs).slice(0, MAX_READERS)
+      return { ...report, readers }
+    })
   }
 
   /** Undefined for a path that is not in the table. */
@@ -114,7 +122,7 @@ export class Reports {
   }
 
   #stream(path: string, live: LiveStream, publisher: PublisherReport | undefined): StreamReport {
-    const { publishers, readers: _, uptimeMs, publishedMs, ...stats } = live.stats()
+    const { publishers, readers: readerCount, uptimeMs, publishedMs, ...stats } = live.stats()
     return {
       path,
       isPublished: publishers > 0,
@@ -122,7 +130,8 @@ export class Reports {
       publishedMs: Math.round(publishedMs),
       uptimeMs: Math.round(uptimeMs),
       ...stats,
-      readers: live.readerStats().map(reader => this.#reader(reader))
+      readers: live.readerStats().map(reader => this.#reader(reader)),
+      readerCount
     }
   }
 

@@ -15,7 +15,7 @@ import { bitrate, count, frameRate, NONE, shown, size, span, uptime, whole } fro
  */
 export function facts(history, server) {
   const { report, rate, state } = history
-  const { video, publisher, drops, readers, path } = report
+  const { video, publisher, drops, readers, readerCount, path } = report
   const isThere = state === 'live' || state === 'stalled'
   const now = (/** @type {string} */ value) => (isThere ? value : NONE)
   const slow = readers.filter(reader => history.isSlow(reader)).length
@@ -31,7 +31,7 @@ export function facts(history, server) {
     ['Out', now(bitrate(rate.bitsOut)), h('span', { class: 'dim' }, ` ${size(report.bytesOut)} in all`)],
     ['Publisher', publisherOf(report), publisher?.agent && h('span', { class: 'dim' }, ` ${shown(publisher.agent)}`)],
     ['Published for', report.isPublished ? uptime(report.publishedMs) : NONE],
-    ['Readers', whole(readers.length), slow > 0 && h('span', { class: 'warn' }, ` ▲ ${slow} slow`)],
+    ['Readers', whole(readerCount), slow > 0 && h('span', { class: 'warn' }, ` ▲ ${slow} slow`)],
     [
       'Dropped',
       count(dropsOf(drops), 'message'),

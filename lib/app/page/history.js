@@ -87,7 +87,8 @@ export class History {
     if (this.#endedAt !== 0) return
     this.#endedAt = Date.now()
     const { ring } = this.report
-    this.report = { ...this.report, isPublished: false, readers: [], ring: { ...ring, bytes: 0, messages: 0, ms: 0 } }
+    const none = { readers: [], readerCount: 0, ring: { ...ring, bytes: 0, messages: 0, ms: 0 } }
+    this.report = { ...this.report, isPublished: false, ...none }
   }
 
   get endedMs() {

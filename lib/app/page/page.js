@@ -135,7 +135,8 @@ const nothing = path => ({
   drops: { input: 0, lag: 0, overflow: 0, keyframe: 0 },
   ring: { bytes: 0, messages: 0, ms: 0, maxBytes: 0, maxMs: 0 },
   repairs: 0,
-  readers: []
+  readers: [],
+  readerCount: 0
 })
 
 function render() {
@@ -176,7 +177,7 @@ function renderHead({ version, uptimeMs }) {
   /** @type {[string, string][]} */
   const totals = [
     ['streams', whole(all.length)],
-    ['readers', whole(sum(({ report }) => report.readers.length))],
+    ['readers', whole(sum(({ report }) => report.readerCount))],
     ['in', bitrate(sum(({ rate }) => rate.bitsIn))],
     ['out', bitrate(sum(({ rate }) => rate.bitsOut))],
     ['up', uptime(uptimeMs + performance.now() - serverAt)]

@@ -69,7 +69,7 @@ export const publisherOf = ({ publisher, isPublished }) => {
  */
 export function row(path, history, isSelected) {
   const { report, state, rate } = history
-  const { video, readers } = report
+  const { video, readers, readerCount } = report
   const isThere = state === 'live' || state === 'stalled'
   const media = [videoOf(report), report.audio?.codec].filter(Boolean).join(' · ') || NONE
   const slow = readers.filter(reader => history.isSlow(reader)).length
@@ -91,7 +91,7 @@ export function row(path, history, isSelected) {
     cell('number gop', isThere ? span(video?.keyframeIntervalMs) : NONE),
     cell(
       'number views',
-      whole(readers.length),
+      whole(readerCount),
       slow > 0 && h('span', { class: 'warn' }, ` ▲${slow}`, spoken(`${slow} slow`))
     ),
     cell('publisher', publisherOf(report)),

@@ -53,7 +53,7 @@ const WIDE = 900
 export function wiring(history, width, isWhole) {
   const plan = { source: sourceOf(history), ring: ringOf(history), edges: edgesOf(history, isWhole) }
   const { length } = history.report.readers
-  const more = isWhole ? 'Draw fewer' : `Draw all ${length} readers`
+  const more = isWhole ? 'Draw fewer' : `Draw ${length} readers`
   return [
     width >= WIDE ? wide(plan, width) : narrow(plan, width),
     h(
@@ -71,7 +71,7 @@ export function wiring(history, width, isWhole) {
  * @returns {Edge[]}
  */
 function edgesOf(history, isWhole) {
-  const { readers, ring } = history.report
+  const { readers, readerCount, ring } = history.report
   const all = readers.map(reader => ({ reader, isSlow: history.isSlow(reader) }))
   // the slow ones first, then those that no viewer watches, then as they came
   const rank = (/** @type {typeof all[number]} */ { reader, isSlow }) =>
@@ -91,17 +91,18 @@ function edgesOf(history, isWhole) {
     isSlow
   }))
   const rest = all.slice(single.length)
-  if (rest.length > 0) {
+  const restCount = readerCount - single.length
+  if (restCount > 0) {
     const sum = (/** @type {(reader: ReaderReport) => number} */ of) =>
       rest.reduce((total, { reader }) => total + of(reader), 0)
     const slow = rest.filter(({ isSlow }) => isSlow).length
     edges.push({
       key: 'rest',
-      name: `${rest.length} more`,
+      name: `${restCount} more`,
       to: slow > 0 ? `readers, ${slow} of them slow` : 'readers, which keep up',
       rate: bitrate(sum(reader => history.sentTo(reader) ?? 0)),
-      lagMs: Math.max(...rest.map(({ reader }) => reader.lagMs)),
-      fill: Math.max(...rest.map(({ reader }) => fillOf(reader))),
+      lagMs: Math.max(0, ...rest.map(({ reader }) => reader.lagMs)),
+      fill: Math.max(0, ...rest.map(({ reader }) => fillOf(reader))),
       waiting: sum(reader => reader.waitingBytes),
       lost: sum(lostBy),
       isSlow: slow > 0

@@ -127,6 +127,32 @@ t.test('a stream, who publishes it and who reads it', async t => {
   await until(async () => (await api.sessions()).length === 2)
 })
 
+t.test('a list of streams has a hundred readers of each, and counts them all', async t => {
+  const { api, app, site } = await served(t)
+  const { out } = await publishes(t, app, 'film')
+  const reader = () => http.get(new URL('/live/film.flv', site)).on('error', () => {})
+  const others = Array.from({ length: 101 }, () => reader().on('response', response => response.resume()))
+  t.teardown(() => others.forEach(request => request.destroy()))
+  const { readers } = await until(async () => {
+    const stream = await api.stream('live/film')
+    return stream.readerCount === 101 && stream
+  })
+  t.equal(readers.length, 101)
+  // the last to join reads nothing, and is furthest behind
+  const [slow] = await once(reader(), 'response')
+  t.teardown(() => slow.destroy())
+  let at = 1000
+  const listed = await until(async () => {
+    at += 40
+    out.write(video.frame(at, 1_000_000))
+    const [stream] = await api.streams()
+    return stream!.readers[0]!.lagMs > 0 && stream
+  })
+  t.equal(listed.readers.length, 100)
+  t.equal(listed.readerCount, 102)
+  t.equal(listed.readers[0]!.id, '102')
+})
+
 t.test('any session can be ended: a publisher, a player, a viewer over HTTP or WebSocket', async t => {
   const { api, app, site } = await served(t)
   const { session } = await publishes(t, app, 'film')
