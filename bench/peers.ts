@@ -11,6 +11,7 @@ export const ours = (mergeMs: 'frame' | number = 'frame', ...more: string[]): st
   'serve',
   ...['--port', String(PORT)],
   ...(mergeMs === 'frame' ? [] : ['--merge-ms', String(mergeMs)]),
+  ...(more.includes('--http-port') ? [] : ['--no-http']),
   ...more
 ]
 
@@ -39,21 +40,22 @@ const library = (root: string | undefined) => {
   return path && existsSync(path) ? path : undefined
 }
 
-/** node-media-server 2.x, as its documentation has it; `root` is a folder it was installed in. */
+/** node-media-server 2.x, as its documentation has it, HTTP at SECOND_PORT; `root` is a folder it was installed in. */
 export function nms2(root: string | undefined): string[] | undefined {
   const path = library(root)
   if (path === undefined) return undefined
   const rtmp = { port: PORT, chunk_size: 60000, gop_cache: true, ping: 30, ping_timeout: 60 }
+  const http = { port: SECOND_PORT, allow_origin: '*' }
   const main = write(
     'nms2.cjs',
     `const NodeMediaServer = require(${JSON.stringify(path)})
-new NodeMediaServer(${JSON.stringify({ logType: 1, rtmp })}).run()
+new NodeMediaServer(${JSON.stringify({ logType: 1, rtmp, http })}).run()
 `
   )
   return [process.execPath, main]
 }
 
-/** node-media-server 4.x, with RTMP alone. */
+/** node-media-server 4.x, with RTMP, and HTTP at SECOND_PORT. */
 export function nms4(root: string | undefined): string[] | undefined {
   const path = library(root)
   if (path === undefined) return undefined
@@ -63,6 +65,7 @@ export function nms4(root: string | undefined): string[] | undefined {
     store: { path: join(folder, 'nms4') },
     auth: { play: false, publish: false, secret: 'x'.repeat(32), jwt: { secret: 'x', users: [] } },
     rtmp: { port: PORT },
+    http: { port: SECOND_PORT },
     record: { auto: false, path: join(folder, 'nms4') }
   }
   return [process.execPath, join(path, 'bin/app.js'), '-c', write('nms4.json', JSON.stringify(config))]

@@ -77,6 +77,28 @@ function fanOut(command: readonly string[], players: number, rate: Rate = '2500k
   }
 }
 
+/** As fanOut, but what is received is dropped unread, by players as by viewers of HTTP-FLV, who come to SECOND_PORT. */
+function unread(command: readonly string[], count: number, by: 'rtmp' | 'http'): Run {
+  return async ({ seconds, warmSeconds }) => {
+    const server = await Served.start(command)
+    const media_ = ['--stream', 's0', '--n', 1, '--flv', media('2500k'), '--chunk', 4096]
+    const publisher = Tool.load('pub', ...media_, '--warm', 1, '--dur', 3600)
+    try {
+      await publisher.until('ALL')
+      const who =
+        by === 'rtmp'
+          ? ['play', '--stream', 's0', '--discard']
+          : ['sink', '--get', '/live/s0.flv', '--port', SECOND_PORT]
+      const [mode, ...words] = who
+      const tool = Tool.load(mode!, ...words, '--n', count, '--warm', warmSeconds, '--dur', seconds)
+      return whole(await tool.measure(server), count, BYTES_PER_SECOND['2500k'])
+    } finally {
+      await publisher.stop()
+      await server.stop()
+    }
+  }
+}
+
 /** The floor of a fan-out: as many bytes, and no RTMP. */
 function floorFanOut(batchMs: number, players: number): Run {
   return async ({ seconds, warmSeconds }) => {
@@ -173,6 +195,30 @@ async function* large(course: Course): AsyncIterable<Result> {
   if (server === undefined) return
   const runs = [fanOut(ours(), 100, '20000k'), fanOut(server, 100, '20000k')] as const
   yield* compare(course, '100 players at 20 Mbit/s', runs[0], 'nginx-rtmp', runs[1], 1)
+}
+
+async function* overHttp(course: Course): AsyncIterable<Result> {
+  const n = 300
+  for (const mergeMs of ['frame', 100] as const) {
+    const command = ours(mergeMs, '--http-port', String(SECOND_PORT))
+    const what = `${n} viewers by HTTP-FLV, ${mergeMs === 'frame' ? "'frame'" : `${mergeMs} ms`}`
+    yield* compare(course, what, unread(command, n, 'http'), `${n} players`, unread(command, n, 'rtmp'), 1.15)
+  }
+  for (const [name, theirs] of [
+    ['node-media-server 2', nms2(course.nms2)],
+    ['node-media-server 4', nms4(course.nms4)]
+  ] as const) {
+    if (theirs === undefined) continue
+    const mine = ours('frame', '--http-port', String(SECOND_PORT))
+    yield* compare(
+      course,
+      `${n} viewers by HTTP-FLV, 'frame'`,
+      unread(mine, n, 'http'),
+      name,
+      unread(theirs, n, 'http'),
+      1
+    )
+  }
 }
 
 async function* linear(course: Course): AsyncIterable<Result> {
@@ -305,6 +351,7 @@ async function* doors(course: Course): AsyncIterable<Result> {
 
 export const rows: readonly Row[] = [
   { name: 'fan-out', needsTools: true, measure: fanOuts },
+  { name: 'http', needsTools: true, measure: overHttp },
   { name: 'delay', needsTools: true, measure: delays },
   { name: 'large', needsTools: true, measure: large },
   { name: 'linear', needsTools: true, measure: linear },

@@ -46,7 +46,7 @@ static bool optF(int c, char **v, const char *k) {
 
 enum Mode { PLAY, PUB, IDLE, SINK };
 static Mode mode;
-static string host, app, stream;
+static string host, app, stream, path;
 static int port, N, nstreams, batch, probes;
 static double warm, dur, stopAfter;
 static u32 outChunk;
@@ -604,6 +604,10 @@ static void onConnected(Conn *c) {
   if (mode == SINK) {
     becomeRun(c);
     mod(c, false);
+    if (path.size()) {
+      c->out = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      flush(c);
+    }
     return;
   }
   if (mode == PUB && rawpub) {
@@ -745,7 +749,7 @@ int main(int ac, char **av) {
   setvbuf(stdout, 0, _IOLBF, 0);
   if (ac < 2) {
     fprintf(stderr, "rload play|pub|idle|sink --host H --port P --app A --stream S[%%d] [--streams K] --n N --warm s "
-                    "--dur s [--flv f --chunk n --unpaced --speed x --tag] [--discard --probes k] [--batch b]\n");
+                    "--dur s [--flv f --chunk n --unpaced --speed x --tag] [--discard --probes k] [--get PATH] [--batch b]\n");
     return 1;
   }
   string m = av[1];
@@ -754,6 +758,7 @@ int main(int ac, char **av) {
   port = optD(ac, av, "--port", 29350);
   app = optS(ac, av, "--app", "live");
   stream = optS(ac, av, "--stream", "s%d");
+  path = optS(ac, av, "--get", "");
   N = optD(ac, av, "--n", 1);
   nstreams = optD(ac, av, "--streams", 0);
   warm = optD(ac, av, "--warm", 3);

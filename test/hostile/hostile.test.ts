@@ -147,7 +147,8 @@ t.test('the hostile web', async t => {
     })
   }
 
-  await t.test('H9 1,000 idle viewers, and 1,000 connections that say nothing', async t => {
+  const skip = !(rows?.includes('H9') ?? true)
+  await t.test('H9 1,000 idle viewers, and 1,000 connections that say nothing', { skip }, async t => {
     const readers = () => stage.lives.find('live/witness')!.stats().readers
     const count = readers()
     const viewers: WebGuest[] = []
@@ -197,9 +198,8 @@ async function judgedOnWeb(stage: Stage, given: WebCase, sends: Buffer, guest: W
       guest.socket.write(Buffer.of(byte))
       await turnOfTheLoop()
     }
-  } else if (!guest.socket.write(sends) && holds !== undefined) {
-    await eventually(() => guest.socket.closed || guest.socket.writableLength === 0)
-  }
+  } else if (holds === undefined) guest.socket.write(sends)
+  else await guest.writes(sends)
   if (holds !== undefined) {
     let held = alive() - before
     for (let looks = 0; held > holds && looks < 5; looks++) {
@@ -208,7 +208,7 @@ async function judgedOnWeb(stage: Stage, given: WebCase, sends: Buffer, guest: W
     }
     if (held > holds) wrong.push(`it holds ${held} bytes more`)
   }
-  await meanwhile?.(stage)
+  await meanwhile?.(stage, guest)
   guest.socket.resume()
   if (hears !== undefined) await guest.until(() => hears.test(guest.heard) || guest.socket.closed)
   if (ends === 'closed') await guest.until(() => guest.socket.closed)

@@ -346,6 +346,13 @@ export class WebGuest {
     this.#look = resolve
   }
 
+  /** Writes, and settles when all has been taken, or the server has hung up, and it had time to read it. */
+  async writes(bytes: Buffer): Promise<void> {
+    this.socket.write(bytes)
+    await eventually(() => this.socket.closed || this.socket.writableLength === 0)
+    for (let turns = 0; turns < 100; turns++) await turnOfTheLoop()
+  }
+
   /** Settles when what it has been sent, or its end, makes this true. */
   async until(what: () => boolean): Promise<void> {
     while (!what()) await new Promise<void>(resolve => this.#looks(resolve))

@@ -1,4 +1,5 @@
-import type { Stage } from '../../support/hostile.ts'
+import type { Stage, WebGuest } from '../../support/hostile.ts'
+import { alive } from '../../support/memory.ts'
 import { again, hex, joined, zeros } from './case.ts'
 
 /** One threat to the HTTP side of `rtmpipe serve`: what a guest sends, and what has to become of it. */
@@ -19,7 +20,7 @@ export interface WebCase {
   /** Bytes that the process may hold for it, where that is the matter. */
   readonly holds?: number
   /** What happens when all has been sent. */
-  readonly meanwhile?: (stage: Stage) => unknown
+  readonly meanwhile?: (stage: Stage, guest: WebGuest) => unknown
 }
 
 const text = (said: string): Buffer => Buffer.from(said, 'latin1')
@@ -35,9 +36,14 @@ const masked = (first: number, payload: Buffer): Buffer =>
   joined(Buffer.of(first, 0x80 | payload.length), zeros(4), payload)
 const STALL_MS = 30_000
 
+/** More than the buffers of a connection hold. */
+const fills = async (stage: Stage) => {
+  for (let i = 0; i < 24; i++) await stage.witness(1_000_000)
+}
+
 /** A guest that reads nothing while the stream goes on, until its time is over. */
 const stalls = async (stage: Stage) => {
-  for (let i = 0; i < 12; i++) await stage.witness(1_000_000)
+  await fills(stage)
   stage.clock.pass(STALL_MS)
 }
 
@@ -245,10 +251,16 @@ export const ofWeb: readonly WebCase[] = [
   {
     row: 'W3',
     what: '200,000 pings by a viewer that reads nothing',
-    sends: [frames(again(200_000, masked(0x89, zeros(0))))],
+    sends: [watching],
     reads: false,
-    holds: 4_000_000,
-    meanwhile: stalls,
+    meanwhile: async (stage, guest) => {
+      await fills(stage)
+      const before = alive()
+      await guest.writes(again(200_000, masked(0x89, zeros(0))))
+      const held = alive() - before
+      if (held > 4_000_000) throw new Error(`it holds ${held} bytes more`)
+      stage.clock.pass(STALL_MS)
+    },
     ends: 'closed'
   }
 ]
