@@ -391,6 +391,16 @@ for (const forwardedHellos of ['answer', 'redirect'] as const) {
   })
 }
 
+t.test('whom this side has not come to, introduces nobody', async t => {
+  const { network, client, server } = opened({}, { server: { forwardedHellos: 'answer' } })
+  const replyAddress = { ...place('203.0.113.5'), origin: 2 }
+  const endpointDiscriminator = Buffer.of(2, 0x0a, 0x2f)
+  client.opened[0]!.forward({ kind: 'FIHello', endpointDiscriminator, replyAddress, tag: Buffer.alloc(16) })
+  network.pass(100)
+  t.equal(server.opened[0]!.isHeard, true)
+  t.notOk(network.sent.some(({ to }) => to.address === '203.0.113.5'))
+})
+
 /** Numbers of 0 to 1 that a seed stands for. */
 function chances(seed: number): () => number {
   let state = (seed % 0x7ffffffe) + 1
@@ -561,6 +571,10 @@ t.test(
     t.same(to.address, last)
     server.endpoint.input(late.bytes, passing, network.now)
     t.same(to.address, last)
+    const other = network.node(here, { identity: new Identity({ groups: [2] }) })
+    other.endpoint.open(URI, [there], network.now)
+    network.pass(100)
+    t.equal(other.opened.length, 1, 'the old address is free')
     const again = network.node(last, { identity: clientIdentity })
     client.place = here
     again.endpoint.open(URI, [there], network.now)
