@@ -132,7 +132,9 @@ t.test('a list of streams has a hundred readers of each, and counts them all', a
   const { out } = await publishes(t, app, 'film')
   const reader = () => http.get(new URL('/live/film.flv', site)).on('error', () => {})
   const others = Array.from({ length: 101 }, () => reader().on('response', response => response.resume()))
-  t.teardown(() => others.forEach(request => request.destroy()))
+  t.teardown(() => {
+    for (const request of others) request.destroy()
+  })
   const { readers } = await until(async () => {
     const stream = await api.stream('live/film')
     return stream.readerCount === 101 && stream
