@@ -58,6 +58,13 @@ export interface Limits {
   readonly rtmfpFlowBytes: number
   /** Gaps in the sequence numbers of an RTMFP flow. A fragment that would make one more is not acknowledged. */
   readonly rtmfpGaps: number
+  /** Flows that the peer of an RTMFP session may have open. Further ones are rejected. */
+  readonly rtmfpFlows: number
+  /**
+   * Bytes of all flows of an RTMFP session that are not complete, or were not read. Beyond them only the flow that has most of them
+   * goes on, up to the end of its message.
+   */
+  readonly rtmfpSessionBytes: number
   /** RTMFP packets of which some fragments have come. A further one takes the place of the one that made no progress for longest. */
   readonly rtmfpFragmentedPackets: number
   /** Bytes of an RTMFP packet that comes in fragments. Each fragment counts 128 bytes more. A longer packet is dropped. */
@@ -101,6 +108,8 @@ export const defaultLimits: Limits = Object.freeze({
   rtmfpMetadataBytes: 512,
   rtmfpFlowBytes: 4 * 1024 * 1024,
   rtmfpGaps: 1024,
+  rtmfpFlows: 256,
+  rtmfpSessionBytes: 16 * 1024 * 1024,
   rtmfpFragmentedPackets: 16,
   rtmfpFragmentedBytes: 65_536,
   rtmfpSessions: 10_000,

@@ -11,7 +11,12 @@ export interface NetworkOptions {
   readonly delay?: readonly [number, number]
   /** Numbers of 0 to 1: all chance there is. */
   readonly chance?: () => number
+  /** A link that all datagrams to one place queue for: what it carries, and what waits for it at most. */
+  readonly link?: { readonly to: Place; readonly bytesPerMs: number; readonly queueBytes: number }
 }
+
+/** What is at a place: an endpoint, or anything else that has no clock of its own. */
+export type Participant = Pick<RtmfpEndpoint, 'input' | 'output' | 'nextTimeout' | 'elapsed'>
 
 interface Flying {
   readonly at: number
@@ -26,15 +31,27 @@ export class Network {
   now = 1000
   /** Whether nothing arrives any more. */
   isCut = false
-  readonly #options: Required<NetworkOptions>
-  readonly #nodes: Node[] = []
+  readonly #options: Required<Omit<NetworkOptions, 'link'>>
+  readonly #link: NetworkOptions['link']
+  readonly #nodes: (Pick<Node, 'flush' | 'place'> & { readonly endpoint: Participant })[] = []
+  /** When the link has carried what waits for it. */
+  #linkFreeAt = 0
   #flying: Flying[] = []
   #count = 0
   /** Everything that was sent. */
   readonly sent: { readonly from: Place; readonly to: Place; readonly bytes: Buffer; readonly at: number }[] = []
 
-  constructor({ loss = 0, repeats = 0, delay = [10, 10], chance = () => 0.5 }: NetworkOptions = {}) {
+  constructor({ loss = 0, repeats = 0, delay = [10, 10], chance = () => 0.5, link }: NetworkOptions = {}) {
     this.#options = { loss, repeats, delay, chance }
+    this.#link = link
+  }
+
+  /** Puts anything at a place. */
+  join(place: Place, endpoint: Participant): void {
+    const flush = () => {
+      for (const datagram of endpoint.output(this.now)) this.send(datagram, place)
+    }
+    this.#nodes.push({ place, endpoint, flush })
   }
 
   node(at: Place, options: EndpointOptions): Node {
@@ -48,14 +65,26 @@ export class Network {
     this.sent.push({ from, to: datagram.to, bytes: datagram.bytes, at: this.now })
     const { loss, repeats, chance } = this.#options
     if (this.isCut || chance() < loss) return
-    this.#fly(datagram, from)
-    if (chance() < repeats) this.#fly(datagram, from)
+    const queued = this.#queued(datagram)
+    if (queued === undefined) return
+    this.#fly(datagram, from, queued)
+    if (chance() < repeats) this.#fly(datagram, from, queued)
   }
 
-  #fly(datagram: OutDatagram, from: Place): void {
+  #fly(datagram: OutDatagram, from: Place, queued: number): void {
     const [least, most] = this.#options.delay
-    const at = this.now + least + (most - least) * this.#options.chance()
+    const at = this.now + queued + least + (most - least) * this.#options.chance()
     this.#flying.push({ at, number: this.#count++, datagram, from })
+  }
+
+  /** Milliseconds that a datagram waits for the link and is on it; undefined if the queue is full. */
+  #queued({ bytes, to }: OutDatagram): number | undefined {
+    const link = this.#link
+    if (link === undefined || link.to.address !== to.address) return 0
+    const waiting = Math.max(0, this.#linkFreeAt - this.now)
+    if (waiting * link.bytesPerMs + bytes.length > link.queueBytes) return undefined
+    this.#linkFreeAt = this.now + waiting + bytes.length / link.bytesPerMs
+    return this.#linkFreeAt - this.now
   }
 
   /** Lets `ms` pass, and all that happens in them. */

@@ -102,6 +102,12 @@ export class ReceiveBuffer {
     return this.#final !== undefined && this.#numbers.cumulative >= this.#final
   }
 
+  /** Whether `take` has a message. */
+  get isReadable(): boolean {
+    const [run] = this.#runs
+    return this.#ready.length > 0 || (run !== undefined && run.first <= this.cumulativeAck && isWhole(run))
+  }
+
   /** Drops what it holds and what comes, and still knows what to acknowledge: for a flow that was rejected. */
   reject(): void {
     this.#rejected = true
@@ -135,14 +141,9 @@ export class ReceiveBuffer {
     this.#numbers.addUpTo(forwardSequenceNumber)
     if (isKnown) return 'duplicate'
     if (sequenceNumber > (this.#final ?? Number.POSITIVE_INFINITY)) return 'refused'
-    const isNeeded = sequenceNumber <= this.cumulativeAck + 1 && !this.#hasReady()
+    const isNeeded = sequenceNumber <= this.cumulativeAck + 1 && !this.isReadable
     if (!isNeeded && this.#held + FRAGMENT_COST + bytes > this.#limits.rtmfpFlowBytes) return 'refused'
     return this.#numbers.add(sequenceNumber) ? 'new' : 'refused'
-  }
-
-  #hasReady(): boolean {
-    const [run] = this.#runs
-    return this.#ready.length > 0 || (run !== undefined && run.first <= this.cumulativeAck && isWhole(run))
   }
 
   #keep(sequenceNumber: number, fragmentControl: UserData['fragmentControl'], data: Buffer): void {

@@ -145,6 +145,7 @@ export class RtmfpEndpoint {
     for (const session of this.#awake) {
       this.#awake.delete(session)
       yield* session.output(now)
+      this.#expect(session.nextTimeout())
     }
   }
 

@@ -1,10 +1,13 @@
 import type { RtmfpChunk } from '../wire/chunk.ts'
+import type { PacketHeader } from '../wire/packet.ts'
 
 /** What the flows of a session put into one of its packets. */
 export interface FlowChunks {
   readonly chunks: readonly RtmfpChunk[]
   /** Whether there is time critical data among them. */
   readonly timeCritical: boolean
+  /** Whether other sessions receive time critical data. */
+  readonly timeCriticalReverse: boolean
 }
 
 /**
@@ -15,7 +18,7 @@ export interface SessionFlows {
   /** A chunk of a verified packet, whose buffers are views of the packet. */
   receive(chunk: RtmfpChunk, now: number): void
   /** Behind the last chunk of each packet. */
-  received(now: number): void
+  received(header: PacketHeader, now: number): void
   /** The chunks of the next packet, of at most `room` bytes; undefined if there is none to send now. */
   fill(room: number, now: number): FlowChunks | undefined
   /** When `elapsed` is to be called; Infinity for never. */

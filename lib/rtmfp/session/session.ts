@@ -117,6 +117,11 @@ export class Session {
     return this.#address
   }
 
+  /** Bytes of chunks that a packet has room for. */
+  get room(): number {
+    return MAX_PACKET_LENGTH - MAX_OVERHEAD
+  }
+
   /** Whether it has something to send. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0
@@ -132,7 +137,7 @@ export class Session {
     this.timestamps.hear(packet, now)
     for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
     if (this.#state !== 'open') return
-    this.flows?.received(now)
+    this.flows?.received(packet, now)
     if (!isSame(from, this.#address) && now >= this.#checkedAt + MOBILITY_INTERVAL_MS) {
       this.#checkedAt = now
       this.#say({ kind: 'Ping', message: mobilityCheck(this.#endpoint.secret, from, now) }, from)
@@ -142,9 +147,9 @@ export class Session {
   /** The datagrams that it has to send now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     for (const { chunk, to } of this.#waiting.splice(0))
-      yield this.#datagram({ chunks: [chunk], timeCritical: false }, to, now)
+      yield this.#datagram({ chunks: [chunk], timeCritical: false, timeCriticalReverse: false }, to, now)
     while (this.#state === 'open') {
-      const chunks = this.flows?.fill(MAX_PACKET_LENGTH - MAX_OVERHEAD, now)
+      const chunks = this.flows?.fill(this.room, now)
       if (chunks === undefined) return
       yield this.#datagram(chunks, this.#address, now)
     }
@@ -259,12 +264,12 @@ export class Session {
     this.#endpoint.wake(this)
   }
 
-  #datagram({ chunks, timeCritical }: FlowChunks, to: Place, now: number): OutDatagram {
+  #datagram({ chunks, timeCritical, timeCriticalReverse }: FlowChunks, to: Place, now: number): OutDatagram {
     const mode = this.role === 'initiator' ? PacketMode.Initiator : PacketMode.Responder
     const packet = writePacket({
       mode,
       timeCritical,
-      timeCriticalReverse: false,
+      timeCriticalReverse,
       ...this.timestamps.stamp(now),
       chunks
     })

@@ -6,6 +6,8 @@ const MAX_ECHO_MS = 128_000
 const INITIAL_ERTO_MS = 3000
 const INITIAL_MRTO_MS = 250
 const MIN_ERTO_MS = 250
+const MAX_ERTO_MS = 10_000
+const ERTO_BACKOFF = Math.SQRT2
 const DELAYED_ACK_MS = 200
 
 const tickOf = (now: number): number => Math.floor(now / TIMESTAMP_TICK_MS) % TICKS
@@ -21,7 +23,7 @@ export class Timestamps {
   roundTrip: number | undefined
   /** The measured retransmission timeout, MRTO. */
   mrto: number = INITIAL_MRTO_MS
-  /** The effective retransmission timeout, ERTO, without its growth by timeouts. */
+  /** The effective retransmission timeout, ERTO: grown by each timeout, until the round trip is measured again. */
   erto: number = INITIAL_ERTO_MS
 
   /** Of a packet that is sent now: what has not changed since the last one is left out. */
@@ -43,6 +45,11 @@ export class Timestamps {
     this.#echoHeard = timestampEcho
     const ticks = (tickOf(now) - timestampEcho + TICKS) % TICKS
     if (ticks < TICKS / 2) this.#measure(ticks * TIMESTAMP_TICK_MS)
+  }
+
+  /** Nothing was acknowledged in time (RFC 7016, 3.6.2.6). */
+  timedOut(): void {
+    this.erto = Math.max(Math.min(this.erto * ERTO_BACKOFF, MAX_ERTO_MS), this.mrto)
   }
 
   #echo(now: number): number | undefined {

@@ -607,7 +607,7 @@ t.test('flows fill packets, get the chunks of the peer’s, and their own timeou
     fill: room => {
       if (room < 1000) t.fail(`room for ${room} bytes`)
       const chunks = waits.splice(0)
-      return chunks.length === 0 ? undefined : { chunks, timeCritical: true }
+      return chunks.length === 0 ? undefined : { chunks, timeCritical: true, timeCriticalReverse: false }
     },
     nextTimeout: () => timeoutAt,
     elapsed: now => {

@@ -1,0 +1,92 @@
+import type { Limits } from '../../limits.ts'
+import type { RtmfpChunk } from '../wire/chunk.ts'
+import type { PacketHeader } from '../wire/packet.ts'
+import { PacketSpace } from './packet-space.ts'
+import type { FlowOpening, ReceivingFlowOptions } from './receiving-flow.ts'
+import { ReceivingFlows } from './receiving-flows.ts'
+import type { SendingFlow } from './sending-flow.ts'
+import { type FlowsSession, type SendingFlowOptions, SendingFlows } from './sending-flows.ts'
+import { TimeCriticalData } from './time-critical.ts'
+
+/** The options of the flows of a session. */
+export interface FlowsOptions {
+  readonly limits?: Partial<Limits>
+  /** A flow of the peer: how it is received; undefined rejects it, and so do flows without this option. */
+  readonly accept?: (opening: FlowOpening) => ReceivingFlowOptions | undefined
+  /** That of all sessions of the endpoint. */
+  readonly timeCritical?: TimeCriticalData
+}
+
+/**
+ * The flows of a session (RFC 7016, 3.6), both ways: what a session knows as its `SessionFlows`. What it has to say goes into the packets of the session, whose clock and timer it
+ * shares: times are in ms.
+ */
+export class Flows {
+  readonly #timeCritical: TimeCriticalData
+  readonly #sending: SendingFlows
+  readonly #receiving: ReceivingFlows
+
+  constructor(session: FlowsSession, { limits, accept, timeCritical = new TimeCriticalData() }: FlowsOptions = {}) {
+    this.#timeCritical = timeCritical
+    this.#sending = new SendingFlows(session, timeCritical)
+    this.#receiving = new ReceivingFlows({
+      ...(limits && { limits }),
+      ...(accept && { accept }),
+      flow: id => this.#sending.get(id),
+      wake: () => session.wake()
+    })
+  }
+
+  /** Flows that this side sends, and that it receives; those that linger included. */
+  get sizes(): { readonly sending: number; readonly receiving: number } {
+    return { sending: this.#sending.size, receiving: this.#receiving.size }
+  }
+
+  /** Bytes that may be in flight, and that are. */
+  get congestion(): { readonly windowBytes: number; readonly bytesInFlight: number } {
+    return { windowBytes: this.#sending.windowBytes, bytesInFlight: this.#sending.bytesInFlight }
+  }
+
+  /** Opens a flow: see SendingFlows.open. */
+  open(options: SendingFlowOptions): SendingFlow {
+    return this.#sending.open(options)
+  }
+
+  receive(chunk: RtmfpChunk, now: number): void {
+    if (chunk.kind === 'UserData' || chunk.kind === 'NextUserData') this.#receiving.add(chunk, now)
+    else if (chunk.kind === 'BitmapAck' || chunk.kind === 'RangeAck') this.#sending.acknowledged(chunk, now)
+    else if (chunk.kind === 'BufferProbe') this.#receiving.probed(chunk.flowId)
+    else if (chunk.kind === 'FlowException') this.#sending.rejected(chunk)
+  }
+
+  received(header: PacketHeader, now: number): void {
+    const wasData = this.#receiving.received(now)
+    if (wasData && header.timeCritical) this.#timeCritical.received(this, now)
+    this.#sending.received(header, now)
+  }
+
+  fill(room: number, now: number): PacketSpace | undefined {
+    const packet = new PacketSpace(room)
+    if (this.#receiving.isDue) this.#receiving.answer(packet)
+    const hasData = this.#sending.fill(packet, now)
+    // data takes along what would be acknowledged later (RFC 7016, 3.6.3.4.6)
+    if (hasData && !this.#receiving.isDue) this.#receiving.answer(packet)
+    if (packet.chunks.length === 0) return undefined
+    packet.timeCriticalReverse = this.#timeCritical.isReceivedBeside(this, now)
+    return packet
+  }
+
+  nextTimeout(): number {
+    return Math.min(this.#sending.timeoutAt, this.#receiving.timeoutAt)
+  }
+
+  elapsed(now: number): void {
+    this.#receiving.elapsed(now)
+    this.#sending.elapsed(now)
+  }
+
+  over(): void {
+    this.#sending.over()
+    this.#receiving.over()
+  }
+}

@@ -1,0 +1,182 @@
+import { ProtocolError } from '../../errors.ts'
+import type { Limits } from '../../limits.ts'
+import type { Acknowledgement, SequenceRange } from '../wire/acknowledgement.ts'
+import type { UserData } from '../wire/user-data.ts'
+import { vluLength } from '../wire/vlu.ts'
+import type { PacketSpace } from './packet-space.ts'
+import { type FlowMessage, ReceiveBuffer, type ReceiveOrder } from './receive-buffer.ts'
+import type { SendingFlow } from './sending-flow.ts'
+
+/** What the peer says of a flow that it opens (RFC 7016, 3.6.3.1). */
+export interface FlowOpening {
+  readonly metadata: Buffer
+  /** The flow of this side that it answers. */
+  readonly returnOf: SendingFlow | undefined
+}
+
+/** How a flow of the peer is received, and what it tells of itself, from inside the call that causes it. */
+export interface ReceivingFlowOptions {
+  /** `'sequence'` if omitted. */
+  readonly order?: ReceiveOrder
+  /** Bytes that the peer may send ahead of what was read; 1 MiB. */
+  readonly windowBytes?: number
+  /** `read` has a message that it had not. */
+  readable?(flow: ReceivingFlow): void
+  /** Once: all was read, the flow was rejected because of what came, or the session is over. */
+  ended?(flow: ReceivingFlow, isComplete: boolean): void
+}
+
+/** What a receiving flow needs of its session. */
+export interface ReceivingFlowHost {
+  readonly limits: Partial<Limits> | undefined
+  /** What is advertised at most, as other flows hold memory too. */
+  roomBytes(): number
+  /** It has something to acknowledge at once. */
+  acknowledge(flow: ReceivingFlow): void
+}
+
+const BLOCK_BYTES = 1024
+const DEFAULT_WINDOW_BYTES = 1024 * 1024
+/** Where so few blocks were advertised, the sender waits for more. */
+const FEW_BLOCKS = 2
+
+/** The receiving end of a flow (RFC 7016, 3.6.3): it holds what the application has not read, and answers for it. */
+export class ReceivingFlow {
+  readonly id: number
+  readonly metadata: Buffer
+  readonly returnOf: SendingFlow | undefined
+  readonly #host: ReceivingFlowHost
+  readonly #options: ReceivingFlowOptions
+  readonly #buffer: ReceiveBuffer
+  #exceptionCode: number | undefined
+  #advertised = FEW_BLOCKS
+  #isOver = false
+
+  constructor(id: number, opening: FlowOpening, options: ReceivingFlowOptions, host: ReceivingFlowHost) {
+    this.id = id
+    this.metadata = Buffer.from(opening.metadata)
+    this.returnOf = opening.returnOf
+    this.#options = options
+    this.#host = host
+    const { order = 'sequence' } = options
+    this.#buffer = new ReceiveBuffer({ order, ...(host.limits && { limits: host.limits }) })
+  }
+
+  /** Whether all of it has come (RFC 7016, 3.6.3.8): it is kept for a while, to acknowledge what comes again. */
+  get isComplete(): boolean {
+    return this.#buffer.isComplete
+  }
+
+  get bufferedBytes(): number {
+    return this.#buffer.bufferedBytes
+  }
+
+  /** Whether `read` has a message. */
+  get isReadable(): boolean {
+    return this.#buffer.isReadable
+  }
+
+  /** The next message, if there is one whose turn it is. What is read makes room for more. */
+  read(): FlowMessage | undefined {
+    const message = this.#buffer.take()
+    if (message === undefined) return undefined
+    if (this.#advertised < FEW_BLOCKS) this.#host.acknowledge(this)
+    if (this.isComplete && !this.isReadable) this.#end(true)
+    return message
+  }
+
+  /** Takes nothing more, and tells the sender (RFC 7016, 3.6.3.7). */
+  reject(exceptionCode = 0): void {
+    if (this.#isOver || this.#exceptionCode !== undefined) return
+    this.#isOver = true
+    this.#refuse(exceptionCode)
+  }
+
+  /** The session is over: what was received can still be read. */
+  over(): void {
+    if (!this.isComplete) this.#end(false)
+  }
+
+  /** Takes a fragment (RFC 7016, 3.6.3.2). Whether it is to be acknowledged at once (3.6.3.4.5). */
+  add(chunk: UserData): boolean {
+    const gaps = this.#buffer.gaps
+    const wasReadable = this.isReadable
+    const added = this.#added(chunk)
+    const isOrdinary = added === 'new' && !chunk.abandon && !chunk.final && gaps === 0 && this.#buffer.gaps === 0
+    if (!this.#isOver && !wasReadable && this.isReadable) this.#options.readable?.(this)
+    if (this.isComplete && !this.isReadable) this.#end(true)
+    return !isOrdinary || this.#advertised < FEW_BLOCKS || this.#exceptionCode !== undefined
+  }
+
+  /**
+   * Whether it is the next fragment in order, so that the flow goes on with it, and nothing waits to be read: what may always come in.
+   */
+  isNext({ sequenceNumber }: UserData): boolean {
+    return sequenceNumber <= this.#buffer.cumulativeAck + 1 && !this.isReadable
+  }
+
+  /**
+   * Puts what it has received into a packet (RFC 7016, 3.6.3.4.3), behind its exception if it was rejected. Ranges that have no room are
+   * left out where `mayTruncate`; else false if not all of it has room.
+   */
+  answer(packet: PacketSpace, mayTruncate: boolean): boolean {
+    const { cumulativeAck, received } = this.#buffer
+    const exceptionLength = this.#exceptionCode === undefined ? 0 : vluLength(this.id) + vluLength(this.#exceptionCode)
+    const blocks = this.#blocks()
+    let length = vluLength(this.id) + vluLength(blocks) + vluLength(cumulativeAck)
+    // room for the exception and its header too
+    const reserved = this.#exceptionCode === undefined ? 0 : exceptionLength + 3
+    const fitting: SequenceRange[] = []
+    let end = cumulativeAck
+    for (const [first, last] of received) {
+      const more = vluLength(first - end - 2) + vluLength(last - first)
+      if (!packet.has(reserved + length + more)) break
+      fitting.push([first, last])
+      length += more
+      end = last
+    }
+    if (!packet.has(reserved + length) || (!mayTruncate && fitting.length < received.length)) return false
+    if (this.#exceptionCode !== undefined)
+      packet.add({ kind: 'FlowException', flowId: this.id, exceptionCode: this.#exceptionCode }, exceptionLength)
+    const chunk: Acknowledgement = {
+      kind: 'RangeAck',
+      flowId: this.id,
+      bufferBlocksAvailable: blocks,
+      cumulativeAck,
+      received: fitting
+    }
+    packet.add(chunk, length)
+    this.#advertised = blocks
+    return true
+  }
+
+  /** Blocks that there is room for (RFC 7016, 3.6.3.5): at least one, for what is not complete, unless the application does not read. */
+  #blocks(): number {
+    const { windowBytes = DEFAULT_WINDOW_BYTES } = this.#options
+    const left = Math.min(windowBytes - this.bufferedBytes, this.#host.roomBytes())
+    return Math.max(Math.ceil(left / BLOCK_BYTES), this.isReadable ? 0 : 1)
+  }
+
+  #added(chunk: UserData): ReturnType<ReceiveBuffer['add']> {
+    try {
+      return this.#buffer.add(chunk)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#refuse(0)
+      this.#end(false)
+      return 'refused'
+    }
+  }
+
+  #refuse(exceptionCode: number): void {
+    this.#exceptionCode = exceptionCode
+    this.#buffer.reject()
+    this.#host.acknowledge(this)
+  }
+
+  #end(isComplete: boolean): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#options.ended?.(this, isComplete)
+  }
+}

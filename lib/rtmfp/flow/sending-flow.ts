@@ -1,0 +1,276 @@
+import type { Acknowledgement } from '../wire/acknowledgement.ts'
+import type { BufferProbe } from '../wire/flow-chunks.ts'
+import type { Option } from '../wire/option.ts'
+import type { UserData } from '../wire/user-data.ts'
+import { vluLength } from '../wire/vlu.ts'
+import { FragmentQueue } from './fragment-queue.ts'
+import type { InFlight, OutgoingFragment } from './in-flight.ts'
+import { OutgoingMessage, type OutgoingMessageOptions } from './outgoing-message.ts'
+import { type PacketSpace, payloadRoom } from './packet-space.ts'
+import { Probing } from './probing.ts'
+
+/** Why a sending flow is over: all has arrived, the receiver rejected it, or its session is over. */
+export type FlowEnd = 'complete' | 'rejected' | 'session over'
+
+/** What a sending flow tells of itself, from inside the call that causes it. */
+export interface SendingFlowEvents {
+  /** There is room again, behind a time when `isWritable` was false. */
+  drained?(): void
+  /** Once; with the code of the receiver if it rejected the flow. */
+  ended?(why: FlowEnd, exceptionCode?: number): void
+}
+
+/** The fields of a sending flow that its session gives it. */
+export interface SendingFlowStart {
+  readonly id: number
+  /** 0 to 7: a higher one goes first, and from 4 on it is time critical. */
+  readonly priority: number
+  /** What it says of itself until it is acknowledged: see flowOptions. */
+  readonly options: readonly Option[]
+  /** Bytes of chunks that a packet has room for. */
+  readonly room: number
+  readonly capacityBytes: number
+  readonly inFlight: InFlight
+  readonly events: SendingFlowEvents
+  /** It may have something to send. */
+  ready(flow: SendingFlow): void
+  /** Its last fragment has arrived, or nobody waits for it. */
+  over(flow: SendingFlow): void
+}
+
+/** Receivers have at least so much room before they say (RFC 7016, 3.6.2.1). */
+const INITIAL_WINDOW_BYTES = 65_536
+const BLOCK_BYTES = 1024
+/** Flags, and three VLUs of at most 10 bytes. */
+const MAX_HEADER_LENGTH = 31
+const EMPTY = Buffer.alloc(0)
+
+/** The sending end of a flow (RFC 7016, 3.6.2): messages in, fragments out, until the receiver has them or they are abandoned. */
+export class SendingFlow {
+  readonly id: number
+  readonly priority: number
+  readonly #start: SendingFlowStart
+  readonly #queue: FragmentQueue = new FragmentQueue(this)
+  #highestSent = 0
+  #cumulativeAck = 0
+  #final: number | undefined
+  #isOpen = true
+  #isOver = false
+  #exceptionCode: number | undefined
+  #isAcknowledged = false
+  #outstandingBytes = 0
+  #isFull = false
+  #windowBytes = INITIAL_WINDOW_BYTES
+  readonly #probing = new Probing()
+  #last: OutgoingMessage | undefined
+
+  constructor(start: SendingFlowStart) {
+    this.id = start.id
+    this.priority = start.priority
+    this.#start = start
+  }
+
+  /** Whether it takes messages: it was not closed, and not rejected. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** Bytes that wait for the receiver to have them. */
+  get queuedBytes(): number {
+    return this.#queue.bytes
+  }
+
+  /** Whether it is open, and less is queued than its capacity. */
+  get isWritable(): boolean {
+    return this.#isOpen && this.#queue.bytes < this.#start.capacityBytes
+  }
+
+  /** Bytes in flight. */
+  get outstandingBytes(): number {
+    return this.#outstandingBytes
+  }
+
+  /** Whether it has something that may be sent as far as the receiver is concerned. */
+  get isReady(): boolean {
+    return this.#mayTransmit && this.#queue.isWaiting
+  }
+
+  /**
+   * Queues a message (RFC 7016, 3.6.2.2), which is not copied; undefined if the flow is not open. Beyond its capacity it is queued as well:
+   * see `isWritable`.
+   */
+  write(payload: Buffer, now: number, options: OutgoingMessageOptions = {}): OutgoingMessage | undefined {
+    if (!this.#isOpen) return undefined
+    const message = new OutgoingMessage(this.#queue.next, now, options, this.#last)
+    this.#last = message
+    const optionsLength = this.#isAcknowledged ? 0 : this.#optionsLength
+    this.#queue.cut(message, payload, payloadRoom(this.#start.room) - MAX_HEADER_LENGTH - optionsLength)
+    this.#discard(now)
+    this.#isFull = !this.isWritable
+    this.#start.ready(this)
+    return message
+  }
+
+  /** Takes no more messages, and ends once those that it has have arrived (RFC 7016, 3.6.2.11). */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    if (this.#queue.next === 1) {
+      this.#end('complete')
+      return
+    }
+    const last = this.#queue.get(this.#queue.next - 1)
+    if (last === undefined || last.isSent) this.#queue.addAbandoned(this.#queue.next)
+    this.#final = this.#queue.next - 1
+    this.#start.ready(this)
+  }
+
+  /** The receiver rejects it (RFC 7016, 3.6.2.10): what is queued is abandoned. */
+  rejected(exceptionCode: number): void {
+    if (this.#isOver || this.#exceptionCode !== undefined) return
+    this.#exceptionCode = exceptionCode
+    this.#queue.abandonAll()
+    this.close()
+    this.#start.ready(this)
+    this.#start.events.ended?.('rejected', exceptionCode)
+  }
+
+  /** Its session is over. */
+  over(): void {
+    this.#isOpen = false
+    this.#queue.clear()
+    this.#outstandingBytes = 0
+    this.#end('session over')
+  }
+
+  /** Puts into a packet what is to be sent next (RFC 7016, 3.6.2.3), and returns the bytes of it. */
+  fill(packet: PacketSpace, now: number): number {
+    this.#discard(now)
+    const forward = this.#queue.forwardSequenceNumber
+    let filled = 0
+    let previous: number | undefined
+    for (const fragment of this.#queue.waiting()) {
+      if (!this.#mayTransmit) break
+      fragment.message.expire(now)
+      const chunk = this.#chunk(fragment, forward, previous)
+      const length = this.#payloadLength(chunk)
+      if (!packet.has(length)) break
+      previous = fragment.sequenceNumber
+      const added = packet.add(chunk, length)
+      this.#sent(fragment, chunk.abandon, added)
+      filled += added
+    }
+    return filled
+  }
+
+  /** Takes an acknowledgement (RFC 7016, 3.6.2.4). One of what was never sent is a lie, and has no effect. */
+  acknowledged({ bufferBlocksAvailable, cumulativeAck, received }: Acknowledgement, now: number, erto: number): void {
+    const [, highest] = received.at(-1) ?? [0, cumulativeAck]
+    if (Math.max(highest, cumulativeAck) > this.#highestSent) return
+    this.#isAcknowledged = true
+    if (cumulativeAck >= this.#cumulativeAck) {
+      this.#cumulativeAck = cumulativeAck
+      this.#windowBytes = bufferBlocksAvailable * BLOCK_BYTES
+      if (bufferBlocksAvailable === 0) this.#probing.begin(now, erto)
+      else this.#probing.end()
+    }
+    this.#remove(this.#queue.first, cumulativeAck)
+    for (const [first, last] of received) this.#remove(Math.max(first, this.#queue.first), last)
+    this.#discard(now)
+    this.#settle()
+    this.#start.ready(this)
+  }
+
+  /** A fragment that was in flight is lost: it is to be sent again, or its message is late by now. */
+  lost(fragment: OutgoingFragment): void {
+    this.#outstandingBytes -= fragment.length
+    this.#queue.again(fragment.sequenceNumber)
+    this.#start.ready(this)
+  }
+
+  /** When `probe` is to be called; Infinity while the receiver has room. */
+  get probeAt(): number {
+    return this.#probing.at
+  }
+
+  /** Asks the receiver whether it has room again (RFC 7016, 3.6.2.9.1), if anything waits for that. */
+  probe(now: number): BufferProbe | undefined {
+    return this.#probing.isDue(now) && this.#queue.size > 0 ? { kind: 'BufferProbe', flowId: this.id } : undefined
+  }
+
+  get #mayTransmit(): boolean {
+    return this.#outstandingBytes < this.#windowBytes || this.#exceptionCode !== undefined
+  }
+
+  get #optionsLength(): number {
+    const { options } = this.#start
+    if (options.length === 0) return 0
+    return options.reduce((sum, { type, value }) => {
+      const length = vluLength(type) + value.length
+      return sum + vluLength(length) + length
+    }, 1)
+  }
+
+  #discard(now: number): void {
+    this.#queue.discard(now)
+    if (!this.#isFull || !this.isWritable) return
+    this.#isFull = false
+    this.#start.events.drained?.()
+  }
+
+  #chunk(fragment: OutgoingFragment, forwardSequenceNumber: number, previous: number | undefined): UserData {
+    const { message, sequenceNumber, fragmentControl, data } = fragment
+    const abandon = message.isAbandoned
+    return {
+      kind: previous === sequenceNumber - 1 ? 'NextUserData' : 'UserData',
+      flowId: this.id,
+      sequenceNumber,
+      forwardSequenceNumber,
+      fragmentControl,
+      abandon,
+      final: sequenceNumber === this.#final,
+      options: previous === undefined && !this.#isAcknowledged ? this.#start.options : [],
+      data: abandon ? EMPTY : data
+    }
+  }
+
+  #payloadLength({ kind, sequenceNumber, forwardSequenceNumber, options, data }: UserData): number {
+    const numbers = [this.id, sequenceNumber, sequenceNumber - forwardSequenceNumber]
+    const numbersLength = kind === 'UserData' ? numbers.reduce((sum, number) => sum + vluLength(number), 0) : 0
+    return 1 + numbersLength + (options.length > 0 ? this.#optionsLength : 0) + data.length
+  }
+
+  #sent(fragment: OutgoingFragment, isAbandoned: boolean, length: number): void {
+    fragment.message.isStarted = true
+    fragment.isSentAbandoned = isAbandoned
+    if (isAbandoned) this.#queue.empty(fragment)
+    this.#start.inFlight.add(fragment, length)
+    this.#outstandingBytes += length
+    this.#highestSent = Math.max(this.#highestSent, fragment.sequenceNumber)
+  }
+
+  #remove(first: number, last: number): void {
+    for (let number = first; number <= last; number++) {
+      const fragment = this.#queue.remove(number)
+      if (!fragment?.isInFlight) continue
+      this.#outstandingBytes -= fragment.length
+      this.#start.inFlight.acknowledge(fragment)
+    }
+  }
+
+  /** All that it had is acknowledged or abandoned. The receiver must know of the latter (RFC 7016, 3.6.2.7.1). */
+  #settle(): void {
+    if (this.#queue.size > 0) return
+    const last = this.#queue.next - 1
+    if (this.#cumulativeAck < last) this.#queue.addAbandoned(last)
+    else if (this.#final !== undefined) this.#end('complete')
+  }
+
+  #end(why: FlowEnd): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#probing.end()
+    this.#start.over(this)
+    if (this.#exceptionCode === undefined) this.#start.events.ended?.(why)
+  }
+}

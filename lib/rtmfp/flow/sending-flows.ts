@@ -1,0 +1,213 @@
+import type { Acknowledgement } from '../wire/acknowledgement.ts'
+import type { BufferProbe, FlowException } from '../wire/flow-chunks.ts'
+import { flowOptions } from '../wire/flow-options.ts'
+import type { PacketHeader } from '../wire/packet.ts'
+import { CongestionWindow } from './congestion-window.ts'
+import { InFlight } from './in-flight.ts'
+import type { PacketSpace } from './packet-space.ts'
+import type { ReceivingFlow } from './receiving-flow.ts'
+import { SendingFlow, type SendingFlowEvents } from './sending-flow.ts'
+import { isRecent, type TimeCriticalData } from './time-critical.ts'
+
+/** A flow that this side opens. */
+export interface SendingFlowOptions extends SendingFlowEvents {
+  /** What it says it is for; at most 512 bytes. */
+  readonly metadata: Buffer
+  /** The flow of the peer that it answers. */
+  readonly returnOf?: ReceivingFlow
+  /** 0 to 7: a higher one is sent ahead of lower ones, and from 4 on it is time critical. 3 if omitted. */
+  readonly priority?: number
+  /** Queued bytes from which on it is not writable; 64 KiB. */
+  readonly capacityBytes?: number
+}
+
+/** What the flows of a session need of it. */
+export interface FlowsSession {
+  /** Bytes of chunks that a packet has room for. */
+  readonly room: number
+  readonly timestamps: { readonly erto: number; timedOut(): void }
+  /** There may be something to send, or a nearer timeout. */
+  wake(): void
+}
+
+const MAX_PRIORITY = 7
+const ROUTINE_PRIORITY = 3
+const DEFAULT_CAPACITY_BYTES = 65_536
+const MAX_METADATA_LENGTH = 512
+
+/** The flows that a session sends: which of them is next, how much may be in flight, and what is lost (RFC 7016, 3.5.2, 3.6.2). */
+export class SendingFlows {
+  readonly #session: FlowsSession
+  readonly #timeCritical: TimeCriticalData
+  readonly #flows = new Map<number, SendingFlow>()
+  /** Those that may have something to send, by priority; in each, whose turn it is. */
+  readonly #ready: Set<SendingFlow>[] = Array.from({ length: MAX_PRIORITY + 1 }, () => new Set())
+  /** Those whose receivers have no room. */
+  readonly #blocked = new Set<SendingFlow>()
+  readonly #inFlight = new InFlight()
+  readonly #window = new CongestionWindow()
+  #probes: BufferProbe[] = []
+  #nextId = 1
+  /** When what is in flight is lost (RFC 7016, 3.6.2.6). */
+  #timeoutAt = Number.POSITIVE_INFINITY
+  /** When time critical data was last sent, and the peer last told of such of others. */
+  #urgentAt = Number.NEGATIVE_INFINITY
+  #reverseAt = Number.NEGATIVE_INFINITY
+  /** In flight ahead of the acknowledgements of the packet that is read; undefined if there were none. */
+  #before: number | undefined
+
+  constructor(session: FlowsSession, timeCritical: TimeCriticalData) {
+    this.#session = session
+    this.#timeCritical = timeCritical
+  }
+
+  get size(): number {
+    return this.#flows.size
+  }
+
+  /** Bytes that may be in flight. */
+  get windowBytes(): number {
+    return this.#window.bytes
+  }
+
+  get bytesInFlight(): number {
+    return this.#inFlight.bytes
+  }
+
+  /** When `elapsed` is to be called. */
+  get timeoutAt(): number {
+    let at = this.#timeoutAt
+    for (const { probeAt } of this.#blocked) at = Math.min(at, probeAt)
+    return at
+  }
+
+  /** An open flow. */
+  get(id: number): SendingFlow | undefined {
+    const flow = this.#flows.get(id)
+    return flow?.isOpen ? flow : undefined
+  }
+
+  /**
+   * Opens a flow (RFC 7016, 3.6.2.1). The peer knows of it once something is sent.
+   * @throws RangeError for a priority that is none, or metadata that is too long.
+   */
+  open(options: SendingFlowOptions): SendingFlow {
+    const { metadata, returnOf, priority = ROUTINE_PRIORITY, capacityBytes = DEFAULT_CAPACITY_BYTES } = options
+    if (!Number.isInteger(priority) || priority < 0 || priority > MAX_PRIORITY)
+      throw new RangeError(`priority must be a whole number of 0 to ${MAX_PRIORITY}, not ${priority}`)
+    if (metadata.length > MAX_METADATA_LENGTH)
+      throw new RangeError(`metadata must have at most ${MAX_METADATA_LENGTH} bytes, not ${metadata.length}`)
+    const flow = new SendingFlow({
+      id: this.#nextId++,
+      priority,
+      options: flowOptions({ metadata, ...(returnOf && { returnFlowId: returnOf.id }) }),
+      room: this.#session.room,
+      capacityBytes,
+      inFlight: this.#inFlight,
+      events: options,
+      ready: flow => {
+        if (!flow.isReady || this.#flows.get(flow.id) !== flow) return
+        this.#ready[priority]!.add(flow)
+        this.#session.wake()
+      },
+      over: flow => {
+        this.#flows.delete(flow.id)
+        this.#ready[priority]!.delete(flow)
+        this.#blocked.delete(flow)
+      }
+    })
+    this.#flows.set(flow.id, flow)
+    return flow
+  }
+
+  acknowledged(acknowledgement: Acknowledgement, now: number): void {
+    const flow = this.#flows.get(acknowledgement.flowId)
+    if (flow === undefined) return
+    this.#before ??= this.#inFlight.bytes
+    flow.acknowledged(acknowledgement, now, this.#session.timestamps.erto)
+    if (flow.probeAt < Number.POSITIVE_INFINITY) this.#blocked.add(flow)
+    else this.#blocked.delete(flow)
+  }
+
+  rejected({ flowId, exceptionCode }: FlowException): void {
+    this.#flows.get(flowId)?.rejected(exceptionCode)
+  }
+
+  /** Behind each packet: what its acknowledgements tell of the path (RFC 7016, 3.6.2.5). */
+  received({ timeCriticalReverse }: PacketHeader, now: number): void {
+    if (timeCriticalReverse) this.#reverseAt = now
+    const outstanding = this.#before
+    if (outstanding === undefined) return
+    this.#before = undefined
+    const acknowledged = outstanding - this.#inFlight.bytes
+    const { lost, hasGaps } = this.#inFlight.countNegatives()
+    this.#window.acknowledged(
+      { outstanding, acknowledged, lost, hasGaps },
+      {
+        isTimeCritical: isRecent(this.#urgentAt, now),
+        mayGrowFast: !isRecent(this.#reverseAt, now) && !this.#timeCritical.isSent(now)
+      }
+    )
+    if (this.#timeoutAt < Number.POSITIVE_INFINITY) this.#timeoutAt = now + this.#session.timestamps.erto
+    this.#session.wake()
+  }
+
+  /** Puts into a packet what is to be sent next. Whether there is any data. */
+  fill(packet: PacketSpace, now: number): boolean {
+    while (this.#probes.length > 0 && packet.has(10)) packet.add(this.#probes.pop()!, 10)
+    if (!this.#window.allows(this.#inFlight.bytes)) return false
+    this.#inFlight.beginPacket()
+    const highest = this.#fill(packet, now)
+    if (highest === undefined) return false
+    this.#window.sent()
+    this.#timeoutAt = now + this.#session.timestamps.erto
+    packet.timeCritical = highest > ROUTINE_PRIORITY
+    if (packet.timeCritical) {
+      this.#urgentAt = now
+      this.#timeCritical.sent(now)
+    }
+    return true
+  }
+
+  elapsed(now: number): void {
+    for (const flow of this.#blocked) {
+      const probe = flow.probe(now)
+      if (probe === undefined) continue
+      this.#probes.push(probe)
+      this.#session.wake()
+    }
+    if (now < this.#timeoutAt) return
+    this.#timeoutAt = Number.POSITIVE_INFINITY
+    const isLost = !this.#inFlight.isEmpty
+    this.#window.timedOut(isLost)
+    if (!isLost) return
+    this.#session.timestamps.timedOut()
+    this.#inFlight.loseAll()
+    this.#session.wake()
+  }
+
+  over(): void {
+    this.#timeoutAt = Number.POSITIVE_INFINITY
+    this.#probes = []
+    this.#inFlight.clear()
+    for (const flow of [...this.#flows.values()]) flow.over()
+  }
+
+  /** By priority, and in turn where that is equal. The highest priority that it put in. */
+  #fill(packet: PacketSpace, now: number): number | undefined {
+    let highest: number | undefined
+    for (let priority = MAX_PRIORITY; priority >= 0; priority--) {
+      const flows = this.#ready[priority]!
+      for (const flow of flows) {
+        const filled = flow.fill(packet, now)
+        if (filled > 0) highest ??= priority
+        flows.delete(flow)
+        if (!flow.isReady) continue
+        // to the end of the turn; the packet is full
+        flows.add(flow)
+        return highest
+      }
+    }
+    return highest
+  }
+}

@@ -1,0 +1,278 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { Flows, type FlowsOptions } from '../../../lib/rtmfp/flow/flows.ts'
+import type { ReceivingFlow, ReceivingFlowOptions } from '../../../lib/rtmfp/flow/receiving-flow.ts'
+import type { SendingFlow } from '../../../lib/rtmfp/flow/sending-flow.ts'
+import type { Session } from '../../../lib/rtmfp/session/session.ts'
+import { holds } from '../../support/property.ts'
+import { RenoReceiver, RenoSender } from '../../support/reno.ts'
+import { Network, type Node, place } from '../../support/rtmfp-network.ts'
+
+const server = new Identity({ groups: [2], acceptsAncillaryData: true })
+const client = new Identity({ groups: [2], isStatic: true })
+const [here, there] = [place('192.0.2.1', 5000), place('192.0.2.2')]
+const metadata = Buffer.from('test')
+
+/** One end of a session: its flows, and what it read of each flow of the peer. */
+class End {
+  readonly node: Node
+  readonly read: Buffer[][] = []
+  readonly ended: boolean[] = []
+  /** Whether it takes what is readable at once. */
+  isReading = true
+  readonly #waiting = new Set<() => void>()
+  session!: Session
+  flows!: Flows
+
+  constructor(network: Network, at: typeof here, identity: Identity, options: FlowsOptions & ReceivingFlowOptions) {
+    const accept = () => {
+      const read: Buffer[] = []
+      this.read.push(read)
+      return {
+        ...options,
+        readable: (flow: ReceivingFlow) => {
+          const take = () => {
+            for (let message = flow.read(); message; message = flow.read()) read.push(Buffer.from(message.payload))
+          }
+          if (this.isReading) take()
+          else this.#waiting.add(take)
+        },
+        ended: (_: ReceivingFlow, isComplete: boolean) => this.ended.push(isComplete)
+      }
+    }
+    this.node = network.node(at, {
+      identity,
+      opened: session => {
+        this.session = session
+        this.flows = new Flows(session, { accept, ...options })
+        return this.flows
+      }
+    })
+  }
+
+  /** Reads everything, and from then on at once. */
+  resume(): void {
+    this.isReading = true
+    for (const take of this.#waiting) take()
+    this.#waiting.clear()
+  }
+}
+
+/** Two ends with a session between them. */
+function opened(network: Network, near: FlowsOptions = {}, far: FlowsOptions & ReceivingFlowOptions = {}): [End, End] {
+  const ends: [End, End] = [new End(network, here, client, near), new End(network, there, server, far)]
+  ends[0].node.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
+  while (ends.some(({ session }) => session === undefined) && network.now < 90_000) network.pass(100)
+  return ends
+}
+
+/** A message that says which it is. */
+function message(number: number, length: number): Buffer {
+  const payload = Buffer.alloc(Math.max(4, length), number & 0xff)
+  payload.writeUInt32BE(number)
+  return payload
+}
+
+/** Chance that a seed decides (mulberry32). */
+function chance(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const networks = fc.record({
+  seed: fc.integer(),
+  loss: fc.double({ min: 0, max: 0.3, noNaN: true }),
+  repeats: fc.double({ min: 0, max: 0.3, noNaN: true }),
+  delay: fc.tuple(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 400 }))
+})
+
+function networkOf({
+  seed,
+  loss,
+  repeats,
+  delay: [one, other]
+}: typeof networks extends fc.Arbitrary<infer Told> ? Told : never) {
+  return new Network({ loss, repeats, delay: [Math.min(one, other), Math.max(one, other)], chance: chance(seed) })
+}
+
+/** Nothing is kept, and nothing falls due any more, but the keepalive of the session. */
+function isAtRest({ flows, session }: End, now: number): boolean {
+  const { sending, receiving } = flows.sizes
+  return sending === 0 && receiving === 0 && flows.congestion.bytesInFlight === 0 && session.nextTimeout() > now
+}
+
+t.test('whatever a network does, messages arrive once and in order, and flows end', async t => {
+  const sending = fc.record({
+    lengths: fc.array(fc.integer({ min: 0, max: 6000 }), { maxLength: 30 }),
+    priority: fc.integer({ min: 0, max: 7 })
+  })
+  holds(
+    t,
+    'whatever is lost, repeated, late or overtaken, and read late',
+    fc.property(
+      networks,
+      fc.array(sending, { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 0, max: 20_000 }),
+      fc.integer({ min: 1024, max: 100_000 }),
+      (told, flows, stopMs, windowBytes) => {
+        const network = networkOf(told)
+        const [near, far] = opened(network, {}, { windowBytes })
+        far.isReading = stopMs === 0
+        const sent = flows.map(({ lengths, priority }, i) => {
+          const flow = near.flows.open({ metadata, priority })
+          const messages = lengths.map((length, n) => message(i * 1000 + n, length))
+          for (const each of messages) {
+            flow.write(each, network.now)
+            if (network.now % 3 === 0) network.pass(5)
+          }
+          flow.close()
+          return messages
+        })
+        network.pass(stopMs)
+        far.resume()
+        for (let seconds = 0; seconds < 600 && near.flows.sizes.sending > 0; seconds++) network.pass(1000)
+        if (near.flows.sizes.sending > 0) throw new Error('a flow does not end')
+        network.pass(1000)
+        const said = sent.filter(messages => messages.length > 0)
+        const names = (all: Buffer[][]) =>
+          all.map(each => each.map(one => one.readUInt32BE())).sort((a, b) => a[0]! - b[0]!)
+        const [got, wanted] = [names(far.read), names(said)]
+        if (JSON.stringify(got) !== JSON.stringify(wanted)) throw new Error(`read ${JSON.stringify(got)}`)
+        if (far.ended.length !== said.length || far.ended.includes(false)) throw new Error(`ended ${far.ended}`)
+        network.pass(125_000)
+        if (!isAtRest(near, network.now) || !isAtRest(far, network.now)) throw new Error('something is left')
+      }
+    ),
+    { numRuns: 60 }
+  )
+})
+
+/** Keeps a flow full, and counts what was read at the other end. */
+function streams(near: End, priority: number): { fill(now: number): void; flow: SendingFlow } {
+  const payload = Buffer.alloc(16_000)
+  const flow = near.flows.open({ metadata, priority, capacityBytes: 256_000 })
+  return {
+    flow,
+    fill(now) {
+      while (flow.isWritable) flow.write(payload, now)
+    }
+  }
+}
+
+const linkOf = (bytesPerMs: number, queueBytes: number) => ({ to: there, bytesPerMs, queueBytes })
+const bytesOf = (messages: Buffer[]) => messages.reduce((sum, { length }) => sum + length, 0)
+
+t.test('a flow fills the link, if nothing is lost but what the link drops', async t => {
+  const network = new Network({ delay: [25, 25], link: linkOf(250, 25_000) })
+  const [near, far] = opened(network)
+  const { fill } = streams(near, 3)
+  const pass = (seconds: number) => {
+    for (let ms = 0; ms < seconds * 1000; ms += 20) {
+      fill(network.now)
+      network.pass(20)
+    }
+    return bytesOf(far.read.flat())
+  }
+  const before = pass(5)
+  const share = (pass(10) - before) / 10_000 / 250
+  // headers and encryption take up to 8 % of a datagram
+  t.ok(share > 0.88, `${share} of the link is payload`)
+  t.ok(near.session.timestamps.roundTrip! < 160, 'its queue included')
+})
+
+for (const [name, priority] of [
+  ['routine', 3],
+  ['time critical', 5]
+] as const) {
+  for (const [bytesPerMs, delayMs, queueBytes] of [
+    [250, 25, 25_000],
+    [500, 10, 20_000]
+  ] as const) {
+    t.test(`a ${name} flow and one of TCP Reno both have half to one and a half times their share`, async t => {
+      const network = new Network({ delay: [delayMs, delayMs], link: linkOf(bytesPerMs, queueBytes) })
+      const [near, far] = opened(network)
+      const { fill } = streams(near, priority)
+      const reno = new RenoSender(place(there.address, 80))
+      network.join(place('192.0.2.3', 80), reno)
+      network.join(place(there.address, 80), new RenoReceiver(place('192.0.2.3', 80)))
+      for (let ms = 0; ms < 40_000; ms += 20) {
+        fill(network.now)
+        network.pass(20)
+      }
+      const [ours, theirs] = [bytesOf(far.read.flat()), reno.acknowledged * 1460]
+      const share = (2 * ours) / (ours + theirs)
+      t.ok(share > 0.5 && share < 1.5, `${share} of its share`)
+      t.ok((ours + theirs) / 40_000 / bytesPerMs > 0.88, 'the link is full')
+    })
+  }
+}
+
+t.test('with deadlines audio arrives, and late video is abandoned up to the next keyframe', async t => {
+  // 40 kB/s, for 60 kB/s of video and 8 kB/s of audio
+  const network = new Network({ loss: 0.05, delay: [20, 40], chance: chance(1), link: linkOf(40, 8000) })
+  const [near, far] = opened(network)
+  const audio = near.flows.open({ metadata, priority: 5 })
+  const video = near.flows.open({ metadata, priority: 4 })
+  const gop = 50
+  const frames = 1500
+  for (let i = 0; i < frames; i++) {
+    const isKeyframe = i % gop === 0
+    audio.write(message(i, 320), network.now, { startWithinMs: 2200, finishWithinMs: 2300 })
+    const deadlines = { startWithinMs: 1000, finishWithinMs: 1100 }
+    video.write(message(i, isKeyframe ? 12_000 : 2160), network.now, { ...deadlines, isDependent: !isKeyframe })
+    network.pass(40)
+  }
+  network.pass(5000)
+  const [heard, seen] = far.read.map(messages => messages.map(each => each.readUInt32BE())) as [number[], number[]]
+  t.ok(heard.length >= 0.99 * frames, `${heard.length} of ${frames} messages of audio`)
+  t.ok(seen.length > frames / 4 && seen.length < frames, `${seen.length} of ${frames} frames`)
+  const shown = new Set(seen)
+  const orphans = seen.filter(each => each % gop !== 0 && !shown.has(each - 1))
+  t.ok(orphans.length < frames / 100, `${orphans.length} frames were on their way when the one ahead was abandoned`)
+  t.ok(video.queuedBytes < 100_000 && audio.queuedBytes === 0)
+})
+
+t.test('either end may close at any moment: what was read is what was sent, up to some message', async t => {
+  const closing = fc.record({
+    atMs: fc.integer({ min: 0, max: 3000 }),
+    isNear: fc.boolean(),
+    isOrderly: fc.boolean(),
+    reads: fc.boolean()
+  })
+  holds(
+    t,
+    'nothing hangs, nothing is left',
+    fc.property(networks, closing, (told, { atMs, isNear, isOrderly, reads }) => {
+      const network = networkOf(told)
+      const [near, far] = opened(network)
+      far.isReading = reads
+      let ends = 0
+      const flows = [3, 5].map(priority => near.flows.open({ metadata, priority, ended: () => ends++ }))
+      for (let n = 0; n < 40; n++) for (const flow of flows) flow.write(message(n, n * 100), network.now)
+      flows[0]!.close()
+      network.pass(atMs)
+      ;(isNear ? near : far).session.close(network.now, isOrderly)
+      network.pass(1000)
+      far.resume()
+      network.pass(400_000)
+      if (ends !== 2) throw new Error(`${ends} of 2 sending flows ended`)
+      if (far.ended.length !== far.read.length) throw new Error('a receiving flow has no end')
+      for (const { session, flows, node } of [near, far]) {
+        if (session.state !== 'closed') throw new Error(session.state)
+        const { sending, receiving } = flows.sizes
+        if (sending + receiving + flows.congestion.bytesInFlight > 0) throw new Error('flows are left')
+        if (node.endpoint.nextTimeout() !== Number.POSITIVE_INFINITY) throw new Error('a timeout is left')
+      }
+      for (const messages of far.read) {
+        if (messages.some((each, n) => each.readUInt32BE() !== n)) throw new Error('out of order')
+      }
+    }),
+    { numRuns: 60 }
+  )
+})
