@@ -104,9 +104,9 @@ export class FragmentQueue {
     for (; this.#first < this.#next; this.#first++) {
       const fragment = this.#fragments.get(this.#first)
       if (fragment === undefined) continue
-      if (fragment.isInFlight || this.#fragments.size === 1) break
+      if (fragment.isInFlight) break
       fragment.message.expire(now)
-      if (!fragment.message.isAbandoned) break
+      if (!fragment.message.isAbandoned || this.#fragments.size === 1) break
       this.remove(this.#first)
     }
     this.#cursor = Math.max(this.#cursor, this.#first)
