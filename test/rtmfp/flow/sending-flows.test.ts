@@ -171,6 +171,7 @@ t.test('a message that is late is abandoned, and those that depend on it; the re
     ['10 1:2-2 whole 0 abandon options | 11 1:3-3 whole 0 abandon | 11 1:4-4 whole 102 | 11 1:5-5 whole 103'],
     'behind one that may still arrive they are sent without their data'
   )
+  t.equal(flow.queuedBytes, 1100 + 102 + 103, 'which is not kept')
   side.take([ack(1, 0, [[2, 5]])])
   side.pass(900)
   t.same(side.sent(), [], 'late in flight: it may have arrived')
@@ -291,6 +292,13 @@ t.test('flows of a higher priority go first, those of the same in turn, and a fl
   const lines = side.sent().map(each => each.replace(/ whole.*/, ''))
   t.same(lines, ['TC | 10 2:1-1', 'TC | 10 3:1-1', 'TC | 10 2:2-2', 'TC | 10 3:2-2', '10 1:1-1', '10 1:2-2'])
   side.take([ack(2, 2, [], 1), ack(3, 2), ack(1, 2)])
+  side.take([ack(2, 1, [], 0)])
+  t.equal(side.flows.nextTimeout(), 3000, 'an acknowledgement that was overtaken says nothing of the room')
+  for (let i = 0; i < 20; i++) high.write(Buffer.alloc(100), side.now)
+  t.equal(side.sent()[0]!.split(' | ').length, 1 + 10, '1,024 bytes of room, which the tenth passes')
+  side.take([ack(2, 12, [], 64)])
+  side.sent()
+  side.take([ack(2, 22, [], 1)])
   for (let i = 0; i < 3; i++) high.write(Buffer.alloc(700), side.now)
   t.equal(side.sent().length, 2, '1,024 bytes of room, reached by the second')
   t.throws(() => side.open({ priority: 8 }), RangeError)
@@ -484,14 +492,60 @@ t.test('the window is what the application has not read; reading opens it at onc
   side.take([data(7, 3, { fragmentControl: 'begin', data: Buffer.alloc(5000) })])
   side.pass(200)
   t.same(side.sent(), ['ack 7 1 3 []'], 'a message that is larger than the window goes on')
+  side.take([data(7, 4, { fragmentControl: 'end', final: true })])
+  t.same(side.sent(), ['ack 7 0 4 []'])
+  side.pass(130_000)
+  t.equal(side.flows.sizes.receiving, 1, 'what was not read is kept')
+  side.flows.over()
+  t.same(side.said, [])
+  t.equal(side.received[0]!.read()?.payload.length, 5001)
+  t.same(side.said, ['complete'])
+})
+
+t.test('where the last acknowledgement left little room, each packet has one', async t => {
+  const side = receiver({ windowBytes: 2048 })
+  const part = { fragmentControl: 'middle', data: Buffer.alloc(600) } as const
+  side.take([data(7, 1, { ...part, fragmentControl: 'begin' })])
+  side.sent()
+  side.take([data(7, 2, part)])
+  side.take([data(7, 3, part)])
+  t.same(side.sent(), ['ack 7 1 3 []'])
+  side.take([data(7, 4, part)])
+  t.same(side.sent(), ['ack 7 1 4 []'])
+})
+
+t.test('an acknowledgement that has no room behind another is in the next packet, whole', async t => {
+  const side = receiver()
+  for (let i = 1; i < 300; i++) side.take([data(7, 3 * i), data(8, 3 * i)])
+  const told = side.sent()
+  t.same(
+    told.map(each => [each.slice(0, 5), each.split('],[').length]),
+    [
+      ['ack 7', 299],
+      ['ack 8', 299]
+    ]
+  )
+})
+
+t.test('a peer is told of time critical data that another session receives', async t => {
+  const timeCritical = new TimeCriticalData()
+  const [one, other] = [receiver({ timeCritical }), receiver({ timeCritical })]
+  one.take([data(7, 1)], { timeCritical: true })
+  other.take([data(7, 1)])
+  t.equal(one.flows.fill(ROOM, 0)?.timeCriticalReverse, false)
+  t.equal(other.flows.fill(ROOM, 0)?.timeCriticalReverse, true)
 })
 
 t.test('a rejected flow is acknowledged, behind its exception each time (3.6.3.7)', async t => {
   const nobody = new Side({ accept: () => undefined })
   nobody.take([data(7, 1), data(8, 1)])
   t.same(nobody.sent(), ['exception 7 0 | ack 7 1024 1 [] | exception 8 0 | ack 8 1024 1 []'])
-  nobody.take([data(7, 2, { abandon: true, final: true })])
-  t.same(nobody.sent(), ['exception 7 0 | ack 7 1024 2 []'])
+  nobody.take([data(7, 2)])
+  t.same(nobody.sent(), ['exception 7 0 | ack 7 1024 2 []'], 'at once')
+  nobody.take([data(7, 3, { abandon: true, final: true })])
+  t.same(nobody.sent(), ['exception 7 0 | ack 7 1024 3 []'])
+  for (let i = 1; i < 1000; i++) nobody.take([data(8, 3 * i)])
+  t.equal(nobody.sent().length, 1, 'with as many gaps as have room')
   const side = receiver()
   side.take([data(7, 1)])
   side.sent()
@@ -514,7 +568,11 @@ t.test('what opens no flow is refused without state, and the sender comes to its
   t.same(side.sent(), [
     'exception 7 0 | ack 7 0 1 [] | exception 8 0 | ack 8 0 0 [[3,3]] | exception 9 0 | ack 9 0 9 []'
   ])
+  side.take([data(10, 1, { options: [...flowOptions({ metadata }), { type: 4, value: Buffer.alloc(0) }] })])
+  t.same(side.sent(), ['exception 10 0 | ack 10 0 1 []'], 'an option that it does not know')
   t.equal(side.flows.sizes.receiving, 0)
+  for (let id = 1; id <= 1000; id++) side.take([data(id, 1, { options: [] })])
+  t.equal(side.sent().join(' | ').split(' | ').length, 2 * 64, 'no more answers than so many wait')
 })
 
 t.test('a flow answers one of this side, as long as that is open', async t => {
@@ -529,6 +587,11 @@ t.test('a flow answers one of this side, as long as that is open', async t => {
   side.take([data(7, 1, { options: flowOptions({ metadata, returnFlowId: flow.id }) })])
   t.same(asked, [flow])
   t.same(side.sent(), ['ack 7 1024 1 []'])
+  flow.write(Buffer.alloc(1), side.now)
+  flow.close()
+  side.take([data(8, 1, { options: flowOptions({ metadata, returnFlowId: flow.id }) })])
+  t.match(side.sent()[0], /^exception 8 0 /)
+  t.equal(asked.length, 1)
 })
 
 t.test('10^5 flows cost no more than those that are allowed; a complete one is forgotten for a new one', async t => {
