@@ -1,0 +1,59 @@
+import { type Message, MessageTypeId } from '../../message/message.ts'
+
+/** The event of a User Control message (RFC 7425, 5.3.4.2). */
+const FLOW_SYNC = 34
+const FLOW_SYNC_LENGTH = 10
+
+/** So many flows wait for each other. */
+export interface FlowSync {
+  readonly id: number
+  readonly count: number
+}
+
+/** Undefined if it is another message. */
+export function readFlowSync({ type, payload }: Message): FlowSync | undefined {
+  if (type !== MessageTypeId.UserControl || payload.length < FLOW_SYNC_LENGTH) return undefined
+  if (payload.readUInt16BE(0) !== FLOW_SYNC) return undefined
+  return { id: payload.readUInt32BE(2), count: payload.readUInt32BE(6) }
+}
+
+/** Flows that wait for others, until as many FlowSync messages have come as each of them says (RFC 7425, 5.3.4.2). */
+export class FlowSyncs<Flow> {
+  readonly #waiting = new Map<number, { count: number; readonly flows: Flow[] }>()
+  readonly #held = new Set<Flow>()
+  readonly #max: number
+
+  /** At most so many are waited for at a time: a further one takes the place of the first. */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  holds(flow: Flow): boolean {
+    return this.#held.has(flow)
+  }
+
+  /** A FlowSync message came on a flow, which waits for the others if `isHeld`. Whether any flow waits no more. */
+  add({ id, count }: FlowSync, flow: Flow, isHeld: boolean): boolean {
+    const sync = this.#waiting.get(id) ?? { count: 0, flows: [] }
+    sync.count++
+    if (isHeld) {
+      sync.flows.push(flow)
+      this.#held.add(flow)
+    }
+    this.#waiting.set(id, sync)
+    const [first] = this.#waiting.keys()
+    const over = sync.count >= count ? id : this.#waiting.size > this.#max ? first : undefined
+    if (over !== undefined) this.#release(over)
+    return over !== undefined
+  }
+
+  /** A flow is over. */
+  remove(flow: Flow): void {
+    this.#held.delete(flow)
+  }
+
+  #release(id: number): void {
+    for (const flow of this.#waiting.get(id)!.flows) this.#held.delete(flow)
+    this.#waiting.delete(id)
+  }
+}
