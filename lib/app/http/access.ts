@@ -23,7 +23,8 @@ export function tokenGuard({ apiToken, httpHost = '127.0.0.1' }: AccessOptions):
 
 function refusing(token: string | undefined, host: string): (request: IncomingMessage) => ApiRefusal | undefined {
   if (token === undefined) {
-    const advice = 'HTTP listens on an address that other machines reach: set --api-token TOKEN, or --http-host 127.0.0.1'
+    const advice =
+      'HTTP listens on an address that other machines reach: set --api-token TOKEN, or --http-host 127.0.0.1'
     const refused = isLoopback(host) ? undefined : new ApiRefusal('forbidden', advice)
     return () => refused
   }
