@@ -120,7 +120,8 @@ t.test('whatever a network does, messages arrive once and in order, and flows en
       fc.array(sending, { minLength: 1, maxLength: 4 }),
       fc.integer({ min: 0, max: 20_000 }),
       fc.integer({ min: 1024, max: 100_000 }),
-      (told, flows, stopMs, windowBytes) => {
+      fc.boolean(),
+      (told, flows, stopMs, windowBytes, moves) => {
         const network = networkOf(told)
         const [near, far] = opened(network, {}, { windowBytes })
         far.isReading = stopMs === 0
@@ -134,6 +135,7 @@ t.test('whatever a network does, messages arrive once and in order, and flows en
           flow.close()
           return messages
         })
+        if (moves) near.node.place = place('192.0.2.1', 5001)
         network.pass(stopMs)
         far.resume()
         for (let seconds = 0; seconds < 600 && near.flows.sizes.sending > 0; seconds++) network.pass(1000)

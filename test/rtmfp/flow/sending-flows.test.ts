@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { CongestionWindow } from '../../../lib/rtmfp/flow/congestion-window.ts'
 import { Flows, type FlowsOptions } from '../../../lib/rtmfp/flow/flows.ts'
@@ -10,6 +11,9 @@ import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { flowOptions } from '../../../lib/rtmfp/wire/flow-options.ts'
 import { PacketMode, writePacket } from '../../../lib/rtmfp/wire/packet.ts'
 import type { UserData } from '../../../lib/rtmfp/wire/user-data.ts'
+
+import { holds } from '../../support/property.ts'
+import { chunks } from '../../support/rtmfp-chunks.ts'
 
 const ROOM = 1140
 const metadata = Buffer.from('TC')
@@ -132,13 +136,18 @@ t.test(
     t.same(side.sent(), [], 'missed twice')
     side.take([ack(1, 0, [[2, 4]])])
     t.same(side.sent(), ['10 1:1-1 whole 1100'])
+    flow.write(Buffer.alloc(10), side.now)
+    t.equal(side.sent().length, 1)
+    side.take([ack(1, 0, [[2, 5]])])
+    t.same(side.sent(), [], 'missed once, since it was sent again')
     const { erto } = side.timestamps
     t.equal(side.flows.nextTimeout(), erto)
     side.pass(erto)
     t.equal(side.flows.congestion.windowBytes, 1460)
     t.ok(side.timestamps.erto > erto, 'the next timeout is later')
+    t.equal(flow.outstandingBytes, 0)
     t.same(side.sent(), ['10 1:1-1 whole 1100'])
-    side.take([ack(1, 4)])
+    side.take([ack(1, 5)])
     t.same(side.sent(), [])
     side.pass(10_000)
     t.equal(side.flows.nextTimeout(), Number.POSITIVE_INFINITY)
@@ -273,6 +282,7 @@ t.test('a receiver without room is asked again, after 1 s and ever later (3.6.2.
   t.equal(Math.round(side.flows.nextTimeout()), 2414)
   side.pass(1415)
   t.same(side.sent(), ['BufferProbe 1'])
+  side.pass(500)
   side.take([ack(1, 4, [], 0)])
   t.equal(Math.round(side.flows.nextTimeout()), 2415 + 2000, 'an answer that there is no room changes nothing')
   side.take([ack(1, 4, [], 1)])
@@ -294,11 +304,11 @@ t.test('flows of a higher priority go first, those of the same in turn, and a fl
   side.take([ack(2, 2, [], 1), ack(3, 2), ack(1, 2)])
   side.take([ack(2, 1, [], 0)])
   t.equal(side.flows.nextTimeout(), 3000, 'an acknowledgement that was overtaken says nothing of the room')
-  for (let i = 0; i < 20; i++) high.write(Buffer.alloc(100), side.now)
-  t.equal(side.sent()[0]!.split(' | ').length, 1 + 10, '1,024 bytes of room, which the tenth passes')
-  side.take([ack(2, 12, [], 64)])
+  for (let i = 0; i < 50; i++) high.write(Buffer.alloc(20), side.now)
+  t.equal(side.sent()[0]!.split(' | ').length, 1 + 43, '1,024 bytes of room: 27 and 24 for each that follows')
+  side.take([ack(2, 45, [], 64)])
   side.sent()
-  side.take([ack(2, 22, [], 1)])
+  side.take([ack(2, 52, [], 1)])
   for (let i = 0; i < 3; i++) high.write(Buffer.alloc(700), side.now)
   t.equal(side.sent().length, 2, '1,024 bytes of room, reached by the second')
   t.throws(() => side.open({ priority: 8 }), RangeError)
@@ -637,4 +647,68 @@ t.test('all flows of a session together hold a bounded number of bytes, and stil
   )
   t.ok(next.reduce((sum, each) => sum + each - 1, 0) <= 120, 'no more than 100 kB and a message')
   t.ok(held() >= 1)
+})
+
+t.test('whatever a peer says, and whenever, flows stay within their bounds and can be ended', async t => {
+  const id = fc.integer({ min: 1, max: 6 })
+  const number = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.maxSafeNat())
+  const said = fc.oneof(
+    chunks,
+    fc
+      .record({ flowId: id, sequenceNumber: number, told: fc.record({ final: fc.boolean(), abandon: fc.boolean() }) })
+      .chain(({ flowId, sequenceNumber, told }) =>
+        fc.constantFrom('whole' as const, 'begin' as const, 'middle' as const, 'end' as const).map(fragmentControl => ({
+          ...data(flowId, sequenceNumber, { ...told, fragmentControl, data: Buffer.alloc(100) }),
+          forwardSequenceNumber: Math.max(0, sequenceNumber - 5)
+        }))
+      ),
+    fc
+      .tuple(id, number, fc.integer({ min: 0, max: 9 }), fc.boolean())
+      .map(([flowId, cumulative, blocks, hasGap]) =>
+        ack(flowId, cumulative, hasGap ? [[cumulative + 2, cumulative + 3]] : [], blocks)
+      ),
+    id.map((flowId): RtmfpChunk => ({ kind: 'FlowException', flowId, exceptionCode: 1 }))
+  )
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: fc.array(said, { maxLength: 5 }).map(chunks => (side: Side) => side.take(chunks)) },
+      { weight: 2, arbitrary: fc.constant((side: Side) => void side.sent()) },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 5000 }).map(ms => (side: Side) => side.pass(ms)) }
+    ),
+    { maxLength: 60 }
+  )
+  const writes = fc.array(
+    fc.tuple(id, fc.nat({ max: 5000 }), fc.option(fc.nat({ max: 2000 }), { nil: 1e9 }), fc.boolean()),
+    {
+      maxLength: 20
+    }
+  )
+  holds(
+    t,
+    'any chunks',
+    fc.property(writes, steps, (writes, steps) => {
+      const side = receiver({ limits: { rtmfpFlows: 4, rtmfpGaps: 3, rtmfpSessionBytes: 2000, messageBytes: 1000 } })
+      const flows = Array.from({ length: 6 }, () => side.open())
+      for (const [i, step] of steps.entries()) {
+        const [flowId, length, finishWithinMs, isClose] = writes[i] ?? []
+        if (flowId !== undefined) {
+          const flow = flows[flowId - 1]!
+          flow.write(Buffer.alloc(length!), side.now, { finishWithinMs: finishWithinMs! })
+          if (isClose) flow.close()
+        }
+        step(side)
+        const outstanding = flows.reduce((sum, flow) => sum + flow.outstandingBytes, 0)
+        if (outstanding !== side.flows.congestion.bytesInFlight)
+          throw new Error('in flight of flows and session differ')
+        if (flows.some(({ queuedBytes }) => queuedBytes < 0)) throw new Error('less than nothing is queued')
+        if (side.flows.sizes.receiving > 4) throw new Error('too many flows')
+        const held = side.received.reduce((sum, flow) => sum + flow.bufferedBytes, 0)
+        if (held > 2000 + 1100) throw new Error(`${held} bytes are held`)
+        if (side.flows.nextTimeout() <= side.now - 5001) throw new Error('a timeout is not looked at')
+      }
+      side.flows.over()
+      if (side.flows.sizes.sending > 0 || side.flows.nextTimeout() !== Number.POSITIVE_INFINITY) throw new Error('left')
+    }),
+    { numRuns: 300 }
+  )
 })
