@@ -54,6 +54,7 @@ export class MessageFlows {
   #hasControl = false
   /** Whether a flow that was passed over may be read now. */
   #isReleased = false
+  #isClosed = false
   #isOver = false
 
   constructor(session: FlowsSession, options: MessageFlowsOptions) {
@@ -67,11 +68,11 @@ export class MessageFlows {
   }
 
   /**
-   * Queues a message. Whether its flow has room for more; what belongs to a chunk stream is left out.
+   * Queues a message. Whether its flow has room for more. What belongs to a chunk stream is left out, and all behind `close` and the end.
    * @throws RangeError if the peer has no flow yet that this would answer.
    */
   write(message: Message, now: number): boolean {
-    if (ofChunkStreams.includes(message.type) || this.#isOver) return true
+    if (ofChunkStreams.includes(message.type) || this.#isClosed) return true
     const flow = this.#flowOf(message)
     flow.write(writeFlowMessage(message), now, this.#options.lifetimeOf?.(message))
     return flow.isWritable
@@ -95,6 +96,7 @@ export class MessageFlows {
 
   /** Says nothing more: what was written still arrives. */
   close(): void {
+    this.#isClosed = true
     for (const flow of this.#sending.values()) flow.close()
   }
 
@@ -102,7 +104,7 @@ export class MessageFlows {
     const kind = type === MessageTypeId.Audio || type === MessageTypeId.Video ? type : 0
     const name = `${messageStreamId} ${kind}`
     const known = this.#sending.get(name)
-    if (known?.isOpen) return known
+    if (known !== undefined) return known
     const isFirst = this.#options.role === 'client' && this.#sending.size === 0 && name === `${CONTROL_STREAM} 0`
     const returnOf = isFirst ? undefined : this.#control
     if (!isFirst && returnOf === undefined)

@@ -3,6 +3,7 @@ import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
 import type { ReceivingFlow } from '../../../lib/rtmfp/flow/receiving-flow.ts'
 import { flowMetadata } from '../../../lib/rtmfp/flow-mapping/flow-metadata.ts'
+import { FlowSyncs, readFlowSync } from '../../../lib/rtmfp/flow-mapping/flow-sync.ts'
 import { MessageFlows, type MessageFlowsOptions } from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
 import { Network, type NetworkOptions, place } from '../../support/rtmfp-network.ts'
@@ -87,7 +88,6 @@ t.test('each message stream has a flow, and its audio and its video have one mor
   near.messages.close()
   network.pass(1000)
   t.same([near.messages.flows.sizes.sending, far.isOver], [0, true])
-  far.messages.close()
   network.pass(1000)
   t.same([far.messages.flows.sizes.sending, near.isOver], [0, true])
 })
@@ -133,9 +133,48 @@ t.test('flows wait for each other where FlowSync says so (RFC 7425, 5.3.4.2)', a
   t.same(far.read().sort(), ['1: 8 1 10', '1: 9 1 10'], 'the flow of commands waits')
   near.messages.write(message(0, CommandAmf0, 3), network.now)
   near.messages.write(sync(0, 7, 2), network.now)
-  near.messages.write(message(0, CommandAmf0, 4), network.now)
   network.pass(100)
-  t.same(far.read().sort(), ['0: 20 3 10', '0: 20 4 10', '1: 20 2 10'])
+  t.same(far.read(), ['0: 20 3 10', '1: 20 2 10'])
+  near.messages.write(sync(1, 8, 2), network.now)
+  near.messages.write(message(1, CommandAmf0, 4), network.now)
+  network.pass(100)
+  t.same(far.read(), [])
+  near.session.close(network.now, false)
+  network.pass(100)
+  t.same(far.read(), ['1: 20 4 10'], 'what it waited for does not come')
+
+  const event = (type: number, length: number): Message => {
+    const payload = Buffer.alloc(length)
+    payload.writeUInt16BE(type)
+    return { type: UserControl, messageStreamId: 0, timestamp: 0, payload }
+  }
+  t.same([readFlowSync(event(34, 9)), readFlowSync(event(0, 10))], [undefined, undefined])
+  const syncs = new FlowSyncs<string>(1)
+  t.equal(syncs.add({ id: 1, count: 3 }, 'network order', false), false)
+  t.equal(syncs.add({ id: 1, count: 3 }, 'a', true), false)
+  t.same([syncs.holds('network order'), syncs.holds('a')], [false, true])
+  t.equal(syncs.add({ id: 2, count: 2 }, 'b', true), true)
+  t.same([syncs.holds('a'), syncs.holds('b')], [false, true], 'one at a time is waited for')
+})
+
+t.test('audio goes ahead of video; a flow that is rejected is opened again, but not that of control', async t => {
+  const { network, near, far } = connected()
+  for (const type of [Audio, Video]) near.messages.write(message(1, type, 1), network.now)
+  network.pass(1000)
+  far.read()
+  for (const type of [Video, Audio]) near.messages.write(message(1, type, 2), network.now)
+  network.pass(1000)
+  t.same(far.read(), ['1: 8 2 10', '1: 9 2 10'])
+  near.messages.flows.receive({ kind: 'FlowException', flowId: 2, exceptionCode: 0 }, network.now)
+  near.messages.write(message(1, Audio, 3), network.now)
+  network.pass(1000)
+  t.same(far.read(), ['1: 8 3 10'])
+  t.equal(near.isOver, false)
+  near.messages.flows.receive({ kind: 'FlowException', flowId: 1, exceptionCode: 0 }, network.now)
+  t.equal(near.isOver, true)
+  t.equal(near.messages.write(message(1, Audio, 4), network.now), true)
+  network.pass(1000)
+  t.same(far.read(), [], 'nothing more is said')
 })
 
 t.test(
@@ -156,6 +195,8 @@ t.test(
       { role: 'client' }
     )
     t.throws(() => alone.write(message(1, Audio, 0), 0), RangeError)
+    alone.write(message(0, SetChunkSize, 0), 0)
+    t.equal(alone.flows.sizes.sending, 0, 'flows have no chunk size')
   }
 )
 
@@ -177,6 +218,7 @@ t.test(
     // the first flow of the server
     const returnOf = { id: 1 } as ReceivingFlow
     const flow = other.near.messages.flows.open({ metadata, returnOf, ended: why => ends.push(why) })
+    flow.write(Buffer.from('010000000500001000', 'hex'), other.network.now)
     flow.write(Buffer.from('0800000005ff', 'hex'), other.network.now)
     flow.write(Buffer.from('08000000', 'hex'), other.network.now)
     other.network.pass(100)

@@ -62,8 +62,11 @@ class End {
 /** Two ends with a session between them. */
 function opened(network: Network, near: FlowsOptions = {}, far: FlowsOptions & ReceivingFlowOptions = {}): [End, End] {
   const ends: [End, End] = [new End(network, here, client, near), new End(network, there, server, far)]
-  ends[0].node.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
-  while (ends.some(({ session }) => session === undefined) && network.now < 90_000) network.pass(100)
+  const opening = () =>
+    ends[0].node.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
+  // where much is lost, a startup may be in vain
+  for (let current = opening(); ends.some(({ session }) => session === undefined); network.pass(100))
+    if (current.error !== undefined) current = opening()
   return ends
 }
 

@@ -647,6 +647,14 @@ t.test('all flows of a session together hold a bounded number of bytes, and stil
   )
   t.ok(next.reduce((sum, each) => sum + each - 1, 0) <= 120, 'no more than 100 kB and a message')
   t.ok(held() >= 1)
+
+  const full = receiver({ limits: { rtmfpSessionBytes: 1000 } })
+  const part = { fragmentControl: 'middle', data: Buffer.alloc(500) } as const
+  for (const number of [1, 2, 4])
+    full.take([data(1, number, { ...part, ...(number === 1 && { fragmentControl: 'begin' }) })])
+  t.same(full.sent(), ['ack 1 1 2 []'], 'not what would leave a gap')
+  full.take([data(1, 3, { ...part, fragmentControl: 'end' })])
+  t.equal(full.received[0]?.read()?.payload.length, 1500)
 })
 
 t.test('whatever a peer says, and whenever, flows stay within their bounds and can be ended', async t => {
