@@ -1,4 +1,4 @@
-import { execFileSync, execSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,15 +14,15 @@ const block = (heading: string, language: string): string => {
   if (code === undefined) throw new Error(`there is no ${language} behind ${heading}`)
   return code
 }
-/** tap's loader, which a child would inherit, cannot load the compiler. */
-const { NODE_OPTIONS: _, ...env } = process.env
-const run = (command: string, cwd: string) => execSync(command, { cwd, env, encoding: 'utf8', stdio: 'pipe' })
+/** tap's loader, which every child inherits by its environment, cannot load the compiler. */
+const run = (command: string, cwd: string) =>
+  execFileSync('env', ['-u', 'NODE_OPTIONS', 'sh', '-ec', command], { cwd, encoding: 'utf8', stdio: 'pipe' })
 
 t.test('a project from nothing', { skip: without('ffmpeg') }, async t => {
   const home = folder(t)
   const port = await freePort()
   const pack = ['pack', '--ignore-scripts', '--pack-destination', home, '--json']
-  const [{ filename }] = JSON.parse(execFileSync('npm', pack, { env, encoding: 'utf8' }))
+  const [{ filename }] = JSON.parse(execFileSync('npm', pack, { encoding: 'utf8' }))
   const setUp = block('A TypeScript project from nothing', 'sh')
   run(setUp.replace('npm install rtmpipe', `npm install ${join(home, filename)}`), home)
   const project = join(home, 'live')
