@@ -1,12 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import { hmacSha256 } from '../../crypto/digest.ts'
+import { MAX_VLU_LENGTH } from '../wire/vlu.ts'
 import { checksum } from './checksum.ts'
 import { BLOCK_LENGTH, BlockDecrypter } from './packet-blocks.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 
 const CHECKSUM_LENGTH = 2
-/** Of 64 bits; only zeros fit ahead of the 53 that a number holds. */
-const MAX_SEQUENCE_LENGTH = 10
 
 /** The inverse of PacketSealer. A packet that does not verify leaves no trace. */
 export class PacketOpener {
@@ -48,7 +47,7 @@ export class PacketOpener {
 
 /** Bytes of the VLU at the start; more than there are if it does not end. */
 function sequenceLength(plain: Buffer): number {
-  for (let i = 0; i < MAX_SEQUENCE_LENGTH; i++) if (plain[i]! < 0x80) return i + 1
+  for (let i = 0; i < MAX_VLU_LENGTH; i++) if (plain[i]! < 0x80) return i + 1
   return Number.POSITIVE_INFINITY
 }
 

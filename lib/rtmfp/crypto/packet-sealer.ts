@@ -1,4 +1,5 @@
 import { hmacSha256 } from '../../crypto/digest.ts'
+import { vluLength } from '../wire/vlu.ts'
 import { checksum } from './checksum.ts'
 import { BLOCK_LENGTH, BlockEncrypter } from './packet-blocks.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
@@ -40,7 +41,7 @@ export class PacketSealer {
   #plain(packet: Buffer): Buffer {
     if (packet.length === 0) throw new RangeError('packet has no flags')
     const { hmacLength, isSequenced } = this.#protection
-    const checksumAt = isSequenced ? sequenceLength(this.sequence) : 0
+    const checksumAt = isSequenced ? vluLength(this.sequence) : 0
     const start = hmacLength > 0 ? checksumAt : checksumAt + CHECKSUM_LENGTH
     const end = start + packet.length
     const plain = this.#room(Math.ceil(end / BLOCK_LENGTH) * BLOCK_LENGTH)
@@ -57,13 +58,7 @@ export class PacketSealer {
   }
 }
 
-/** Bytes of a VLU (RFC 7016, 2.1.2), by division: the numbers of a session may pass 2^31. */
-function sequenceLength(sequence: number): number {
-  let length = 1
-  for (let rest = sequence; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++
-  return length
-}
-
+/** A VLU in place, from its end; by division, as the numbers of a session may pass 2^31. */
 function writeSequence(sequence: number, bytes: Buffer, end: number): void {
   let rest = sequence
   for (let at = end - 1; at >= 0; at--) {

@@ -3,7 +3,7 @@ import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
 
 /** Seven bits a byte: ten carry the 64 bits that RFC 7016 (2.1.2) asks for. */
-const MAX_VLU_LENGTH = 10
+export const MAX_VLU_LENGTH = 10
 
 /**
  * A variable length unsigned integer (RFC 7016, 2.1.2): base 128, most significant byte first, bit 7 set in each but the last.
