@@ -114,6 +114,7 @@ function answerOn(socket: Duplex, request: IncomingMessage, handle: RequestListe
 
 const notFound: HttpHandler = (_request, response) => answer(response, 404, 'not found')
 
-function answer(response: ServerResponse, status: number, text: string): void {
+/** Answers with a line of text. */
+export function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
 }

@@ -27,7 +27,7 @@ export class ApiRefusal extends Error {
   }
 }
 
-/** No answer is stored, or read as anything but JSON. */
+/** Of every answer: it is not cached, and browsers do not guess its type. */
 export const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' } as const
 
 /** Sends JSON; undefined is no body. Node leaves the body out for a HEAD. */

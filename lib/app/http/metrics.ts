@@ -1,6 +1,6 @@
 import type { LiveStreams, Server } from '../../index.ts'
 import { optional } from '../optional.ts'
-import type { HttpHandler } from './http-server.ts'
+import { answer, type HttpHandler } from './http-server.ts'
 
 /** `GET /metrics` in Prometheus's format, if prom-client is installed, behind `guard`. Other paths are passed on. */
 export async function metricsHandler(
@@ -20,9 +20,7 @@ async function scraping({ server, lives }: { server: Server; lives: LiveStreams 
   const parts = await optional(Promise.all([import('prom-client'), import('../../metrics/index.ts')]))
   if (parts === undefined) {
     return (_request, response) =>
-      response
-        .writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' })
-        .end('/metrics requires the package prom-client: npm install prom-client\n')
+      answer(response, 404, '/metrics requires the package prom-client: npm install prom-client')
   }
   const [{ collectDefaultMetrics, Registry }, { collectMetrics }] = parts
   const registry = new Registry()
