@@ -163,7 +163,7 @@ export class SendingFlow {
     return filled
   }
 
-  /** Takes an acknowledgement (RFC 7016, 3.6.2.4). One of what was never sent is a lie, and has no effect. */
+  /** Takes an acknowledgement (RFC 7016, 3.6.2.4). One of what was never sent has no effect. */
   acknowledged({ bufferBlocksAvailable, cumulativeAck, received }: Acknowledgement, now: number, erto: number): void {
     const [, highest] = received.at(-1) ?? [0, cumulativeAck]
     if (Math.max(highest, cumulativeAck) > this.#highestSent) return
