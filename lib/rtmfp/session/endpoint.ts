@@ -25,6 +25,11 @@ export interface EndpointOptions extends ResponderOptions, Partial<AgreementOpti
   readonly opened?: (session: Session) => SessionFlows | undefined
   /** A session is over: see its `closeReason`. */
   readonly closed?: (session: Session) => void
+  /**
+   * Something is to be sent, or `nextTimeout` is nearer, by a call other than `input`, `output` and `elapsed`: called at most once until the
+   * next `output` or `elapsed`.
+   */
+  readonly wake?: () => void
   /** What is answered to an IHello that an introducer passes on: nothing, an RHello, or a Redirect to this side. */
   readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
   /** Milliseconds of silence until a session sends a Ping; 30,000. */
@@ -65,6 +70,9 @@ export class RtmfpEndpoint {
   #timeoutAt = Number.POSITIVE_INFINITY
   #agreements = { second: -1, count: 0 }
   #now = 0
+  /** Whether a call is under way behind which `output` and `nextTimeout` are looked at anyway, and whether `wake` was called. */
+  #isBusy = false
+  #isWoken = false
 
   constructor(options: EndpointOptions) {
     this.#options = options
@@ -78,6 +86,7 @@ export class RtmfpEndpoint {
       wake: session => {
         this.#awake.add(session)
         this.#expect(session.nextTimeout())
+        this.#wake()
       },
       moved: (session, from) => this.#sessions.moved(session, from),
       forwarded: (session, hello) => this.#forwarded(session, hello),
@@ -101,6 +110,7 @@ export class RtmfpEndpoint {
     const opening = found ?? this.#newOpening(discriminator, now)
     for (const place of places) opening.try(place, now)
     this.#expect(opening.nextTimeout())
+    this.#wake()
     return opening
   }
 
@@ -114,8 +124,16 @@ export class RtmfpEndpoint {
   /** Takes a datagram; then `output` may have others, and `nextTimeout` may be now. What does not verify leaves no trace. */
   input(datagram: Buffer, from: Place, now: number): void {
     this.#now = now
-    const id = readSessionId(datagram)
-    if (id === undefined) return
+    this.#isBusy = true
+    try {
+      const id = readSessionId(datagram)
+      if (id !== undefined) this.#input(datagram, id, from, now)
+    } finally {
+      this.#isBusy = false
+    }
+  }
+
+  #input(datagram: Buffer, id: number, from: Place, now: number): void {
     const encrypted = datagram.subarray(SESSION_ID_LENGTH)
     const entry = id === STARTUP_SESSION_ID ? undefined : this.#sessions.get(id)
     if (entry instanceof Session) entry.input(encrypted, from, now)
@@ -141,11 +159,17 @@ export class RtmfpEndpoint {
 
   /** The datagrams that are to be sent now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
-    yield* this.#queue.splice(0)
-    for (const session of this.#awake) {
-      this.#awake.delete(session)
-      yield* session.output(now)
-      this.#expect(session.nextTimeout())
+    this.#isWoken = false
+    this.#isBusy = true
+    try {
+      yield* this.#queue.splice(0)
+      for (const session of this.#awake) {
+        this.#awake.delete(session)
+        yield* session.output(now)
+        this.#expect(session.nextTimeout())
+      }
+    } finally {
+      this.#isBusy = false
     }
   }
 
@@ -157,11 +181,17 @@ export class RtmfpEndpoint {
   /** Does what has fallen due. To be called at `nextTimeout()`, or more often. */
   elapsed(now: number): void {
     this.#now = now
+    this.#isWoken = false
     if (now < this.#timeoutAt) return
     this.#timeoutAt = Number.POSITIVE_INFINITY
-    for (const entry of this.#sessions) {
-      if (entry.nextTimeout() <= now) this.#due(entry, now)
-      this.#expect(entry.nextTimeout())
+    this.#isBusy = true
+    try {
+      for (const entry of this.#sessions) {
+        if (entry.nextTimeout() <= now) this.#due(entry, now)
+        this.#expect(entry.nextTimeout())
+      }
+    } finally {
+      this.#isBusy = false
     }
   }
 
@@ -328,6 +358,12 @@ export class RtmfpEndpoint {
 
   #expect(timeoutAt: number): void {
     this.#timeoutAt = Math.min(this.#timeoutAt, timeoutAt)
+  }
+
+  #wake(): void {
+    if (this.#isBusy || this.#isWoken) return
+    this.#isWoken = true
+    this.#options.wake?.()
   }
 }
 

@@ -6,6 +6,7 @@ import { ReplayWindow } from '../crypto/replay-window.ts'
 import type { Address } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import { isInMode, PacketMode, writePacket } from '../wire/packet.ts'
+import { SESSION_ID_LENGTH } from '../wire/session-id.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
 import { type OutDatagram, openPacket, type Place, sealDatagram } from './datagrams.ts'
 import type { FlowChunks, SessionFlows } from './flows.ts'
@@ -70,8 +71,11 @@ export class Session {
   flows: SessionFlows | undefined
   /** Where the peer says that it is reached besides (RFC 7425, 5.3.3): an introducer tells others. */
   reportedAddresses: readonly Address[] = []
-  /** Whether a packet of the peer has been verified: then it has the keys. */
-  isHeard = false
+  /** Packets of the peer that were verified, and those to it; bytes of their datagrams. */
+  packetsIn = 0
+  packetsOut = 0
+  bytesIn = 0
+  bytesOut = 0
   readonly #endpoint: SessionEndpoint
   readonly #sealer: PacketSealer
   readonly #opener: PacketOpener
@@ -117,6 +121,16 @@ export class Session {
     return this.#address
   }
 
+  /** Whether a packet of the peer has been verified: then it has the keys. */
+  get isHeard(): boolean {
+    return this.packetsIn > 0
+  }
+
+  /** When a packet of the peer was last verified, in ms; when the session opened if none was. */
+  get heardAt(): number {
+    return this.#silence.heardAt
+  }
+
   /** Bytes of chunks that a packet has room for. */
   get room(): number {
     return MAX_PACKET_LENGTH - MAX_OVERHEAD
@@ -132,7 +146,8 @@ export class Session {
     const packet = openPacket(this.#opener, encrypted)
     const farMode = this.role === 'initiator' ? PacketMode.Responder : PacketMode.Initiator
     if (packet?.mode !== farMode || this.#replays?.accepts(this.#opener.sequence) === false) return
-    this.isHeard = true
+    this.packetsIn++
+    this.bytesIn += SESSION_ID_LENGTH + encrypted.length
     if (this.#silence.heard(now)) this.#endpoint.wake(this)
     this.timestamps.hear(packet, now)
     for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
@@ -273,7 +288,10 @@ export class Session {
       ...this.timestamps.stamp(now),
       chunks
     })
-    return { bytes: sealDatagram(this.#sealer, packet, this.farId), to }
+    const bytes = sealDatagram(this.#sealer, packet, this.farId)
+    this.packetsOut++
+    this.bytesOut += bytes.length
+    return { bytes, to }
   }
 }
 

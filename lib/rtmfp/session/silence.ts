@@ -16,6 +16,10 @@ export class Silence {
     this.#nextAt = now + keepaliveMs
   }
 
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
   /** When `due` is to be called. */
   get nextAt(): number {
     return this.#nextAt

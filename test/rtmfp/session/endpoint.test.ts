@@ -7,6 +7,7 @@ import { StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
 import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
 import type { SessionFlows } from '../../../lib/rtmfp/session/flows.ts'
 import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
+import type { Session } from '../../../lib/rtmfp/session/session.ts'
 import { Timestamps } from '../../../lib/rtmfp/session/timestamps.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { PacketMode, writePacket } from '../../../lib/rtmfp/wire/packet.ts'
@@ -634,6 +635,60 @@ t.test('flows fill packets, get the chunks of the peer’s, and their own timeou
   network.pass(100)
   t.same(told.filter(each => each !== 'client received').sort(), ['client over', 'server over'])
   t.equal(server.opened[0]!.flows, undefined)
+})
+
+t.test('an endpoint wakes its socket for what begins outside of its calls, once', async t => {
+  let wakes = 0
+  const wake = () => void wakes++
+  const answers = { opened: (session: Session) => void session.forward(anything) }
+  const { network, client, server } = pair({}, { client: { wake, ...answers }, server: { wake, ...answers } })
+  client.endpoint.open(URI, [there], network.now)
+  t.equal(wakes, 1, 'an opening has a timeout')
+  client.endpoint.open(URI, [place('192.0.2.3')], network.now)
+  t.equal(wakes, 1)
+  network.pass(100)
+  t.match([client.opened[0]?.packetsIn, server.opened[0]?.packetsIn], [1, 1])
+  t.equal(wakes, 1, 'output and the timeout are looked at behind input anyway')
+  const [session] = client.opened as [Session]
+  session.wake()
+  session.forward(anything)
+  t.equal(wakes, 2)
+  const [first] = [...client.endpoint.output(network.now)]
+  t.ok(first)
+  session.forward(anything)
+  t.equal(wakes, 3)
+  client.endpoint.elapsed(network.now)
+  session.forward(anything)
+  t.equal(wakes, 4)
+  for (const _ of client.endpoint.output(network.now)) {
+    session.wake()
+    break
+  }
+  t.equal(wakes, 4, 'whoever takes the output sees to the rest')
+  session.close(network.now)
+  t.equal(wakes, 5)
+  network.pass(100)
+  t.equal(wakes, 5)
+  t.equal(server.opened[0]!.state, 'far close')
+})
+
+t.test('a session counts what is verified, and when', async t => {
+  const { network, client, server } = opened()
+  const [near, far] = [client.opened[0]!, server.opened[0]!]
+  t.match(near, { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0, heardAt: 1040 })
+  t.equal(far.heardAt, 1030)
+  near.forward(anything)
+  network.pass(10)
+  near.forward(anything)
+  network.pass(100)
+  const sent = network.sent.slice(-2).map(({ bytes }) => bytes)
+  const length = sent[0]!.length + sent[1]!.length
+  t.match(near, { packetsOut: 2, bytesOut: length, bytesIn: 0, heardAt: 1040 })
+  t.match(far, { packetsIn: 2, bytesIn: length, packetsOut: 0, heardAt: 1120 })
+  const broken = Buffer.from(sent[1]!)
+  broken[20]! ^= 1
+  for (const bytes of [broken, ...sent]) server.endpoint.input(bytes, here, network.now)
+  t.match(far, { packetsIn: 2, bytesIn: length, heardAt: 1120 }, 'neither what is broken, nor what was seen')
 })
 
 t.test('a mobility check is for one address and two minutes', async t => {
