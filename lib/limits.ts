@@ -61,8 +61,8 @@ export interface Limits {
   /** Flows that the peer of an RTMFP session may have open. Further ones are rejected. */
   readonly rtmfpFlows: number
   /**
-   * Bytes of all flows of an RTMFP session that are not complete, or were not read. Beyond them only the flow that has most of them
-   * goes on, up to the end of its message.
+   * Bytes of all flows of an RTMFP session that are not complete, or were not read. Each fragment counts 128 bytes more. Beyond them only
+   * the flow that has most of them goes on, up to the end of its message.
    */
   readonly rtmfpSessionBytes: number
   /** RTMFP packets of which some fragments have come. A further one takes the place of the one that made no progress for longest. */

@@ -47,6 +47,24 @@ export class Flows {
     return { windowBytes: this.#sending.windowBytes, bytesInFlight: this.#sending.bytesInFlight }
   }
 
+  /** Bytes of all flows that wait for the peer to have them: what a peer that stops reading, or a dead path, makes this side hold. */
+  get queuedBytes(): number {
+    return this.#sending.queuedBytes
+  }
+
+  /**
+   * Since when, in ms, something waits for the peer of which it has acknowledged nothing: a stall, if that is long ago. Undefined if
+   * nothing waits.
+   */
+  get owedSince(): number | undefined {
+    return this.#sending.owedSince
+  }
+
+  /** Bytes of the peer's flows that are not complete, or were not read; each fragment counts 128 bytes more. */
+  get heldBytes(): number {
+    return this.#receiving.heldBytes
+  }
+
   /** Opens a flow: see SendingFlows.open. */
   open(options: SendingFlowOptions): SendingFlow {
     return this.#sending.open(options)

@@ -1,12 +1,14 @@
 import type { FragmentControl } from '../wire/user-data.ts'
 import type { OutgoingFragment } from './in-flight.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
+import type { Owed } from './owed.ts'
 
 const EMPTY = Buffer.alloc(0)
 
 /** The fragments of a sending flow that are neither acknowledged nor given up (RFC 7016, 3.6.2), by their numbers. */
 export class FragmentQueue {
   readonly #flow: OutgoingFragment['flow']
+  readonly #owed: Owed
   readonly #fragments = new Map<number, OutgoingFragment>()
   /** The lowest number of them. */
   #first = 1
@@ -16,8 +18,9 @@ export class FragmentQueue {
   #cursor = 1
   #bytes = 0
 
-  constructor(flow: OutgoingFragment['flow']) {
+  constructor(flow: OutgoingFragment['flow'], owed: Owed) {
     this.#flow = flow
+    this.#owed = owed
   }
 
   get size(): number {
@@ -86,13 +89,13 @@ export class FragmentQueue {
     const fragment = this.#fragments.get(number)
     if (fragment === undefined) return undefined
     this.#fragments.delete(number)
-    this.#bytes -= fragment.data.length
+    this.#count(-1, -fragment.data.length)
     return fragment
   }
 
   /** The data of one that is sent as abandoned is not needed any more. */
   empty(fragment: OutgoingFragment): void {
-    this.#bytes -= fragment.data.length
+    this.#count(0, -fragment.data.length)
     fragment.data = EMPTY
   }
 
@@ -117,8 +120,8 @@ export class FragmentQueue {
   }
 
   clear(): void {
+    this.#count(-this.#fragments.size, -this.#bytes)
     this.#fragments.clear()
-    this.#bytes = 0
     this.#cursor = this.#next
   }
 
@@ -136,8 +139,13 @@ export class FragmentQueue {
       transmission: 0,
       negatives: 0
     })
-    this.#bytes += data.length
+    this.#count(1, data.length)
     this.#next = Math.max(this.#next, sequenceNumber + 1)
+  }
+
+  #count(fragments: number, bytes: number): void {
+    this.#bytes += bytes
+    this.#owed.add(fragments, bytes)
   }
 }
 

@@ -22,6 +22,13 @@ export interface ReceiveBufferOptions {
   /** `'sequence'` if omitted. */
   order?: ReceiveOrder
   limits?: Partial<Limits>
+  /** Where the bytes that it holds are counted, with those of other buffers. Each fragment counts 128 bytes more. */
+  held?: HeldBytes
+}
+
+/** Bytes that all buffers of a session hold. */
+export interface HeldBytes {
+  bytes: number
 }
 
 /**
@@ -56,13 +63,15 @@ export class ReceiveBuffer {
   readonly #runs: Run[] = []
   /** Complete, in network order. */
   readonly #ready: Run[] = []
+  readonly #heldByAll: HeldBytes
   #held = 0
   #bufferedBytes = 0
   #final: number | undefined
   #forward = 0
   #rejected = false
 
-  constructor({ order = 'sequence', limits }: ReceiveBufferOptions = {}) {
+  constructor({ order = 'sequence', limits, held = { bytes: 0 } }: ReceiveBufferOptions = {}) {
+    this.#heldByAll = held
     this.#order = order
     this.#limits = limitsWith(limits)
     this.#numbers = new SequenceSet(this.#limits.rtmfpGaps)
@@ -111,8 +120,16 @@ export class ReceiveBuffer {
   /** Drops what it holds and what comes, and still knows what to acknowledge: for a flow that was rejected. */
   reject(): void {
     this.#rejected = true
-    for (const run of this.#runs.splice(0)) this.#release(run)
-    for (const run of this.#ready.splice(0)) this.#release(run)
+    for (const run of this.#runs.splice(0)) this.#drop(run)
+    for (const run of this.#ready.splice(0)) this.#drop(run)
+  }
+
+  /** Nothing more comes: keeps what `take` has, and drops what will not be complete. */
+  end(): void {
+    for (const run of this.#runs.splice(0)) {
+      if (run.first <= this.cumulativeAck && isWhole(run)) this.#runs.push(run)
+      else this.#drop(run)
+    }
   }
 
   /** Takes a fragment. @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`, behind which the flow is to be rejected. */
@@ -152,8 +169,7 @@ export class ReceiveBuffer {
     // a fragment that waits must not hold on to a packet that is much larger
     const piece = data.buffer.byteLength > PINNED * data.length ? Buffer.from(data) : data
     let run: Run = { first: sequenceNumber, last: sequenceNumber, begins, ends, bytes: data.length, pieces: [piece] }
-    this.#held += FRAGMENT_COST + data.length
-    this.#bufferedBytes += data.length
+    this.#count(1, data.length)
     let at = this.#indexOf(sequenceNumber)
     const before = this.#runs[at - 1]
     if (before !== undefined && joins(before, run)) {
@@ -179,16 +195,26 @@ export class ReceiveBuffer {
       const goesOn = run.begins && run.last === this.cumulativeAck
       if (isWhole(run) || goesOn) return
       this.#runs.shift()
-      this.#release(run)
+      this.#drop(run)
     }
   }
 
-  #release({ first, last, bytes, pieces }: Run): FlowMessage {
-    const fragments = last - first + 1
-    this.#held -= bytes + fragments * FRAGMENT_COST
-    this.#bufferedBytes -= bytes
+  #drop({ first, last, bytes }: Run): void {
+    this.#count(first - last - 1, -bytes)
+  }
+
+  #release(run: Run): FlowMessage {
+    this.#drop(run)
+    const { first, last, bytes, pieces } = run
     const payload = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes)
-    return { sequenceNumber: first, fragments, payload }
+    return { sequenceNumber: first, fragments: last - first + 1, payload }
+  }
+
+  #count(fragments: number, bytes: number): void {
+    const held = bytes + fragments * FRAGMENT_COST
+    this.#held += held
+    this.#heldByAll.bytes += held
+    this.#bufferedBytes += bytes
   }
 
   #indexOf(sequenceNumber: number): number {

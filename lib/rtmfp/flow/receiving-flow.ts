@@ -4,7 +4,7 @@ import type { Acknowledgement, SequenceRange } from '../wire/acknowledgement.ts'
 import type { UserData } from '../wire/user-data.ts'
 import { vluLength } from '../wire/vlu.ts'
 import type { PacketSpace } from './packet-space.ts'
-import { type FlowMessage, ReceiveBuffer, type ReceiveOrder } from './receive-buffer.ts'
+import { type FlowMessage, type HeldBytes, ReceiveBuffer, type ReceiveOrder } from './receive-buffer.ts'
 import type { SendingFlow } from './sending-flow.ts'
 
 /** What the peer says of a flow that it opens (RFC 7016, 3.6.3.1). */
@@ -29,6 +29,8 @@ export interface ReceivingFlowOptions {
 /** What a receiving flow needs of its session. */
 export interface ReceivingFlowHost {
   readonly limits: Partial<Limits> | undefined
+  /** Where what its flows hold is counted. */
+  readonly held: HeldBytes
   /** What is advertised at most, as other flows hold memory too. */
   roomBytes(): number
   /** It has something to acknowledge at once. */
@@ -59,7 +61,7 @@ export class ReceivingFlow {
     this.#options = options
     this.#host = host
     const { order = 'sequence' } = options
-    this.#buffer = new ReceiveBuffer({ order, ...(host.limits && { limits: host.limits }) })
+    this.#buffer = new ReceiveBuffer({ order, held: host.held, ...(host.limits && { limits: host.limits }) })
   }
 
   /** Whether all of it has come (RFC 7016, 3.6.3.8): it is kept for a while, to acknowledge what comes again. */
@@ -94,6 +96,7 @@ export class ReceivingFlow {
 
   /** The session is over: what was received can still be read. */
   over(): void {
+    this.#buffer.end()
     if (!this.isComplete) this.#end(false)
   }
 

@@ -4,6 +4,7 @@ import { readFlowOptions } from '../wire/flow-options.ts'
 import type { UserData } from '../wire/user-data.ts'
 import { vluLength } from '../wire/vlu.ts'
 import type { PacketSpace } from './packet-space.ts'
+import type { HeldBytes } from './receive-buffer.ts'
 import { type FlowOpening, ReceivingFlow, type ReceivingFlowOptions } from './receiving-flow.ts'
 import type { SendingFlow } from './sending-flow.ts'
 
@@ -35,6 +36,7 @@ export class ReceivingFlows {
   /** Complete ones, and when each is forgotten, in that order. */
   readonly #lingering = new Map<ReceivingFlow, number>()
   readonly #owing = new Set<ReceivingFlow>()
+  readonly #held: HeldBytes = { bytes: 0 }
   #refusals: UserData[] = []
   #isDue = false
   #dueAt = Number.POSITIVE_INFINITY
@@ -49,6 +51,11 @@ export class ReceivingFlows {
 
   get size(): number {
     return this.#flows.size
+  }
+
+  /** Bytes that are not complete or were not read; each fragment counts 128 bytes more. */
+  get heldBytes(): number {
+    return this.#held.bytes
   }
 
   get isDue(): boolean {
@@ -144,7 +151,8 @@ export class ReceivingFlows {
     const accepted = this.#host.accept?.(opening)
     const flow = new ReceivingFlow(flowId, opening, accepted ?? {}, {
       limits: this.#host.limits,
-      roomBytes: () => this.#limits.rtmfpSessionBytes - this.#bufferedBytes(),
+      held: this.#held,
+      roomBytes: () => this.#limits.rtmfpSessionBytes - this.#held.bytes,
       acknowledge: flow => this.#acknowledge(flow)
     })
     this.#flows.set(flowId, flow)
@@ -165,16 +173,10 @@ export class ReceivingFlows {
 
   /** Where the session holds too much, what would have to be held is left out as if it were lost. */
   #hasRoom(flow: ReceivingFlow, chunk: UserData): boolean {
-    if (this.#bufferedBytes() + chunk.data.length <= this.#limits.rtmfpSessionBytes) return true
+    if (this.#held.bytes + chunk.data.length <= this.#limits.rtmfpSessionBytes) return true
     if (!flow.isNext(chunk)) return false
     for (const other of this.#flows.values()) if (other.bufferedBytes > flow.bufferedBytes) return false
     return true
-  }
-
-  #bufferedBytes(): number {
-    let bytes = 0
-    for (const flow of this.#flows.values()) bytes += flow.bufferedBytes
-    return bytes
   }
 
   #acknowledge(flow: ReceivingFlow): void {

@@ -6,6 +6,7 @@ import { vluLength } from '../wire/vlu.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import type { InFlight, OutgoingFragment } from './in-flight.ts'
 import { OutgoingMessage, type OutgoingMessageOptions } from './outgoing-message.ts'
+import type { Owed } from './owed.ts'
 import { type PacketSpace, payloadRoom } from './packet-space.ts'
 import { Probing } from './probing.ts'
 
@@ -31,6 +32,7 @@ export interface SendingFlowStart {
   readonly room: number
   readonly capacityBytes: number
   readonly inFlight: InFlight
+  readonly owed: Owed
   readonly events: SendingFlowEvents
   /** It may have something to send. */
   ready(flow: SendingFlow): void
@@ -50,7 +52,7 @@ export class SendingFlow {
   readonly id: number
   readonly priority: number
   readonly #start: SendingFlowStart
-  readonly #queue: FragmentQueue = new FragmentQueue(this)
+  readonly #queue: FragmentQueue
   #highestSent = 0
   #cumulativeAck = 0
   #final: number | undefined
@@ -68,6 +70,7 @@ export class SendingFlow {
     this.id = start.id
     this.priority = start.priority
     this.#start = start
+    this.#queue = new FragmentQueue(this, start.owed)
   }
 
   /** Whether it takes messages: it was not closed, and not rejected. */
@@ -106,6 +109,7 @@ export class SendingFlow {
     const optionsLength = this.#isAcknowledged ? 0 : this.#optionsLength
     this.#queue.cut(message, payload, payloadRoom(this.#start.room) - MAX_HEADER_LENGTH - optionsLength)
     this.#discard(now)
+    this.#start.owed.began(now)
     this.#isFull = !this.isWritable
     this.#start.ready(this)
     return message
@@ -174,8 +178,10 @@ export class SendingFlow {
       if (bufferBlocksAvailable === 0) this.#probing.begin(now, erto)
       else this.#probing.end()
     }
+    const before = this.#queue.size
     this.#remove(this.#queue.first, cumulativeAck)
     for (const [first, last] of received) this.#remove(Math.max(first, this.#queue.first), last)
+    if (this.#queue.size < before) this.#start.owed.progressed(now)
     this.#discard(now)
     this.#settle()
     this.#start.ready(this)

@@ -4,6 +4,7 @@ import { flowOptions } from '../wire/flow-options.ts'
 import type { PacketHeader } from '../wire/packet.ts'
 import { CongestionWindow } from './congestion-window.ts'
 import { InFlight } from './in-flight.ts'
+import { Owed } from './owed.ts'
 import type { PacketSpace } from './packet-space.ts'
 import type { ReceivingFlow } from './receiving-flow.ts'
 import { SendingFlow, type SendingFlowEvents } from './sending-flow.ts'
@@ -45,6 +46,7 @@ export class SendingFlows {
   /** Those whose receivers have no room. */
   readonly #blocked = new Set<SendingFlow>()
   readonly #inFlight = new InFlight()
+  readonly #owed = new Owed()
   readonly #window = new CongestionWindow()
   #probes: BufferProbe[] = []
   #nextId = 1
@@ -72,6 +74,16 @@ export class SendingFlows {
 
   get bytesInFlight(): number {
     return this.#inFlight.bytes
+  }
+
+  /** Bytes of all flows that wait for the receiver to have them. */
+  get queuedBytes(): number {
+    return this.#owed.bytes
+  }
+
+  /** Since when something waits for the receiver, and nothing of it was acknowledged; undefined if nothing waits. */
+  get owedSince(): number | undefined {
+    return this.#owed.since
   }
 
   /** When `elapsed` is to be called. */
@@ -104,6 +116,7 @@ export class SendingFlows {
       room: this.#session.room,
       capacityBytes,
       inFlight: this.#inFlight,
+      owed: this.#owed,
       events: options,
       ready: flow => {
         if (!flow.isReady || this.#flows.get(flow.id) !== flow) return
@@ -154,6 +167,8 @@ export class SendingFlows {
 
   /** Puts into a packet what is to be sent next. Whether there is any data. */
   fill(packet: PacketSpace, now: number): boolean {
+    // the end of a flow is queued without a time
+    this.#owed.began(now)
     while (this.#probes.length > 0 && packet.has(10)) packet.add(this.#probes.pop()!, 10)
     if (!this.#window.allows(this.#inFlight.bytes)) return false
     this.#inFlight.beginPacket()

@@ -334,6 +334,50 @@ t.test('a flow tells when it has room again', async t => {
   t.equal(flow.isWritable, true)
 })
 
+t.test('all flows together tell what waits for the peer, and since when it has taken nothing', async t => {
+  const side = new Side()
+  const [one, other] = [side.open(), side.open()]
+  const owed = () => [side.flows.queuedBytes, side.flows.owedSince]
+  t.same(owed(), [0, undefined])
+  side.pass(1000)
+  one.write(Buffer.alloc(1100), side.now)
+  side.pass(100)
+  other.write(Buffer.alloc(500), side.now)
+  side.sent()
+  t.same(owed(), [1600, 1000])
+  side.pass(100)
+  side.take([ack(2, 0)])
+  t.same(owed(), [1600, 1000], 'an acknowledgement of nothing new is no progress')
+  side.take([ack(2, 1, [], 0)])
+  t.same(owed(), [1100, 1200], 'what another flow has left is owed since then')
+  side.take([ack(1, 1)])
+  t.same(owed(), [0, undefined])
+
+  side.pass(800)
+  other.write(Buffer.alloc(700), side.now)
+  t.same(owed(), [700, 2000])
+  for (let i = 0; i < 10; i++) {
+    side.pass(1000)
+    if (side.sent().includes('BufferProbe 2')) side.take([ack(2, 1, [], 0)])
+  }
+  t.same(owed(), [700, 2000], 'a receiver that has no room answers probes, and stalls')
+  side.take([ack(2, 1, [], 1)])
+  t.same(side.sent(), ['10 2:2-1 whole 700'])
+  side.take([ack(2, 2)])
+  t.same(owed(), [0, undefined])
+
+  one.close()
+  side.sent()
+  side.pass(10_000)
+  t.same(owed(), [0, 12_000], 'the end of a flow is waited for too')
+  other.write(Buffer.alloc(700), side.now, { startWithinMs: 0 })
+  side.pass(10_000)
+  side.sent()
+  t.same(owed(), [0, 12_000], 'what is given up holds no bytes, and is no progress')
+  side.flows.over()
+  t.same(owed(), [0, undefined])
+})
+
 t.test('no more than six packets are sent between two acknowledgements (3.5.2.3)', async t => {
   const side = new Side()
   const flow = side.open({ capacityBytes: 1e6 })
@@ -510,6 +554,25 @@ t.test('the window is what the application has not read; reading opens it at onc
   t.same(side.said, [])
   t.equal(side.received[0]!.read()?.payload.length, 5001)
   t.same(side.said, ['complete'])
+})
+
+t.test('all flows together tell what they hold, until it is read or given up', async t => {
+  const side = receiver({ limits: { messageBytes: 3000 } })
+  side.take([data(7, 1, { data: Buffer.alloc(1000) }), data(8, 2, { data: Buffer.alloc(500) })])
+  t.equal(side.flows.heldBytes, 1000 + 128 + 500 + 128)
+  side.received[0]!.read()
+  t.equal(side.flows.heldBytes, 500 + 128)
+  side.take([data(8, 1, { fragmentControl: 'begin' }), data(8, 3, { abandon: true, forwardSequenceNumber: 3 })])
+  t.equal(side.flows.heldBytes, 500 + 128, 'the message that was begun will not end')
+  side.take([data(9, 1, { fragmentControl: 'begin', data: Buffer.alloc(3000) })])
+  side.take([data(9, 2, { fragmentControl: 'middle', data: Buffer.alloc(1) })])
+  t.equal(side.flows.heldBytes, 500 + 128, 'a flow whose message is too long is rejected')
+  side.take([data(7, 2, { fragmentControl: 'begin' }), data(7, 4)])
+  t.equal(side.flows.heldBytes, 500 + 128 + 2 * 129)
+  side.flows.over()
+  t.equal(side.flows.heldBytes, 500 + 128, 'what can still be read')
+  side.received[1]!.read()
+  t.equal(side.flows.heldBytes, 0)
 })
 
 t.test('where the last acknowledgement left little room, each packet has one', async t => {
@@ -709,12 +772,19 @@ t.test('whatever a peer says, and whenever, flows stay within their bounds and c
         if (outstanding !== side.flows.congestion.bytesInFlight)
           throw new Error('in flight of flows and session differ')
         if (flows.some(({ queuedBytes }) => queuedBytes < 0)) throw new Error('less than nothing is queued')
+        const queued = flows.reduce((sum, flow) => sum + flow.queuedBytes, 0)
+        if (queued !== side.flows.queuedBytes) throw new Error('queued of flows and session differ')
+        if (queued > 0 && side.flows.owedSince === undefined) throw new Error('what is queued is not owed')
         if (side.flows.sizes.receiving > 4) throw new Error('too many flows')
         const held = side.received.reduce((sum, flow) => sum + flow.bufferedBytes, 0)
         if (held > 2000 + 1100) throw new Error(`${held} bytes are held`)
+        if (held > side.flows.heldBytes) throw new Error('flows hold more than the session knows of')
         if (side.flows.nextTimeout() <= side.now - 5001) throw new Error('a timeout is not looked at')
       }
       side.flows.over()
+      for (const flow of side.received) while (flow.read() !== undefined);
+      if (side.flows.queuedBytes !== 0 || side.flows.heldBytes !== 0 || side.flows.owedSince !== undefined)
+        throw new Error('something is counted that is not there')
       if (side.flows.sizes.sending > 0 || side.flows.nextTimeout() !== Number.POSITIVE_INFINITY) throw new Error('left')
     }),
     { numRuns: 300 }
