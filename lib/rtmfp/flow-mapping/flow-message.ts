@@ -14,6 +14,9 @@ export function readFlowMessage(bytes: Buffer, messageStreamId: MessageStreamId)
   return { type: reader.u8(), messageStreamId, timestamp: reader.u32(), payload: reader.view(reader.left) }
 }
 
+/** Bytes that writeFlowMessage makes of a message. */
+export const flowMessageLength = ({ payload }: Message): number => HEADER_LENGTH + payload.length
+
 /** The inverse of readFlowMessage: header and payload, to be cut into fragments. */
 export const writeFlowMessage = ({ type, timestamp, payload }: Message): Buffer =>
   new ByteWriter(HEADER_LENGTH + payload.length).u8(type).u32(timestamp).raw(payload).done()

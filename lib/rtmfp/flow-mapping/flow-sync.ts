@@ -1,4 +1,6 @@
+import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { type Message, MessageTypeId } from '../../message/message.ts'
+import { writeFlowMessage } from './flow-message.ts'
 
 /** The event of a User Control message (RFC 7425, 5.3.4.2). */
 const FLOW_SYNC = 34
@@ -16,6 +18,15 @@ export function readFlowSync({ type, payload }: Message): FlowSync | undefined {
   if (payload.readUInt16BE(0) !== FLOW_SYNC) return undefined
   return { id: payload.readUInt32BE(2), count: payload.readUInt32BE(6) }
 }
+
+/** The inverse, as a message of a flow. */
+export const flowSyncBytes = ({ id, count }: FlowSync): Buffer =>
+  writeFlowMessage({
+    type: MessageTypeId.UserControl,
+    messageStreamId: 0,
+    timestamp: 0,
+    payload: new ByteWriter(FLOW_SYNC_LENGTH).u16(FLOW_SYNC).u32(id).u32(count).done()
+  })
 
 /** Flows that wait for others, until as many FlowSync messages have come as each of them says (RFC 7425, 5.3.4.2). */
 export class FlowSyncs<Flow> {

@@ -1,80 +1,125 @@
 import { ProtocolError } from '../../errors.ts'
-import type { Limits } from '../../limits.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
-import { Flows } from '../flow/flows.ts'
 import type { OutgoingMessageOptions } from '../flow/outgoing-message.ts'
-import type { FlowOpening, ReceivingFlow, ReceivingFlowOptions } from '../flow/receiving-flow.ts'
-import type { SendingFlow } from '../flow/sending-flow.ts'
-import type { FlowsSession } from '../flow/sending-flows.ts'
-import type { TimeCriticalData } from '../flow/time-critical.ts'
-import { readFlowMessage, writeFlowMessage } from './flow-message.ts'
+import { readFlowMessage } from './flow-message.ts'
 import { flowMetadata, readFlowMetadata } from './flow-metadata.ts'
-import { FlowSyncs, readFlowSync } from './flow-sync.ts'
+import type {
+  AcceptFlow,
+  FlowSet,
+  IncomingFlow,
+  IncomingFlowOpening,
+  IncomingFlowOptions,
+  OutgoingFlow
+} from './flow-set.ts'
+import { FlowSyncs, flowSyncBytes, readFlowSync } from './flow-sync.ts'
 
-/** The options of RTMP over the flows of a session. */
+/** The options of RTMP over flows. */
 export interface MessageFlowsOptions {
   readonly role: 'client' | 'server'
-  readonly limits?: Partial<Limits>
-  readonly timeCritical?: TimeCriticalData
-  /** How long a message is worth sending: for media that may be late. Without it all is reliable. */
-  readonly lifetimeOf?: (message: Message) => OutgoingMessageOptions
   /** `read` has a message that it had not. */
   readonly readable?: () => void
   /** There is room again, behind a `write` that was false. */
   readonly drained?: () => void
   /** Once: the control flow is over, and the connection with it (RFC 7425, 5.3.1). What was received can still be read. */
   readonly ended?: () => void
+  /** Everything that was written ahead of `close` has arrived, or nobody waits for it. */
+  readonly finished?: () => void
+}
+
+/** How a message is queued. */
+export interface MessageOptions extends OutgoingMessageOptions {
+  /** Queued bytes of its flow from which on there is no room; 64 KiB. */
+  readonly capacityBytes?: number
 }
 
 /** Messages of the chunk stream itself, which flows have no use for (RFC 7425, 5.2). */
-const ofChunkStreams: readonly number[] = [
+const ofChunkStreams: ReadonlySet<number> = new Set([
   MessageTypeId.SetChunkSize,
   MessageTypeId.Abort,
   MessageTypeId.Acknowledgement,
   MessageTypeId.WindowAcknowledgementSize,
   MessageTypeId.SetPeerBandwidth
-]
+])
+const commands: ReadonlySet<number> = new Set([MessageTypeId.CommandAmf0, MessageTypeId.CommandAmf3])
 const CONTROL_STREAM: MessageStreamId = 0
 const PRIORITY = 5
 const VIDEO_PRIORITY = 4
+const CAPACITY_BYTES = 65_536
 const MAX_SYNCS = 64
 
+/** Which flow of its message stream a message goes on. */
+type Kind = 'audio' | 'video' | 'rest'
+
+/** A flow of this side. */
+interface Sending {
+  readonly messageStreamId: MessageStreamId
+  readonly flow: OutgoingFlow
+  /** The commands on its message stream, counted, that it is in order with. */
+  behind: number
+}
+
+/** The flows of a message stream. */
+interface StreamFlows {
+  audio: Sending | undefined
+  video: Sending | undefined
+  rest: Sending | undefined
+  /** Commands that were written on it. */
+  commands: number
+}
+
 /**
- * The messages of an RTMP connection over the flows of a session (RFC 7425, 5): each message stream has a flow, and its audio and its video
- * have one more each, so that audio does not wait for video. It has no clock: times are in ms.
+ * The messages of an RTMP connection over flows (RFC 7425, 5): each message stream has a flow, and its audio and its video have one more
+ * each, so that audio does not wait for video. Commands keep their place among the media of their stream by FlowSync. It has no clock: times
+ * are in ms.
  */
-export class MessageFlows {
+export class MessageFlows<Flows extends FlowSet = FlowSet> {
   readonly flows: Flows
   readonly #options: MessageFlowsOptions
-  readonly #sending = new Map<string, SendingFlow>()
-  readonly #readable = new Set<ReceivingFlow>()
-  readonly #syncs = new FlowSyncs<ReceivingFlow>(MAX_SYNCS)
+  readonly #streams = new Map<MessageStreamId, StreamFlows>()
+  readonly #readable = new Set<IncomingFlow>()
+  readonly #syncs = new FlowSyncs<IncomingFlow>(MAX_SYNCS)
+  #syncId = 0
   /** What all flows but the client's first answer: the first flow of the peer on stream 0. */
-  #control: ReceivingFlow | undefined
+  #control: IncomingFlow | undefined
   #hasControl = false
+  #hasOpened = false
   /** Whether a flow that was passed over may be read now. */
   #isReleased = false
   #isClosed = false
   #isOver = false
 
-  constructor(session: FlowsSession, options: MessageFlowsOptions) {
+  /** `flowsOf` makes the flows: those of the peer are decided on by the function that it is given. */
+  constructor(flowsOf: (accept: AcceptFlow) => Flows, options: MessageFlowsOptions) {
     this.#options = options
-    const { limits, timeCritical } = options
-    this.flows = new Flows(session, {
-      ...(limits && { limits }),
-      ...(timeCritical && { timeCritical }),
-      accept: opening => this.#accept(opening)
-    })
+    this.flows = flowsOf(opening => this.#accept(opening))
+  }
+
+  /** Whether everything that was written has arrived, and nothing more will be. */
+  get isFinished(): boolean {
+    return this.#isClosed && [...this.#sending()].length === 0
   }
 
   /**
-   * Queues a message. Whether its flow has room for more. What belongs to a chunk stream is left out, and all behind `close` and the end.
+   * Queues a message of a message stream, in the form of writeFlowMessage. Whether its flow has room for more. What belongs to a chunk
+   * stream is left out, and all behind `close` and the end.
    * @throws RangeError if the peer has no flow yet that this would answer.
    */
-  write(message: Message, now: number): boolean {
-    if (ofChunkStreams.includes(message.type) || this.#isClosed) return true
-    const flow = this.#flowOf(message)
-    flow.write(writeFlowMessage(message), now, this.#options.lifetimeOf?.(message))
+  write(
+    type: number,
+    messageStreamId: MessageStreamId,
+    bytes: Buffer,
+    now: number,
+    options: MessageOptions = {}
+  ): boolean {
+    if (this.#isClosed || ofChunkStreams.has(type)) return true
+    const kind = kindOf(type)
+    const stream = this.#stream(messageStreamId)
+    const sending = stream[kind] ?? this.#open(messageStreamId, kind, stream)
+    if (commands.has(type)) this.#command(stream, sending, now)
+    else if (kind !== 'rest' && sending.behind < stream.commands) this.#follow(stream, sending, now)
+    const { flow } = sending
+    flow.capacityBytes = options.capacityBytes ?? CAPACITY_BYTES
+    flow.write(bytes, now, options)
     return flow.isWritable
   }
 
@@ -97,34 +142,70 @@ export class MessageFlows {
   /** Says nothing more: what was written still arrives. */
   close(): void {
     this.#isClosed = true
-    for (const flow of this.#sending.values()) flow.close()
+    for (const { flow } of this.#sending()) flow.close()
   }
 
-  #flowOf({ type, messageStreamId }: Message): SendingFlow {
-    const kind = type === MessageTypeId.Audio || type === MessageTypeId.Video ? type : 0
-    const name = `${messageStreamId} ${kind}`
-    const known = this.#sending.get(name)
+  #stream(id: MessageStreamId): StreamFlows {
+    const known = this.#streams.get(id)
     if (known !== undefined) return known
-    const isFirst = this.#options.role === 'client' && this.#sending.size === 0 && name === `${CONTROL_STREAM} 0`
+    const stream: StreamFlows = { audio: undefined, video: undefined, rest: undefined, commands: 0 }
+    this.#streams.set(id, stream)
+    return stream
+  }
+
+  #open(messageStreamId: MessageStreamId, kind: Kind, stream: StreamFlows): Sending {
+    const isFirst = this.#options.role === 'client' && !this.#hasOpened && messageStreamId === CONTROL_STREAM
     const returnOf = isFirst ? undefined : this.#control
     if (!isFirst && returnOf === undefined)
       throw new RangeError(`message stream ${messageStreamId} has no flow of the peer to answer`)
     const flow = this.flows.open({
       metadata: flowMetadata({ messageStreamId, receiveOrder: 'sequence' }),
       ...(returnOf && { returnOf }),
-      priority: type === MessageTypeId.Video ? VIDEO_PRIORITY : PRIORITY,
+      priority: kind === 'video' ? VIDEO_PRIORITY : PRIORITY,
       drained: () => this.#options.drained?.(),
       ended: () => {
-        this.#sending.delete(name)
+        stream[kind] = undefined
+        if (stream.audio === undefined && stream.video === undefined && stream.rest === undefined)
+          this.#streams.delete(messageStreamId)
         if (isFirst) this.#end()
+        this.#options.drained?.()
+        if (this.isFinished) this.#options.finished?.()
       }
     })
-    this.#sending.set(name, flow)
-    return flow
+    this.#hasOpened = true
+    const sending = { messageStreamId, flow, behind: 0 }
+    stream[kind] = sending
+    return sending
+  }
+
+  /** A command comes behind the media that was written ahead of it: of its message stream, or on stream 0 of all. */
+  #command(stream: StreamFlows, sending: Sending, now: number): void {
+    stream.commands++
+    const isOfAll = sending.messageStreamId === CONTROL_STREAM
+    const others = isOfAll ? [...this.#sending()] : [stream.audio, stream.video]
+    const busy = others.filter(other => other !== undefined && other !== sending && other.flow.queuedBytes > 0)
+    this.#sync([sending, ...(busy as Sending[])], now)
+  }
+
+  /** Media comes behind the commands of its message stream that were written ahead of it. */
+  #follow(stream: StreamFlows, sending: Sending, now: number): void {
+    sending.behind = stream.commands
+    if (stream.rest !== undefined && stream.rest.flow.queuedBytes > 0) this.#sync([stream.rest, sending], now)
+  }
+
+  #sync(sendings: readonly Sending[], now: number): void {
+    if (sendings.length < 2) return
+    const bytes = flowSyncBytes({ id: this.#syncId++ >>> 0, count: sendings.length })
+    for (const { flow } of sendings) flow.write(bytes, now)
+  }
+
+  *#sending(): Generator<Sending, void> {
+    for (const { audio, video, rest } of this.#streams.values())
+      for (const sending of [audio, video, rest]) if (sending !== undefined) yield sending
   }
 
   /** Flows of other protocols, and of other connections, are rejected (RFC 7425, 5.3.1). */
-  #accept({ metadata, returnOf }: FlowOpening): ReceivingFlowOptions | undefined {
+  #accept({ metadata, returnOf }: IncomingFlowOpening): IncomingFlowOptions | undefined {
     const told = readFlowMetadata(metadata)
     if (told === undefined || this.#isOver) return undefined
     const { messageStreamId, receiveOrder } = told
@@ -146,7 +227,7 @@ export class MessageFlows {
     }
   }
 
-  #readFrom(flow: ReceivingFlow): Message | undefined {
+  #readFrom(flow: IncomingFlow): Message | undefined {
     const { messageStreamId, receiveOrder } = readFlowMetadata(flow.metadata)!
     for (let taken = flow.read(); taken !== undefined; taken = flow.read()) {
       const message = messageIn(taken.payload, messageStreamId)
@@ -158,7 +239,7 @@ export class MessageFlows {
       if (sync !== undefined) {
         this.#isReleased = this.#syncs.add(sync, flow, receiveOrder === 'sequence') || this.#isReleased
         if (this.#syncs.holds(flow)) return undefined
-      } else if (!ofChunkStreams.includes(message.type)) return message
+      } else if (!ofChunkStreams.has(message.type)) return message
     }
     this.#readable.delete(flow)
     return undefined
@@ -171,6 +252,9 @@ export class MessageFlows {
     this.#options.ended?.()
   }
 }
+
+const kindOf = (type: number): Kind =>
+  type === MessageTypeId.Audio ? 'audio' : type === MessageTypeId.Video ? 'video' : 'rest'
 
 function messageIn(payload: Buffer, messageStreamId: MessageStreamId): Message | undefined {
   try {

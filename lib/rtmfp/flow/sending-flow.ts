@@ -51,6 +51,8 @@ const EMPTY = Buffer.alloc(0)
 export class SendingFlow {
   readonly id: number
   readonly priority: number
+  /** Queued bytes from which on it is not writable: it may be changed ahead of a write. */
+  capacityBytes: number
   readonly #start: SendingFlowStart
   readonly #queue: FragmentQueue
   #highestSent = 0
@@ -69,6 +71,7 @@ export class SendingFlow {
   constructor(start: SendingFlowStart) {
     this.id = start.id
     this.priority = start.priority
+    this.capacityBytes = start.capacityBytes
     this.#start = start
     this.#queue = new FragmentQueue(this, start.owed)
   }
@@ -85,7 +88,7 @@ export class SendingFlow {
 
   /** Whether it is open, and less is queued than its capacity. */
   get isWritable(): boolean {
-    return this.#isOpen && this.#queue.bytes < this.#start.capacityBytes
+    return this.#isOpen && this.#queue.bytes < this.capacityBytes
   }
 
   /** Bytes in flight. */

@@ -15,7 +15,7 @@ export interface SendingFlowOptions extends SendingFlowEvents {
   /** What it says it is for; at most 512 bytes. */
   readonly metadata: Buffer
   /** The flow of the peer that it answers. */
-  readonly returnOf?: ReceivingFlow
+  readonly returnOf?: Pick<ReceivingFlow, 'id'>
   /** 0 to 7: a higher one is sent ahead of lower ones, and from 4 on it is time critical. 3 if omitted. */
   readonly priority?: number
   /** Queued bytes from which on it is not writable; 64 KiB. */

@@ -1,25 +1,43 @@
 import { type Message, MessageTypeId } from 'rtmpipe'
 import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { Flows } from '../../../lib/rtmfp/flow/flows.ts'
 import type { ReceivingFlow } from '../../../lib/rtmfp/flow/receiving-flow.ts'
+import type { FlowsSession } from '../../../lib/rtmfp/flow/sending-flows.ts'
+import { writeFlowMessage } from '../../../lib/rtmfp/flow-mapping/flow-message.ts'
 import { flowMetadata } from '../../../lib/rtmfp/flow-mapping/flow-metadata.ts'
 import { FlowSyncs, readFlowSync } from '../../../lib/rtmfp/flow-mapping/flow-sync.ts'
-import { MessageFlows, type MessageFlowsOptions } from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
+import {
+  MessageFlows,
+  type MessageFlowsOptions,
+  type MessageOptions
+} from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
 import { Network, type NetworkOptions, place } from '../../support/rtmfp-network.ts'
 
 const [here, there] = [place('192.0.2.1', 5000), place('192.0.2.2')]
 const { Audio, Video, CommandAmf0, UserControl, SetChunkSize } = MessageTypeId
 
+/** The messages of a session. */
+class Messages extends MessageFlows<Flows> {
+  constructor(session: FlowsSession, options: MessageFlowsOptions) {
+    super(accept => new Flows(session, { accept }), options)
+  }
+
+  put(message: Message, now: number, options?: MessageOptions): boolean {
+    return this.write(message.type, message.messageStreamId, writeFlowMessage(message), now, options)
+  }
+}
+
 class Peer {
   session!: Session
-  messages!: MessageFlows
+  messages!: Messages
   isOver = false
 
   constructor(network: Network, at: typeof here, identity: Identity, options: MessageFlowsOptions) {
     const opened = (session: Session) => {
       this.session = session
-      this.messages = new MessageFlows(session, { ...options, ended: () => (this.isOver = true) })
+      this.messages = new Messages(session, { ...options, ended: () => (this.isOver = true) })
       return this.messages.flows
     }
     this.endpoint = network.node(at, { identity, opened }).endpoint
@@ -60,10 +78,10 @@ function connected(options: NetworkOptions = {}, client: Partial<MessageFlowsOpt
   const far = new Peer(network, there, new Identity({ groups: [2], acceptsAncillaryData: true }), { role: 'server' })
   near.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
   network.pass(100)
-  near.messages.write(message(0, CommandAmf0, 0), network.now)
+  near.messages.put(message(0, CommandAmf0, 0), network.now)
   network.pass(100)
   t.same(far.read(), ['0: 20 0 10'])
-  far.messages.write(message(0, CommandAmf0, 0, 20), network.now)
+  far.messages.put(message(0, CommandAmf0, 0, 20), network.now)
   network.pass(100)
   t.same(near.read(), ['0: 20 0 20'])
   return { network, near, far }
@@ -71,18 +89,18 @@ function connected(options: NetworkOptions = {}, client: Partial<MessageFlowsOpt
 
 t.test('each message stream has a flow, and its audio and its video have one more each', async t => {
   const { network, near, far } = connected()
-  t.equal(near.messages.write(message(1, CommandAmf0, 0), network.now), true)
+  t.equal(near.messages.put(message(1, CommandAmf0, 0), network.now), true)
   for (const [type, timestamp] of [
     [Audio, 1],
     [Video, 2],
     [Audio, 3],
     [SetChunkSize, 0]
   ] as const)
-    near.messages.write(message(1, type, timestamp), network.now)
+    near.messages.put(message(1, type, timestamp), network.now)
   network.pass(100)
   t.same(far.read().sort(), ['1: 20 0 10', '1: 8 1 10', '1: 8 3 10', '1: 9 2 10'])
   t.match(far.messages.flows.sizes, { receiving: 4 })
-  far.messages.write(message(1, Video, 9), network.now)
+  far.messages.put(message(1, Video, 9), network.now)
   network.pass(100)
   t.same(near.read(), ['1: 9 9 10'])
   near.messages.close()
@@ -95,15 +113,15 @@ t.test('each message stream has a flow, and its audio and its video have one mor
 t.test('video that is lost does not hold audio up', async t => {
   let lost = 0
   const { network, near, far } = connected({ loss: 0.5, chance: () => (lost-- > 0 ? 0 : 1) })
-  near.messages.write(message(1, Audio, 1), network.now)
-  near.messages.write(message(1, Video, 1), network.now)
+  near.messages.put(message(1, Audio, 1), network.now)
+  near.messages.put(message(1, Video, 1), network.now)
   network.pass(100)
   far.read()
-  near.messages.write(message(1, Video, 2), network.now)
+  near.messages.put(message(1, Video, 2), network.now)
   lost = 1
   network.pass(0)
-  near.messages.write(message(1, Audio, 2), network.now)
-  near.messages.write(message(1, Video, 3), network.now)
+  near.messages.put(message(1, Audio, 2), network.now)
+  near.messages.put(message(1, Video, 3), network.now)
   network.pass(100)
   t.same(far.read(), ['1: 8 2 10'])
   network.pass(5000)
@@ -111,13 +129,13 @@ t.test('video that is lost does not hold audio up', async t => {
 })
 
 t.test('messages that are late are left out, those without a lifetime are not', async t => {
-  const lifetimeOf = ({ type }: Message) => (type === Video ? { startWithinMs: 100, finishWithinMs: 100 } : {})
-  const { network, near, far } = connected({}, { lifetimeOf })
-  near.messages.write(message(1, Video, 0), network.now)
+  const { network, near, far } = connected()
+  near.messages.put(message(1, Video, 0), network.now)
   network.pass(100)
   far.read()
   network.isCut = true
-  for (const type of [Video, Audio, CommandAmf0]) near.messages.write(message(1, type, 1), network.now)
+  near.messages.put(message(1, Video, 1), network.now, { startWithinMs: 100, finishWithinMs: 100 })
+  for (const type of [Audio, CommandAmf0]) near.messages.put(message(1, type, 1), network.now)
   network.pass(1000)
   network.isCut = false
   network.pass(10_000)
@@ -126,17 +144,17 @@ t.test('messages that are late are left out, those without a lifetime are not', 
 
 t.test('flows wait for each other where FlowSync says so (RFC 7425, 5.3.4.2)', async t => {
   const { network, near, far } = connected()
-  for (const each of [message(1, Audio, 1), message(1, Video, 1)]) near.messages.write(each, network.now)
-  near.messages.write({ ...sync(1, 7, 2), messageStreamId: 1 }, network.now)
-  near.messages.write(message(1, CommandAmf0, 2), network.now)
+  for (const each of [message(1, Audio, 1), message(1, Video, 1)]) near.messages.put(each, network.now)
+  near.messages.put({ ...sync(1, 7, 2), messageStreamId: 1 }, network.now)
+  near.messages.put(message(1, CommandAmf0, 2), network.now)
   network.pass(100)
   t.same(far.read().sort(), ['1: 8 1 10', '1: 9 1 10'], 'the flow of commands waits')
-  near.messages.write(message(0, CommandAmf0, 3), network.now)
-  near.messages.write(sync(0, 7, 2), network.now)
+  near.messages.put(message(0, CommandAmf0, 3), network.now)
+  near.messages.put(sync(0, 7, 2), network.now)
   network.pass(100)
   t.same(far.read(), ['0: 20 3 10', '1: 20 2 10'])
-  near.messages.write(sync(1, 8, 2), network.now)
-  near.messages.write(message(1, CommandAmf0, 4), network.now)
+  near.messages.put(sync(1, 8, 2), network.now)
+  near.messages.put(message(1, CommandAmf0, 4), network.now)
   network.pass(100)
   t.same(far.read(), [])
   near.session.close(network.now, false)
@@ -159,20 +177,20 @@ t.test('flows wait for each other where FlowSync says so (RFC 7425, 5.3.4.2)', a
 
 t.test('audio goes ahead of video; a flow that is rejected is opened again, but not that of control', async t => {
   const { network, near, far } = connected()
-  for (const type of [Audio, Video]) near.messages.write(message(1, type, 1), network.now)
+  for (const type of [Audio, Video]) near.messages.put(message(1, type, 1), network.now)
   network.pass(1000)
   far.read()
-  for (const type of [Video, Audio]) near.messages.write(message(1, type, 2), network.now)
+  for (const type of [Video, Audio]) near.messages.put(message(1, type, 2), network.now)
   network.pass(1000)
   t.same(far.read(), ['1: 8 2 10', '1: 9 2 10'])
   near.messages.flows.receive({ kind: 'FlowException', flowId: 2, exceptionCode: 0 }, network.now)
-  near.messages.write(message(1, Audio, 3), network.now)
+  near.messages.put(message(1, Audio, 3), network.now)
   network.pass(1000)
   t.same(far.read(), ['1: 8 3 10'])
   t.equal(near.isOver, false)
   near.messages.flows.receive({ kind: 'FlowException', flowId: 1, exceptionCode: 0 }, network.now)
   t.equal(near.isOver, true)
-  t.equal(near.messages.write(message(1, Audio, 4), network.now), true)
+  t.equal(near.messages.put(message(1, Audio, 4), network.now), true)
   network.pass(1000)
   t.same(far.read(), [], 'nothing more is said')
 })
@@ -190,12 +208,9 @@ t.test(
     t.same(ends, ['rejected', 'rejected'])
     t.same([far.read(), far.isOver], [[], false])
 
-    const alone = new MessageFlows(
-      { room: 1000, timestamps: { erto: 1, timedOut() {} }, wake() {} },
-      { role: 'client' }
-    )
-    t.throws(() => alone.write(message(1, Audio, 0), 0), RangeError)
-    alone.write(message(0, SetChunkSize, 0), 0)
+    const alone = new Messages({ room: 1000, timestamps: { erto: 1, timedOut() {} }, wake() {} }, { role: 'client' })
+    t.throws(() => alone.put(message(1, Audio, 0), 0), RangeError)
+    alone.put(message(0, SetChunkSize, 0), 0)
     t.equal(alone.flows.sizes.sending, 0, 'flows have no chunk size')
   }
 )
@@ -204,13 +219,13 @@ t.test(
   'a message that is too short for its header costs its flow; what was received is read behind the end',
   async t => {
     const { network, near, far } = connected()
-    near.messages.write(message(1, Audio, 5), network.now)
+    near.messages.put(message(1, Audio, 5), network.now)
     network.pass(100)
     near.session.close(network.now, false)
     network.pass(100)
     t.equal(far.isOver, true)
     t.same(far.read(), ['1: 8 5 10'])
-    t.equal(near.messages.write(message(1, Audio, 6), network.now), true, 'which nobody will have')
+    t.equal(near.messages.put(message(1, Audio, 6), network.now), true, 'which nobody will have')
 
     const other = connected()
     const ends: string[] = []

@@ -1,0 +1,295 @@
+import { type Clock, systemClock } from '../../clock.ts'
+import { asError, RtmpError } from '../../errors.ts'
+import { type Limits, limitsWith } from '../../limits.ts'
+import {
+  type AddressedBatch,
+  type BatchEncoder,
+  isAddressedBatch,
+  type MessageBatch
+} from '../../live/message-batch.ts'
+import { isSequenceHeader } from '../../media/media-state.ts'
+import { isKeyframe } from '../../media/video-tag.ts'
+import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
+import { flowMessageLength, writeFlowMessage } from '../../rtmfp/flow-mapping/flow-message.ts'
+import type { AcceptFlow, FlowSet } from '../../rtmfp/flow-mapping/flow-set.ts'
+import { MessageFlows, type MessageOptions } from '../../rtmfp/flow-mapping/message-flows.ts'
+import { isTooEarly } from '../../stream/direct.ts'
+import { sides } from '../../stream/sides.ts'
+import { TakingDuplex } from '../../stream/taking.ts'
+import type { Wire, WireCounters } from '../../wire.ts'
+
+/** How long live media is worth sending. */
+export interface MediaLifetimes {
+  /** Milliseconds, for audio: 2200. */
+  readonly audioMs?: number
+  /** Milliseconds, for video: 2000. Video that is late is left out up to the next keyframe. */
+  readonly videoMs?: number
+}
+
+/** Options of FlowWire. */
+export interface FlowWireOptions {
+  /** Whether it opens the connection or answers. */
+  readonly role: 'client' | 'server'
+  /** The limits that differ from the defaults: see Limits. `handshakeMs`, `stallMs` and `lingerMs` are heeded. */
+  readonly limits?: Partial<Limits>
+  /** The clock it measures time by: the system's. */
+  readonly clock?: Clock
+  /** How long live media is worth sending. */
+  readonly lifetimes?: MediaLifetimes
+}
+
+/** What carries the flows of a wire: a session of RTMFP, or a WebSocket. */
+export interface FlowCarrier extends FlowSet {
+  /** Bytes that wait to be sent, without those in flight. */
+  readonly waitingBytes: number
+  /** Bytes of the peer that are not complete, or were not read. */
+  readonly heldBytes: number
+  /** Since when something has waited for the peer without any progress, in milliseconds of the clock; undefined if nothing waits. */
+  readonly owedSince: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** When the peer was last heard, in milliseconds of the clock. */
+  readonly heardAt: number
+  /** Closes it in order: all has arrived, or nobody waits for it. */
+  close(): void
+}
+
+/** Batches of live media that may be queued for a slow peer. */
+const BATCHES = 4
+/** Of live media: about two seconds of it, at 16 Mbit/s. It leaves by its lifetime, and not by backpressure, so that audio goes on. */
+const LIVE_CAPACITY_BYTES = 4 * 1024 * 1024
+/** The last fragment of a message may be so much later than the first. */
+const FINISH_MS = 100
+
+/** Shared by all wires, as nothing in these bytes depends on one. */
+const flowMessages: BatchEncoder = {
+  encode: (messages: readonly Message[]) => Buffer.concat(messages.map(writeFlowMessage)),
+  equals: (other: BatchEncoder) => other === flowMessages
+}
+
+/*
+ *     up      carrier → MessageFlows … pump, behind each packet → push → takeNow of the session
+ *     down    takeNow, or write (taking.ts) → MessageFlows.write → flow, as much as its capacity … drained
+ *             takeBatchNow: batch.encoded, shared by all players, each message with its lifetime
+ */
+
+/**
+ * A Wire over flows: a Duplex of Messages, each message stream of which has flows of its own for audio, for video and for the rest
+ * (RFC 7425, 5). It holds writes until `open`. Single messages are reliable. Messages of a MessageBatch, which is live media, are left out
+ * when they are late.
+ */
+export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> implements Wire {
+  readonly takesBatches = true
+  readonly #role: 'client' | 'server'
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #audio: MessageOptions
+  readonly #keyframe: MessageOptions
+  readonly #frame: MessageOptions
+  #messages: MessageFlows<FlowCarrier> | undefined
+  /** Whether the reader wants more. */
+  #isWanted = false
+  #isPumping = false
+  /** Whether a flow has more than its capacity. */
+  #isFull = false
+  /** Whether the peer says nothing more. */
+  #isEnded = false
+  /** Whether the end waits for what was written to arrive. */
+  #isEnding = false
+  /** Bytes of the item that was written last. */
+  #itemLength = 0
+  #messagesIn = 0
+  #messagesOut = 0
+  #stopTimer: (() => void) | undefined
+
+  constructor({ role, limits, clock = systemClock, lifetimes = {} }: FlowWireOptions) {
+    super({ ...sides({}), readableHighWaterMark: BATCHES, writableHighWaterMark: BATCHES })
+    const { audioMs = 2200, videoMs = 2000 } = lifetimes
+    this.#role = role
+    this.#clock = clock
+    this.#limits = limitsWith(limits)
+    this.#audio = liveFor(audioMs)
+    this.#keyframe = liveFor(videoMs)
+    this.#frame = { ...this.#keyframe, isDependent: true }
+    this.#stopTimer = clock.after(this.#limits.handshakeMs, () =>
+      this.destroy(new RtmpError('ERR_RTMP_HANDSHAKE_TIMEOUT'))
+    )
+  }
+
+  /** The carrier is there: `carry` returns it, and decides on flows of the peer by the function that it is given. */
+  open(carry: (accept: AcceptFlow) => FlowCarrier): void {
+    this.#stopTimer?.()
+    this.#messages = new MessageFlows(carry, {
+      role: this.#role,
+      drained: () => this.#drained(),
+      ended: () => {
+        this.#isEnded = true
+      },
+      finished: () => this.#finished()
+    })
+    this._release()
+  }
+
+  get #carrier(): FlowCarrier | undefined {
+    return this.#messages?.flows
+  }
+
+  get counters(): WireCounters {
+    const { bytesIn = 0, bytesOut = 0 } = this.#carrier ?? {}
+    return { bytesIn, bytesOut, messagesIn: this.#messagesIn, messagesOut: this.#messagesOut }
+  }
+
+  get heardAt(): number {
+    return this.#carrier?.heardAt ?? Number.NEGATIVE_INFINITY
+  }
+
+  get isHeldBack(): boolean {
+    return !this.#isWanted
+  }
+
+  get owesAcknowledgement(): boolean {
+    return false
+  }
+
+  get isStalled(): boolean {
+    return this.#isFull
+  }
+
+  /** Without what is in flight, as without what the buffers of the system hold for a socket: see MessageWire. */
+  heldBytes(behind = 0): number {
+    const { heldBytes = 0, waitingBytes = 0 } = this.#carrier ?? {}
+    return heldBytes + waitingBytes + (this.writableLength + behind) * this.#itemLength
+  }
+
+  /** When `check` is to be called; Infinity while nothing waits. */
+  get stallsAt(): number {
+    return (this.#carrier?.owedSince ?? Number.POSITIVE_INFINITY) + this.#limits.stallMs
+  }
+
+  /** Ends a peer that has taken nothing of what waits for it, for `limits.stallMs`. */
+  check(now: number): void {
+    if (now >= this.stallsAt) this.destroy(new RtmpError('ERR_RTMP_STALLED'))
+  }
+
+  /** Gives its reader what has come: to be called behind each packet of the carrier. */
+  pump(): void {
+    if (this.#isPumping || this.#messages === undefined) return
+    this.#isPumping = true
+    while (this.#isWanted && !this.destroyed) {
+      const message = this.#messages.read()
+      if (message === undefined) break
+      this.#messagesIn++
+      this.#isWanted = this.push(message)
+    }
+    this.#isPumping = false
+    if (this.#isEnded && this.#isWanted && !this.destroyed) this.#end()
+  }
+
+  /** The carrier is over: the peer has closed it, or, with this error, it has failed. */
+  over(error?: Error): void {
+    if (error !== undefined) this.destroy(error)
+    this.#isEnded = true
+    this.pump()
+  }
+
+  takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean {
+    if (!this._isClear) return false
+    try {
+      this.#batch(batch, messageStreamId)
+    } catch (error) {
+      this.destroy(asError(error))
+    }
+    return true
+  }
+
+  override get _hasRoom(): boolean {
+    return this.#messages !== undefined && !this.#isFull
+  }
+
+  override _take(item: Message | AddressedBatch): boolean {
+    if (isAddressedBatch(item)) this.#batch(item.batch, item.messageStreamId)
+    else {
+      const bytes = writeFlowMessage(item)
+      this.#put(item.type, item.messageStreamId, bytes, this.#clock.now())
+      this.#itemLength = bytes.length
+    }
+    return true
+  }
+
+  override _takeEnd(): boolean {
+    const messages = this.#messages!
+    messages.close()
+    if (messages.isFinished) return true
+    this.#isEnding = true
+    this.#linger()
+    return false
+  }
+
+  override _read(): void {
+    if (isTooEarly(this)) return
+    this.#isWanted = true
+    this.pump()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stopTimer?.()
+    this.#carrier?.close()
+    super._destroy(error, done)
+  }
+
+  #batch(batch: MessageBatch, messageStreamId: MessageStreamId): void {
+    const bytes = batch.encoded(flowMessages)
+    const now = this.#clock.now()
+    let at = 0
+    for (const message of batch.messages) {
+      const from = at
+      at += flowMessageLength(message)
+      this.#put(message.type, messageStreamId, bytes.subarray(from, at), now, this.#lifetime(message))
+    }
+    this.#itemLength = bytes.length
+  }
+
+  #put(type: number, messageStreamId: MessageStreamId, bytes: Buffer, now: number, options?: MessageOptions): void {
+    this.#messagesOut++
+    if (!this.#messages!.write(type, messageStreamId, bytes, now, options)) this.#isFull = true
+  }
+
+  /** How long a message of a batch is worth sending: a sequence header always. */
+  #lifetime(message: Message): MessageOptions {
+    if (message.type === MessageTypeId.Audio) return isSequenceHeader(message) ? STATE : this.#audio
+    if (message.type !== MessageTypeId.Video || isSequenceHeader(message)) return STATE
+    return isKeyframe(message) ? this.#keyframe : this.#frame
+  }
+
+  #drained(): void {
+    this.#isFull = false
+    this._release()
+  }
+
+  /** Everything that was written has arrived, or nobody waits for it. */
+  #finished(): void {
+    if (!this.#isEnding) return
+    this.#isEnding = false
+    this._taken()
+  }
+
+  #end(): void {
+    this.#isWanted = false
+    this.push(null)
+    this.once('end', () => this.#linger())
+  }
+
+  /** One end has said all: the other has `limits.lingerMs` for the rest. */
+  #linger(): void {
+    this.#stopTimer?.()
+    if (!this.destroyed) this.#stopTimer = this.#clock.after(this.#limits.lingerMs, () => this.destroy())
+  }
+}
+
+const STATE: MessageOptions = { capacityBytes: LIVE_CAPACITY_BYTES }
+
+const liveFor = (ms: number): MessageOptions => ({
+  startWithinMs: ms,
+  finishWithinMs: ms + FINISH_MS,
+  capacityBytes: LIVE_CAPACITY_BYTES
+})

@@ -1,0 +1,62 @@
+import type { Clock } from '../../clock.ts'
+import { RtmpError } from '../../errors.ts'
+import { Flows, type FlowsOptions } from '../../rtmfp/flow/flows.ts'
+import type { SessionFlows } from '../../rtmfp/session/flows.ts'
+import type { Session } from '../../rtmfp/session/session.ts'
+import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
+import type { FlowCarrier, FlowWire } from './flow-wire.ts'
+
+/** The flows of a session that a wire is open over: for `opened` of an RtmfpEndpoint to return. */
+export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
+  readonly #session: Session
+  readonly #wire: FlowWire
+  readonly #clock: Clock
+
+  constructor(session: Session, wire: FlowWire, clock: Clock, options: FlowsOptions) {
+    super(session, options)
+    this.#session = session
+    this.#wire = wire
+    this.#clock = clock
+  }
+
+  get waitingBytes(): number {
+    // what is in flight has headers too
+    return Math.max(0, this.queuedBytes - this.congestion.bytesInFlight)
+  }
+
+  get bytesIn(): number {
+    return this.#session.bytesIn
+  }
+
+  get bytesOut(): number {
+    return this.#session.bytesOut
+  }
+
+  get heardAt(): number {
+    return this.#session.heardAt
+  }
+
+  close(): void {
+    this.#session.close(this.#clock.now())
+  }
+
+  override received(header: PacketHeader, now: number): void {
+    super.received(header, now)
+    this.#wire.pump()
+  }
+
+  override nextTimeout(): number {
+    return Math.min(super.nextTimeout(), this.#wire.stallsAt)
+  }
+
+  override elapsed(now: number): void {
+    super.elapsed(now)
+    this.#wire.check(now)
+  }
+
+  /** The session is over: its `closeReason` says why. */
+  override over(): void {
+    super.over()
+    this.#wire.over(this.#session.closeReason === 'timeout' ? new RtmpError('ERR_RTMP_IDLE') : undefined)
+  }
+}
