@@ -103,6 +103,11 @@ export class RtmfpEndpoint {
     return this.#sessions.size
   }
 
+  /** Whether a peer is yet to answer this side's Close. */
+  get isClosing(): boolean {
+    return [...this.#sessions].some(entry => entry instanceof Session && entry.state === 'near close')
+  }
+
   /** Opens a session to whom a discriminator selects, at any of these addresses; one that there is, or is opening, serves. */
   open(discriminator: EndpointDiscriminator, places: readonly Place[], now: number): Opening {
     const wanted = writeDiscriminator(discriminator)
