@@ -92,10 +92,11 @@ t.test('the joints know no protocol', async t => {
   }
 })
 
-t.test('one file is the door to pumpify, and one to jsonc-parser', async t => {
+t.test('one file is the door to pumpify, one to jsonc-parser and one to UDP', async t => {
   for (const [door, only] of [
     ['pumpify', 'stream/chain.ts'],
-    ['jsonc-parser', 'app/config.ts']
+    ['jsonc-parser', 'app/config.ts'],
+    ['node:dgram', 'transport/rtmfp/udp-socket.ts']
   ] as const) {
     const through = files.filter(({ imports }) => imports.includes(door)).map(({ path }) => path)
     t.same(through, [only], door)
