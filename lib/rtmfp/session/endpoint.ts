@@ -242,7 +242,7 @@ export class RtmfpEndpoint {
 
   #helloAnswered(hello: RHello, from: Place, now: number): void {
     const opening = this.#openingOf(hello.tagEcho)
-    const far = opening?.answeredBy(hello.certificate)
+    const far = opening?.answeredBy(hello)
     if (opening === undefined || far === undefined) return
     const { fingerprint } = far
     const session = this.#sessions.of(fingerprint)

@@ -19,6 +19,8 @@ const INTERVAL_GROWTH_MS = 1500
 export const STARTUP_MS: number = 95_000
 /** Addresses that redirects may add (RFC 7016, 3.5.1.4). */
 const MAX_ADDRESSES = 24
+/** A longer cookie is of no responder: those of programs have 64 or 65 bytes. */
+const MAX_COOKIE_LENGTH = 1024
 /** Packets of the session that overtake the RIKeying. */
 const MAX_EARLY = 16
 
@@ -127,8 +129,8 @@ export class Opening {
   }
 
   /** The certificate of an RHello; undefined unless it is of whom was asked for, and asked for in time. */
-  answeredBy(certificate: Buffer): Certificate | undefined {
-    if (this.#keying !== undefined || this.isOver) return undefined
+  answeredBy({ cookie, certificate }: RHello): Certificate | undefined {
+    if (this.#keying !== undefined || this.isOver || cookie.length > MAX_COOKIE_LENGTH) return undefined
     const far = readable(() => readCertificate(certificate))
     return far !== undefined && selects(this.discriminator, far) ? far : undefined
   }
@@ -158,6 +160,7 @@ export class Opening {
   changeCookie({ oldCookie, newCookie }: CookieChange, now: number): void {
     const keying = this.#keying
     if (!keying?.mayChange || !oldCookie.equals(keying.chunk.cookieEcho)) return
+    if (newCookie.length > MAX_COOKIE_LENGTH) return
     const chunk = { ...keying.chunk, cookieEcho: newCookie }
     this.#keying = { ...keying, chunk, repetition: new Repetition(keying.repetition.to, now), mayChange: false }
   }

@@ -18,6 +18,9 @@ export interface ResponderOptions {
   readonly introduces?: boolean
 }
 
+/** A longer tag is not answered: an initiator needs few bytes to know the answer by. */
+const MAX_TAG_LENGTH = 256
+
 /** Says a chunk to an opening session, or, with id 0, to whoever is there. */
 export type Say = (chunk: RtmfpChunk, sessionId?: number) => void
 
@@ -38,6 +41,7 @@ export class Responder {
     say: Say,
     sessionOf: (fingerprint: Buffer) => Session | undefined
   ): void {
+    if (chunk.tag.length > MAX_TAG_LENGTH) return
     const discriminator = readable(() => readDiscriminator(chunk.endpointDiscriminator))
     if (discriminator === undefined) return
     const { identity, redirect, introduces = false } = this.#options

@@ -264,6 +264,33 @@ t.test('a cookie of another address is changed, once; one that is forged or old 
   t.equal(server.size, 0, 'old')
 })
 
+t.test('what is too long to be echoed has no answer, and breaks nothing', async t => {
+  const { network, client, server } = pair()
+  const endpointDiscriminator = Buffer.of(2, 0x0a, 0x2f)
+  for (const length of [257, 65_400, 65_478]) {
+    server.endpoint.input(startup.seal({ kind: 'IHello', endpointDiscriminator, tag: Buffer.alloc(length) }), here, 0)
+    server.flush()
+  }
+  t.equal(network.sent.length, 0, 'a tag of which the RHello would be no chunk')
+  const opening = client.endpoint.open(URI, [there], network.now)
+  network.pass(5)
+  const { bytes: certificate } = serverIdentity.certificate
+  for (const length of [1025, 65_380]) {
+    const hello: RtmfpChunk = { kind: 'RHello', tagEcho: opening.tag, cookie: Buffer.alloc(length), certificate }
+    client.endpoint.input(startup.seal(hello), there, network.now)
+  }
+  t.equal(opening.certificate, undefined, 'a cookie of which the IIKeying would be none')
+  network.pass(16)
+  const change: RtmfpChunk = {
+    kind: 'CookieChange',
+    oldCookie: startup.open(network.sent[1]!.bytes.subarray(4))!.map(chunk => (chunk as { cookie: Buffer }).cookie)[0]!,
+    newCookie: Buffer.alloc(65_380)
+  }
+  client.endpoint.input(startup.seal(change, opening.nearId), there, network.now)
+  network.pass(100)
+  t.equal(client.opened.length, 1)
+})
+
 t.test('a hello in fragments is answered like one', async t => {
   const { network, server } = pair()
   const hello: RtmfpChunk = {
