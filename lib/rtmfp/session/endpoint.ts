@@ -45,7 +45,7 @@ const HELLO_LENGTH = 344
 /** Datagrams that wait to be sent; answers beyond them are left out. */
 const MAX_QUEUED = 1024
 
-/** Bytes that may yet be sent to a stranger. */
+/** Bytes that may be sent in answer to a packet of a stranger: once, as each answer costs hashes and encryption. */
 interface Budget {
   left: number
 }
@@ -222,6 +222,7 @@ export class RtmfpEndpoint {
 
   /** A startup packet to session 0: of an initiator, or the answer to one of this side's hellos. */
   #stranger(chunk: RtmfpChunk, from: Place, budget: Budget, now: number): void {
+    if (budget.left === 0) return
     const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, budget, sessionId)
     if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say, id => this.#sessions.of(id))
     else if (chunk.kind === 'RHello') this.#helloAnswered(chunk, from, now)
@@ -351,10 +352,10 @@ export class RtmfpEndpoint {
   }
 
   #answer(chunk: RtmfpChunk, to: Place, budget: Budget, sessionId?: number): void {
+    const { left } = budget
+    budget.left = 0
     const bytes = this.#startup.seal(chunk, sessionId)
-    if (bytes.length > budget.left) return
-    budget.left -= bytes.length
-    this.#send(bytes, to)
+    if (bytes.length <= left) this.#send(bytes, to)
   }
 
   #send(bytes: Buffer, to: Place): void {

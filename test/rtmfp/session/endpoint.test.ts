@@ -196,10 +196,10 @@ t.test('no state before a cookie comes back, and no answer of more than three ti
     timeCriticalReverse: false,
     timestamp: undefined,
     timestampEcho: undefined,
-    chunks: Array.from({ length: 40 }, (_, i) => ({
+    chunks: Array.from({ length: 8000 }, () => ({
       kind: 'IHello',
       endpointDiscriminator: discriminators[0]!,
-      tag: Buffer.of(i)
+      tag: Buffer.alloc(0)
     }))
   })
   const packet = new PacketSealer(defaultProtection).seal(many, 4)
@@ -207,8 +207,7 @@ t.test('no state before a cookie comes back, and no answer of more than three ti
   const before = network.sent.length
   server.endpoint.input(packet, here, network.now)
   server.flush()
-  const sizes = network.sent.slice(before).map(({ bytes }) => bytes.length)
-  t.ok(sizes.length > 0 && sizes.reduce((sum, size) => sum + size) <= 3 * packet.length, 'nor in many of one packet')
+  t.equal(network.sent.length - before, 1, 'many of one packet have one answer')
   t.ok(network.sent.length >= 500, 'those that are long enough are answered')
   t.ok(answered <= 3 * asked)
   t.equal(server.endpoint.size, 0)
