@@ -30,6 +30,8 @@ const CertificateOption = {
   StaticKey: 0x1d
 } as const
 
+/** Those of programs have up to 1000 bytes. A session keeps that of its peer. */
+const MAX_LENGTH = 8192
 /** It makes the fingerprint of an ephemeral certificate the only one of its kind. */
 const RANDOMNESS_LENGTH = 32
 
@@ -38,6 +40,7 @@ const RANDOMNESS_LENGTH = 32
  * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function readCertificate(bytes: Buffer): Certificate {
+  if (bytes.length > MAX_LENGTH) throw invalid(`certificate of ${bytes.length} bytes`)
   const { options, end } = canonicalOptions(bytes)
   const values = (type: number) => options.filter(option => option.type === type).map(({ value }) => value)
   const hostnames = values(CertificateOption.Hostname)

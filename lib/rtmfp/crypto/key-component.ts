@@ -1,5 +1,6 @@
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ProtocolError } from '../../errors.ts'
 import { readOptions, writeOption } from '../wire/option.ts'
 import { readVlu, writeVlu } from '../wire/vlu.ts'
 import { type GroupKey, readGroup, readGroupKey, writeGroup, writeGroupKey } from './group-key.ts'
@@ -16,6 +17,9 @@ export interface KeyComponent {
   readonly terms: Terms
 }
 
+/** Those of programs have up to 600 bytes. A session keeps both. */
+const MAX_LENGTH = 4096
+
 /** The option types of components (RFC 7425, 4.5.2). */
 const ComponentOption = {
   EphemeralKey: 0x0d,
@@ -27,9 +31,11 @@ const ComponentOption = {
 
 /**
  * Reads a component; of an option that is there twice the last counts. One that says nothing of HMACs or sequence numbers knows neither.
- * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+ * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if it is far too long, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function readKeyComponent(bytes: Buffer): KeyComponent {
+  if (bytes.length > MAX_LENGTH)
+    throw new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail: `component of ${bytes.length} bytes` })
   const values = new Map(readOptions(bytes).map(option => [option?.type, option?.value]))
   const ephemeralKey = values.get(ComponentOption.EphemeralKey)
   const selectedGroup = values.get(ComponentOption.GroupSelect)

@@ -166,7 +166,8 @@ t.test('certificates that are none', async t => {
     ['neither ephemeral nor static', hex`01 0a`],
     ['both', hex`02 15 02 03 1d 02 07`],
     ['two hostnames', hex`02 00 61 02 00 61 02 15 02`],
-    ['its groups behind the Marker', hex`01 0a 00 02 15 02`]
+    ['its groups behind the Marker', hex`01 0a 00 02 15 02`],
+    ['of more than 8 KiB', Buffer.concat([hex`02 15 02 00`, Buffer.alloc(8189)])]
   ]
   for (const [name, bytes] of wrong) t.throws(() => readCertificate(bytes), refused, name)
   t.throws(() => readCertificate(hex`02 15`), { code: 'ERR_RTMP_TRUNCATED' })
@@ -319,6 +320,7 @@ t.test('a responder refuses what an initiator may not say', async t => {
   const { terms } = options
   const own = new DiffieHellman(2)
   const prime = numberOf(primeOf(2))
+  const initiatorsOwn = writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: own.publicKey } })
   const outside = Buffer.from((prime - numberOf(own.publicKey)).toString(16).padStart(256, '0'), 'hex')
   const wrong: [string, Buffer][] = [
     ['nothing', hex``],
@@ -330,6 +332,7 @@ t.test('a responder refuses what an initiator may not say', async t => {
     ['a group nobody has', writeKeyComponent({ terms, ephemeralKey: { group: 999, publicKey: own.publicKey } })],
     ['a weak key', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`01` } })],
     ['a key near 0', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`04` } })],
+    ['more than 4 KiB', Buffer.concat([initiatorsOwn, Buffer.alloc(4096 - initiatorsOwn.length + 1)])],
     ['an empty key', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: hex`` } })],
     ['a key outside the subgroup', writeKeyComponent({ terms, ephemeralKey: { group: 2, publicKey: outside } })],
     ['a group only, with an ephemeral certificate', writeKeyComponent({ terms, selectedGroup: 2 })],
