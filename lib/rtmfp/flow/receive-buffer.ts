@@ -49,6 +49,8 @@ interface Run {
 
 /** Bytes of a fragment besides its data, so that empty ones are bounded too. */
 const FRAGMENT_COST = 128
+/** A message of more fragments than these has that many bytes in each, or it is too long: the next one in order always has room. */
+const FEW_FRAGMENTS = 1024
 
 /**
  * The receiving end of a flow (RFC 7016, 3.6.3): fragments in, in whatever order, messages out. It knows what to acknowledge, and what it
@@ -183,8 +185,11 @@ export class ReceiveBuffer {
     }
     if (this.#order === 'network' && isWhole(run)) this.#ready.push(run)
     else this.#runs.splice(at, 0, run)
-    if (run.bytes > this.#limits.messageBytes)
-      throw new ProtocolError('ERR_RTMP_MESSAGE_TOO_LONG', { layer: 'rtmfp', detail: `${run.bytes} bytes` })
+    const { messageBytes } = this.#limits
+    if (run.bytes > messageBytes || run.pieces.length > FEW_FRAGMENTS + messageBytes / FRAGMENT_COST) {
+      const detail = `${run.bytes} bytes in ${run.pieces.length} fragments`
+      throw new ProtocolError('ERR_RTMP_MESSAGE_TOO_LONG', { layer: 'rtmfp', detail })
+    }
   }
 
   /** Drops from the head what can never be complete: messages of which a fragment was given up, or that have no beginning. */

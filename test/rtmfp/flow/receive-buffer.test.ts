@@ -200,6 +200,11 @@ t.test('bounds: gaps, bytes, the length of a message', async t => {
   })
   long.reject()
   t.equal(long.bufferedBytes, 0)
+  const endless = new ReceiveBuffer({ limits: { messageBytes: 1280 } })
+  const piece = (number: number) => endless.add(fragment(number, { fragmentControl: 'middle', data: hex`` }))
+  endless.add(fragment(1, 'begin'))
+  for (let i = 2; i <= 1034; i++) piece(i)
+  t.throws(() => piece(1035), { code: 'ERR_RTMP_MESSAGE_TOO_LONG' }, 'of nothing, without an end')
 })
 
 t.test('a fragment that waits does not hold on to a much larger packet', async t => {
