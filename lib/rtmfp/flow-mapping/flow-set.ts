@@ -34,6 +34,8 @@ export interface IncomingFlow {
   readonly metadata: Buffer
   /** Whether `read` has a message. */
   readonly isReadable: boolean
+  /** Whether all of it has come. */
+  readonly isComplete: boolean
   /** The next message, if there is one whose turn it is. */
   read(): { readonly payload: Buffer } | undefined
   /** Takes nothing more, and tells the sender. */

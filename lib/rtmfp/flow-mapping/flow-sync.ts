@@ -30,7 +30,7 @@ export const flowSyncBytes = ({ id, count }: FlowSync): Buffer =>
 
 /** Flows that wait for others, until as many FlowSync messages have come as each of them says (RFC 7425, 5.3.4.2). */
 export class FlowSyncs<Flow> {
-  readonly #waiting = new Map<number, { count: number; readonly flows: Flow[] }>()
+  readonly #waiting = new Map<number, { count: number; readonly flows: Set<Flow> }>()
   readonly #held = new Set<Flow>()
   readonly #max: number
 
@@ -45,10 +45,10 @@ export class FlowSyncs<Flow> {
 
   /** A FlowSync message came on a flow, which waits for the others if `isHeld`. Whether any flow waits no more. */
   add({ id, count }: FlowSync, flow: Flow, isHeld: boolean): boolean {
-    const sync = this.#waiting.get(id) ?? { count: 0, flows: [] }
+    const sync = this.#waiting.get(id) ?? { count: 0, flows: new Set() }
     sync.count++
     if (isHeld) {
-      sync.flows.push(flow)
+      sync.flows.add(flow)
       this.#held.add(flow)
     }
     this.#waiting.set(id, sync)
@@ -60,7 +60,7 @@ export class FlowSyncs<Flow> {
 
   /** A flow is over. */
   remove(flow: Flow): void {
-    this.#held.delete(flow)
+    if (this.#held.delete(flow)) for (const { flows } of this.#waiting.values()) flows.delete(flow)
   }
 
   #release(id: number): void {

@@ -237,7 +237,9 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
       }
       const sync = readFlowSync(message)
       if (sync !== undefined) {
-        this.#isReleased = this.#syncs.add(sync, flow, receiveOrder === 'sequence') || this.#isReleased
+        // behind the last message of a flow there is nothing to hold
+        const mayWait = receiveOrder === 'sequence' && (flow.isReadable || !flow.isComplete)
+        this.#isReleased = this.#syncs.add(sync, flow, mayWait) || this.#isReleased
         if (this.#syncs.holds(flow)) return undefined
       } else if (!ofChunkStreams.has(message.type)) return message
     }

@@ -13,6 +13,7 @@ import {
   type MessageOptions
 } from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
+import { alive } from '../../support/memory.ts'
 import { Network, type NetworkOptions, place } from '../../support/rtmfp-network.ts'
 
 const [here, there] = [place('192.0.2.1', 5000), place('192.0.2.2')]
@@ -173,6 +174,30 @@ t.test('flows wait for each other where FlowSync says so (RFC 7425, 5.3.4.2)', a
   t.same([syncs.holds('network order'), syncs.holds('a')], [false, true])
   t.equal(syncs.add({ id: 2, count: 2 }, 'b', true), true)
   t.same([syncs.holds('a'), syncs.holds('b')], [false, true], 'one at a time is waited for')
+})
+
+t.test('flows that wait for others that never come are forgotten with their end', async t => {
+  const { network, near, far } = connected()
+  const metadata = Buffer.concat([flowMetadata({ messageStreamId: 1, receiveOrder: 'sequence' }), Buffer.alloc(500)])
+  const returnOf = { id: 1 } as ReceivingFlow
+  const flood = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const flow = near.messages.flows.open({ metadata, returnOf })
+      flow.write(writeFlowMessage(sync(1, i % 2, 2 ** 32 - 1)), network.now)
+      if (i % 2 === 0) flow.close()
+      network.pass(20)
+      far.read()
+      flow.close()
+      network.pass(220)
+      network.sent.length = 0
+    }
+  }
+  flood(300)
+  const before = alive()
+  flood(3000)
+  const grown = alive() - before
+  t.ok(grown < 1024 * 1024, `${grown} bytes`)
+  t.ok(far.messages.flows.sizes.receiving <= 256)
 })
 
 t.test('audio goes ahead of video; a flow that is rejected is opened again, but not that of control', async t => {
