@@ -108,6 +108,7 @@ export type LayerName =
   | 'session'
   | 'tunnel'
   | 'rtmfp'
+  | 'rtws'
 
 /** The fields of a ProtocolError. */
 export interface ProtocolErrorFields {
@@ -137,7 +138,7 @@ export class ProtocolError extends RtmpError {
    * Where the fault lies, in bytes of this layer's input. Of `'proxy-header'` that is the connection; of `'handshake'` that is all the peer has sent, of a handshake that timed
    * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
    * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field; of `'rtmfp'` the packet, chunk or
-   * option list that is read. Absent where no byte is at fault: in `'session'` and `'tunnel'`, where a command or a post has no place.
+   * option list that is read; of `'rtws'` one message of WebSocket. Absent where no byte is at fault: in `'session'` and `'tunnel'`, where a command or a post has no place.
    */
   declare readonly offset?: number
 

@@ -36,6 +36,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   message: [/^bytes\//, /^amf\//],
   media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
   rtmfp: [/^node:(buffer|crypto|net)$/, /^bytes\//, /^crypto\//, /^message\/message\.ts$/],
+  rtws: [/^bytes\//, /^message\/message\.ts$/, /^rtmfp\/(wire|flow|flow-mapping)\//],
   live: [/^bytes\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes
   flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]

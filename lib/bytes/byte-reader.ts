@@ -6,12 +6,13 @@ import { type LayerName, ProtocolError } from '../errors.ts'
  */
 export class ByteReader {
   readonly bytes: Buffer
-  readonly #layer: LayerName
+  /** The part of the protocol whose bytes it reads: that of its errors. */
+  readonly layer: LayerName
   offset: number
 
   constructor(bytes: Buffer, layer: LayerName, offset = 0) {
     this.bytes = bytes
-    this.#layer = layer
+    this.layer = layer
     this.offset = offset
   }
 
@@ -70,7 +71,7 @@ export class ByteReader {
     const start = this.offset
     if (length > this.left) {
       const detail = `${length} bytes wanted, ${this.left} left`
-      throw new ProtocolError('ERR_RTMP_TRUNCATED', { layer: this.#layer, offset: start, detail })
+      throw new ProtocolError('ERR_RTMP_TRUNCATED', { layer: this.layer, offset: start, detail })
     }
     this.offset = start + length
     return start

@@ -20,7 +20,7 @@ export function readVlu(reader: ByteReader): number {
     if (value <= Number.MAX_SAFE_INTEGER) return value
     break
   }
-  throw new ProtocolError('ERR_RTMP_VLU', { layer: 'rtmfp', offset })
+  throw new ProtocolError('ERR_RTMP_VLU', { layer: reader.layer, offset })
 }
 
 /** Writes `value` in as few bytes as it needs. @throws RangeError for no whole number of 0 to 2^53 - 1. */

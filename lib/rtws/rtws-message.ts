@@ -1,0 +1,133 @@
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { readVlu, vluLength, writeVlu } from '../rtmfp/wire/vlu.ts'
+
+/** The codes of RTWebSocket: the first byte of a binary message of WebSocket. */
+export const RtwsCode = {
+  Ping: 0x01,
+  PingReply: 0x41,
+  AckWindow: 0x0a,
+  FlowOpen: 0x10,
+  ReturnFlowOpen: 0x30,
+  LastFragment: 0x1d,
+  Fragment: 0x3d,
+  Abandon: 0x1a,
+  FlowClose: 0x1c,
+  FlowCloseAck: 0x5c,
+  DataAck: 0x5a,
+  FlowException: 0x5e
+} as const
+
+/**
+ * What one binary message of WebSocket says (the file `protocol` of zenomt/rtwebsocket). Ids of flows are numbered by the side that sends
+ * the flow. Buffers are views.
+ */
+export type RtwsMessage =
+  | { readonly kind: 'Ping' | 'PingReply'; readonly data: Buffer }
+  /** Data is to be acknowledged whenever so many bytes have come. */
+  | { readonly kind: 'AckWindow'; readonly bytes: number }
+  | { readonly kind: 'FlowOpen'; readonly flowId: number; readonly metadata: Buffer }
+  /** `returnFlowId` is the flow of the receiver that it answers. */
+  | {
+      readonly kind: 'ReturnFlowOpen'
+      readonly flowId: number
+      readonly returnFlowId: number
+      readonly metadata: Buffer
+    }
+  /** A piece of a message of a flow. */
+  | { readonly kind: 'LastFragment' | 'Fragment'; readonly flowId: number; readonly data: Buffer }
+  /** Gives up the message whose last fragment has not come, and more that were not begun; or `countMinusOne` + 1 of the latter. */
+  | { readonly kind: 'Abandon'; readonly flowId: number; readonly countMinusOne: number }
+  | { readonly kind: 'FlowClose' | 'FlowCloseAck'; readonly flowId: number }
+  /** So many bytes of fragments have come since the last, and so many more may. */
+  | {
+      readonly kind: 'DataAck'
+      readonly flowId: number
+      readonly deltaBytes: number
+      readonly bufferBytes: number
+    }
+  | { readonly kind: 'FlowException'; readonly flowId: number; readonly exceptionCode: number; readonly text: string }
+  /** A code that is not known. */
+  | { readonly kind: 'Unknown'; readonly code: number; readonly data: Buffer }
+
+const kinds: ReadonlyMap<number, keyof typeof RtwsCode> = new Map(
+  Object.entries(RtwsCode).map(([kind, code]) => [code, kind as keyof typeof RtwsCode])
+)
+
+/** @throws ProtocolError `ERR_RTMP_TRUNCATED`, also for no bytes at all; `ERR_RTMP_VLU`. */
+export function readRtwsMessage(bytes: Buffer): RtwsMessage {
+  const reader = new ByteReader(bytes, 'rtws')
+  const code = reader.u8()
+  const kind = kinds.get(code)
+  switch (kind) {
+    case undefined:
+      return { kind: 'Unknown', code, data: rest(reader) }
+    case 'Ping':
+    case 'PingReply':
+      return { kind, data: rest(reader) }
+    case 'AckWindow':
+      return { kind, bytes: readVlu(reader) }
+    case 'FlowOpen':
+      return { kind, flowId: readVlu(reader), metadata: rest(reader) }
+    case 'ReturnFlowOpen':
+      return { kind, flowId: readVlu(reader), returnFlowId: readVlu(reader), metadata: rest(reader) }
+    case 'LastFragment':
+    case 'Fragment':
+      return { kind, flowId: readVlu(reader), data: rest(reader) }
+    case 'Abandon':
+      return { kind, flowId: readVlu(reader), countMinusOne: readOptional(reader) }
+    case 'FlowClose':
+    case 'FlowCloseAck':
+      return { kind, flowId: readVlu(reader) }
+    case 'DataAck':
+      return { kind, flowId: readVlu(reader), deltaBytes: readVlu(reader), bufferBytes: readVlu(reader) }
+    case 'FlowException': {
+      const [flowId, exceptionCode] = [readVlu(reader), readOptional(reader)]
+      return { kind, flowId, exceptionCode, text: reader.utf8(reader.left) }
+    }
+  }
+}
+
+/** The inverse of readRtwsMessage. @throws RangeError for a number that no VLU carries. */
+export function rtwsMessage(message: RtwsMessage): Buffer {
+  const writer = new ByteWriter(32)
+  writer.u8(message.kind === 'Unknown' ? message.code : RtwsCode[message.kind])
+  if ('flowId' in message) writeVlu(writer, message.flowId)
+  switch (message.kind) {
+    case 'AckWindow':
+      writeVlu(writer, message.bytes)
+      break
+    case 'FlowOpen':
+      writer.raw(message.metadata)
+      break
+    case 'ReturnFlowOpen':
+      writeVlu(writer, message.returnFlowId)
+      writer.raw(message.metadata)
+      break
+    case 'Abandon':
+      if (message.countMinusOne > 0) writeVlu(writer, message.countMinusOne)
+      break
+    case 'DataAck':
+      writeVlu(writer, message.deltaBytes)
+      writeVlu(writer, message.bufferBytes)
+      break
+    case 'FlowException':
+      writeVlu(writer, message.exceptionCode)
+      writer.utf8(message.text)
+      break
+    case 'FlowClose':
+    case 'FlowCloseAck':
+      break
+    default:
+      writer.raw(message.data)
+  }
+  return writer.done()
+}
+
+/** A fragment's bytes ahead of its data. */
+export const fragmentHeaderLength = (flowId: number): number => 1 + vluLength(flowId)
+
+const rest = (reader: ByteReader): Buffer => reader.view(reader.left)
+
+/** A number at the end that is left out where it is 0. */
+const readOptional = (reader: ByteReader): number => (reader.left === 0 ? 0 : readVlu(reader))
