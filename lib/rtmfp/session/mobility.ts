@@ -9,6 +9,35 @@ import type { Place } from './datagrams.ts'
 const MARK = 0x4d
 const CHECK_LENGTH = 32
 const LIFE_SECONDS = 120
+const INTERVAL_MS = 1000
+
+/** Where the peer of a session has moved to is asked of who is there, not more than once a second (RFC 7016, 3.5.4.2). */
+export class Mobility {
+  readonly #secret: Buffer
+  #askedAt = Number.NEGATIVE_INFINITY
+  #provenSecond = -1
+
+  /** With a secret of this side, by which it knows its own checks. */
+  constructor(secret: Buffer) {
+    this.#secret = secret
+  }
+
+  /** The message of a Ping to another place than the peer's, where a packet of it came from; undefined if it is too early to ask. */
+  ask(place: Place, now: number): Buffer | undefined {
+    if (now < this.#askedAt + INTERVAL_MS) return undefined
+    this.#askedAt = now
+    return mobilityCheck(this.#secret, place, now)
+  }
+
+  /** Whether a Ping Reply proves that the peer is at a place. */
+  proves(message: Buffer, place: Place, now: number): boolean {
+    const second = checkedAt(this.#secret, message, place, now)
+    // an earlier check may be answered late, behind that of the address that it has moved to
+    if (second === undefined || second <= this.#provenSecond) return false
+    this.#provenSecond = second
+    return true
+  }
+}
 
 /**
  * The message of a Ping that tells whether a session's peer is at a new address (RFC 7016, 3.5.4.2): a time, and a hash of it and the

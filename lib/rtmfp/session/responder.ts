@@ -1,69 +1,131 @@
+import type { Limits } from '../../limits.ts'
+import { overrides, readCertificate, winsGlare } from '../crypto/certificate.ts'
 import { Cookies } from '../crypto/cookies.ts'
 import { type EndpointDiscriminator, readDiscriminator, selects } from '../crypto/endpoint-discriminator.ts'
-import type { Identity } from '../crypto/identity.ts'
+import { respond } from '../crypto/key-agreement.ts'
 import { type Address, AddressOrigin, addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
-import type { IIKeying } from '../wire/keying-chunks.ts'
-import type { IHello } from '../wire/startup-chunks.ts'
-import type { Place } from './datagrams.ts'
-import { readable } from './opening.ts'
+import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
+import type { FIHello, IHello } from '../wire/startup-chunks.ts'
+import type { Place, StartupPackets } from './datagrams.ts'
+import { NO_SIGNATURE, readable, STARTUP_MS } from './opening.ts'
 import type { Session } from './session.ts'
+import type { Say, StartupHost } from './startup-host.ts'
 
-/** What a responder is told of. */
+/** The options of a Responder. */
 export interface ResponderOptions {
-  readonly identity: Identity
   /** Where an initiator is to try instead: then it is redirected (RFC 7016, 3.5.1.4). */
   readonly redirect?: ((discriminator: EndpointDiscriminator, from: Place) => readonly Place[] | undefined) | undefined
   /** Whether initiators that ask for the peer of an open session are introduced to it (RFC 7016, 3.5.1.5). */
   readonly introduces?: boolean
+  /** What is answered to an IHello that an introducer passes on: nothing, an RHello, or a Redirect to this side. */
+  readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
 }
 
 /** A longer tag is not answered: an initiator needs few bytes to know the answer by. */
 const MAX_TAG_LENGTH = 256
 
-/** Says a chunk to an opening session, or, with id 0, to whoever is there. */
-export type Say = (chunk: RtmfpChunk, sessionId?: number) => void
-
-/** Answers to initiators that are strangers yet (RFC 7016, 3.5.1.2). It holds no state of them. */
+/** Answers to initiators (RFC 7016, 3.5.1.2). What a stranger sends costs no state until its cookie comes back. */
 export class Responder {
   readonly #options: ResponderOptions
+  readonly #host: StartupHost
+  readonly #startup: StartupPackets
+  readonly #limits: Limits
   readonly #cookies = new Cookies()
+  /** The RIKeying of each session whose peer may not have it yet. */
+  readonly #keyings = new WeakMap<Session, Buffer>()
+  #agreements = { second: -1, count: 0 }
 
-  constructor(options: ResponderOptions) {
+  constructor(options: ResponderOptions, host: StartupHost, startup: StartupPackets, limits: Limits) {
     this.#options = options
+    this.#host = host
+    this.#startup = startup
+    this.#limits = limits
   }
 
-  /** Answers an IHello, or passes it on to whom it is for, if that is the peer of a session that `sessionOf` finds. */
-  hello(
-    chunk: IHello,
-    from: Place,
-    now: number,
-    say: Say,
-    sessionOf: (fingerprint: Buffer) => Session | undefined
-  ): void {
+  /** Answers an IHello, or passes it on to the peer that it is for. */
+  hello(chunk: IHello, from: Place, now: number, say: Say): void {
     if (chunk.tag.length > MAX_TAG_LENGTH) return
     const discriminator = readable(() => readDiscriminator(chunk.endpointDiscriminator))
     if (discriminator === undefined) return
-    const { identity, redirect, introduces = false } = this.#options
-    const { certificate } = identity
-    if (selects(discriminator, certificate)) {
+    const { redirect, introduces = false } = this.#options
+    if (selects(discriminator, this.#host.identity.certificate)) {
       const elsewhere = redirect?.(discriminator, from)
-      if (elsewhere !== undefined) say(redirectOf(chunk.tag, elsewhere, AddressOrigin.Other))
-      else {
-        const cookie = this.#cookies.make(addressText(from), now)
-        say({ kind: 'RHello', tagEcho: chunk.tag, cookie, certificate: certificate.bytes })
-      }
+      if (elsewhere === undefined) this.#sayHello(chunk, from, now, say)
+      else say(redirectOf(chunk.tag, elsewhere, AddressOrigin.Other))
     } else if (introduces && discriminator.fingerprint !== undefined) {
-      const session = sessionOf(discriminator.fingerprint)
+      const session = this.#host.sessions.of(discriminator.fingerprint)
       if (session === undefined) return
-      const { kind: _, destinations, ...rest } = redirectOf(chunk.tag, [session.address], AddressOrigin.Observed)
-      say({ kind: 'Redirect', ...rest, destinations: [...destinations, ...session.reportedAddresses] })
+      const { destinations, ...rest } = redirectOf(chunk.tag, [session.address], AddressOrigin.Observed)
+      say({ ...rest, destinations: [...destinations, ...session.reportedAddresses] })
       session.forward({ ...chunk, kind: 'FIHello', replyAddress: { ...from, origin: AddressOrigin.Observed } })
     }
   }
 
+  /** An introducer says that an initiator asks for this side. */
+  forwarded({ replyAddress, ...hello }: FIHello, now: number, say: (chunk: RtmfpChunk, to: Place) => void): void {
+    const to = { address: replyAddress.address, port: replyAddress.port }
+    if (this.#options.forwardedHellos === 'redirect')
+      say({ kind: 'Redirect', tagEcho: hello.tag, destinations: [] }, to)
+    else {
+      const discriminator = readable(() => readDiscriminator(hello.endpointDiscriminator))
+      if (discriminator === undefined || !selects(discriminator, this.#host.identity.certificate)) return
+      this.#sayHello({ ...hello, kind: 'IHello' }, to, now, chunk => say(chunk, to))
+    }
+  }
+
+  #sayHello({ tag }: IHello, to: Place, now: number, say: Say): void {
+    const cookie = this.#cookies.make(addressText(to), now)
+    say({ kind: 'RHello', tagEcho: tag, cookie, certificate: this.#host.identity.certificate.bytes })
+  }
+
+  /** Takes an IIKeying, in the order of what that costs (RFC 7016, 3.5.1.2). */
+  keyed(chunk: IIKeying, from: Place, now: number, say: Say): void {
+    if (!this.#isKnown(chunk, from, now, say)) return
+    const { sessions, identity, agreement: options } = this.#host
+    const there = sessions.at(from)
+    if (there !== undefined && isRepeated(chunk, there)) {
+      this.#sayKeying(there)
+      return
+    }
+    const certificate = readable(() => readCertificate(Buffer.from(chunk.certificate)))
+    if (certificate === undefined || (there !== undefined && !overrides(certificate, there.certificate))) return
+    const glaring = [...sessions.openings].find(opening => opening.isOpeningTo(from))
+    // the keying of an initiator that has lost may also come late, behind the answer to this side's
+    const isWon = there?.role === 'initiator' && now < there.openedAt + STARTUP_MS
+    if ((glaring !== undefined || isWon) && winsGlare(identity.certificate, certificate)) return
+    if (sessions.size >= this.#limits.rtmfpSessions || !this.#mayAgree(now)) return
+    const agreement = readable(() => respond(identity, certificate, Buffer.from(chunk.keyComponent), options))
+    if (agreement === undefined) return
+    there?.replace()
+    const ids = { nearId: sessions.newId(), farId: chunk.initiatorSessionId }
+    const isSettled = glaring?.certificate !== undefined && overrides(certificate, glaring.certificate)
+    const start = { role: 'responder', ...ids, address: from, certificate, agreement } as const
+    const session = this.#host.begin(start, now, isSettled ? glaring : undefined)
+    const keying: RIKeying = {
+      kind: 'RIKeying',
+      responderSessionId: ids.nearId,
+      keyComponent: agreement.skrc,
+      signature: NO_SIGNATURE
+    }
+    this.#keyings.set(session, this.#startup.seal(keying, ids.farId))
+    this.#sayKeying(session)
+  }
+
+  #sayKeying(session: Session): void {
+    const bytes = this.#keyings.get(session)
+    if (session.isHeard) this.#keyings.delete(session)
+    else if (bytes !== undefined) this.#host.send({ bytes, to: session.address })
+  }
+
+  #mayAgree(now: number): boolean {
+    const second = Math.floor(now / 1000)
+    const count = second === this.#agreements.second ? this.#agreements.count + 1 : 1
+    this.#agreements = { second, count }
+    return count <= this.#limits.rtmfpAgreementsPerSecond
+  }
   /** Whether the sender of an IIKeying has been seen at its address; a cookie that was made for another is changed. */
-  isKnown({ cookieEcho, initiatorSessionId }: IIKeying, from: Place, now: number, say: Say): boolean {
+  #isKnown({ cookieEcho, initiatorSessionId }: IIKeying, from: Place, now: number, say: Say): boolean {
     const address = addressText(from)
     const check = this.#cookies.check(cookieEcho, address, now)
     if (check === 'other address') {
@@ -79,3 +141,7 @@ const redirectOf = (tagEcho: Buffer, places: readonly Place[], origin: Address['
   tagEcho,
   destinations: places.map(({ address, port }) => ({ address, port, origin }))
 })
+
+/** Whether it is the one that has led to a session: its answer was lost. */
+const isRepeated = ({ initiatorSessionId, keyComponent }: IIKeying, { role, farId, agreement }: Session): boolean =>
+  role === 'responder' && farId === initiatorSessionId && keyComponent.equals(agreement.skic)

@@ -8,17 +8,12 @@ import type { RtmfpChunk } from '../wire/chunk.ts'
 import { isInMode, PacketMode, writePacket } from '../wire/packet.ts'
 import { SESSION_ID_LENGTH } from '../wire/session-id.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
+import { type CloseReason, Closing, type SessionState } from './closing.ts'
 import { type OutDatagram, openPacket, type Place, sealDatagram } from './datagrams.ts'
 import type { FlowChunks, SessionFlows } from './flows.ts'
-import { checkedAt, mobilityCheck } from './mobility.ts'
+import { Mobility } from './mobility.ts'
 import { Silence } from './silence.ts'
 import { Timestamps } from './timestamps.ts'
-
-/** How a session stands (RFC 7016, 3.5): this side asked to close it, or the other did. */
-export type SessionState = 'open' | 'near close' | 'far close' | 'closed'
-
-/** Why a session is closed: by this side, by the other, replaced by a later one of its peer, or because nothing was heard. */
-export type CloseReason = 'near' | 'far' | 'replaced' | 'timeout'
 
 /** What a session is told of at its start. */
 export interface SessionStart {
@@ -47,10 +42,6 @@ export interface SessionEndpoint {
   closed(session: Session): void
 }
 
-const CLOSE_INTERVAL_MS = 5000
-const NEAR_CLOSE_MS = 90_000
-const FAR_CLOSE_MS = 19_000
-const MOBILITY_INTERVAL_MS = 1000
 /** Of a packet with its encryption: fits what any path of IPv6 carries. */
 const MAX_PACKET_LENGTH = 1200
 /** Bytes of it besides chunks: header, session sequence number, HMAC or checksum, padding. */
@@ -80,16 +71,11 @@ export class Session {
   readonly #sealer: PacketSealer
   readonly #opener: PacketOpener
   readonly #replays: ReplayWindow | undefined
-  #state: SessionState = 'open'
-  #closeReason: CloseReason | undefined
   #address: Place
   #waiting: { readonly chunk: RtmfpChunk; readonly to: Place }[] = []
+  readonly #closing = new Closing()
   readonly #silence: Silence
-  /** When Close is to be said again, and when the state ends. */
-  #closeAt = Number.POSITIVE_INFINITY
-  #endAt = Number.POSITIVE_INFINITY
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #movedSecond = -1
+  readonly #mobility: Mobility
 
   constructor(endpoint: SessionEndpoint, start: SessionStart, now: number) {
     this.#endpoint = endpoint
@@ -106,14 +92,15 @@ export class Session {
     this.#opener = new PacketOpener(far.protection)
     this.#replays = far.protection.isSequenced ? new ReplayWindow() : undefined
     this.#silence = new Silence(endpoint.keepaliveMs, now)
+    this.#mobility = new Mobility(endpoint.secret)
   }
 
   get state(): SessionState {
-    return this.#state
+    return this.#closing.state
   }
 
   get closeReason(): CloseReason | undefined {
-    return this.#closeReason
+    return this.#closing.reason
   }
 
   /** Where the peer is, as far as it has been proven. */
@@ -151,19 +138,17 @@ export class Session {
     if (this.#silence.heard(now)) this.#endpoint.wake(this)
     this.timestamps.hear(packet, now)
     for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
-    if (this.#state !== 'open') return
+    if (this.state !== 'open') return
     this.flows?.received(packet, now)
-    if (!isSame(from, this.#address) && now >= this.#checkedAt + MOBILITY_INTERVAL_MS) {
-      this.#checkedAt = now
-      this.#say({ kind: 'Ping', message: mobilityCheck(this.#endpoint.secret, from, now) }, from)
-    }
+    const message = isSame(from, this.#address) ? undefined : this.#mobility.ask(from, now)
+    if (message !== undefined) this.#say({ kind: 'Ping', message }, from)
   }
 
   /** The datagrams that it has to send now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     for (const { chunk, to } of this.#waiting.splice(0))
       yield this.#datagram({ chunks: [chunk], timeCritical: false, timeCriticalReverse: false }, to, now)
-    while (this.#state === 'open') {
+    while (this.state === 'open') {
       const chunks = this.flows?.fill(this.room, now)
       if (chunks === undefined) return
       yield this.#datagram(chunks, this.#address, now)
@@ -177,14 +162,14 @@ export class Session {
 
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number {
-    if (this.#state !== 'open') return Math.min(this.#closeAt, this.#endAt)
+    if (this.state !== 'open') return this.#closing.nextAt
     return Math.min(this.#silence.nextAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
   }
 
   elapsed(now: number): void {
-    if (now >= this.#endAt) this.#end(this.#closeReason ?? 'near')
-    if (now >= this.#closeAt) this.#sayClose(now)
-    if (this.#state !== 'open') return
+    if (this.#closing.isEnded(now)) this.#end(this.closeReason ?? 'near')
+    if (this.#closing.isDue(now)) this.#say({ kind: 'Close' })
+    if (this.state !== 'open') return
     if (now >= this.#silence.nextAt) this.#askSilent(now)
     this.flows?.elapsed(now)
   }
@@ -193,13 +178,14 @@ export class Session {
    * Closes it: in order, which asks the other end and waits for its answer, or at once. Either ends all flows: what they still hold is lost.
    */
   close(now: number, isOrderly = true): void {
-    if (this.#state === 'closed') return
+    if (this.state === 'closed') return
     if (!isOrderly) {
       this.#say({ kind: 'CloseAck' })
       this.#end('near')
-    } else if (this.#state === 'open') {
-      this.#leaveOpen('near close', 'near', now + NEAR_CLOSE_MS)
-      this.#sayClose(now)
+    } else if (this.state === 'open') {
+      this.#closing.near(now)
+      this.#leave()
+      this.elapsed(now)
     }
   }
 
@@ -210,14 +196,14 @@ export class Session {
 
   /** Passes an IHello on to the peer, which it may be for (RFC 7016, 3.5.1.5). */
   forward(hello: FIHello): void {
-    if (this.#state === 'open') this.#say(hello)
+    if (this.state === 'open') this.#say(hello)
   }
 
   #receive(chunk: RtmfpChunk, from: Place, now: number): void {
-    if (this.#state === 'closed') return
+    if (this.state === 'closed') return
     if (chunk.kind === 'Close') this.#closeAsked(now)
     else if (chunk.kind === 'CloseAck') this.#closeAcknowledged()
-    else if (this.#state !== 'open') return
+    else if (this.state !== 'open') return
     else if (chunk.kind === 'Ping') this.#say({ kind: 'PingReply', message: chunk.message })
     else if (chunk.kind === 'PingReply') this.#replied(chunk.message, from, now)
     else if (chunk.kind === 'FIHello') this.#endpoint.forwarded(this, chunk)
@@ -225,37 +211,32 @@ export class Session {
   }
 
   #closeAsked(now: number): void {
-    if (this.#state === 'open') this.#leaveOpen('far close', 'far', now + FAR_CLOSE_MS)
+    if (this.state === 'open') {
+      this.#closing.far(now)
+      this.#leave()
+    }
     this.#say({ kind: 'CloseAck' })
   }
 
   #closeAcknowledged(): void {
-    if (this.#state === 'open') this.#say({ kind: 'CloseAck' })
-    this.#end(this.#closeReason ?? 'far')
+    if (this.state === 'open') this.#say({ kind: 'CloseAck' })
+    this.#end(this.closeReason ?? 'far')
   }
 
-  #leaveOpen(state: SessionState, reason: CloseReason, endAt: number): void {
-    const wasOpen = this.#state === 'open'
-    this.#state = state
-    this.#closeReason = reason
-    this.#endAt = endAt
-    this.#closeAt = Number.POSITIVE_INFINITY
+  /** It is not open any more. */
+  #leave(): void {
     this.flows?.over()
     this.flows = undefined
-    if (wasOpen) this.#endpoint.left(this)
+    this.#endpoint.left(this)
     this.#endpoint.wake(this)
   }
 
   #end(reason: CloseReason): void {
-    if (this.#state === 'closed') return
-    this.#leaveOpen('closed', reason, Number.POSITIVE_INFINITY)
+    const { state } = this
+    if (state === 'closed') return
+    this.#closing.end(reason)
+    if (state === 'open') this.#leave()
     this.#endpoint.closed(this)
-  }
-
-  #sayClose(now: number): void {
-    this.#say({ kind: 'Close' })
-    this.#closeAt = now + CLOSE_INTERVAL_MS
-    this.#endpoint.wake(this)
   }
 
   #askSilent(now: number): void {
@@ -265,11 +246,8 @@ export class Session {
   }
 
   #replied(message: Buffer, from: Place, now: number): void {
-    const second = checkedAt(this.#endpoint.secret, message, from, now)
-    // an earlier check may be answered late, behind that of the address that it has moved to
-    if (second === undefined || second <= this.#movedSecond || isSame(from, this.#address)) return
+    if (isSame(from, this.#address) || !this.#mobility.proves(message, from, now)) return
     const before = this.#address
-    this.#movedSecond = second
     this.#address = from
     this.#endpoint.moved(this, before)
   }

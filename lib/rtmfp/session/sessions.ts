@@ -4,12 +4,14 @@ import { STARTUP_SESSION_ID } from '../wire/session-id.ts'
 import type { Place } from './datagrams.ts'
 import { Opening } from './opening.ts'
 import type { Session } from './session.ts'
+import { Timeouts } from './timeouts.ts'
 
 /** The sessions of an endpoint, those that are opening too. */
 export class Sessions {
   /** By the id in packets to this end. */
   readonly #byId = new Map<number, Session | Opening>()
   readonly #openings = new Set<Opening>()
+  readonly timeouts: Timeouts<Session | Opening> = new Timeouts()
   /** Open ones, by where their peers are, and who they are. */
   readonly #byAddress = new Map<string, Session>()
   readonly #byFingerprint = new Map<string, Session>()
@@ -65,8 +67,15 @@ export class Sessions {
     forget(this.#byFingerprint, nameOf(session.certificate.fingerprint), session)
   }
 
+  /** An opening has led to a session. */
+  settle(opening: Opening, session: Session): void {
+    opening.session = session
+    this.remove(opening)
+  }
+
   remove(entry: Session | Opening): void {
     forget(this.#byId, entry.nearId, entry)
+    this.timeouts.delete(entry)
     if (entry instanceof Opening) this.#openings.delete(entry)
   }
 }

@@ -508,6 +508,7 @@ t.test('an orderly close is asked and answered; at once, it is told', async t =>
   const abrupt = opened()
   abrupt.server.opened[0]!.close(abrupt.network.now, false)
   t.equal(abrupt.server.endpoint.size, 0)
+  t.equal(abrupt.server.endpoint.nextTimeout(), Number.POSITIVE_INFINITY)
   abrupt.network.pass(100)
   t.match(abrupt.client.opened[0], { state: 'closed', closeReason: 'far' })
   t.equal(abrupt.client.endpoint.size, 0)

@@ -1,0 +1,21 @@
+import type { Identity } from '../crypto/identity.ts'
+import type { AgreementOptions } from '../crypto/key-agreement.ts'
+import type { RtmfpChunk } from '../wire/chunk.ts'
+import type { OutDatagram } from './datagrams.ts'
+import type { Opening } from './opening.ts'
+import type { Session, SessionStart } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+/** What the two sides of startup, Initiator and Responder, need of their endpoint. */
+export interface StartupHost {
+  readonly identity: Identity
+  readonly agreement: AgreementOptions
+  readonly sessions: Sessions
+  /** A session is open: the one that an opening of this side has led to, if there was one. */
+  begin(start: SessionStart, now: number, opening?: Opening): Session
+  /** Sends a startup packet. */
+  send(datagram: OutDatagram): void
+}
+
+/** Says a chunk to an opening session, or, with id 0, to whoever is there. */
+export type Say = (chunk: RtmfpChunk, sessionId?: number) => void
