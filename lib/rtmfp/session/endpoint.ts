@@ -15,6 +15,7 @@ import { type OutDatagram, type Place, StartupPackets, startupChunks } from './d
 import type { SessionFlows } from './flows.ts'
 import { HELLO_LENGTH, Initiator } from './initiator.ts'
 import { type Opening, readable } from './opening.ts'
+import { PerSecond } from './per-second.ts'
 import { Responder, type ResponderOptions } from './responder.ts'
 import { Session, type SessionEndpoint, type SessionStart } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -43,6 +44,9 @@ const MAX_AMPLIFICATION = 3
 /** Datagrams that wait to be sent; answers beyond them are left out. */
 const MAX_QUEUED = 1024
 
+/** Hellos that introducers pass on and this side answers: whom they name did not ask. */
+const MAX_FORWARDED_PER_SECOND = 32
+
 /** Bytes that may be sent in answer to a packet of a stranger: once, as each answer costs hashes and encryption. */
 interface Budget {
   left: number
@@ -62,6 +66,7 @@ export class RtmfpEndpoint {
   readonly #queue: OutDatagram[] = []
   readonly #awake = new Set<Session>()
   readonly #host: SessionEndpoint
+  readonly #forwards = new PerSecond(MAX_FORWARDED_PER_SECOND)
   #now = 0
   /** Whether a call is under way behind which `output` and `nextTimeout` are looked at anyway, and whether `wake` was called. */
   #isBusy = false
@@ -215,7 +220,7 @@ export class RtmfpEndpoint {
   #forwarded(session: Session, hello: FIHello): void {
     const { forwardedHellos = 'ignore' } = this.#options
     // a peer that has come to this side could have it send to anybody
-    if (forwardedHellos === 'ignore' || session.role !== 'initiator') return
+    if (forwardedHellos === 'ignore' || session.role !== 'initiator' || !this.#forwards.allows(this.#now)) return
     const budget = { left: MAX_AMPLIFICATION * HELLO_LENGTH }
     this.#responder.forwarded(hello, this.#now, (answer, to) => this.#answer(answer, to, budget))
     session.wake()

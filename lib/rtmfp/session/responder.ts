@@ -9,6 +9,7 @@ import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
 import type { FIHello, IHello } from '../wire/startup-chunks.ts'
 import type { Place, StartupPackets } from './datagrams.ts'
 import { NO_SIGNATURE, readable, STARTUP_MS } from './opening.ts'
+import { PerSecond } from './per-second.ts'
 import type { Session } from './session.ts'
 import type { Say, StartupHost } from './startup-host.ts'
 
@@ -34,13 +35,14 @@ export class Responder {
   readonly #cookies = new Cookies()
   /** The RIKeying of each session whose peer may not have it yet. */
   readonly #keyings = new WeakMap<Session, Buffer>()
-  #agreements = { second: -1, count: 0 }
+  readonly #agreements: PerSecond
 
   constructor(options: ResponderOptions, host: StartupHost, startup: StartupPackets, limits: Limits) {
     this.#options = options
     this.#host = host
     this.#startup = startup
     this.#limits = limits
+    this.#agreements = new PerSecond(limits.rtmfpAgreementsPerSecond)
   }
 
   /** Answers an IHello, or passes it on to the peer that it is for. */
@@ -64,6 +66,7 @@ export class Responder {
 
   /** An introducer says that an initiator asks for this side. */
   forwarded({ replyAddress, ...hello }: FIHello, now: number, say: (chunk: RtmfpChunk, to: Place) => void): void {
+    if (hello.tag.length > MAX_TAG_LENGTH) return
     const to = { address: replyAddress.address, port: replyAddress.port }
     if (this.#options.forwardedHellos === 'redirect')
       say({ kind: 'Redirect', tagEcho: hello.tag, destinations: [] }, to)
@@ -94,7 +97,7 @@ export class Responder {
     // the keying of an initiator that has lost may also come late, behind the answer to this side's
     const isWon = there?.role === 'initiator' && now < there.openedAt + STARTUP_MS
     if ((glaring !== undefined || isWon) && winsGlare(identity.certificate, certificate)) return
-    if (sessions.size >= this.#limits.rtmfpSessions || !this.#mayAgree(now)) return
+    if (sessions.size >= this.#limits.rtmfpSessions || !this.#agreements.allows(now)) return
     const agreement = readable(() => respond(identity, certificate, Buffer.from(chunk.keyComponent), options))
     if (agreement === undefined) return
     there?.replace()
@@ -118,12 +121,6 @@ export class Responder {
     else if (bytes !== undefined) this.#host.send({ bytes, to: session.address })
   }
 
-  #mayAgree(now: number): boolean {
-    const second = Math.floor(now / 1000)
-    const count = second === this.#agreements.second ? this.#agreements.count + 1 : 1
-    this.#agreements = { second, count }
-    return count <= this.#limits.rtmfpAgreementsPerSecond
-  }
   /** Whether the sender of an IIKeying has been seen at its address; a cookie that was made for another is changed. */
   #isKnown({ cookieEcho, initiatorSessionId }: IIKeying, from: Place, now: number, say: Say): boolean {
     const address = addressText(from)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { writeDiscriminator } from '../../../lib/rtmfp/crypto/endpoint-discriminator.ts'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
 import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.ts'
 import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
@@ -426,6 +427,24 @@ t.test('whom this side has not come to, introduces nobody', async t => {
   network.pass(100)
   t.equal(server.opened[0]!.isHeard, true)
   t.notOk(network.sent.some(({ to }) => to.address === '203.0.113.5'))
+})
+
+t.test('an introducer cannot have this side answer to thousands', async t => {
+  const { network, server } = opened({}, { client: { forwardedHellos: 'answer' } })
+  const { fingerprint } = clientIdentity.certificate
+  const endpointDiscriminator = writeDiscriminator({ fingerprint })
+  const flood = () => {
+    for (let i = 0; i < 100; i++) {
+      const replyAddress = { ...place('203.0.113.5', 1000 + i), origin: 2 }
+      server.opened[0]!.forward({ kind: 'FIHello', endpointDiscriminator, replyAddress, tag: Buffer.alloc(16) })
+      server.flush()
+    }
+    network.pass(50)
+    return network.sent.splice(0).filter(({ to }) => to.address === '203.0.113.5').length
+  }
+  t.equal(flood(), 32)
+  network.pass(1000)
+  t.equal(flood(), 32, 'in the next second')
 })
 
 /** Numbers of 0 to 1 that a seed stands for. */
