@@ -53,6 +53,7 @@ import {
   type Truncated,
   tap,
   timestampRepair,
+  type Wire,
   type WireServer,
   type WireSource,
   type WritableOf,
@@ -145,7 +146,7 @@ export function events(connect: Connect): void {
   server.on('sessionError', (error, each) =>
     equal<[typeof error, typeof each], [NodeJS.ErrnoException, ServerSession | undefined]>(true)
   )
-  server.on('wire', (each, source) => equal<[typeof each, typeof source], [MessageWire, WireSource]>(true))
+  server.on('wire', (each, source) => equal<[typeof each, typeof source], [Wire, WireSource]>(true))
   server
     .on('listening', () => {})
     .listen(1935)

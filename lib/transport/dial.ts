@@ -4,6 +4,7 @@ import * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
 import type { Wire } from '../wire.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
+import { dialRtmfp, type RtmfpOptions } from './rtmfp/rtmfp-wires.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel/tunnel-client.ts'
 
@@ -16,6 +17,8 @@ export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce
    * default.
    */
   tls?: tls.ConnectionOptions
+  /** For rtmfp: see RtmfpOptions. */
+  rtmfp?: RtmfpOptions
 }
 
 type Place = Pick<TunnelPlace, 'host' | 'port'>
@@ -29,6 +32,8 @@ interface Door {
   readonly secure?: boolean
   readonly tunnel?: boolean
   readonly encrypted?: boolean
+  /** Whether it is carried by datagrams: then there are no bytes, and no handshake on them. */
+  readonly datagrams?: boolean
 }
 
 const doors: Readonly<Record<string, Door>> = {
@@ -37,7 +42,8 @@ const doors: Readonly<Record<string, Door>> = {
   rtmps: { port: 443, secure: true },
   rtmpt: { port: 80, tunnel: true },
   rtmpte: { port: 80, tunnel: true, encrypted: true },
-  rtmpts: { port: 443, tunnel: true, secure: true }
+  rtmpts: { port: 443, tunnel: true, secure: true },
+  rtmfp: { port: 1935, datagrams: true }
 }
 
 /** The version of RTMPE that clients request; a server of Adobe may choose another. */
@@ -49,10 +55,14 @@ const ENCRYPTION = 6
  * `limits.handshakeMs` bounds the time to the end of the handshake.
  * @throws TypeError for an invalid URL or an unsupported scheme; RangeError for an option out of range.
  */
-export function dial(url: string | Where, { signal, tls: secrets, ...options }: DialOptions = {}): Wire {
+export function dial(url: string | Where, { signal, tls: secrets, rtmfp, ...options }: DialOptions = {}): Wire {
   const where = typeof url === 'string' ? readRtmpUrl(url) : url
   const { host, port } = where
   const door = doorOf(where)
+  if (door.datagrams) {
+    const wire = overFlows(where, port ?? door.port, { ...options, ...rtmfp })
+    return signal === undefined ? wire : addAbortSignal(signal, wire)
+  }
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
   if (signal !== undefined) addAbortSignal(signal, bytes)
   return over(bytes, where, door.encrypted ? { ...options, encryption: options.encryption || ENCRYPTION } : options)
@@ -86,6 +96,16 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
   const way: tls.ConnectionOptions = { ...named, ...secrets, ...place, ...undelayed }
   return tls.connect(way).setNoDelay(true)
 }
+
+const overFlows = (
+  { scheme, host, tcUrl }: Where,
+  port: number,
+  { limits, clock, lifetimes }: DialOptions & RtmfpOptions
+): Wire =>
+  dialRtmfp(
+    { host, port, url: tcUrl ?? `${scheme}://${host}:${port}` },
+    { ...(limits && { limits }), ...(clock && { clock }), ...(lifetimes && { lifetimes }) }
+  )
 
 /** Destroys the socket if an option is invalid. */
 function over(bytes: Duplex, where: Where, options: MessageWireOptions): Wire {

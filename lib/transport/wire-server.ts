@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
 import type * as tls from 'node:tls'
 import { debug, failed } from '../channels.ts'
@@ -5,10 +6,12 @@ import { asError, hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { callListeners, warnOfFailure } from '../listeners.ts'
 import type { EmitterOf } from '../stream/typed.ts'
-import { peerOf } from '../wire.ts'
+import { peerOf, type Wire } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type NetServerEvents, TypedNetServer } from './net-server.ts'
+import type { RtmfpSocket } from './rtmfp/rtmfp-socket.ts'
+import { acceptRtmfp, type RtmfpOptions } from './rtmfp/rtmfp-wires.ts'
 import { TunnelSession } from './tunnel/tunnel-server.ts'
 
 /** Options of createWireServer(), and of createServer(). */
@@ -19,8 +22,18 @@ export interface WireServerOptions
   encryption?: false
   /** The maximum number of connections: 10,000. More are closed at once, and net.Server's `'drop'` reports them. */
   maxConnections?: number
+  /** Whether RTMFP is accepted, on the UDP port of the same number, or with these options. */
+  rtmfp?: boolean | RtmfpServerOptions
   /** Closes the server when it is aborted. */
   signal?: AbortSignal
+}
+
+/** Options of RTMFP at a server. */
+export interface RtmfpServerOptions extends RtmfpOptions {
+  /** The UDP port: that of TCP, unless told. */
+  readonly port?: number
+  /** The address: that of TCP, unless told. */
+  readonly address?: string
 }
 
 /** Options of `server.close()`. */
@@ -40,7 +53,7 @@ export interface WireSource {
 /** Events of WireServer, beside those of a net.Server. */
 export interface WireServerEvents {
   /** A handshake is complete: the wire, which is ended without a listener, and its origin. */
-  wire: [wire: MessageWire, source: WireSource]
+  wire: [wire: Wire, source: WireSource]
   /** A connection has failed before its handshake was over, or a listener for `'wire'`, whose wire is ended. */
   wireError: [error: NodeJS.ErrnoException]
 }
@@ -58,7 +71,9 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   readonly #doors: Doors
   /** All connections, in any state. */
   readonly #connections = new Set<Duplex>()
-  readonly #wires = new Set<MessageWire>()
+  readonly #wires = new Set<Wire>()
+  #rtmfpSocket: RtmfpSocket | undefined
+  #ending: Promise<void> | undefined
   #isOver = false
 
   /**
@@ -66,7 +81,16 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
    *   an invalid key.
    */
   constructor(given: WireServerOptions = {}) {
-    const { maxConnections = MAX_CONNECTIONS, signal, tls: secrets, tunnel, http, upgrade, ...rest } = given
+    const {
+      maxConnections = MAX_CONNECTIONS,
+      signal,
+      tls: secrets,
+      tunnel,
+      http,
+      upgrade,
+      rtmfp = false,
+      ...rest
+    } = given
     const { proxyProtocol, ...options } = rest
     const { pingMs } = limitsWith(options.limits)
     // half-open, so that the last messages reach a peer that has ended; no delay, because every write is at least a
@@ -89,6 +113,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.#emitter.on('connection', bytes => this.#enter(bytes))
+    if (rtmfp !== false) this.#bindBeforeListening(rtmfp === true ? {} : rtmfp)
     this.#emitter.on('listening', () => {
       this.#isOver = false
     })
@@ -98,12 +123,24 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     if (signal?.aborted) queueMicrotask(close)
   }
 
+  /** Where RTMFP is accepted, once it listens; undefined without it. */
+  get rtmfpAddress(): AddressInfo | undefined {
+    return this.#rtmfpSocket?.addresses[0]
+  }
+
   /** Stops accepting connections, and ends the wires after the grace period; then `'close'` is emitted. */
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(typeof how === 'function' ? how : undefined)
     const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0
-    const timer = setTimeout(() => void this.#end(), graceMs)
-    this.once('close', () => clearTimeout(timer))
+    this.#ending = new Promise(resolve => {
+      const timer = setTimeout(() => void this.#end().then(resolve), graceMs)
+      this.once('close', () => {
+        // TCP has nothing to wait for
+        if (this.#rtmfpSocket !== undefined) return
+        clearTimeout(timer)
+        resolve()
+      })
+    })
     return this
   }
 
@@ -111,6 +148,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   override async [Symbol.asyncDispose](): Promise<void> {
     if (!this.listening && this.#wires.size === 0) return
     await new Promise<void>(resolve => this.close(() => resolve()))
+    await this.#ending
   }
 
   /**
@@ -133,11 +171,44 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#isOver = true
     await this.endWires()
     for (const bytes of this.#connections) bytes.destroy()
+    await this.#rtmfpSocket?.close()
+    this.#rtmfpSocket = undefined
   }
 
   /** Without the events of a subclass, which are not known here. */
   get #emitter(): EmitterOf<NetServerEvents & WireServerEvents> {
     return this
+  }
+
+  /** `'listening'` is emitted once UDP is bound too. */
+  #bindBeforeListening(options: RtmfpServerOptions): void {
+    const emit: (event: string, ...args: unknown[]) => boolean = this.emit.bind(this) as never
+    const bound = async () => {
+      try {
+        await this.#bind(options)
+        emit('listening')
+      } catch (error) {
+        super.close()
+        emit('error', asError(error))
+      }
+    }
+    this.emit = (event: string, ...args: unknown[]): boolean => {
+      if (event !== 'listening') return emit(event, ...args)
+      void bound()
+      return true
+    }
+  }
+
+  async #bind(options: RtmfpServerOptions): Promise<void> {
+    const { port, address } = this.address() as AddressInfo
+    const { limits, clock } = this.#options
+    const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
+    const socket = acceptRtmfp({ ...options, ...bounds }, (wire, peer) => {
+      if (this.listening) this.#accept(wire, { peer, scheme: 'rtmfp' })
+      else wire.destroy()
+    })
+    await socket.bind({ port, address, ...options })
+    this.#rtmfpSocket = socket
   }
 
   #enter(bytes: Duplex): void {
@@ -152,18 +223,21 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     wire.once('error', failed)
     wire.once('handshake', () => {
       wire.off('error', failed)
-      this.#wires.add(wire)
-      wire.once('close', () => this.#wires.delete(wire))
-      const source: WireSource = { peer: peerOf(bytes), scheme: scheme(bytes, wire) }
-      const listeners = this.#emitter.rawListeners('wire')
-      const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
-      const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
-      // without a listener its errors would be uncaught
-      if (!isHeard) wire.destroy()
+      this.#accept(wire, { peer: peerOf(bytes), scheme: scheme(bytes, wire) })
     })
   }
 
-  #listenerFailed(thrown: unknown, wire: MessageWire): void {
+  #accept(wire: Wire, source: WireSource): void {
+    this.#wires.add(wire)
+    wire.once('close', () => this.#wires.delete(wire))
+    const listeners = this.#emitter.rawListeners('wire')
+    const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
+    const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
+    // without a listener its errors would be uncaught
+    if (!isHeard) wire.destroy()
+  }
+
+  #listenerFailed(thrown: unknown, wire: Wire): void {
     const failure = asError(thrown)
     if (!this.#emitter.emit('wireError', failure)) warnOfFailure(failure)
     wire.destroy()
@@ -183,14 +257,14 @@ function scheme(bytes: Duplex & { encrypted?: boolean }, { encryption }: Message
 }
 
 /** `createWireServer(wire => ...)`, `createWireServer(options, wire => ...)`: see WireServer. */
-export function createWireServer(onWire?: (wire: MessageWire, source: WireSource) => void): WireServer
+export function createWireServer(onWire?: (wire: Wire, source: WireSource) => void): WireServer
 export function createWireServer(
   options: WireServerOptions,
-  onWire?: (wire: MessageWire, source: WireSource) => void
+  onWire?: (wire: Wire, source: WireSource) => void
 ): WireServer
 export function createWireServer(
-  given: WireServerOptions | ((wire: MessageWire, source: WireSource) => void) = {},
-  onWire?: (wire: MessageWire, source: WireSource) => void
+  given: WireServerOptions | ((wire: Wire, source: WireSource) => void) = {},
+  onWire?: (wire: Wire, source: WireSource) => void
 ): WireServer {
   const [options, listener] = typeof given === 'function' ? [{}, given] : [given, onWire]
   const server = new WireServer(options)

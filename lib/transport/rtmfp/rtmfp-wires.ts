@@ -1,0 +1,91 @@
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { type Clock, systemClock } from '../../clock.ts'
+import { asError } from '../../errors.ts'
+import type { Limits } from '../../limits.ts'
+import { Identity } from '../../rtmfp/crypto/identity.ts'
+import { TimeCriticalData } from '../../rtmfp/flow/time-critical.ts'
+import type { Session } from '../../rtmfp/session/session.ts'
+import { addressText } from '../../rtmfp/wire/address.ts'
+import { FlowWire, type MediaLifetimes } from './flow-wire.ts'
+import { RtmfpSocket } from './rtmfp-socket.ts'
+import { WireFlows } from './wire-flows.ts'
+
+/** Options of RTMFP that both sides have. */
+export interface RtmfpOptions {
+  /** How long live media is worth sending. */
+  readonly lifetimes?: MediaLifetimes
+}
+
+/** What wires and sockets of RTMFP take of the options of a server or a client. */
+export interface RtmfpWireOptions extends RtmfpOptions {
+  readonly limits?: Partial<Limits>
+  readonly clock?: Clock
+}
+
+/** Opens a wire over a session, and returns its flows for the endpoint. */
+function openOver(
+  session: Session,
+  wire: FlowWire,
+  timeCritical: TimeCriticalData,
+  options: RtmfpWireOptions
+): WireFlows {
+  const { limits, clock = systemClock } = options
+  let flows: WireFlows | undefined
+  wire.open(accept => {
+    flows = new WireFlows(session, wire, clock, { accept, timeCritical, ...(limits && { limits }) })
+    return flows
+  })
+  return flows!
+}
+
+/** A socket whose sessions are wires of a server: each is passed to `accept` with the address of its peer. */
+export function acceptRtmfp(options: RtmfpWireOptions, accept: (wire: FlowWire, peer: string) => void): RtmfpSocket {
+  const { lifetimes, ...bounds } = options
+  const timeCritical = new TimeCriticalData()
+  return new RtmfpSocket({
+    ...bounds,
+    identity: new Identity({ acceptsAncillaryData: true }),
+    opened: session => {
+      const wire = new FlowWire({ role: 'server', ...options })
+      const flows = openOver(session, wire, timeCritical, options)
+      accept(wire, addressText(session.address))
+      return flows
+    }
+  })
+}
+
+/** Where a wire is dialed to. */
+export interface RtmfpPlace {
+  readonly host: string
+  readonly port: number
+  /** What the server is told that it is asked for. */
+  readonly url: string
+}
+
+/** A wire to a server, on a socket of its own; it is returned before there is a session. */
+export function dialRtmfp({ host, port, url }: RtmfpPlace, options: RtmfpWireOptions): FlowWire {
+  const { lifetimes, ...bounds } = options
+  const wire = new FlowWire({ role: 'client', ...options })
+  const timeCritical = new TimeCriticalData()
+  const socket = new RtmfpSocket({
+    ...bounds,
+    // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
+    identity: new Identity({ isStatic: true }),
+    opened: session => openOver(session, wire, timeCritical, options)
+  })
+  wire.once('close', () => void socket.close())
+  connect(socket, { host, port, url }).catch(error => wire.destroy(asError(error)))
+  return wire
+}
+
+async function connect(socket: RtmfpSocket, { host, port, url }: RtmfpPlace): Promise<void> {
+  const found: readonly Pick<LookupAddress, 'address'>[] =
+    isIP(host) === 0 ? await lookup(host, { all: true }) : [{ address: host }]
+  await socket.bind()
+  await socket.open(
+    { ancillaryData: Buffer.from(url) },
+    found.map(({ address }) => ({ address, port }))
+  )
+}
