@@ -92,7 +92,9 @@ export class Responder {
       return
     }
     const certificate = readable(() => readCertificate(Buffer.from(chunk.certificate)))
-    if (certificate === undefined || (there !== undefined && !overrides(certificate, there.certificate))) return
+    if (certificate === undefined) return
+    // RFC 7016 has it ignored; but the address of a client that is gone may be given to another, which would wait for minutes
+    if (there !== undefined && !overrides(certificate, there.certificate) && !there.isGone(now)) return
     const glaring = [...sessions.openings].find(opening => opening.isOpeningTo(from))
     // the keying of an initiator that has lost may also come late, behind the answer to this side's
     const isWon = there?.role === 'initiator' && now < there.openedAt + STARTUP_MS

@@ -189,7 +189,14 @@ export class Session {
     }
   }
 
-  /** Ends it because its peer has opened another, or will not be heard of. */
+  /** Whether the peer, whose place another has come to, is gone: it is asked, and found gone when this is called 3 s later. */
+  isGone(now: number): boolean {
+    const isGone = this.#silence.isGone(now)
+    this.#endpoint.wake(this)
+    return isGone
+  }
+
+  /** Ends it because its peer, or another in its place, has opened another. */
   replace(): void {
     this.#end('replaced')
   }

@@ -1,6 +1,8 @@
 const NO_PROGRESS_MS = 120_000
 const MAX_INTERVAL_MS = 10_000
 const BACKOFF = Math.SQRT2
+/** Milliseconds without a sign of life, while one is asked for, that another in the place of a peer waits for. */
+const GONE_MS = 3000
 
 /** Whether a peer is still there: it is pinged when it is silent, and given up when no Ping has a reply (RFC 7016, 3.5.4.1). */
 export class Silence {
@@ -9,6 +11,8 @@ export class Silence {
   /** Since when a Ping has no reply, and how long the next one is waited for. */
   #pinging: { readonly since: number; readonly interval: number } | undefined
   #nextAt: number
+  /** Since when there is reason to ask, besides that nothing is heard. */
+  #doubtedAt: number | undefined
 
   constructor(keepaliveMs: number, now: number) {
     this.#keepaliveMs = keepaliveMs
@@ -28,16 +32,26 @@ export class Silence {
   /** A packet of the peer has been verified. Whether `nextAt` is an earlier one now. */
   heard(now: number): boolean {
     this.#heardAt = now
+    this.#doubtedAt = undefined
     if (this.#pinging === undefined) return false
     this.#pinging = undefined
     this.#nextAt = now + this.#keepaliveMs
     return true
   }
 
+  /** Whether a peer whose place another has come to is gone: it has been silent for three seconds of being asked, which begins now. */
+  isGone(now: number): boolean {
+    if (this.#doubtedAt === undefined) {
+      this.#doubtedAt = now
+      this.#nextAt = Math.min(this.#nextAt, now)
+    }
+    return now >= this.#doubtedAt + GONE_MS
+  }
+
   /** What is to be done at `nextAt`, where a reply takes `erto` ms: a Ping, to give up, or nothing. */
   due(now: number, erto: number): 'ping' | 'give up' | undefined {
     // the sum, which is what was waited for: a difference may be rounded otherwise
-    const pingAt = this.#heardAt + this.#keepaliveMs
+    const pingAt = this.#doubtedAt ?? this.#heardAt + this.#keepaliveMs
     if (now < pingAt) {
       this.#nextAt = pingAt
       return undefined

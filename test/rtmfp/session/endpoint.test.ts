@@ -340,7 +340,7 @@ t.test('agreements and sessions are bounded', async t => {
   t.equal(few.server.opened.length, 3, 'three in all')
 })
 
-t.test('a peer that has lost its session replaces it; another at its address does not', async t => {
+t.test('a peer that has lost its session replaces it', async t => {
   const both = opened()
   const { network, server } = both
   const [first] = server.opened
@@ -351,12 +351,39 @@ t.test('a peer that has lost its session replaces it; another at its address doe
   t.equal(server.opened.length, 2)
   t.match(first, { state: 'closed', closeReason: 'replaced' })
   t.equal(server.endpoint.size, 1)
-  again.place = place('192.0.2.78')
+})
+
+t.test('another at its address replaces one that is gone, at its third try', async t => {
+  const { network, client, server } = opened()
+  network.pass(20_000)
+  client.place = place('192.0.2.77')
   const other = network.node(here, { identity: new Identity({ groups: [2] }) })
   other.endpoint.open(URI, [there], network.now)
-  network.pass(10_000)
-  t.equal(server.opened.length, 2)
+  network.pass(3000)
+  t.match([server.opened.length, server.opened[0]!.state], [1, 'open'])
+  network.pass(1000)
+  t.match(server.opened, [{ state: 'closed', closeReason: 'replaced' }, { state: 'open' }])
+  t.match([other.opened.length, server.closed.length, server.endpoint.size], [1, 1, 1])
+  network.pass(300_000)
   t.equal(server.opened[1]!.state, 'open')
+})
+
+t.test('one that answers is not replaced, however often another at its address asks', async t => {
+  const { network, client, server } = opened()
+  const other = network.node(place('192.0.2.77'), { identity: new Identity({ groups: [2] }) })
+  const opening = other.endpoint.open(URI, [there], network.now)
+  // both are behind one NAT, which takes the packets of the one for the other's
+  other.place = here
+  network.pass(25)
+  const hello = network.sent.findLast(({ bytes }) => startup.open(bytes.subarray(4))?.[0]?.kind === 'RHello')!
+  other.endpoint.input(hello.bytes, there, network.now)
+  network.pass(94_000)
+  t.match([opening.session, server.opened.length, server.opened[0]!.state], [undefined, 1, 'open'])
+  client.opened[0]!.forward(anything)
+  network.pass(100)
+  t.equal(server.opened[0]!.packetsIn > 10, true, 'it was asked each time')
+  network.pass(600_000)
+  t.match([client.opened[0]!.state, server.opened[0]!.state], ['open', 'open'])
 })
 
 t.test('a redirect leads elsewhere, and an implied one to where it comes from', async t => {
