@@ -4,12 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { inspectCapture, type RtmfpReport, rtmfpLines, rtmfpReport } from 'rtmpipe/inspect'
 import t from 'tap'
+import { Identity } from '../../lib/rtmfp/crypto/identity.ts'
 import { PacketSealer } from '../../lib/rtmfp/crypto/packet-sealer.ts'
+import { MessageFlows } from '../../lib/rtmfp/flow-mapping/message-flows.ts'
+import type { EndpointOptions } from '../../lib/rtmfp/session/endpoint.ts'
+import type { Session } from '../../lib/rtmfp/session/session.ts'
 import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
 import { writeSessionId } from '../../lib/rtmfp/wire/session-id.ts'
 import { Dice } from '../fuzz/fuzzer.ts'
-import { framesOf, pcap, pcapng } from '../support/pcap-files.ts'
+import { framesOf, pcap, pcapng, udpFrame } from '../support/pcap-files.ts'
 import { type KeysOfSession, keysOf, packetsOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
+import { Network, place } from '../support/rtmfp-network.ts'
 
 const captures = new URL('../../../test/captures/rtmfp/', import.meta.url)
 const captureFile = (name: string): Buffer => readFileSync(new URL(`${name}.pcap`, captures))
@@ -138,6 +143,74 @@ t.test('a capture that lies is told somehow, or refused in a sentence', async t 
     }
   }
   t.pass('300 of them')
+})
+
+t.test('the keys that our endpoints log open all that they say', async t => {
+  const network = new Network()
+  const identities = [
+    new Identity({ groups: [2], acceptsAncillaryData: true }),
+    new Identity({ groups: [2], isStatic: true })
+  ]
+  const logs: string[][] = [[], [], []]
+  const ends: Record<'client' | 'server', MessageFlows[]> = { client: [], server: [] }
+  const opened = (role: 'server' | 'client') => (session: Session) => {
+    const messages = new MessageFlows(session, { role, ended() {} })
+    ends[role].push(messages)
+    return messages.flows
+  }
+  const node = (
+    port: number,
+    identity: Identity,
+    log: string[],
+    role: 'server' | 'client',
+    more: Partial<EndpointOptions> = {}
+  ) =>
+    network.node(place('127.0.0.1', port), {
+      identity,
+      keyLog: line => void log.push(line),
+      opened: opened(role),
+      ...more
+    })
+  const [server, client] = [
+    node(1935, identities[0]!, logs[0]!, 'server'),
+    node(5000, identities[1]!, logs[1]!, 'client')
+  ]
+  const never = { terms: { hmac: 0, hmacLength: 16, sequence: 0 } }
+  const plain = node(5001, new Identity({ groups: [2], isStatic: true }), logs[2]!, 'client', never)
+  const message = (length: number) => ({ type: 20, messageStreamId: 0, timestamp: 7, payload: Buffer.alloc(length, 5) })
+  for (const each of [client, plain]) {
+    each.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [server.place], network.now)
+    network.pass(100)
+  }
+  for (const role of ['client', 'server'] as const) {
+    for (const end of ends[role]) end.write(message(5000), network.now)
+    network.pass(1000)
+  }
+  for (const each of [client, plain]) each.endpoint.close(network.now)
+  network.pass(100)
+
+  t.same(
+    logs.map(log => log.filter(line => line.startsWith('session')).length),
+    [2, 1, 1]
+  )
+  t.same(logs[0]!.slice(0, logs[1]!.length), logs[1], 'both ends log the same')
+  const frames = network.sent.map(({ from, to, bytes, at }) => ({
+    nanoseconds: BigInt(at) * 1_000_000n,
+    bytes: udpFrame(from.port, to.port, bytes)
+  }))
+  const { packets, undecoded, counts, flows } = rtmfpReport(pcap(frames), logs[0]!.join('\n'))
+  t.same([undecoded, packets.length], [[], network.sent.length])
+  t.match(counts, { IHello: 2, RIKeying: 2, Close: 2, CloseAck: 2 })
+  t.equal(counts['sseq 2I'], undefined, 'without sequence numbers')
+  t.match(
+    flows.map(({ session, side, tcStream, messages }) => [session, side, tcStream, messages[0]!.slice(2, 5)]),
+    [
+      [1, 'I', 0, [20, 7, 5000]],
+      [2, 'I', 0, [20, 7, 5000]],
+      [1, 'R', 0, [20, 7, 5000]],
+      [2, 'R', 0, [20, 7, 5000]]
+    ]
+  )
 })
 
 t.test('a message that is too long ends its flow in the report', async t => {

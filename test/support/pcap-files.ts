@@ -120,6 +120,23 @@ export function frame({ from = 5000, to = 1935, sequence, flags = 'A', payload =
   return Buffer.concat([bytes, payload])
 }
 
+/** An Ethernet frame of a UDP datagram on loopback. */
+export function udpFrame(from: number, to: number, payload: Buffer): Buffer {
+  const headers = Buffer.alloc(ETHERNET_LENGTH + IPV4_LENGTH + UDP_LENGTH)
+  headers.writeUInt16BE(0x0800, 12)
+  const ip = headers.subarray(ETHERNET_LENGTH)
+  ip[0] = 0x45
+  ip.writeUInt16BE(IPV4_LENGTH + UDP_LENGTH + payload.length, 2)
+  ip[9] = 17
+  ip.writeUInt32BE(0x7f000001, 12)
+  ip.writeUInt32BE(0x7f000001, 16)
+  const udp = ip.subarray(IPV4_LENGTH)
+  udp.writeUInt16BE(from, 0)
+  udp.writeUInt16BE(to, 2)
+  udp.writeUInt16BE(UDP_LENGTH + payload.length, 4)
+  return Buffer.concat([headers, payload])
+}
+
 /** Frames, each a millisecond behind the one ahead of it. */
 export const eachMillisecond = (frames: readonly Buffer[]): TimedPacket[] =>
   frames.map((bytes, i) => ({ nanoseconds: BigInt(i) * 1_000_000n, bytes }))
@@ -127,6 +144,7 @@ export const eachMillisecond = (frames: readonly Buffer[]): TimedPacket[] =>
 const ETHERNET_LENGTH = 14
 const IPV4_LENGTH = 20
 const TCP_LENGTH = 20
+const UDP_LENGTH = 8
 const IPV6_LENGTH = 40
 
 /** An Ethernet frame of IPv4 as other links carry it: link type, and the frame. */

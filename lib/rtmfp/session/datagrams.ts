@@ -1,9 +1,12 @@
+import type { ProtocolError } from '../../errors.ts'
+import { type Limits, limitsWith } from '../../limits.ts'
 import { PacketOpener } from '../crypto/packet-opener.ts'
 import { defaultProtection } from '../crypto/packet-protection.ts'
 import { PacketSealer } from '../crypto/packet-sealer.ts'
 import type { Address } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import { PacketMode, type RtmfpPacket, readPacket, writePacket } from '../wire/packet.ts'
+import { PacketAssembler } from '../wire/packet-assembler.ts'
 import { SESSION_ID_LENGTH, STARTUP_SESSION_ID, writeSessionId } from '../wire/session-id.ts'
 
 /** Where a datagram comes from, or goes. */
@@ -36,6 +39,11 @@ const PADDING = 0xff
 export class StartupPackets {
   readonly #sealer = new PacketSealer(defaultProtection)
   readonly #opener = new PacketOpener(defaultProtection)
+  readonly #fragments: PacketAssembler
+
+  constructor(limits: Limits = limitsWith()) {
+    this.#fragments = new PacketAssembler({ limits })
+  }
 
   /** The datagram of a chunk, for an opening session if that is known; padded to `length` bytes or a few more. */
   seal(chunk: RtmfpChunk, sessionId: number = STARTUP_SESSION_ID, length = 0): Buffer {
@@ -56,8 +64,24 @@ export class StartupPackets {
     const packet = openPacket(this.#opener, encrypted)
     return packet?.mode === PacketMode.Startup ? packet.chunks : undefined
   }
+
+  /** These chunks of a startup packet, and those of one that its last fragment is among them. */
+  *joined(chunks: readonly RtmfpChunk[], source: string, now: number): Generator<RtmfpChunk, void> {
+    for (const chunk of chunks) {
+      const whole = chunk.kind === 'PacketFragment' ? this.#fragments.add(source, chunk, now) : undefined
+      const packet = whole && readable(() => readPacket(whole))
+      if (whole === undefined) yield chunk
+      else if (packet?.mode === PacketMode.Startup) yield* packet.chunks
+    }
+  }
 }
 
-/** The chunks of what may be a startup packet. */
-export const startupChunks = (packet: RtmfpPacket | undefined): readonly RtmfpChunk[] =>
-  packet?.mode === PacketMode.Startup ? packet.chunks : []
+/** What a peer's bytes say; undefined if they say nothing that is of use. */
+export function readable<Value>(read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as Partial<ProtocolError>).layer === 'rtmfp') return undefined
+    throw error
+  }
+}

@@ -7,14 +7,13 @@ import type { AgreementOptions } from '../crypto/key-agreement.ts'
 import { defaultTerms } from '../crypto/terms.ts'
 import { addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
-import { readPacket } from '../wire/packet.ts'
-import { PacketAssembler } from '../wire/packet-assembler.ts'
 import { readSessionId, SESSION_ID_LENGTH, STARTUP_SESSION_ID } from '../wire/session-id.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
-import { type OutDatagram, type Place, StartupPackets, startupChunks } from './datagrams.ts'
+import { type OutDatagram, type Place, StartupPackets } from './datagrams.ts'
 import type { SessionFlows } from './flows.ts'
 import { HELLO_LENGTH, Initiator } from './initiator.ts'
-import { type Opening, readable } from './opening.ts'
+import { keyLines } from './key-log.ts'
+import type { Opening } from './opening.ts'
 import { PerSecond } from './per-second.ts'
 import { Responder, type ResponderOptions } from './responder.ts'
 import { Session, type SessionEndpoint, type SessionStart } from './session.ts'
@@ -33,6 +32,11 @@ export interface EndpointOptions extends ResponderOptions, Partial<AgreementOpti
    * next `output` or `elapsed`.
    */
   readonly wake?: () => void
+  /**
+   * Takes the lines of a file of keys, a block of them for each session: `rtmpipe inspect --rtmfp-keys` reads a capture with it. Whoever has
+   * it reads all that the sessions carry.
+   */
+  readonly keyLog?: (line: string) => void
   /** Milliseconds of silence until a session sends a Ping; 30,000. */
   readonly keepaliveMs?: number
   /** See Limits: those of sessions, agreements and fragments. */
@@ -60,8 +64,7 @@ export class RtmfpEndpoint {
   readonly #options: EndpointOptions
   readonly #initiator: Initiator
   readonly #responder: Responder
-  readonly #startup = new StartupPackets()
-  readonly #fragments: PacketAssembler
+  readonly #startup: StartupPackets
   readonly #sessions = new Sessions()
   readonly #queue: OutDatagram[] = []
   readonly #awake = new Set<Session>()
@@ -71,12 +74,14 @@ export class RtmfpEndpoint {
   /** Whether a call is under way behind which `output` and `nextTimeout` are looked at anyway, and whether `wake` was called. */
   #isBusy = false
   #isWoken = false
+  /** Sessions that were opened. */
+  #count = 0
 
   constructor(options: EndpointOptions) {
     const { identity, terms = defaultTerms, isStrict = false, keepaliveMs = 30_000 } = options
     this.#options = options
     const limits = limitsWith(options.limits)
-    this.#fragments = new PacketAssembler({ limits })
+    this.#startup = new StartupPackets(limits)
     this.#host = {
       secret: randomBytes(32),
       keepaliveMs,
@@ -141,19 +146,10 @@ export class RtmfpEndpoint {
       const chunks = this.#startup.open(encrypted)
       const budget = { left: datagram.length * MAX_AMPLIFICATION }
       if (chunks === undefined) entry?.keepEarly(Buffer.from(encrypted), from)
-      for (const chunk of this.#joined(chunks ?? [], `${id} ${addressText(from)}`, now)) {
+      for (const chunk of this.#startup.joined(chunks ?? [], `${id} ${addressText(from)}`, now)) {
         if (entry === undefined) this.#stranger(chunk, from, budget, now)
         else this.#initiator.keyed(entry, chunk, now)
       }
-    }
-  }
-
-  /** The chunks of a startup packet, and of one that it has the last fragment of. */
-  *#joined(chunks: readonly RtmfpChunk[], source: string, now: number): Generator<RtmfpChunk, void> {
-    for (const chunk of chunks) {
-      const whole = chunk.kind === 'PacketFragment' ? this.#fragments.add(source, chunk, now) : undefined
-      if (whole === undefined) yield chunk
-      else yield* startupChunks(readable(() => readPacket(whole)))
     }
   }
 
@@ -227,10 +223,13 @@ export class RtmfpEndpoint {
   }
 
   #begin(start: SessionStart, now: number, opening?: Opening): Session {
+    const { keyLog, opened } = this.#options
     const session = new Session(this.#host, start, now)
     if (opening !== undefined) this.#sessions.settle(opening, session)
     this.#sessions.add(session)
-    session.flows = this.#options.opened?.(session)
+    this.#count++
+    if (keyLog !== undefined) for (const line of keyLines(this.#count, start)) keyLog(line)
+    session.flows = opened?.(session)
     session.wake()
     return session
   }

@@ -79,10 +79,10 @@ export class Initiator {
 
   #keyingAnswered(opening: Opening, chunk: RIKeying, now: number): void {
     const agreement = opening.isOver ? undefined : opening.agree(chunk)
-    const { nearId, address, certificate } = opening
-    if (agreement === undefined || address === undefined || certificate === undefined) return
-    const farId = chunk.responderSessionId
-    const start = { role: 'initiator', nearId, farId, address, certificate, agreement } as const
+    const { nearId, address, certificate, cookie } = opening
+    if (agreement === undefined || address === undefined || certificate === undefined || cookie === undefined) return
+    const ids = { nearId, farId: chunk.responderSessionId }
+    const start = { role: 'initiator', ...ids, address, certificate, cookie, agreement } as const
     const session = this.#host.begin(start, now, opening)
     for (const { encrypted, from } of opening.early) session.input(encrypted, from, now)
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type ProtocolError, RtmpError } from '../../errors.ts'
+import { RtmpError } from '../../errors.ts'
 import { type Certificate, readCertificate } from '../crypto/certificate.ts'
 import { type EndpointDiscriminator, selects, writeDiscriminator } from '../crypto/endpoint-discriminator.ts'
 import type { Identity } from '../crypto/identity.ts'
@@ -8,7 +8,7 @@ import { addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
 import type { CookieChange, RHello } from '../wire/startup-chunks.ts'
-import type { Place } from './datagrams.ts'
+import { type Place, readable } from './datagrams.ts'
 import type { Session } from './session.ts'
 
 const TAG_LENGTH = 16
@@ -97,6 +97,11 @@ export class Opening {
     return this.#keying?.repetition.to
   }
 
+  /** That of the keying, once a responder has answered. */
+  get cookie(): Buffer | undefined {
+    return this.#keying?.chunk.cookieEcho
+  }
+
   /** Says hello at an address too, unless there are enough, or somebody has answered. */
   try(place: Place, now: number): void {
     const key = addressText(place)
@@ -177,13 +182,3 @@ export class Opening {
 
 /** "X": nobody signs (RFC 7425, 4.3.5). */
 export const NO_SIGNATURE: Buffer = Buffer.from('X')
-
-/** What a peer's bytes say; undefined if they say nothing that is of use. */
-export function readable<Value>(read: () => Value): Value | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if ((error as Partial<ProtocolError>).layer === 'rtmfp') return undefined
-    throw error
-  }
-}

@@ -7,8 +7,8 @@ import { type Address, AddressOrigin, addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
 import type { FIHello, IHello } from '../wire/startup-chunks.ts'
-import type { Place, StartupPackets } from './datagrams.ts'
-import { NO_SIGNATURE, readable, STARTUP_MS } from './opening.ts'
+import { type Place, readable, type StartupPackets } from './datagrams.ts'
+import { NO_SIGNATURE, STARTUP_MS } from './opening.ts'
 import { PerSecond } from './per-second.ts'
 import type { Session } from './session.ts'
 import type { Say, StartupHost } from './startup-host.ts'
@@ -105,7 +105,9 @@ export class Responder {
     there?.replace()
     const ids = { nearId: sessions.newId(), farId: chunk.initiatorSessionId }
     const isSettled = glaring?.certificate !== undefined && overrides(certificate, glaring.certificate)
-    const start = { role: 'responder', ...ids, address: from, certificate, agreement } as const
+    // a copy, as the chunk is a view of a datagram
+    const cookie = Buffer.from(chunk.cookieEcho)
+    const start = { role: 'responder', ...ids, address: from, certificate, cookie, agreement } as const
     const session = this.#host.begin(start, now, isSettled ? glaring : undefined)
     const keying: RIKeying = {
       kind: 'RIKeying',

@@ -25,6 +25,8 @@ export interface SessionStart {
   /** Of the other end. */
   readonly certificate: Certificate
   readonly agreement: KeyAgreement
+  /** By which the responder knew the initiator. */
+  readonly cookie: Buffer
 }
 
 /** What a session needs of its endpoint. */

@@ -5,6 +5,7 @@ import { readDiscriminator } from '../../../lib/rtmfp/crypto/endpoint-discrimina
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
 import { type Place, StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
 import { RtmfpEndpoint } from '../../../lib/rtmfp/session/endpoint.ts'
+import { keyLines } from '../../../lib/rtmfp/session/key-log.ts'
 import { Session } from '../../../lib/rtmfp/session/session.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { SESSION_ID_LENGTH } from '../../../lib/rtmfp/wire/session-id.ts'
@@ -79,6 +80,24 @@ t.test('ours opens sessions to real responders', async t => {
   }
 })
 
+t.test('the keys of a session are written as those of real ones were', async t => {
+  for (const name of rtmfpCaptures) {
+    const text = readFileSync(new URL(`../../../../test/captures/rtmfp/${name}.keys.txt`, import.meta.url), 'latin1')
+    const { certificate: bytes } = firstOf(name, 'RHello')
+    const certificate = readCertificate(bytes)
+    const written = keysOf(name).flatMap(({ cookie, initiator, responder, ...agreed }, i) => {
+      const agreement = { ...agreed, initiator, responder }
+      const ids = { nearId: responder.sessionId, farId: initiator.sessionId }
+      return [...keyLines(i + 1, { role: 'responder', ...ids, address: at(0), certificate, agreement, cookie })]
+    })
+    t.same(
+      written,
+      text.split('\n').filter(line => line !== '' && !line.startsWith('#')),
+      name
+    )
+  }
+})
+
 interface Counts {
   readonly counts: Readonly<Record<string, number>>
 }
@@ -92,14 +111,14 @@ t.test('sessions of real programs go through ours, in either role, from the firs
     const { counts } = JSON.parse(readFileSync(path, 'utf8')) as Counts
     let [toFlows, pings] = [0, 0]
     const ends: (string | undefined)[] = []
-    for (const { group, secret, skic, skrc, initiator, responder } of keysOf(name)) {
+    for (const { group, secret, cookie, skic, skrc, initiator, responder } of keysOf(name)) {
       for (const role of ['initiator', 'responder'] as const) {
         const [near, far] = role === 'initiator' ? [initiator, responder] : [responder, initiator]
         const host = { secret, keepaliveMs: 1e9, wake() {}, moved() {}, forwarded() {}, left() {}, closed() {} }
         const agreement = { group, secret, skic, skrc, initiator, responder }
         const certificate = readCertificate(firstOf(name, 'RHello').certificate)
         const address = at(0)
-        const start = { role, nearId: near.sessionId, farId: far.sessionId, address, certificate, agreement }
+        const start = { role, nearId: near.sessionId, farId: far.sessionId, address, certificate, agreement, cookie }
         const session = new Session(host, start, 0)
         session.flows = {
           receive: () => toFlows++,
