@@ -1,6 +1,6 @@
 /**
  * What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five; then RTMFP's packets, and the key
- * exchanges that open a session. `npm run bench:stages`
+ * exchanges that open a session, and live media through sessions. `npm run bench:stages`
  */
 import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -33,6 +33,7 @@ import { ReceiveBuffer } from '../lib/rtmfp/flow/receive-buffer.ts'
 import type { RtmfpChunk } from '../lib/rtmfp/wire/chunk.ts'
 import { readPacket, writePacket } from '../lib/rtmfp/wire/packet.ts'
 import type { UserData } from '../lib/rtmfp/wire/user-data.ts'
+import { tellPackets } from './packets.ts'
 
 const COUNT = 5000
 const payload = Buffer.concat([Buffer.from([0x17, 1, 0, 0, 0]), Buffer.alloc(9995, 0x61)])
@@ -190,3 +191,5 @@ for (const group of groups) {
   )
   console.log(`| group ${group}, static initiator | ${initiator} | ${responder} |`)
 }
+
+tellPackets()

@@ -1,8 +1,7 @@
-import { timingSafeEqual } from 'node:crypto'
-import { hmacSha256 } from '../../crypto/digest.ts'
 import { MAX_VLU_LENGTH } from '../wire/vlu.ts'
 import { checksum } from './checksum.ts'
 import { BLOCK_LENGTH, BlockDecrypter } from './packet-blocks.ts'
+import { PacketHmac } from './packet-hmac.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 
 const CHECKSUM_LENGTH = 2
@@ -11,6 +10,7 @@ const CHECKSUM_LENGTH = 2
 export class PacketOpener {
   readonly #protection: PacketProtection
   readonly #decrypter: BlockDecrypter
+  readonly #hmac: PacketHmac | undefined
   /** The session sequence number of the packet opened last; 0 where packets have none. A replay has one that was seen before. */
   sequence = 0
 
@@ -19,18 +19,16 @@ export class PacketOpener {
     checkHmacLength(protection.hmacLength)
     this.#protection = protection
     this.#decrypter = new BlockDecrypter(protection.key)
+    if (protection.hmacLength > 0) this.#hmac = new PacketHmac(protection.hmacKey)
   }
 
   /** The packet, with its padding, in a buffer of its own; undefined if the encrypted packet does not verify. */
   open(encrypted: Buffer): Buffer | undefined {
-    const { hmacKey, hmacLength, isSequenced } = this.#protection
+    const { hmacLength, isSequenced } = this.#protection
     const length = encrypted.length - hmacLength
     if (length <= 0 || length % BLOCK_LENGTH !== 0) return undefined
     const blocks = encrypted.subarray(0, length)
-    if (hmacLength > 0) {
-      const hmac = hmacSha256(hmacKey, blocks).subarray(0, hmacLength)
-      if (!timingSafeEqual(hmac, encrypted.subarray(length))) return undefined
-    }
+    if (this.#hmac?.verifies(blocks, encrypted.subarray(length)) === false) return undefined
     const plain = this.#decrypter.decrypt(blocks)
     let start = isSequenced ? sequenceLength(plain) : 0
     if (hmacLength === 0) {

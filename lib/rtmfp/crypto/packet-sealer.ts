@@ -1,7 +1,7 @@
-import { hmacSha256 } from '../../crypto/digest.ts'
 import { vluLength } from '../wire/vlu.ts'
 import { checksum } from './checksum.ts'
 import { BLOCK_LENGTH, BlockEncrypter } from './packet-blocks.ts'
+import { PacketHmac } from './packet-hmac.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 
 const CHECKSUM_LENGTH = 2
@@ -13,6 +13,7 @@ const SCRATCH_LENGTH = 1536
 export class PacketSealer {
   readonly #protection: PacketProtection
   readonly #encrypter: BlockEncrypter
+  readonly #hmac: PacketHmac | undefined
   /** Where plain packets are put together, one after another. */
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
   /** The session sequence number of the next packet, where packets have one (RFC 7425, 4.7.3.3). */
@@ -23,6 +24,7 @@ export class PacketSealer {
     checkHmacLength(protection.hmacLength)
     this.#protection = protection
     this.#encrypter = new BlockEncrypter(protection.key)
+    if (protection.hmacLength > 0) this.#hmac = new PacketHmac(protection.hmacKey)
   }
 
   /**
@@ -30,11 +32,11 @@ export class PacketSealer {
    * @throws RangeError if the packet is empty.
    */
   seal(packet: Buffer, headroom = 0): Buffer {
-    const { hmacKey, hmacLength } = this.#protection
+    const { hmacLength } = this.#protection
     const blocks = this.#encrypter.encrypt(this.#plain(packet))
     const sealed = Buffer.allocUnsafe(headroom + blocks.length + hmacLength)
     blocks.copy(sealed, headroom)
-    if (hmacLength > 0) hmacSha256(hmacKey, blocks).copy(sealed, headroom + blocks.length, 0, hmacLength)
+    this.#hmac?.write(blocks, sealed, headroom + blocks.length, hmacLength)
     return sealed
   }
 
