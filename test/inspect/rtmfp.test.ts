@@ -6,7 +6,6 @@ import { inspectCapture, type RtmfpReport, rtmfpLines, rtmfpReport } from 'rtmpi
 import t from 'tap'
 import { Identity } from '../../lib/rtmfp/crypto/identity.ts'
 import { PacketSealer } from '../../lib/rtmfp/crypto/packet-sealer.ts'
-import { MessageFlows } from '../../lib/rtmfp/flow-mapping/message-flows.ts'
 import type { EndpointOptions } from '../../lib/rtmfp/session/endpoint.ts'
 import type { Session } from '../../lib/rtmfp/session/session.ts'
 import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
@@ -14,6 +13,7 @@ import { writeSessionId } from '../../lib/rtmfp/wire/session-id.ts'
 import { Dice } from '../fuzz/fuzzer.ts'
 import { framesOf, pcap, pcapng, udpFrame } from '../support/pcap-files.ts'
 import { type KeysOfSession, keysOf, packetsOf, rtmfpCaptures } from '../support/rtmfp-captures.ts'
+import { Messages } from '../support/rtmfp-messages.ts'
 import { Network, place } from '../support/rtmfp-network.ts'
 
 const captures = new URL('../../../test/captures/rtmfp/', import.meta.url)
@@ -152,9 +152,9 @@ t.test('the keys that our endpoints log open all that they say', async t => {
     new Identity({ groups: [2], isStatic: true })
   ]
   const logs: string[][] = [[], [], []]
-  const ends: Record<'client' | 'server', MessageFlows[]> = { client: [], server: [] }
+  const ends: Record<'client' | 'server', Messages[]> = { client: [], server: [] }
   const opened = (role: 'server' | 'client') => (session: Session) => {
-    const messages = new MessageFlows(session, { role, ended() {} })
+    const messages = new Messages(session, { role })
     ends[role].push(messages)
     return messages.flows
   }
@@ -183,7 +183,7 @@ t.test('the keys that our endpoints log open all that they say', async t => {
     network.pass(100)
   }
   for (const role of ['client', 'server'] as const) {
-    for (const end of ends[role]) end.write(message(5000), network.now)
+    for (const end of ends[role]) end.put(message(5000), network.now)
     network.pass(1000)
   }
   for (const each of [client, plain]) each.endpoint.close(network.now)

@@ -51,7 +51,7 @@ const MAX_QUEUED = 1024
 /** Hellos that introducers pass on and this side answers: whom they name did not ask. */
 const MAX_FORWARDED_PER_SECOND = 32
 
-/** Bytes that may be sent in answer to a packet of a stranger: once, as each answer costs hashes and encryption. */
+/** Bytes that may be sent in answer to a packet of a stranger. One chunk of it is answered: each costs hashes, encryption, or an agreement. */
 interface Budget {
   left: number
 }
@@ -205,12 +205,13 @@ export class RtmfpEndpoint {
 
   /** A startup packet to session 0: of an initiator, or the answer to one of this side's hellos. */
   #stranger(chunk: RtmfpChunk, from: Place, budget: Budget, now: number): void {
-    if (budget.left === 0) return
+    if (chunk.kind === 'RHello') this.#initiator.helloAnswered(chunk, from, now)
+    else if (chunk.kind === 'Redirect') this.#initiator.redirected(chunk, from, now)
+    if (budget.left === 0 || (chunk.kind !== 'IHello' && chunk.kind !== 'IIKeying')) return
     const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, budget, sessionId)
     if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say)
-    else if (chunk.kind === 'IIKeying') this.#responder.keyed(chunk, from, now, say)
-    else if (chunk.kind === 'RHello') this.#initiator.helloAnswered(chunk, from, now)
-    else if (chunk.kind === 'Redirect') this.#initiator.redirected(chunk, from, now)
+    else this.#responder.keyed(chunk, from, now, say)
+    budget.left = 0
   }
 
   #forwarded(session: Session, hello: FIHello): void {
@@ -235,10 +236,8 @@ export class RtmfpEndpoint {
   }
 
   #answer(chunk: RtmfpChunk, to: Place, budget: Budget, sessionId?: number): void {
-    const { left } = budget
-    budget.left = 0
     const bytes = this.#startup.seal(chunk, sessionId)
-    if (bytes.length <= left) this.#send({ bytes, to })
+    if (bytes.length <= budget.left) this.#send({ bytes, to })
   }
 
   #send(datagram: OutDatagram): void {

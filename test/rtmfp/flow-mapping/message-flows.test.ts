@@ -1,34 +1,18 @@
 import { type Message, MessageTypeId } from 'rtmpipe'
 import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
-import { Flows } from '../../../lib/rtmfp/flow/flows.ts'
 import type { ReceivingFlow } from '../../../lib/rtmfp/flow/receiving-flow.ts'
-import type { FlowsSession } from '../../../lib/rtmfp/flow/sending-flows.ts'
 import { writeFlowMessage } from '../../../lib/rtmfp/flow-mapping/flow-message.ts'
 import { flowMetadata } from '../../../lib/rtmfp/flow-mapping/flow-metadata.ts'
 import { FlowSyncs, readFlowSync } from '../../../lib/rtmfp/flow-mapping/flow-sync.ts'
-import {
-  MessageFlows,
-  type MessageFlowsOptions,
-  type MessageOptions
-} from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
+import type { MessageFlowsOptions } from '../../../lib/rtmfp/flow-mapping/message-flows.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
 import { alive } from '../../support/memory.ts'
+import { Messages } from '../../support/rtmfp-messages.ts'
 import { Network, type NetworkOptions, place } from '../../support/rtmfp-network.ts'
 
 const [here, there] = [place('192.0.2.1', 5000), place('192.0.2.2')]
 const { Audio, Video, CommandAmf0, UserControl, SetChunkSize } = MessageTypeId
-
-/** The messages of a session. */
-class Messages extends MessageFlows<Flows> {
-  constructor(session: FlowsSession, options: MessageFlowsOptions) {
-    super(accept => new Flows(session, { accept }), options)
-  }
-
-  put(message: Message, now: number, options?: MessageOptions): boolean {
-    return this.write(message.type, message.messageStreamId, writeFlowMessage(message), now, options)
-  }
-}
 
 class Peer {
   session!: Session

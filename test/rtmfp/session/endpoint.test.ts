@@ -4,7 +4,7 @@ import { writeDiscriminator } from '../../../lib/rtmfp/crypto/endpoint-discrimin
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
 import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.ts'
 import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
-import { StartupPackets } from '../../../lib/rtmfp/session/datagrams.ts'
+import { StartupPackets, sealDatagram } from '../../../lib/rtmfp/session/datagrams.ts'
 import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
 import type { SessionFlows } from '../../../lib/rtmfp/session/flows.ts'
 import { checkedAt, mobilityCheck } from '../../../lib/rtmfp/session/mobility.ts'
@@ -55,6 +55,13 @@ const anything: FIHello = {
 }
 
 const startup = new StartupPackets()
+const startupHeader = {
+  mode: PacketMode.Startup,
+  timeCritical: false,
+  timeCriticalReverse: false,
+  timestamp: undefined,
+  timestampEcho: undefined
+}
 /** The kinds of startup chunks that were sent, with who did. */
 const said = ({ network }: Pick<Pair, 'network'>) =>
   network.sent.map(({ from, bytes }) => {
@@ -192,19 +199,14 @@ t.test('no state before a cookie comes back, and no answer of more than three ti
     }
   }
   const many = writePacket({
-    mode: PacketMode.Startup,
-    timeCritical: false,
-    timeCriticalReverse: false,
-    timestamp: undefined,
-    timestampEcho: undefined,
+    ...startupHeader,
     chunks: Array.from({ length: 8000 }, () => ({
       kind: 'IHello',
       endpointDiscriminator: discriminators[0]!,
       tag: Buffer.alloc(0)
     }))
   })
-  const packet = new PacketSealer(defaultProtection).seal(many, 4)
-  writeSessionId(packet, 0)
+  const packet = sealDatagram(new PacketSealer(defaultProtection), many, 0)
   const before = network.sent.length
   server.endpoint.input(packet, here, network.now)
   server.flush()
@@ -262,6 +264,14 @@ t.test('a cookie of another address is changed, once; one that is forged or old 
   t.equal(server.size, 0)
   server.input(keying, here, old.network.now + 96_000)
   t.equal(server.size, 0, 'old')
+
+  const many = pair()
+  const [good] = startup.open(keyingOf(many).subarray(4)) as [RtmfpChunk]
+  const packet = writePacket({ ...startupHeader, chunks: Array<RtmfpChunk>(100).fill(good) })
+  const before = many.network.sent.length
+  many.server.endpoint.input(sealDatagram(new PacketSealer(defaultProtection), packet, 0), here, many.network.now)
+  many.server.flush()
+  t.same([many.network.sent.length - before, many.server.endpoint.size], [1, 1], 'a hundred of one packet are one')
 })
 
 t.test('what is too long to be echoed has no answer, and breaks nothing', async t => {
