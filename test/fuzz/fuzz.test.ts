@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { cut } from '../support/chop.ts'
 import { corpus, Dice, drive, mutated } from './fuzzer.ts'
+import { coreScript, driveCore } from './rtmfp-core-fuzzer.ts'
 import { drivePackets, mutatedPackets, rtmfpCorpus } from './rtmfp-fuzzer.ts'
 
 const regressions = new URL('../../../test/fuzz/regressions/', import.meta.url)
@@ -10,6 +11,10 @@ t.test('what has once broken the server does so no more', async t => {
   for (const name of existsSync(regressions) ? readdirSync(regressions) : []) {
     if (!name.endsWith('.bin')) continue
     const bytes = readFileSync(new URL(name, regressions))
+    if (name.startsWith('rtmfp-core-')) {
+      t.equal(driveCore(bytes).broken, undefined, name)
+      continue
+    }
     if (name.startsWith('rtmfp-')) {
       t.equal(drivePackets(bytes).broken, undefined, name)
       continue
@@ -40,6 +45,16 @@ t.test('2000 mutations of the packets of real RTMFP programs', async t => {
   const codes = new Set<string>()
   for (let seed = 1; seed <= 2000; seed++) {
     const { code, broken } = drivePackets(mutatedPackets(samples, new Dice(seed)))
+    codes.add(code)
+    if (broken !== undefined) t.fail(`seed ${seed}: ${broken}`)
+  }
+  t.ok(codes.size >= 5, `they end in ${codes.size} ways`)
+})
+
+t.test('60 RTMFP sessions whose packets somebody changes, who has their keys', async t => {
+  const codes = new Set<string>()
+  for (let seed = 1; seed <= 60; seed++) {
+    const { code, broken } = driveCore(coreScript(new Dice(seed)))
     codes.add(code)
     if (broken !== undefined) t.fail(`seed ${seed}: ${broken}`)
   }

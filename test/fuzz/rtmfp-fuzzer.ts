@@ -22,13 +22,16 @@ const VLUS = ['80808080808080808001', '8080808080808080808001', '8fffffffffffff7
   Buffer.from(digits, 'hex')
 )
 
-type Mutation = (packet: Buffer, dice: Dice, sample: RtmfpSample) => Buffer
+/** Choices, of whatever kind. */
+export type Chance = Pick<Dice, 'below' | 'of'>
+
+type Mutation = (packet: Buffer, chance: Chance, sample: RtmfpSample) => Buffer
 
 const replaced = (packet: Buffer, at: number, count: number, by: Buffer): Buffer =>
   Buffer.concat([packet.subarray(0, at), by, packet.subarray(at + count)])
 
 /** Where chunks begin. */
-function chunkAt(packet: Buffer, dice: Dice): number {
+function chunkAt(packet: Buffer, dice: Chance): number {
   let at = 1 + ((packet[0]! & 8) >> 2) + ((packet[0]! & 4) >> 1)
   const found = [at]
   while (at + 3 <= packet.length) {
@@ -38,7 +41,8 @@ function chunkAt(packet: Buffer, dice: Dice): number {
   return dice.of(found)
 }
 
-const mutations: readonly Mutation[] = [
+/** Of a packet that has a byte, and others. */
+export const packetMutations: readonly Mutation[] = [
   (packet, dice) => replaced(packet, dice.below(packet.length), 1, Buffer.of(dice.below(256))),
   (packet, dice) => replaced(packet, dice.below(packet.length), 2, Buffer.of(dice.of(TELLING), dice.of(TELLING))),
   (packet, dice) => replaced(packet, dice.below(packet.length), dice.below(3), dice.of(VLUS)),
@@ -64,7 +68,7 @@ export function mutatedPackets(samples: readonly RtmfpSample[], dice: Dice): Buf
     const at = dice.below(packets.length)
     const packet = packets[at]!
     if (packet.length > 0 && dice.below(8) > 0)
-      packets[at] = dice.of(mutations)(packet, dice, sample).subarray(0, 65_535)
+      packets[at] = dice.of(packetMutations)(packet, dice, sample).subarray(0, 65_535)
     else packets.splice(dice.below(packets.length), 0, packet)
   }
   return Buffer.concat(packets.flatMap(packet => [Buffer.of(packet.length >>> 8, packet.length & 0xff), packet]))
