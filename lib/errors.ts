@@ -51,6 +51,7 @@ export const errorCodes = {
   ERR_RTMP_RTMFP_CHUNK: 'RTMFP chunk is invalid',
   ERR_RTMP_RTMFP_KEYING: 'RTMFP certificate or session key component is invalid, or does not suit this side',
   ERR_RTMP_RTMFP_TIMEOUT: 'RTMFP session was not opened in time: no answer for 95 s',
+  ERR_RTMP_RTWS: 'RTWebSocket message is not allowed in this state of its flow',
   ERR_RTMP_TUNNEL_IDLE: 'HTTP tunnel timed out: no post, or no response to one, within limits.tunnelIdleMs',
   ERR_RTMP_TUNNEL_SEQUENCE: 'tunnel post has an unexpected sequence number',
   ERR_RTMP_TUNNEL_POST: 'tunnel post exceeds limits.tunnelPostBytes',

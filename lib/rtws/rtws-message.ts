@@ -1,6 +1,6 @@
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
-import { readVlu, vluLength, writeVlu } from '../rtmfp/wire/vlu.ts'
+import { MAX_VLU_LENGTH, readVlu, writeVlu } from '../rtmfp/wire/vlu.ts'
 
 /** The codes of RTWebSocket: the first byte of a binary message of WebSocket. */
 export const RtwsCode = {
@@ -88,9 +88,12 @@ export function readRtwsMessage(bytes: Buffer): RtwsMessage {
   }
 }
 
+/** A code and three VLUs. */
+const MAX_HEADER_LENGTH = 1 + 3 * MAX_VLU_LENGTH
+
 /** The inverse of readRtwsMessage. @throws RangeError for a number that no VLU carries. */
 export function rtwsMessage(message: RtwsMessage): Buffer {
-  const writer = new ByteWriter(32)
+  const writer = new ByteWriter(MAX_HEADER_LENGTH + ('data' in message ? message.data.length : 0))
   writer.u8(message.kind === 'Unknown' ? message.code : RtwsCode[message.kind])
   if ('flowId' in message) writeVlu(writer, message.flowId)
   switch (message.kind) {
@@ -123,9 +126,6 @@ export function rtwsMessage(message: RtwsMessage): Buffer {
   }
   return writer.done()
 }
-
-/** A fragment's bytes ahead of its data. */
-export const fragmentHeaderLength = (flowId: number): number => 1 + vluLength(flowId)
 
 const rest = (reader: ByteReader): Buffer => reader.view(reader.left)
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { fragmentHeaderLength, type RtwsMessage, readRtwsMessage, rtwsMessage } from '../../lib/rtws/rtws-message.ts'
+import { type RtwsMessage, readRtwsMessage, rtwsMessage } from '../../lib/rtws/rtws-message.ts'
 import { hex } from '../support/hex.ts'
 import { buffers, holds } from '../support/property.ts'
 import { readRtwsCapture } from '../support/rtws-captures.ts'
@@ -28,7 +28,6 @@ t.test('each message, as bytes and as what it says', async t => {
     t.same(rtwsMessage(message), bytes)
   }
   t.same(readRtwsMessage(hex`5e 02`), { kind: 'FlowException', flowId: 2, exceptionCode: 0, text: '' }, 'no code')
-  t.same([fragmentHeaderLength(127), fragmentHeaderLength(128)], [2, 3])
 })
 
 t.test('bytes that are no message', async t => {
