@@ -15,6 +15,7 @@ import {
   flvDecoder,
   flvEncoder,
   keyframeGate,
+  MediaState,
   type Message,
   MessageBatch,
   MessageReader,
@@ -24,6 +25,7 @@ import {
   timestampRepair
 } from 'rtmpipe'
 import type { DiffieHellmanGroup } from '../lib/crypto/diffie-hellman.ts'
+import { RandomAccess } from '../lib/media/random-access.ts'
 import { Identity } from '../lib/rtmfp/crypto/identity.ts'
 import { Initiation, respond } from '../lib/rtmfp/crypto/key-agreement.ts'
 import { PacketOpener } from '../lib/rtmfp/crypto/packet-opener.ts'
@@ -107,6 +109,25 @@ await tell('flvDecoder', () => through(file, flvDecoder()))
 await tell('no stage at all', () => through(messages))
 await tell('keyframeGate', () => through(messages, keyframeGate()))
 await tell('timestampRepair', () => through(messages, timestampRepair()))
+const frames = {
+  legacy: payload,
+  Enhanced: Buffer.concat([Buffer.from([0xa1]), Buffer.from('hvc1'), payload]),
+  multitrack: Buffer.concat([Buffer.from([0xa6, 1]), Buffer.from('hvc1'), Buffer.of(1), payload]),
+  ModEx: Buffer.concat([Buffer.from([0xa7, 2, 0, 0, 1, 1]), Buffer.from('hvc1'), payload])
+}
+for (const [name, frame] of Object.entries(frames)) {
+  const noted = messages.map(message => ({ ...message, payload: frame }))
+  await tell(`RandomAccess, MediaState, 20 times, ${name}`, () => {
+    for (let time = 0; time < 20; time++) {
+      const access = new RandomAccess()
+      const state = new MediaState()
+      for (const message of noted) {
+        access.note(message)
+        state.note(message)
+      }
+    }
+  })
+}
 
 console.log('\n| what | ns a packet | MB/s |\n| --- | --- | --- |')
 const [key, hmacKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]

@@ -16,7 +16,7 @@ import {
   isAudio,
   LiveStreams,
   type Message,
-  readAudioTag,
+  readAudioTagHeader,
   SoundFormat,
   Stage
 } from 'rtmpipe'
@@ -32,7 +32,7 @@ class Adts extends Stage<Message, Buffer> {
   }
 
   protected override turn(message: Message): void {
-    const tag = isAudio(message) ? readAudioTag(message.payload) : undefined
+    const tag = isAudio(message) ? readAudioTagHeader(message.payload) : undefined
     if (tag?.soundFormat !== SoundFormat.Aac) return
     const body = message.payload.subarray(2)
     if (tag.packetType === AudioPacketType.SequenceStart) this.#configure(body)

@@ -44,6 +44,7 @@ export const errorCodes = {
   ERR_RTMP_AMF_DEPTH: 'AMF nesting exceeds limits.amfDepth',
   ERR_RTMP_AMF_NODES: 'number of AMF values exceeds limits.amfNodes',
   ERR_RTMP_AMF_EXTERNALIZABLE: 'externalizable AMF3 object has a format that only its class defines',
+  ERR_RTMP_TAG: 'audio or video payload is invalid',
   ERR_RTMP_FLV_HEADER: 'FLV header is missing or invalid',
   ERR_RTMP_FLV_TAG: 'FLV tag type is unknown',
   ERR_RTMP_VLU: 'variable length number is longer than 10 bytes or exceeds 2^53 - 1',
@@ -105,6 +106,7 @@ export type LayerName =
   | 'chunk'
   | 'message'
   | 'amf'
+  | 'media'
   | 'flv'
   | 'session'
   | 'tunnel'
@@ -138,7 +140,7 @@ export class ProtocolError extends RtmpError {
   /**
    * Where the fault lies, in bytes of this layer's input. Of `'proxy-header'` that is the connection; of `'handshake'` that is all the peer has sent, of a handshake that timed
    * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
-   * a tag; of `'message'` and `'amf'` the body of one message, and the first byte of a value or field; of `'rtmfp'` the packet, chunk or
+   * a tag; of `'message'`, `'amf'` and `'media'` the body of one message, and the first byte of a value or field; of `'rtmfp'` the packet, chunk or
    * option list that is read; of `'rtws'` one message of WebSocket. Absent where no byte is at fault: in `'session'` and `'tunnel'`, where a command or a post has no place.
    */
   declare readonly offset?: number

@@ -127,7 +127,9 @@ export {
 } from './live/live-streams.ts'
 export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
-export { AudioPacketType, type AudioTag, isAudio, readAudioTag, SoundFormat } from './media/audio-tag.ts'
+export { AudioPacketType, type AudioTagHeader, isAudio, readAudioTagHeader, SoundFormat } from './media/audio-tag.ts'
+export { readAudioTag } from './media/audio-tag-reader.ts'
+export { writeAudioTag } from './media/audio-tag-writer.ts'
 export { audioCodec, videoCodec } from './media/codec.ts'
 export {
   type Gap,
@@ -139,6 +141,24 @@ export {
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
+export type {
+  AudioPacket,
+  AudioTag,
+  EnhancedAudioTag,
+  EnhancedVideoTag,
+  LegacyAudioTag,
+  LegacyVideoPacket,
+  LegacyVideoTag,
+  ModEx,
+  MultichannelConfig,
+  MultitrackAudioTag,
+  MultitrackVideoTag,
+  TagTrack,
+  VideoCommandTag,
+  VideoPacket,
+  VideoTag
+} from './media/tag-forms.ts'
+export { MultitrackType, type TagHeader } from './media/tag-header.ts'
 export { Tap, type TapEvents, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export type { Repair } from './media/timestamp-mender.ts'
 export {
@@ -149,7 +169,17 @@ export {
 } from './media/timestamp-repair.ts'
 export type { AudioStats, VideoStats } from './media/track-counts.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
-export { isKeyframe, isVideo, readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './media/video-tag.ts'
+export {
+  isKeyframe,
+  isVideo,
+  readVideoTagHeader,
+  VideoCodecId,
+  VideoFrameType,
+  VideoPacketType,
+  type VideoTagHeader
+} from './media/video-tag.ts'
+export { readVideoTag, type VideoTagOptions } from './media/video-tag-reader.ts'
+export { writeVideoTag } from './media/video-tag-writer.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'
 export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'

@@ -1,12 +1,12 @@
 import {
-  type AudioTag,
+  type AudioTagHeader,
   audioCodec,
-  readAudioTag,
-  readVideoTag,
+  readAudioTagHeader,
+  readVideoTagHeader,
   SoundFormat,
   VideoFrameType,
   VideoPacketType,
-  type VideoTag,
+  type VideoTagHeader,
   videoCodec
 } from '../index.ts'
 
@@ -49,11 +49,11 @@ const enhancedAudioPackets = ['SequenceStart', 'CodedFrames', 'SequenceEnd', und
 
 const FOUR_CC = 4
 /** The codecs whose frames begin with a composition time, 24 bits, signed. */
-const WITH_COMPOSITION_TIME: readonly (string | undefined)[] = ['AVC', 'HEVC', 'avc1', 'hvc1', 'vvc1']
+const WITH_COMPOSITION_TIME: readonly (string | undefined)[] = ['AVC', 'HEVC', 'AV1', 'avc1', 'hvc1', 'vvc1']
 
 /** Undefined where the payload ends in its header. */
 export function videoSays(payload: Buffer): VideoSays | undefined {
-  const tag = readVideoTag(payload)
+  const tag = readVideoTagHeader(payload)
   if (tag === undefined) return undefined
   const frameType = frameTypes[tag.frameType] || `frame type ${tag.frameType}`
   return tag.enhanced ? enhancedVideo(payload, tag, frameType) : legacyVideo(payload, tag, frameType)
@@ -61,7 +61,7 @@ export function videoSays(payload: Buffer): VideoSays | undefined {
 
 /** Undefined where the payload ends in its header; an empty one means silence. */
 export function audioSays(payload: Buffer): AudioSays | undefined {
-  const tag = readAudioTag(payload)
+  const tag = readAudioTagHeader(payload)
   if (tag === undefined) return undefined
   if (tag.enhanced) {
     const track = enhancedTrack(payload, tag)
@@ -74,7 +74,7 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
   return { kind: 'audio', codec, packetType: named(aacPackets, tag.packetType) }
 }
 
-function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTag, frameType: string): VideoSays {
+function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTagHeader, frameType: string): VideoSays {
   const codec = videoCodec(payload)!
   if (type === VideoFrameType.Command || !WITH_COMPOSITION_TIME.includes(codec))
     return { kind: 'video', codec, frameType }
@@ -82,7 +82,7 @@ function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTag,
   return packetType === VideoPacketType.CodedFrames ? { ...says, ...compositionTime(payload, 2) } : says
 }
 
-function enhancedVideo(payload: Buffer, tag: VideoTag, frameType: string): VideoSays | undefined {
+function enhancedVideo(payload: Buffer, tag: VideoTagHeader, frameType: string): VideoSays | undefined {
   const packetType = named(enhancedVideoPackets, tag.packetType)
   // a command frame has no codec; the frame type of metadata means nothing, and ffmpeg sends it with that of a command
   if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata)
@@ -107,7 +107,7 @@ function compositionTime(payload: Buffer, at: number): { compositionTime?: numbe
  */
 function enhancedTrack(
   payload: Buffer,
-  { trackId, multitrack, fourCcAt }: VideoTag | AudioTag
+  { trackId, multitrack, fourCcAt }: VideoTagHeader | AudioTagHeader
 ): { codec: string; end?: number; trackId?: number } | undefined {
   const end = fourCcAt + FOUR_CC
   if (end > payload.length) return undefined

@@ -1,4 +1,4 @@
-import { AudioPacketType, readAudioTag, SoundFormat } from './audio-tag.ts'
+import { AudioPacketType, readAudioTagHeader, SoundFormat } from './audio-tag.ts'
 import { fourCc } from './codec.ts'
 import { FOUR_CC_LENGTH } from './tag-header.ts'
 
@@ -20,7 +20,7 @@ const PARAMETRIC_STEREO = 29
 
 /** The format in the AudioSpecificConfig of an AAC sequence header (ISO/IEC 14496-3, 1.6.2.1); undefined for any other payload. */
 export function aacFormat(payload: Buffer): AudioFormat | undefined {
-  const tag = readAudioTag(payload)
+  const tag = readAudioTagHeader(payload)
   if (tag?.packetType !== AudioPacketType.SequenceStart || tag.multitrack) return undefined
   if (tag.enhanced)
     return fourCc(payload, tag) === 'mp4a' ? read(payload.subarray(tag.fourCcAt + FOUR_CC_LENGTH)) : undefined

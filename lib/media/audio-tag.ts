@@ -1,5 +1,5 @@
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { readEnhancedHeader, type TagHeader } from './tag-header.ts'
+import { AUDIO_MULTITRACK, enhancedPacketType, readEnhancedHeader, type TagHeader, trackIds } from './tag-header.ts'
 
 /** The sound formats of an AudioTag (FLV 10.1, E.4.2.1). 9 announces the header of Enhanced RTMP, whose codec is a FourCC. */
 export const SoundFormat = {
@@ -21,7 +21,7 @@ export const SoundFormat = {
 
 /** 4 bits: those that are not listed pass like the rest. */
 export type SoundFormat = number
-const MULTITRACK = 5
+
 /** Bytes of the AAC header, before the decoder configuration. */
 const HEADER_LENGTH = 2
 
@@ -35,37 +35,59 @@ export const AudioPacketType = { SequenceStart: 0, CodedFrames: 1, SequenceEnd: 
 export type AudioPacketType = number
 
 /** The header of an audio payload. */
-export interface AudioTag extends TagHeader {
+export interface AudioTagHeader extends TagHeader {
   /** The codec; 9 for the Enhanced header, which has a FourCC. */
   readonly soundFormat: SoundFormat
   /** Enhanced: behind ModEx and Multitrack. Legacy: 0 an AAC sequence header, else 1. */
   readonly packetType: AudioPacketType
 }
 
-/** Reads the header of an audio payload; undefined if the payload ends inside it. An empty payload means silence. */
-export function readAudioTag(payload: Buffer): AudioTag | undefined {
-  const first = payload[0]
-  if (first === undefined) return undefined
-  const soundFormat = first >> 4
-  if (soundFormat === SoundFormat.ExHeader) {
-    const header = readEnhancedHeader(payload, MULTITRACK)
-    return header && { ...header, soundFormat }
-  }
-  const packetType = soundFormat === SoundFormat.Aac ? payload[1] : AudioPacketType.CodedFrames
-  if (packetType === undefined) return undefined
-  return { enhanced: false, packetType, trackId: 0, multitrack: false, fourCcAt: 0, soundFormat }
+/**
+ * Reads the header of an audio payload; undefined if the payload ends inside it. An empty payload means silence.
+ * readAudioTag reads all of it.
+ *
+ * @example
+ * ```ts
+ * if (readAudioTagHeader(message.payload)?.soundFormat === SoundFormat.Aac) console.log('AAC')
+ * ```
+ */
+export function readAudioTagHeader(payload: Buffer): AudioTagHeader | undefined {
+  const packetType = packetTypeOf(payload)
+  if (packetType < 0) return undefined
+  const soundFormat = payload[0]! >> 4
+  const enhanced = soundFormat === SoundFormat.ExHeader ? readEnhancedHeader(payload, AUDIO_MULTITRACK) : undefined
+  return enhanced === undefined
+    ? { enhanced: false, packetType, trackId: 0, multitrack: false, fourCcAt: 0, soundFormat }
+    : { ...enhanced, soundFormat }
+}
+
+/** The packet type, for any codec; -1 if the payload ends before it. */
+function packetTypeOf(payload: Buffer): number {
+  if (payload.length === 0) return -1
+  const soundFormat = payload[0]! >> 4
+  if (soundFormat === SoundFormat.ExHeader) return enhancedPacketType(payload, AUDIO_MULTITRACK)
+  if (soundFormat !== SoundFormat.Aac) return AudioPacketType.CodedFrames
+  return payload.length < 2 ? -1 : payload[1]!
 }
 
 /** Whether a message is audio (type 8). */
 export const isAudio = (message: Message): boolean => message.type === MessageTypeId.Audio
 
-/** The name of the part of a decoder's state that this payload sets; undefined if it sets none, as a frame. */
-export function audioState(payload: Buffer): string | undefined {
-  const tag = readAudioTag(payload)
+/** What an audio payload sets of a decoder's state; undefined for a frame, and for what sets none. */
+export function audioStateKind(payload: Buffer): 'header' | 'channels' | undefined {
+  const packetType = packetTypeOf(payload)
+  if (packetType < 0 || packetType === AudioPacketType.CodedFrames) return undefined
+  const isExHeader = payload[0]! >> 4 === SoundFormat.ExHeader
   // an AAC sequence header without a configuration sets nothing; some Enhanced codecs have none
-  if (tag === undefined || (!tag.enhanced && payload.length <= HEADER_LENGTH)) return undefined
-  if (tag.packetType === AudioPacketType.SequenceStart) return `audio ${tag.trackId}`
-  return tag.enhanced && tag.packetType === AudioPacketType.MultichannelConfig
-    ? `audio channels ${tag.trackId}`
-    : undefined
+  if (!isExHeader && payload.length <= HEADER_LENGTH) return undefined
+  if (packetType === AudioPacketType.SequenceStart) return 'header'
+  return isExHeader && packetType === AudioPacketType.MultichannelConfig ? 'channels' : undefined
+}
+
+/** The names of the parts of a decoder's state that this payload sets, one for each track; none for a frame. */
+export function audioStates(payload: Buffer): string[] {
+  const kind = audioStateKind(payload)
+  if (kind === undefined) return []
+  const isExHeader = payload[0]! >> 4 === SoundFormat.ExHeader
+  return [...(isExHeader ? trackIds(payload, AUDIO_MULTITRACK) : [0])].map(id => `audio ${kind} ${id}`)
 }

@@ -1,8 +1,8 @@
-import { type AudioTag, readAudioTag } from './audio-tag.ts'
+import { type AudioTagHeader, readAudioTagHeader } from './audio-tag.ts'
 import { FOUR_CC_LENGTH } from './tag-header.ts'
-import { readVideoTag, VideoFrameType, VideoPacketType, type VideoTag } from './video-tag.ts'
+import { readVideoTagHeader, VideoFrameType, VideoPacketType, type VideoTagHeader } from './video-tag.ts'
 
-/** FLV 10.1, E.4.3.1; 12 is HEVC by convention. */
+/** FLV 10.1, E.4.3.1; 12 and 13 are HEVC and AV1 by convention. */
 const videoCodecs: ReadonlyMap<number, string> = new Map([
   [1, 'JPEG'],
   [2, 'Sorenson H.263'],
@@ -11,7 +11,8 @@ const videoCodecs: ReadonlyMap<number, string> = new Map([
   [5, 'On2 VP6 with alpha'],
   [6, 'Screen video version 2'],
   [7, 'AVC'],
-  [12, 'HEVC']
+  [12, 'HEVC'],
+  [13, 'AV1']
 ])
 
 /** FLV 10.1, E.4.2.1. */
@@ -54,7 +55,10 @@ const fourCcs: ReadonlyMap<string, string> = new Map([
  * if (isVideo(message)) console.log(videoCodec(message.payload)) // 'AVC'
  * ```
  */
-export function videoCodec(payload: Buffer, tag: VideoTag | undefined = readVideoTag(payload)): string | undefined {
+export function videoCodec(
+  payload: Buffer,
+  tag: VideoTagHeader | undefined = readVideoTagHeader(payload)
+): string | undefined {
   if (tag === undefined) return undefined
   if (!tag.enhanced) return videoCodecs.get(payload[0]! & 0x0f) ?? `codec ${payload[0]! & 0x0f}`
   if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata) return undefined
@@ -68,14 +72,17 @@ export function videoCodec(payload: Buffer, tag: VideoTag | undefined = readVide
  * if (isAudio(message)) console.log(audioCodec(message.payload)) // 'AAC'
  * ```
  */
-export function audioCodec(payload: Buffer, tag: AudioTag | undefined = readAudioTag(payload)): string | undefined {
+export function audioCodec(
+  payload: Buffer,
+  tag: AudioTagHeader | undefined = readAudioTagHeader(payload)
+): string | undefined {
   if (tag === undefined) return undefined
   if (!tag.enhanced) return soundFormats.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
   return nameOf(fourCc(payload, tag))
 }
 
 /** The FourCC of an Enhanced payload; undefined if the payload ends in it. */
-export function fourCc(payload: Buffer, { fourCcAt }: VideoTag | AudioTag): string | undefined {
+export function fourCc(payload: Buffer, { fourCcAt }: VideoTagHeader | AudioTagHeader): string | undefined {
   const end = fourCcAt + FOUR_CC_LENGTH
   return end > payload.length ? undefined : payload.toString('latin1', fourCcAt, end)
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { isState } from './media-state.ts'
 import { between } from './serial.ts'
-import { isKeyframeTag, isVideo, readVideoTag } from './video-tag.ts'
+import { isKeyframePayload, isVideo, videoTrackId } from './video-tag.ts'
 
 /** Milliseconds without a message of the first video track, after which another track becomes the first. */
 const SILENT_MS = 10_000
@@ -45,13 +45,12 @@ export class RandomAccess {
   /** Observes each message of the stream, in order; true for a random access point. */
   note(message: Message): boolean {
     if (!isVideo(message)) return !this.#hasVideo && !isState(message)
-    const tag = readVideoTag(message.payload)
-    const trackId = tag?.trackId ?? 0
+    const trackId = videoTrackId(message.payload)
     const isSilent = Math.abs(between(this.#heardAt, message.timestamp)) > SILENT_MS
     if (this.#first === undefined || trackId < this.#first || isSilent) this.#first = trackId
     if (trackId !== this.#first) return false
     this.#heardAt = message.timestamp
-    if (tag === undefined || !isKeyframeTag(tag)) return false
+    if (!isKeyframePayload(message.payload)) return false
     this.#hasVideo = true
     this.#isOpen = true
     return true

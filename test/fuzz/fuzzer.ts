@@ -12,8 +12,13 @@ import {
   EcmaArray,
   ExternalizableObject,
   flvEncoder,
+  isAudio,
+  isVideo,
   LiveStreams,
+  type Message,
   messageWire,
+  readAudioTag,
+  readVideoTag,
   serverSession,
   TypedObject,
   Vector,
@@ -22,7 +27,7 @@ import {
 } from 'rtmpipe'
 import { captureNames, readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
-import { chunks, connected } from '../support/hostile.ts'
+import { chunks, connected, publishing } from '../support/hostile.ts'
 
 const HANDSHAKE = 3073
 /** Of a capture so much is used: what is said, and the first frames. */
@@ -45,10 +50,43 @@ const amf3: readonly AmfValue[] = [
 ]
 const keeping = commandMessage(createCommand('keep', 3, [null, new Vector(amf3), new Vector(amf3)], { encoding: 3 }))
 
-/** All captures, AMF3, and of RTMPIPE_VECTORS what others have found by fuzzing, behind a handshake and a connect. */
+/** Every form of audio and video, which no capture has: nothing sends most of them. */
+const tags: readonly [type: number, payload: string][] = [
+  [9, '1700000000014d401e'],
+  [9, '17010000006588'],
+  [9, '5701'],
+  [9, 'd000'],
+  [9, '1c000000000101'],
+  [9, `90${word('hvc1')}0101`],
+  [9, `a1${word('hvc1')}00002126`],
+  [9, `93${word('avc1')}65`],
+  [9, `d4${word('hvc1')}020009${Buffer.from('colorInfo').toString('hex')}03000009`],
+  [9, `95${word('av01')}80`],
+  [9, `97020f423f01${word('av01')}12`],
+  [9, `97ff00ff${'01'.repeat(256)}00${word('vp09')}01`],
+  [9, `9600${word('hvc1')}010102`],
+  [9, `9611${word('hvc1')}00000004000000aa01000003000021`],
+  [9, `9620${word('hvc1')}00000001aa${word('av01')}01000000`],
+  [8, 'af001210'],
+  [8, 'af0121'],
+  [8, '2aff'],
+  [8, ''],
+  [8, `90${word('Opus')}${Buffer.from('OpusHead').toString('hex')}0102380180bb0000000000`],
+  [8, `94${word('fLaC')}02020100`],
+  [8, `9504${word('Opus')}01010100000004`],
+  [8, `9700000001${word('ac-3')}0b77`]
+]
+
+function word(text: string): string {
+  return Buffer.from(text).toString('hex')
+}
+
+/** All captures, AMF3, tags, and of RTMPIPE_VECTORS what others have found by fuzzing, behind a handshake and a connect. */
 export function corpus(): Sample[] {
   const captured = captureNames.map(name => sample(name, readCapture(name).client.bytes.subarray(0, LENGTH)))
   captured.push(sample('amf3', Buffer.concat([connected, chunks(keeping.type, keeping.payload)])))
+  const media = tags.map(([type, hex]) => chunks(type, Buffer.from(hex, 'hex'), { messageStreamId: 1 }))
+  captured.push(sample('tags', Buffer.concat([publishing(), ...media])))
   const folder = join(process.env.RTMPIPE_VECTORS ?? '', 'fuzz')
   if (process.env.RTMPIPE_VECTORS === undefined || !existsSync(folder)) return captured
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
@@ -193,9 +231,17 @@ export async function drive(bytes: Buffer, pieces: (bytes: Buffer) => Iterable<B
   const [near, far] = duplexPair() as [Duplex, Duplex]
   const wire = messageWire(near, { clock })
   const session = serverSession({ clock })
+  let fault: unknown
   let ended: { error: NodeJS.ErrnoException | null | undefined } | undefined
   session.on('publish', publish => {
     pipeline(publish.accept(), lives.get(publish.path).input(), () => {})
+    lives
+      .get(publish.path)
+      .subscribe()
+      .on('error', () => {})
+      .on('data', (message: Message) => {
+        fault ??= faultOf(message)
+      })
     lives
       .get(publish.path)
       .subscribe()
@@ -222,7 +268,19 @@ export async function drive(bytes: Buffer, pieces: (bytes: Buffer) => Iterable<B
     clock.pass(1000)
     await turnOfTheLoop()
   }
+  if (fault !== undefined) return { code, broken: `${(fault as Error).stack}` }
   return { code, broken: broken(ended, code, turns, clock) }
+}
+
+/** What reading a message whole throws, if that is no ProtocolError. */
+function faultOf(message: Message): unknown {
+  try {
+    if (isVideo(message)) readVideoTag(message.payload, { hasHevcAndAv1: true })
+    else if (isAudio(message)) readAudioTag(message.payload)
+  } catch (error) {
+    if ((error as Error).name !== 'ProtocolError') return error
+  }
+  return undefined
 }
 
 function broken(

@@ -4,7 +4,6 @@ import { PacketOpener } from '../../lib/rtmfp/crypto/packet-opener.ts'
 import { defaultProtection, type PacketProtection } from '../../lib/rtmfp/crypto/packet-protection.ts'
 import { PacketSealer } from '../../lib/rtmfp/crypto/packet-sealer.ts'
 import { Term } from '../../lib/rtmfp/crypto/terms.ts'
-import { MessageFlows } from '../../lib/rtmfp/flow-mapping/message-flows.ts'
 import { type OutDatagram, type Place, sealDatagram } from '../../lib/rtmfp/session/datagrams.ts'
 import { type EndpointOptions, RtmfpEndpoint } from '../../lib/rtmfp/session/endpoint.ts'
 import type { Session } from '../../lib/rtmfp/session/session.ts'
@@ -12,6 +11,7 @@ import type { RtmfpChunk } from '../../lib/rtmfp/wire/chunk.ts'
 import { flowOptions } from '../../lib/rtmfp/wire/flow-options.ts'
 import { readPacket, writePacket } from '../../lib/rtmfp/wire/packet.ts'
 import { readSessionId, SESSION_ID_LENGTH } from '../../lib/rtmfp/wire/session-id.ts'
+import { Messages } from '../support/rtmfp-messages.ts'
 import { Network, place } from '../support/rtmfp-network.ts'
 import type { Dice, Outcome } from './fuzzer.ts'
 import { type Chance, packetMutations } from './rtmfp-fuzzer.ts'
@@ -54,6 +54,8 @@ const [serverAt, innocentAt, guestAt, strangerAt, freshAt] = [1, 2, 3, 4, 5].map
   Place
 ]
 const { Audio, Video, CommandAmf0, UserControl } = MessageTypeId
+/** As live video is sent. */
+const lateVideo = { startWithinMs: 500, finishWithinMs: 800, isDependent: true }
 const limits = {
   messageBytes: 4096,
   rtmfpFlowBytes: 4096,
@@ -175,7 +177,7 @@ interface Opened {
 /** An endpoint whose answers are looked at. */
 class Guarded extends RtmfpEndpoint {
   readonly sessions: Session[] = []
-  readonly messages = new Map<Session, MessageFlows>()
+  readonly messages = new Map<Session, Messages>()
   readonly closed = new Set<Session>()
   /** What it has read of each peer, by fingerprint. */
   readonly read = new Map<string, Message[]>()
@@ -189,13 +191,7 @@ class Guarded extends RtmfpEndpoint {
       ...options,
       opened: session => {
         this.sessions.push(session)
-        const messages = new MessageFlows(session, {
-          role,
-          limits,
-          lifetimeOf: ({ type }) =>
-            type === Video ? { startWithinMs: 500, finishWithinMs: 800, isDependent: true } : {},
-          readable: () => this.take(session)
-        })
+        const messages = new Messages(session, { role, limits, readable: () => this.take(session) })
         this.messages.set(session, messages)
         return messages.flows
       },
@@ -378,7 +374,7 @@ function writes(endpoint: Guarded, message: Message, now: number): void {
   const messages = session && endpoint.messages.get(session)
   if (messages === undefined || session?.state !== 'open') return
   try {
-    messages.write(message, now)
+    messages.put(message, now, message.type === Video ? lateVideo : {})
   } catch (error) {
     if (!(error instanceof RangeError && /has no flow of the peer/.test(error.message))) throw error
   }
@@ -408,7 +404,7 @@ function conversation(chance: Script): string {
   const tell = () => {
     writes(witness, message(0, CommandAmf0, ++told, 100), network.now)
     const session = victim.sessions[0]!
-    if (told > 1) victim.messages.get(session)!.write(message(0, CommandAmf0, told, 100), network.now)
+    if (told > 1) victim.messages.get(session)!.put(message(0, CommandAmf0, told, 100), network.now)
     network.pass(25)
   }
   tell()

@@ -23,8 +23,8 @@ import {
   messageChunker,
   messageWire,
   onStatus,
-  readAudioTag,
-  readVideoTag,
+  readAudioTagHeader,
+  readVideoTagHeader,
   resultCommand,
   splitStreamUrl,
   stage,
@@ -163,8 +163,8 @@ t.test("the user's own line, on a socket", { skip, buffered }, async t => {
   const { port } = server.address() as net.AddressInfo
   t.equal((await publishers.ffmpeg(t, source, `rtmp://127.0.0.1:${port}/live/film`).ends()).code, 0)
   await closed
-  const video = heard.filter(message => isVideo(message) && readVideoTag(message.payload)?.packetType === 1)
-  const audio = heard.filter(message => isAudio(message) && readAudioTag(message.payload)?.packetType === 1)
+  const video = heard.filter(message => isVideo(message) && readVideoTagHeader(message.payload)?.packetType === 1)
+  const audio = heard.filter(message => isAudio(message) && readAudioTagHeader(message.payload)?.packetType === 1)
   t.equal(video.length + audio.length, packets(source).length)
 })
 

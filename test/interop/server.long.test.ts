@@ -10,8 +10,8 @@ import {
   type Message,
   type Publish,
   Refused,
-  readAudioTag,
-  readVideoTag
+  readAudioTagHeader,
+  readVideoTagHeader
 } from 'rtmpipe'
 import t from 'tap'
 import { listed, readCapture } from '../support/captures.ts'
@@ -71,8 +71,8 @@ for (const sink of ['rtmp2sink', 'rtmpsink'] as const) {
 }
 
 const isFrame = (message: Message): boolean =>
-  (isVideo(message) && readVideoTag(message.payload)?.packetType === 1) ||
-  (isAudio(message) && readAudioTag(message.payload)?.packetType === 1)
+  (isVideo(message) && readVideoTagHeader(message.payload)?.packetType === 1) ||
+  (isAudio(message) && readAudioTagHeader(message.payload)?.packetType === 1)
 
 t.test('OBS publishes, as it was captured', { buffered: true }, async t => {
   const { client } = readCapture('obs-publish')

@@ -10,7 +10,7 @@ import {
   type Message,
   type MessageBatch,
   MessageReader,
-  readVideoTag,
+  readVideoTagHeader,
   startAt,
   trackFilter
 } from 'rtmpipe'
@@ -67,7 +67,7 @@ t.test('FFmpeg 8 with two tracks (captures/ffmpeg8-publish-two-tracks)', async t
     const message = messages.add(header, payload, 0, payload.length, last)
     if (message === undefined || !isVideo(message)) continue
     const isAt = found.note(message)
-    if (isKeyframe(message)) begins.push(`${isAt} ${readVideoTag(message.payload)!.trackId}@${message.timestamp}`)
+    if (isKeyframe(message)) begins.push(`${isAt} ${readVideoTagHeader(message.payload)!.trackId}@${message.timestamp}`)
   }
   t.same(begins, ['true 0@23', 'false 1@23', 'true 0@1023', 'false 1@1023', 'true 0@2023', 'false 1@2023'])
 })
