@@ -6,7 +6,6 @@ import { Identity } from '../../lib/rtmfp/crypto/identity.ts'
 import { writeKeyComponent } from '../../lib/rtmfp/crypto/key-component.ts'
 import { defaultTerms } from '../../lib/rtmfp/crypto/terms.ts'
 import { flowMetadata } from '../../lib/rtmfp/flow-mapping/flow-metadata.ts'
-import { MessageFlows } from '../../lib/rtmfp/flow-mapping/message-flows.ts'
 import { type Place, StartupPackets } from '../../lib/rtmfp/session/datagrams.ts'
 import type { Session } from '../../lib/rtmfp/session/session.ts'
 import { type RtmfpChunk, RtmfpChunkType } from '../../lib/rtmfp/wire/chunk.ts'
@@ -14,6 +13,7 @@ import { flowOptions } from '../../lib/rtmfp/wire/flow-options.ts'
 import type { IIKeying } from '../../lib/rtmfp/wire/keying-chunks.ts'
 import type { UserData } from '../../lib/rtmfp/wire/user-data.ts'
 import { alive } from '../support/memory.ts'
+import { Messages } from '../support/rtmfp-messages.ts'
 import { Network, type Node, place } from '../support/rtmfp-network.ts'
 
 const URI = { ancillaryData: Buffer.from('rtmfp://server/live') }
@@ -32,7 +32,7 @@ const KiB = 1024
 class Stage {
   readonly network: Network = new Network()
   readonly server: Node
-  readonly flows = new Map<Session, MessageFlows>()
+  readonly flows = new Map<Session, Messages>()
   readonly witness: Node
   /** What a guest has to say in its session, a packet each. */
   readonly #says: RtmfpChunk[][] = []
@@ -41,7 +41,7 @@ class Stage {
 
   constructor(identity: Identity) {
     const opened = (role: 'client' | 'server') => (session: Session) => {
-      const flows = new MessageFlows(session, { role })
+      const flows = new Messages(session, { role })
       this.flows.set(session, flows)
       return flows.flows
     }
@@ -59,7 +59,7 @@ class Stage {
       timestamp: ++this.#told,
       payload: Buffer.of(1)
     }
-    this.flows.get(this.witness.opened[0]!)!.write(command, this.network.now)
+    this.flows.get(this.witness.opened[0]!)!.put(command, this.network.now)
     this.network.pass(1000)
     const [heard, more] = [1, 2].map(() => this.flows.get(this.server.opened[0]!)!.read()?.timestamp)
     return heard === this.#told && more === undefined
@@ -97,11 +97,11 @@ class Stage {
   }
 
   /** Enters, and opens the flows of control both ways. */
-  connects(): MessageFlows {
+  connects(): Messages {
     const messages = this.flows.get(this.enters())!
     this.says([data(1, 1)])
     messages.read()
-    messages.write(
+    messages.put(
       { type: MessageTypeId.CommandAmf0, messageStreamId: 0, timestamp: 0, payload: Buffer.of(1) },
       this.network.now
     )
@@ -119,7 +119,7 @@ class Stage {
   }
 
   /** Of the guest, at the server. */
-  get held(): MessageFlows['flows'] {
+  get held(): Messages['flows'] {
     return this.flows.get(this.server.opened.at(-1)!)!.flows
   }
 }
@@ -433,7 +433,7 @@ const cases: readonly Case[] = [
       const messages = stage.flows.get(session)!
       messages.read()
       const message: Message = { type: 20, messageStreamId: 0, timestamp: 0, payload: Buffer.alloc(60_000) }
-      messages.write(message, stage.network.now)
+      messages.put(message, stage.network.now)
       stage.network.pass(200)
       const { queuedBytes, congestion } = stage.held
       const pairs = raw(RtmfpChunkType.RangeAck, `01 40 00 ${'00 00'.repeat(32_700)}`)
