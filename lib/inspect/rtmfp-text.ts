@@ -49,7 +49,7 @@ function* lines(entry: RtmfpEntry): Generator<string, void> {
       return
     }
     case 'error':
-      yield `${INDENT}flow ${entry.flow.flowId} ${faultText(entry.error)}; its further messages are not listed`
+      yield `${INDENT}flow ${entry.flow.flowId} ${faultText(entry.error)}; the rest is not listed`
       return
     case 'message':
       yield `${INDENT}${messageText(entry)}`

@@ -238,7 +238,7 @@ t.test('a message that is too long ends its flow in the report', async t => {
   t.equal(flows[0]!.messages.length, 1)
   t.match(
     [...rtmfpLines(file, keysFile('publish-default'))].find(line => line.includes('ERR_')),
-    /^ {9}flow 5 ERR_RTMP_MESSAGE_TOO_LONG: .*; its further messages are not listed$/
+    /^ {9}flow 5 ERR_RTMP_MESSAGE_TOO_LONG: .*; the rest is not listed$/
   )
 })
 
