@@ -52,8 +52,9 @@ export class UdpMiddlebox {
 
   static async open(options: UdpMiddleboxOptions): Promise<UdpMiddlebox> {
     const box = new UdpMiddlebox(options)
+    const listening = once(box.#inner, 'listening')
     box.#inner.bind(0, '127.0.0.1')
-    await once(box.#inner, 'listening')
+    await listening
     return box
   }
 

@@ -85,7 +85,7 @@ export class RtmfpSocket {
    * to a check (RFC 7016, 3.5.4.2).
    */
   async rebind(options: BindOptions = {}): Promise<AddressInfo> {
-    const before = this.#sockets
+    const before = [...this.#sockets]
     const address = await this.bind(options)
     this.#sockets = this.#sockets.filter(socket => !before.includes(socket))
     await Promise.all(before.map(socket => socket.close()))
