@@ -19,8 +19,6 @@ export interface Urgency {
 /** The bytes of a segment that the window is reckoned in. */
 const SENDER_MSS = 1460
 const INITIAL_BYTES = 3 * SENDER_MSS
-/** Data packets between two acknowledgements (RFC 7016, 3.5.2.3). */
-const MAX_BURST = 6
 /** Beyond it, a window of a fast path is cut by an eighth and not by a half. */
 const FAST_PATH_BYTES = 67_200
 
@@ -31,7 +29,6 @@ export class CongestionWindow {
   #accumulated = 0
   /** Bytes that were in flight at the last cut, and are neither acknowledged nor lost yet: they tell of the same congestion. */
   #draining = 0
-  #burst = MAX_BURST
 
   get bytes(): number {
     return this.#bytes
@@ -39,17 +36,11 @@ export class CongestionWindow {
 
   /** Whether another packet may be sent, with so many bytes in flight. */
   allows(outstanding: number): boolean {
-    return outstanding < this.#bytes && this.#burst > 0
-  }
-
-  /** A packet of user data was sent. */
-  sent(): void {
-    this.#burst--
+    return outstanding < this.#bytes
   }
 
   acknowledged(told: AcknowledgedBytes, urgency: Urgency): void {
     const { outstanding, acknowledged, lost, hasGaps } = told
-    this.#burst = MAX_BURST
     this.#draining = Math.max(0, this.#draining - acknowledged - lost)
     if (this.#draining > 0) return
     if (lost > 0) this.#cut(outstanding, outstanding - acknowledged - lost, urgency)
@@ -58,7 +49,6 @@ export class CongestionWindow {
 
   /** Nothing was acknowledged for the retransmission timeout (RFC 7016, 3.6.2.6); `isLost` if something was in flight. */
   timedOut(isLost: boolean): void {
-    this.#burst = MAX_BURST
     this.#threshold = Math.max(this.#threshold, (this.#bytes * 3) / 4)
     this.#accumulated = 0
     this.#draining = 0

@@ -5,6 +5,7 @@ import type { PacketHeader } from '../wire/packet.ts'
 import { CongestionWindow } from './congestion-window.ts'
 import { InFlight } from './in-flight.ts'
 import { Owed } from './owed.ts'
+import { Pacing } from './pacing.ts'
 import type { PacketSpace } from './packet-space.ts'
 import type { ReceivingFlow } from './receiving-flow.ts'
 import { SendingFlow, type SendingFlowEvents } from './sending-flow.ts'
@@ -26,7 +27,7 @@ export interface SendingFlowOptions extends SendingFlowEvents {
 export interface FlowsSession {
   /** Bytes of chunks that a packet has room for. */
   readonly room: number
-  readonly timestamps: { readonly erto: number; timedOut(): void }
+  readonly timestamps: { readonly roundTrip: number | undefined; readonly erto: number; timedOut(): void }
   /** There may be something to send, or a nearer timeout. */
   wake(): void
 }
@@ -48,6 +49,9 @@ export class SendingFlows {
   readonly #inFlight = new InFlight()
   readonly #owed = new Owed()
   readonly #window = new CongestionWindow()
+  readonly #pacing = new Pacing()
+  /** When the window may be filled further. */
+  #pacedAt = Number.POSITIVE_INFINITY
   #probes: BufferProbe[] = []
   #nextId = 1
   /** When what is in flight is lost (RFC 7016, 3.6.2.6). */
@@ -88,7 +92,7 @@ export class SendingFlows {
 
   /** When `elapsed` is to be called. */
   get timeoutAt(): number {
-    let at = this.#timeoutAt
+    let at = Math.min(this.#timeoutAt, this.#pacedAt)
     for (const { probeAt } of this.#blocked) at = Math.min(at, probeAt)
     return at
   }
@@ -152,6 +156,7 @@ export class SendingFlows {
     const outstanding = this.#before
     if (outstanding === undefined) return
     this.#before = undefined
+    this.#pacing.renew()
     const acknowledged = outstanding - this.#inFlight.bytes
     const { lost, hasGaps } = this.#inFlight.countNegatives()
     this.#window.acknowledged(
@@ -170,11 +175,17 @@ export class SendingFlows {
     // the end of a flow is queued without a time
     this.#owed.began(now)
     while (this.#probes.length > 0 && packet.has(10)) packet.add(this.#probes.pop()!, 10)
+    this.#pacedAt = Number.POSITIVE_INFINITY
     if (!this.#window.allows(this.#inFlight.bytes)) return false
+    if (now < this.#pacing.nextAt) {
+      if (this.#ready.some(({ size }) => size > 0)) this.#pacedAt = this.#pacing.nextAt
+      return false
+    }
     this.#inFlight.beginPacket()
     const highest = this.#fill(packet, now)
     if (highest === undefined) return false
-    this.#window.sent()
+    const { roundTrip = Number.POSITIVE_INFINITY } = this.#session.timestamps
+    this.#pacing.sent(now, (roundTrip * this.#session.room) / this.#window.bytes)
     this.#timeoutAt = now + this.#session.timestamps.erto
     packet.timeCritical = highest > ROUTINE_PRIORITY
     if (packet.timeCritical) {
@@ -191,8 +202,10 @@ export class SendingFlows {
       this.#probes.push(probe)
       this.#session.wake()
     }
+    if (now >= this.#pacedAt) this.#session.wake()
     if (now < this.#timeoutAt) return
     this.#timeoutAt = Number.POSITIVE_INFINITY
+    this.#pacing.renew()
     const isLost = !this.#inFlight.isEmpty
     this.#window.timedOut(isLost)
     if (!isLost) return
@@ -203,6 +216,7 @@ export class SendingFlows {
 
   over(): void {
     this.#timeoutAt = Number.POSITIVE_INFINITY
+    this.#pacedAt = Number.POSITIVE_INFINITY
     this.#probes = []
     this.#inFlight.clear()
     for (const flow of [...this.#flows.values()]) flow.over()

@@ -217,7 +217,10 @@ t.test(
     t.same(ends, ['rejected', 'rejected'])
     t.same([far.read(), far.isOver], [[], false])
 
-    const alone = new Messages({ room: 1000, timestamps: { erto: 1, timedOut() {} }, wake() {} }, { role: 'client' })
+    const alone = new Messages(
+      { room: 1000, timestamps: { roundTrip: 1, erto: 1, timedOut() {} }, wake() {} },
+      { role: 'client' }
+    )
     t.throws(() => alone.put(message(1, Audio, 0), 0), RangeError)
     alone.put(message(0, SetChunkSize, 0), 0)
     t.equal(alone.flows.sizes.sending, 0, 'flows have no chunk size')

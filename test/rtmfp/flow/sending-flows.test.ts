@@ -378,17 +378,35 @@ t.test('all flows together tell what waits for the peer, and since when it has t
   t.same(owed(), [0, undefined])
 })
 
-t.test('no more than six packets are sent between two acknowledgements (3.5.2.3)', async t => {
+t.test('six packets are sent at once, the rest of the window over a round trip (3.5.2.3)', async t => {
   const side = new Side()
   const flow = side.open({ capacityBytes: 1e6 })
+  for (let i = 0; i < 1000; i++) flow.write(Buffer.alloc(1100), side.now)
   let next = 0
-  for (let i = 0; i < 200; i++) flow.write(Buffer.alloc(1100), side.now)
-  for (let i = 0; i < 10; i++) {
-    next += side.sent().length
-    side.take([ack(1, next, [], 10_000)])
+  const acknowledge = () => side.take([ack(1, next, [], 10_000)])
+  /** When packets were sent, up to the acknowledgement of all of them, after 100 ms. */
+  const round = (): number[] => {
+    const begun = side.now
+    const times = side.sent().map(() => 0)
+    for (let at = side.flows.nextTimeout(); at < begun + 100; at = side.flows.nextTimeout()) {
+      side.pass(at - side.now)
+      times.push(...side.sent().map(() => Math.round(side.now - begun)))
+    }
+    side.pass(begun + 100 - side.now)
+    next += times.length
+    acknowledge()
+    return times
   }
+  const lengths = [round(), round(), round()].map(times => times.length)
+  t.same(lengths, [4, 6, 6], 'no more, while the round trip is not known')
+  side.timestamps.roundTrip = 100
+  round()
+  t.same(round(), [0, 0, 0, 0, 0, 0, 13, 26])
+  for (let i = 0; i < 20; i++) round()
+  t.equal(round().length, Math.ceil((side.flows.congestion.windowBytes - 1460) / 1106), 'all of the window')
   t.equal(side.sent().length, 6)
-  t.ok(side.flows.congestion.windowBytes > 6 * 1106, 'though there is room for more')
+  side.pass(60)
+  t.equal(side.sent().length, 7, 'a timer that is late sends no more than a burst at once')
 })
 
 t.test('the congestion window grows and is cut as in appendix A.2', async t => {
