@@ -10,6 +10,8 @@ export interface DoorOptions {
   port: number
   /** Also TLS: with the certificate of these files, or `'self-signed'`. */
   tls?: CertificateFiles | 'self-signed' | undefined
+  /** Also rtmfp, on this UDP port. */
+  rtmfpPort?: number | undefined
   /** Addresses and ranges whose connections begin with a header of the PROXY protocol. */
   proxyProtocolFrom?: readonly string[] | undefined
 }
@@ -27,9 +29,11 @@ export interface OpenDoors {
 export async function doorsWith({
   host,
   tls,
+  rtmfpPort,
   proxyProtocolFrom: from
-}: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel' | 'proxyProtocol'>> {
-  const door = { tunnel: true, ...(from && { proxyProtocol: { from } }) }
+}: DoorOptions): Promise<Pick<WireServerOptions, 'tls' | 'tunnel' | 'rtmfp' | 'proxyProtocol'>> {
+  const rtmfp = rtmfpPort !== undefined && { port: rtmfpPort }
+  const door = { tunnel: true, rtmfp, ...(from && { proxyProtocol: { from } }) }
   if (tls === undefined) return door
   return { ...door, tls: tls === 'self-signed' ? await selfSigned(reachable(host)) : readCertificate(tls) }
 }
@@ -44,7 +48,12 @@ export async function openDoors(
   const { address, port: bound } = await listen(server, host, port)
   const [first, ...others] = reachable(address).map(each => authority(each, bound))
   const schemes = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(tls === undefined ? [] : ['rtmps', 'rtmpts'])]
-  const urls = [...schemes.map(scheme => `${scheme}://${first}`), ...others.map(other => `rtmp://${other}`)]
+  const rtmfp = server.rtmfpAddress
+  const urls = [
+    ...schemes.map(scheme => `${scheme}://${first}`),
+    ...others.map(other => `rtmp://${other}`),
+    ...(rtmfp === undefined ? [] : [`rtmfp://${authority(reachable(rtmfp.address)[0]!, rtmfp.port)}`])
+  ]
   for (const url of [...otherUrls, ...urls]) log('listening', { url })
   if (tls === 'self-signed') log('certificate', { message: 'self-signed' })
   return {
@@ -88,8 +97,11 @@ export async function listen(server: Server, host: string, port: number): Promis
   try {
     return await bind(server, host, port)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new Error(`port ${port} on ${host} is already in use; choose another, or 0 for any free port`)
+    const { code, syscall, port: taken = port } = error as NodeJS.ErrnoException & { port?: number }
+    if (code !== 'EADDRINUSE') throw error
+    throw new Error(
+      `${syscall === 'bind' ? 'UDP port' : 'port'} ${taken} on ${host} is already in use; choose another, or 0 for any free port`
+    )
   }
 }
 

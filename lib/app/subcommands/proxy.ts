@@ -6,7 +6,7 @@ import { checked, dialOptions, dialWords, readWords, tlsOption, tlsWords, UsageE
 
 export const help = `rtmpipe proxy --origin URL    forward connections to another server
   --listen PORT, --host HOST  the address to listen on (127.0.0.1:1935)
-  --tls-cert, --tls-key, --tls  as for serve
+  --tls-cert, --tls-key, --tls, --rtmfp-port  as for serve
   --rewrite-key OLD=NEW       request the stream OLD as NEW from the origin
   --rewrite-key OLD --as NEW  the same, if OLD contains a =`
 
@@ -17,15 +17,21 @@ export async function run(args: readonly string[]): Promise<void> {
     origin: { type: 'string' },
     'rewrite-key': { type: 'string' },
     as: { type: 'string' },
+    'rtmfp-port': { type: 'string' },
     ...tlsWords,
     ...dialWords
   })
-  const { host, listen, origin, 'rewrite-key': key, as } = values
+  const { host, listen, origin, 'rewrite-key': key, 'rtmfp-port': rtmfpPort, as } = values
   if (origin === undefined) throw new UsageError('--origin is required: the URL of the server to forward to')
   checked(() => readRtmpUrl(origin))
   const rewriteKey = readRewrite(key, as)
   const log = textLog(say)
-  const doors = { host, port: wholeNumber('--listen', listen, 65535), tls: tlsOption(values) }
+  const doors = {
+    host,
+    port: wholeNumber('--listen', listen, 65535),
+    tls: tlsOption(values),
+    ...(rtmfpPort !== undefined && { rtmfpPort: wholeNumber('--rtmfp-port', rtmfpPort, 65535) })
+  }
   const ended = ending()
   const serving = await serveProxy({ ...doors, origin, rewriteKey, dial: dialOptions(values) }, log)
   if (typeof doors.tls === 'object') process.on('SIGHUP', () => serving.reload(doors.tls))

@@ -22,6 +22,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --port PORT                 the port to listen on, 0 for any free port (1935)
   --tls-cert FILE, --tls-key FILE  also serve rtmps and rtmpts; SIGHUP reloads the files
   --tls                       the same with a self-signed certificate, for tests
+  --rtmfp-port PORT           also serve rtmfp on this UDP port, 0 for any free port
   --proxy-protocol-from ADDRESS  connections from this address or range begin with a PROXY header; repeatable
   --record DIR                record every stream to FLV files in this folder
   --record-on-request         record only what the API starts
@@ -106,6 +107,7 @@ function readOptions(args: readonly string[]): Read {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
     ...tlsWords,
+    'rtmfp-port': { type: 'string' },
     'proxy-protocol-from': { type: 'string', multiple: true },
     record: { type: 'string' },
     'record-on-request': { type: 'boolean', default: false },
@@ -133,7 +135,7 @@ function readOptions(args: readonly string[]): Read {
   })
   const { host, port, record, demo, takeover, 'publish-key': publishKey } = values
   const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs, 'http-port': httpPort } = values
-  const { 'hook-timeout-ms': hookTimeoutMs } = values
+  const { 'hook-timeout-ms': hookTimeoutMs, 'rtmfp-port': rtmfpPort } = values
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
@@ -148,6 +150,7 @@ function readOptions(args: readonly string[]): Read {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
+    ...(rtmfpPort !== undefined && { rtmfpPort: wholeNumber('--rtmfp-port', rtmfpPort, 65535) }),
     proxyProtocolFrom: values['proxy-protocol-from']?.map(addresses),
     record,
     recordOnRequest: values['record-on-request'],
