@@ -231,6 +231,21 @@ const cases: readonly Case[] = [
   },
   {
     row: 'M1',
+    what: 'a cookie that was made for another address opens nothing: it is changed',
+    run: stage => {
+      const keying = keyingOf(stage, {})
+      const answers = stage.gives(keying, place(guestAt.address, 9))
+      const [change] = startup.open(stage.network.sent.at(-1)!.bytes.subarray(4)) ?? []
+      return wrongIf(
+        [stage.server.endpoint.size > 1, `${stage.server.endpoint.size} sessions`],
+        [answers.length !== 1 || answers[0]! > keying.length, `${answers} bytes in answer`],
+        // to the id of its session, under the key that everybody knows
+        [change?.kind !== 'CookieChange', `${change?.kind}`]
+      )
+    }
+  },
+  {
+    row: 'M1',
     what: 'forged cookies, ten thousand of them',
     run: stage => {
       const answers = times(10_000, i => {

@@ -466,6 +466,24 @@ t.test('whom this side has not come to, introduces nobody', async t => {
   t.notOk(network.sent.some(({ to }) => to.address === '203.0.113.5'))
 })
 
+t.test('a packet of the wrong mode leaves no trace', async t => {
+  const { network, client, server } = opened()
+  const { agreement, farId } = client.opened[0]!
+  const sealer = new PacketSealer(agreement.initiator.protection)
+  for (const [mode, answers] of [
+    [PacketMode.Startup, 0],
+    [PacketMode.Responder, 0],
+    [PacketMode.Initiator, 1]
+  ] as const) {
+    sealer.sequence += 100
+    const packet = writePacket({ ...startupHeader, mode, chunks: [{ kind: 'Ping', message: Buffer.alloc(8) }] })
+    const before = network.sent.length
+    server.endpoint.input(sealDatagram(sealer, packet, farId), here, network.now)
+    server.flush()
+    t.equal(network.sent.length - before, answers, `mode ${mode}`)
+  }
+})
+
 t.test('an introducer cannot have this side answer to thousands', async t => {
   const { network, server } = opened({}, { client: { forwardedHellos: 'answer' } })
   const { fingerprint } = clientIdentity.certificate
@@ -482,6 +500,16 @@ t.test('an introducer cannot have this side answer to thousands', async t => {
   t.equal(flood(), 32)
   network.pass(1000)
   t.equal(flood(), 32, 'in the next second')
+  network.pass(1000)
+  const replyAddress = { ...place('203.0.113.5'), origin: 2 }
+  for (const length of [257, 65_400])
+    server.opened[0]!.forward({ kind: 'FIHello', endpointDiscriminator, replyAddress, tag: Buffer.alloc(length) })
+  server.flush()
+  network.pass(50)
+  t.notOk(
+    network.sent.some(({ to }) => to.address === replyAddress.address),
+    'nor echo a tag that is too long'
+  )
 })
 
 /** Numbers of 0 to 1 that a seed stands for. */
