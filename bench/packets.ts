@@ -2,6 +2,7 @@
  * What live media costs in RTMFP: a group of pictures through flows, codec and encryption of one session, each by itself, and whole through
  * as many sessions as watch it. CPU of a packet, and of a GB that was written.
  */
+import { ByteWriter } from '../lib/bytes/byte-writer.ts'
 import { PacketOpener } from '../lib/rtmfp/crypto/packet-opener.ts'
 import { PacketSealer } from '../lib/rtmfp/crypto/packet-sealer.ts'
 import { Flows } from '../lib/rtmfp/flow/flows.ts'
@@ -30,6 +31,7 @@ type Protection = (typeof protections)[keyof typeof protections]
 class End {
   readonly #timestamps = new Timestamps()
   readonly flows: Flows
+  readonly #writer = new ByteWriter(1200)
   readonly #sealer: PacketSealer
   readonly #opener: PacketOpener
   messages = 0
@@ -44,7 +46,8 @@ class End {
   }
 
   write({ chunks, timeCritical, timeCriticalReverse }: FlowChunks): Buffer {
-    return writePacket({ mode: 1, timeCritical, timeCriticalReverse, ...this.#timestamps.stamp(0), chunks })
+    const header = { mode: 1, timeCritical, timeCriticalReverse, ...this.#timestamps.stamp(0) } as const
+    return writePacket({ ...header, chunks }, this.#writer)
   }
 
   seal(packet: Buffer): Buffer {
@@ -106,9 +109,13 @@ function passApart(pairs: readonly Pair[], meter: Meter): void {
       const chunks = meter.measure('flows, sending', () => pairs.map(({ near }) => filled(near)))
       isLeft = chunks.some(({ length }) => length > 0)
       meter.packets += chunks.reduce((sum, { length }) => sum + length, 0)
-      const packets = meter.measure('codec, sending', () =>
-        pairs.map(({ near }, i) => chunks[i]!.map(each => near.write(each)))
+      meter.measure('codec, sending', () =>
+        pairs.forEach(({ near }, i) => {
+          for (const each of chunks[i]!) near.write(each)
+        })
       )
+      // once more, as each is written over the one ahead of it
+      const packets = pairs.map(({ near }, i) => chunks[i]!.map(each => Buffer.from(near.write(each))))
       const datagrams = meter.measure('crypto, sending', () =>
         pairs.map(({ near }, i) => packets[i]!.map(each => near.seal(each)))
       )

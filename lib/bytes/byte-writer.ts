@@ -12,6 +12,12 @@ export class ByteWriter {
     return this.#length
   }
 
+  /** Begins anew in the same buffer: what `done` gave is overwritten. */
+  reset(): this {
+    this.#length = 0
+    return this
+  }
+
   u8(value: number): this {
     const at = this.#room(1)
     this.#bytes[at] = value
@@ -81,7 +87,7 @@ export class ByteWriter {
     return this
   }
 
-  /** What was written, as a view of this writer's own buffer: write no more after it. */
+  /** What was written, as a view of this writer's own buffer: write no more after it, but for `reset`. */
   done(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }

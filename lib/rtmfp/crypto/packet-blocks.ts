@@ -22,7 +22,7 @@ export class BlockEncrypter {
   encrypt(plain: Buffer): Buffer {
     addBlock(plain, this.#last)
     const blocks = this.#cipher.update(plain)
-    blocks.copy(this.#last, 0, blocks.length - BLOCK_LENGTH)
+    keepLast(blocks, this.#last)
     return blocks
   }
 }
@@ -40,11 +40,17 @@ export class BlockDecrypter {
   decrypt(blocks: Buffer): Buffer {
     const plain = this.#decipher.update(blocks)
     addBlock(plain, this.#last)
-    blocks.copy(this.#last, 0, blocks.length - BLOCK_LENGTH)
+    keepLast(blocks, this.#last)
     return plain
   }
 }
 
 function addBlock(bytes: Buffer, block: Buffer): void {
   for (let i = 0; i < BLOCK_LENGTH; i++) bytes[i]! ^= block[i]!
+}
+
+/** By hand, as addBlock: for so few bytes a call costs more. */
+function keepLast(blocks: Buffer, block: Buffer): void {
+  const at = blocks.length - BLOCK_LENGTH
+  for (let i = 0; i < BLOCK_LENGTH; i++) block[i] = blocks[at + i]!
 }

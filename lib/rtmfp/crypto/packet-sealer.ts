@@ -35,7 +35,7 @@ export class PacketSealer {
     const { hmacLength } = this.#protection
     const blocks = this.#encrypter.encrypt(this.#plain(packet))
     const sealed = Buffer.allocUnsafe(headroom + blocks.length + hmacLength)
-    blocks.copy(sealed, headroom)
+    sealed.set(blocks, headroom)
     this.#hmac?.write(blocks, sealed, headroom + blocks.length, hmacLength)
     return sealed
   }
@@ -48,7 +48,7 @@ export class PacketSealer {
     const end = start + packet.length
     const plain = this.#room(Math.ceil(end / BLOCK_LENGTH) * BLOCK_LENGTH)
     if (isSequenced) writeSequence(this.sequence++, plain, checksumAt)
-    packet.copy(plain, start)
+    plain.set(packet, start)
     plain.fill(PADDING, end)
     if (start > checksumAt) plain.writeUInt16BE(checksum(plain, start), checksumAt)
     return plain

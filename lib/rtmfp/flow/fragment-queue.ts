@@ -72,12 +72,13 @@ export class FragmentQueue {
     return this.#fragments.get(number)
   }
 
-  /** Each that waits to be sent, until the caller stops: it stays the first that waits. */
-  *waiting(): Generator<OutgoingFragment, void> {
+  /** The first that waits to be sent; it stays so until it is in flight. */
+  nextWaiting(): OutgoingFragment | undefined {
     for (; this.#cursor < this.#next; this.#cursor++) {
       const fragment = this.#fragments.get(this.#cursor)
-      if (fragment !== undefined && !fragment.isInFlight) yield fragment
+      if (fragment !== undefined && !fragment.isInFlight) return fragment
     }
+    return undefined
   }
 
   /** One is to be sent again. */

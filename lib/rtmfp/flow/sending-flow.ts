@@ -1,8 +1,7 @@
 import type { Acknowledgement } from '../wire/acknowledgement.ts'
 import type { BufferProbe } from '../wire/flow-chunks.ts'
-import type { Option } from '../wire/option.ts'
-import type { UserData } from '../wire/user-data.ts'
-import { vluLength } from '../wire/vlu.ts'
+import { type Option, optionListLength } from '../wire/option.ts'
+import { type UserData, userDataLength } from '../wire/user-data.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import type { InFlight, OutgoingFragment } from './in-flight.ts'
 import { OutgoingMessage, type OutgoingMessageOptions } from './outgoing-message.ts'
@@ -109,7 +108,7 @@ export class SendingFlow {
     if (!this.#isOpen) return undefined
     const message = new OutgoingMessage(this.#queue.next, now, options, this.#last)
     this.#last = message
-    const optionsLength = this.#isAcknowledged ? 0 : this.#optionsLength
+    const optionsLength = this.#isAcknowledged ? 0 : optionListLength(this.#start.options)
     this.#queue.cut(message, payload, payloadRoom(this.#start.room) - MAX_HEADER_LENGTH - optionsLength)
     this.#discard(now)
     this.#start.owed.began(now)
@@ -156,11 +155,12 @@ export class SendingFlow {
     const forward = this.#queue.forwardSequenceNumber
     let filled = 0
     let previous: number | undefined
-    for (const fragment of this.#queue.waiting()) {
-      if (!this.#mayTransmit) break
+    while (this.#mayTransmit) {
+      const fragment = this.#queue.nextWaiting()
+      if (fragment === undefined) break
       fragment.message.expire(now)
       const chunk = this.#chunk(fragment, forward, previous)
-      const length = this.#payloadLength(chunk)
+      const length = userDataLength(chunk)
       if (!packet.has(length)) break
       previous = fragment.sequenceNumber
       const added = packet.add(chunk, length)
@@ -211,15 +211,6 @@ export class SendingFlow {
     return this.#outstandingBytes < this.#windowBytes || this.#exceptionCode !== undefined
   }
 
-  get #optionsLength(): number {
-    const { options } = this.#start
-    if (options.length === 0) return 0
-    return options.reduce((sum, { type, value }) => {
-      const length = vluLength(type) + value.length
-      return sum + vluLength(length) + length
-    }, 1)
-  }
-
   #discard(now: number): void {
     this.#queue.discard(now)
     if (!this.#isFull || !this.isWritable) return
@@ -241,12 +232,6 @@ export class SendingFlow {
       options: previous === undefined && !this.#isAcknowledged ? this.#start.options : [],
       data: abandon ? EMPTY : data
     }
-  }
-
-  #payloadLength({ kind, sequenceNumber, forwardSequenceNumber, options, data }: UserData): number {
-    const numbers = [this.id, sequenceNumber, sequenceNumber - forwardSequenceNumber]
-    const numbersLength = kind === 'UserData' ? numbers.reduce((sum, number) => sum + vluLength(number), 0) : 0
-    return 1 + numbersLength + (options.length > 0 ? this.#optionsLength : 0) + data.length
   }
 
   #sent(fragment: OutgoingFragment, isAbandoned: boolean, length: number): void {

@@ -227,6 +227,7 @@ export class SendingFlows {
     let highest: number | undefined
     for (let priority = MAX_PRIORITY; priority >= 0; priority--) {
       const flows = this.#ready[priority]!
+      if (flows.size === 0) continue
       for (const flow of flows) {
         const filled = flow.fill(packet, now)
         if (filled > 0) highest ??= priority

@@ -1,3 +1,4 @@
+import { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Certificate } from '../crypto/certificate.ts'
 import type { KeyAgreement } from '../crypto/key-agreement.ts'
 import { PacketOpener } from '../crypto/packet-opener.ts'
@@ -70,6 +71,7 @@ export class Session {
   bytesIn = 0
   bytesOut = 0
   readonly #endpoint: SessionEndpoint
+  readonly #writer = new ByteWriter(MAX_PACKET_LENGTH)
   readonly #sealer: PacketSealer
   readonly #opener: PacketOpener
   readonly #replays: ReplayWindow | undefined
@@ -268,13 +270,8 @@ export class Session {
 
   #datagram({ chunks, timeCritical, timeCriticalReverse }: FlowChunks, to: Place, now: number): OutDatagram {
     const mode = this.role === 'initiator' ? PacketMode.Initiator : PacketMode.Responder
-    const packet = writePacket({
-      mode,
-      timeCritical,
-      timeCriticalReverse,
-      ...this.timestamps.stamp(now),
-      chunks
-    })
+    const header = { mode, timeCritical, timeCriticalReverse, ...this.timestamps.stamp(now) }
+    const packet = writePacket({ ...header, chunks }, this.#writer)
     const bytes = sealDatagram(this.#sealer, packet, this.farId)
     this.packetsOut++
     this.bytesOut += bytes.length

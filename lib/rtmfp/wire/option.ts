@@ -53,6 +53,16 @@ export function writeOption(writer: ByteWriter, option: Option | undefined): voi
   writer.raw(option.value)
 }
 
+/** Bytes that writeOptionList writes. */
+export function optionListLength(options: readonly Option[]): number {
+  let length = 1
+  for (const { type, value } of options) {
+    const optionLength = vluLength(type) + value.length
+    length += vluLength(optionLength) + optionLength
+  }
+  return length
+}
+
 /** Writes Options and the Marker behind them. */
 export function writeOptionList(writer: ByteWriter, options: readonly Option[]): void {
   for (const option of options) writeOption(writer, option)

@@ -76,10 +76,13 @@ export function writePacketHeader(writer: ByteWriter, header: PacketHeader): voi
   if (timestampEcho !== undefined) writer.u16(timestampEcho)
 }
 
-/** The bytes of a packet, without padding, which its encryption adds. @throws RangeError as writeChunk. */
-export function writePacket(packet: Omit<RtmfpPacket, 'padding'>): Buffer {
-  const writer = new ByteWriter(1500)
-  writePacketHeader(writer, packet)
+/**
+ * The bytes of a packet, without padding, which its encryption adds. They are a view of the buffer of `writer`: one that serves many packets
+ * holds the last of them.
+ * @throws RangeError as writeChunk.
+ */
+export function writePacket(packet: Omit<RtmfpPacket, 'padding'>, writer: ByteWriter = new ByteWriter(1500)): Buffer {
+  writePacketHeader(writer.reset(), packet)
   for (const chunk of packet.chunks) writeChunk(writer, chunk)
   return writer.done()
 }

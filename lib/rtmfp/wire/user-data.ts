@@ -1,8 +1,8 @@
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
-import { type Option, readOptionList, writeOptionList } from './option.ts'
-import { readVlu, writeVlu } from './vlu.ts'
+import { type Option, optionListLength, readOptionList, writeOptionList } from './option.ts'
+import { readVlu, vluLength, writeVlu } from './vlu.ts'
 
 /** Which piece of its message a fragment is (RFC 7016, 2.3.11), by the bits that say it. */
 const fragmentControls = ['whole', 'begin', 'end', 'middle'] as const
@@ -89,6 +89,21 @@ function fragment(
     options,
     data: reader.view(reader.left)
   }
+}
+
+/** Bytes that writeUserData writes. */
+export function userDataLength({
+  kind,
+  flowId,
+  sequenceNumber,
+  forwardSequenceNumber,
+  options,
+  data
+}: UserData): number {
+  const optionsLength = options.length === 0 ? 0 : optionListLength(options)
+  const length = 1 + optionsLength + data.length
+  if (kind === 'NextUserData') return length
+  return length + vluLength(flowId) + vluLength(sequenceNumber) + vluLength(sequenceNumber - forwardSequenceNumber)
 }
 
 export function writeUserData(writer: ByteWriter, chunk: UserData): void {

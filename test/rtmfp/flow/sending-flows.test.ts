@@ -124,6 +124,20 @@ t.test(
   }
 )
 
+t.test('a message that goes to many is one buffer: fragments are views of it, and nothing writes into it', async t => {
+  const message = Buffer.allocUnsafeSlow(5000).fill(7)
+  for (let i = 0; i < 3; i++) {
+    const side = new Side()
+    side.open().write(message, side.now, { startWithinMs: 100 })
+    const fragments = side.flows.fill(ROOM, side.now)!.chunks as UserData[]
+    t.ok(fragments.every(({ data }) => data.buffer === message.buffer))
+    side.sent()
+    side.take([ack(1, 1)])
+    side.flows.over()
+  }
+  t.ok(message.equals(Buffer.alloc(5000, 7)))
+})
+
 t.test(
   'what three later packets were acknowledged without is sent again (3.6.2.5); after a timeout, all is (3.6.2.6)',
   async t => {

@@ -9,6 +9,7 @@ import { addressText, parseAddress, readAddress, writeAddress } from '../../../l
 import { type RtmfpChunk, writeChunk } from '../../../lib/rtmfp/wire/chunk.ts'
 import { flowOptions, readFlowOptions } from '../../../lib/rtmfp/wire/flow-options.ts'
 import {
+  optionListLength,
   readOption,
   readOptionList,
   readOptions,
@@ -18,6 +19,7 @@ import {
 import { isInMode, type PacketMode, readPacket, writePacket } from '../../../lib/rtmfp/wire/packet.ts'
 import { PacketAssembler } from '../../../lib/rtmfp/wire/packet-assembler.ts'
 import { readSessionId, writeSessionId } from '../../../lib/rtmfp/wire/session-id.ts'
+import { userDataLength, writeUserData } from '../../../lib/rtmfp/wire/user-data.ts'
 import { readVlu, vluLength, writeVlu } from '../../../lib/rtmfp/wire/vlu.ts'
 import { hex } from '../../support/hex.ts'
 import { holds } from '../../support/property.ts'
@@ -92,6 +94,8 @@ t.test('options, and the Marker that ends their list (2.1.3)', async t => {
   refused(hex`05 0a 00`, 'ERR_RTMP_TRUNCATED', 1)
   refused(hex`01 80 00`, 'ERR_RTMP_TRUNCATED', 2)
   t.throws(() => readOption(reader(hex`ffff7f`)), { code: 'ERR_RTMP_TRUNCATED' })
+  const lists = [[], [{ type: 200, value: Buffer.alloc(125) }], [{ type: 0, value: Buffer.alloc(127) }]]
+  for (const list of lists) t.equal(optionListLength(list), written(writer => writeOptionList(writer, list)).length)
 })
 
 t.test('addresses (2.1.5)', async t => {
@@ -378,12 +382,18 @@ t.test('what is written is read as it was, cut at every byte, and damaged at any
       throw error
     }
   }
+  const shared = new ByteWriter(16)
   holds(
     t,
     'a packet of any chunks',
     fc.property(packets, fc.nat(), fc.nat({ max: 255 }), (packet, at, value) => {
       const bytes = writePacket(packet)
       t.same(readPacket(bytes), packet)
+      t.ok(writePacket(packet, shared).equals(bytes), 'by a writer that has written others')
+      for (const chunk of packet.chunks) {
+        if (chunk.kind !== 'UserData' && chunk.kind !== 'NextUserData') continue
+        t.equal(userDataLength(chunk), written(writer => writeUserData(writer, chunk)).length)
+      }
       for (let length = 0; length < bytes.length; length++) reads(bytes.subarray(0, length))
       const damaged = Buffer.from(bytes)
       damaged[at % bytes.length] = value
