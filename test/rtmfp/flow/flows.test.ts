@@ -4,6 +4,7 @@ import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
 import { Flows, type FlowsOptions } from '../../../lib/rtmfp/flow/flows.ts'
 import type { ReceivingFlow, ReceivingFlowOptions } from '../../../lib/rtmfp/flow/receiving-flow.ts'
 import type { SendingFlow } from '../../../lib/rtmfp/flow/sending-flow.ts'
+import { TimeCriticalData } from '../../../lib/rtmfp/flow/time-critical.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
 import { holds } from '../../support/property.ts'
 import { RenoReceiver, RenoSender } from '../../support/reno.ts'
@@ -217,6 +218,66 @@ for (const [name, priority] of [
     })
   }
 }
+
+t.test(
+  'peers are told of time critical data that another session receives, and grow slower (appendix A.1)',
+  async t => {
+    /** What the flag of the server's packets told the publisher, and another, in each second; and the window of the latter. */
+    const told = (priority: number) => {
+      const network = new Network({ delay: [10, 10] })
+      const timeCritical = new TimeCriticalData()
+      const far = new End(network, there, server, { timeCritical })
+      const ends = [here, place('192.0.2.3', 5000)].map(at => {
+        const end = new End(network, at, new Identity({ groups: [2], isStatic: true }), {})
+        end.node.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
+        return end
+      }) as [End, End]
+      network.pass(1000)
+      t.equal(far.node.opened.length, 2)
+      const [publisher, other] = ends
+      const flags = ends.map(({ flows }) => {
+        const seen: boolean[] = []
+        const received = flows.received.bind(flows)
+        flows.received = (header, now) => {
+          seen.push(header.timeCriticalReverse)
+          received(header, now)
+        }
+        return seen
+      })
+      const flow = publisher.flows.open({ metadata, priority })
+      const { fill } = streams(other, 3)
+      const seconds: (boolean | 'both')[][] = []
+      let windowBytes = 0
+      for (let ms = 0; ms < 3000; ms += 20) {
+        fill(network.now)
+        if (ms < 1000) flow.write(Buffer.alloc(1000), network.now)
+        else if (ms % 200 === 0) publisher.flows.open({ metadata }).write(Buffer.alloc(10), network.now)
+        network.pass(20)
+        if (ms < 1000) windowBytes = other.flows.congestion.windowBytes
+        if (ms % 1000 < 980) continue
+        seconds.push(flags.map(seen => (new Set(seen).size === 2 ? 'both' : seen[0]!)))
+        for (const seen of flags) seen.length = 0
+      }
+      return { seconds, windowBytes }
+    }
+    const [routine, critical] = [told(3), told(4)]
+    t.same(routine.seconds, [
+      [false, false],
+      [false, false],
+      [false, false]
+    ])
+    t.same(
+      critical.seconds,
+      [
+        [false, true],
+        [false, 'both'],
+        [false, false]
+      ],
+      'who sends it is not told of itself; 800 ms behind it, nobody is'
+    )
+    t.ok(critical.windowBytes < routine.windowBytes / 2, `${critical.windowBytes} and ${routine.windowBytes}`)
+  }
+)
 
 t.test('with deadlines audio arrives, and late video is abandoned up to the next keyframe', async t => {
   // 40 kB/s, for 60 kB/s of video and 8 kB/s of audio
