@@ -324,7 +324,7 @@ async function* proxies(course: Course): AsyncIterable<Result> {
 
 function door(scheme: string, what: 'play' | 'publish'): Run {
   return async ({ seconds }) => {
-    const server = await Served.start(ours('frame', '--tls'))
+    const server = await Served.start(ours('frame', '--tls', '--rtmfp-port', String(PORT)))
     const publisher = Tool.load('pub', '--stream', 's0', '--flv', media('20000k'), '--warm', 1, '--dur', 3600)
     try {
       await publisher.until('ALL')
@@ -338,7 +338,7 @@ function door(scheme: string, what: 'play' | 'publish'): Run {
 }
 
 async function* doors(course: Course): AsyncIterable<Result> {
-  const schemes = ['rtmp', 'rtmps', 'rtmpe', 'rtmpt', 'rtmpte', 'rtmpts']
+  const schemes = ['rtmp', 'rtmps', 'rtmpe', 'rtmpt', 'rtmpte', 'rtmpts', 'rtmfp']
   for (const what of ['play', 'publish'] as const) {
     const all = await inTurn(course, ...schemes.map(scheme => door(scheme, what)))
     const costs = all.map(each => median(each.map(perGb)))

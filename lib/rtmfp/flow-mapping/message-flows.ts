@@ -46,6 +46,8 @@ const PRIORITY = 5
 const VIDEO_PRIORITY = 4
 const CAPACITY_BYTES = 65_536
 const MAX_SYNCS = 64
+/** Message streams that a client knows to have begun: more than any has. */
+const MAX_BEGUN = 1024
 
 /** Which flow of its message stream a message goes on. */
 type Kind = 'audio' | 'video' | 'rest'
@@ -78,6 +80,12 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
   readonly #streams = new Map<MessageStreamId, StreamFlows>()
   readonly #readable = new Set<IncomingFlow>()
   readonly #syncs = new FlowSyncs<IncomingFlow>(MAX_SYNCS)
+  /**
+   * Of a client: message streams that the peer has said anything but media on, and media that has come ahead of that. tcserver sends no
+   * FlowSync between `NetStream.Play.Start` and the sequence headers, and either may be lost and sent again.
+   */
+  readonly #begun = new Set<MessageStreamId>()
+  readonly #early = new Map<IncomingFlow, Message>()
   #syncId = 0
   /** What all flows but the client's first answer: the first flow of the peer on stream 0. */
   #control: IncomingFlow | undefined
@@ -128,7 +136,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     do {
       this.#isReleased = false
       for (const flow of this.#readable) {
-        const message = this.#syncs.holds(flow) ? undefined : this.#readFrom(flow)
+        const message = this.#syncs.holds(flow) ? undefined : this.#next(flow)
         if (message === undefined) continue
         // to the end of the turn
         this.#readable.delete(flow)
@@ -222,9 +230,26 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
       },
       ended: flow => {
         this.#syncs.remove(flow)
+        this.#early.delete(flow)
         if (isControl) this.#end()
       }
     }
+  }
+
+  /** The next message of a flow, unless it is early. */
+  #next(flow: IncomingFlow): Message | undefined {
+    const message = this.#early.get(flow) ?? this.#readFrom(flow)
+    this.#early.delete(flow)
+    if (message === undefined || this.#options.role === 'server') return message
+    const { messageStreamId, type } = message
+    if (this.#begun.has(messageStreamId) || this.#isOver) return message
+    if (kindOf(type) !== 'rest') {
+      this.#early.set(flow, message)
+      return undefined
+    }
+    if (this.#begun.size >= MAX_BEGUN) this.#begun.clear()
+    this.#begun.add(messageStreamId)
+    return message
   }
 
   #readFrom(flow: IncomingFlow): Message | undefined {

@@ -85,9 +85,9 @@ t.test('each message stream has a flow, and its audio and its video have one mor
   network.pass(100)
   t.same(far.read().sort(), ['1: 20 0 10', '1: 8 1 10', '1: 8 3 10', '1: 9 2 10'])
   t.match(far.messages.flows.sizes, { receiving: 4 })
-  far.messages.put(message(1, Video, 9), network.now)
+  for (const type of [CommandAmf0, Video]) far.messages.put(message(1, type, 9), network.now)
   network.pass(100)
-  t.same(near.read(), ['1: 9 9 10'])
+  t.same(near.read(), ['1: 20 9 10', '1: 9 9 10'])
   near.messages.close()
   network.pass(1000)
   t.same([near.messages.flows.sizes.sending, far.isOver], [0, true])
@@ -182,6 +182,26 @@ t.test('flows that wait for others that never come are forgotten with their end'
   const grown = alive() - before
   t.ok(grown < 1024 * 1024, `${grown} bytes`)
   t.ok(far.messages.flows.sizes.receiving <= 256)
+})
+
+t.test('of a message stream that has not begun a client holds the media, as that of tcserver after a loss', async t => {
+  const { network, near, far } = connected()
+  const put = (type: number, timestamp: number) => {
+    const metadata = flowMetadata({ messageStreamId: 1, receiveOrder: 'sequence' })
+    const flow = far.messages.flows.open({ metadata, returnOf: { id: 1 } })
+    return () => flow.write(writeFlowMessage(message(1, type, timestamp)), network.now)
+  }
+  const [status, audio, video] = [put(CommandAmf0, 0), put(Audio, 1), put(Video, 2)] as const
+  audio()
+  video()
+  network.pass(100)
+  t.same(near.read(), [])
+  status()
+  network.pass(100)
+  t.same(near.read(), ['1: 20 0 10', '1: 8 1 10', '1: 9 2 10'])
+  audio()
+  network.pass(100)
+  t.same(near.read(), ['1: 8 1 10'])
 })
 
 t.test('audio goes ahead of video; a flow that is rejected is opened again, but not that of control', async t => {
