@@ -42,7 +42,10 @@ class End {
     const readable = (flow: ReceivingFlow) => {
       while (flow.read() !== undefined) this.messages++
     }
-    this.flows = new Flows({ room: ROOM, timestamps: this.#timestamps, wake() {} }, { accept: () => ({ readable }) })
+    this.flows = new Flows(
+      { room: ROOM, certainRoom: ROOM, timestamps: this.#timestamps, wake() {} },
+      { accept: () => ({ readable }) }
+    )
   }
 
   write({ chunks, timeCritical, timeCriticalReverse }: FlowChunks): Buffer {

@@ -31,6 +31,8 @@ export class Network {
   now = 1000
   /** Whether nothing arrives any more. */
   isCut = false
+  /** Bytes of the longest datagrams that arrive: longer ones vanish. */
+  mtu: number = Number.POSITIVE_INFINITY
   readonly #options: Required<Omit<NetworkOptions, 'link'>>
   readonly #link: NetworkOptions['link']
   readonly #nodes: (Pick<Node, 'flush' | 'place'> & { readonly endpoint: Participant })[] = []
@@ -64,7 +66,7 @@ export class Network {
   send(datagram: OutDatagram, from: Place): void {
     this.sent.push({ from, to: datagram.to, bytes: datagram.bytes, at: this.now })
     const { loss, repeats, chance } = this.#options
-    if (this.isCut || chance() < loss) return
+    if (this.isCut || datagram.bytes.length > this.mtu || chance() < loss) return
     const queued = this.#queued(datagram)
     if (queued === undefined) return
     this.#fly(datagram, from, queued)

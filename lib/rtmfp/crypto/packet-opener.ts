@@ -3,8 +3,7 @@ import { checksum } from './checksum.ts'
 import { BLOCK_LENGTH, BlockDecrypter } from './packet-blocks.ts'
 import { PacketHmac } from './packet-hmac.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
-
-const CHECKSUM_LENGTH = 2
+import { CHECKSUM_LENGTH } from './packet-sealer.ts'
 
 /** The inverse of PacketSealer. A packet that does not verify leaves no trace. */
 export class PacketOpener {

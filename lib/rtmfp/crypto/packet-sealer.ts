@@ -4,7 +4,8 @@ import { BLOCK_LENGTH, BlockEncrypter } from './packet-blocks.ts'
 import { PacketHmac } from './packet-hmac.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 
-const CHECKSUM_LENGTH = 2
+/** Bytes of the checksum inside a packet that has no HMAC. */
+export const CHECKSUM_LENGTH = 2
 const PADDING = 0xff
 /** More than a packet has that fits any path; it grows for others. */
 const SCRATCH_LENGTH = 1536

@@ -33,6 +33,11 @@ export class OutgoingMessage {
     this.#chain = isDependent ? previous.#chain : { abandonedFrom: Number.POSITIVE_INFINITY }
   }
 
+  /** Whether it is never late. */
+  get isReliable(): boolean {
+    return this.#startBy === Number.POSITIVE_INFINITY && this.#finishBy === Number.POSITIVE_INFINITY
+  }
+
   get isAbandoned(): boolean {
     return this.sequenceNumber >= this.#chain.abandonedFrom
   }

@@ -27,8 +27,8 @@ export interface SendingFlowStart {
   readonly priority: number
   /** What it says of itself until it is acknowledged: see flowOptions. */
   readonly options: readonly Option[]
-  /** Bytes of chunks that a packet has room for. */
-  readonly room: number
+  /** Bytes of chunks that a packet has room for: see FlowsSession. */
+  readonly session: { readonly room: number; readonly certainRoom: number }
   readonly capacityBytes: number
   readonly inFlight: InFlight
   readonly owed: Owed
@@ -109,7 +109,10 @@ export class SendingFlow {
     const message = new OutgoingMessage(this.#queue.next, now, options, this.#last)
     this.#last = message
     const optionsLength = this.#isAcknowledged ? 0 : optionListLength(this.#start.options)
-    this.#queue.cut(message, payload, payloadRoom(this.#start.room) - MAX_HEADER_LENGTH - optionsLength)
+    // fragments cannot be cut again: those of what must arrive have to fit, whatever becomes of the path
+    const { room, certainRoom } = this.#start.session
+    const most = payloadRoom(message.isReliable ? certainRoom : room)
+    this.#queue.cut(message, payload, most - MAX_HEADER_LENGTH - optionsLength)
     this.#discard(now)
     this.#start.owed.began(now)
     this.#isFull = !this.isWritable
@@ -161,7 +164,8 @@ export class SendingFlow {
       fragment.message.expire(now)
       const chunk = this.#chunk(fragment, forward, previous)
       const length = userDataLength(chunk)
-      if (!packet.has(length)) break
+      // one that was cut for a packet with more room goes alone
+      if (!packet.has(length) && packet.chunks.length > 0) break
       previous = fragment.sequenceNumber
       const added = packet.add(chunk, length)
       this.#sent(fragment, chunk.abandon, added)

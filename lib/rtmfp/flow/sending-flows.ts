@@ -25,8 +25,10 @@ export interface SendingFlowOptions extends SendingFlowEvents {
 
 /** What the flows of a session need of it. */
 export interface FlowsSession {
-  /** Bytes of chunks that a packet has room for. */
+  /** Bytes of chunks that a packet has room for; it may become less. */
   readonly room: number
+  /** Bytes of chunks that a packet has room for in any case. */
+  readonly certainRoom: number
   readonly timestamps: { readonly roundTrip: number | undefined; readonly erto: number; timedOut(): void }
   /** There may be something to send, or a nearer timeout. */
   wake(): void
@@ -117,7 +119,7 @@ export class SendingFlows {
       id: this.#nextId++,
       priority,
       options: flowOptions({ metadata, ...(returnOf && { returnFlowId: returnOf.id }) }),
-      room: this.#session.room,
+      session: this.#session,
       capacityBytes,
       inFlight: this.#inFlight,
       owed: this.#owed,

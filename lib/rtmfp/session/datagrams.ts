@@ -35,6 +35,10 @@ export function openPacket(opener: PacketOpener, encrypted: Buffer): RtmfpPacket
 
 const PADDING = 0xff
 
+/** A packet with so many bytes more, which mean nothing (RFC 7016, 2.2.4). */
+export const padded = (packet: Buffer, padding: number): Buffer =>
+  padding === 0 ? packet : Buffer.concat([packet, Buffer.alloc(padding, PADDING)])
+
 /** The packets of startup, which the key that everybody knows encrypts (RFC 7425, 4.1). */
 export class StartupPackets {
   readonly #sealer = new PacketSealer(defaultProtection)
@@ -56,7 +60,7 @@ export class StartupPackets {
       chunks: [chunk]
     })
     const padding = Math.max(0, length - packet.length - SESSION_ID_LENGTH)
-    return sealDatagram(this.#sealer, Buffer.concat([packet, Buffer.alloc(padding, PADDING)]), sessionId)
+    return sealDatagram(this.#sealer, padded(packet, padding), sessionId)
   }
 
   /** The chunks of a startup packet; undefined if it is none. */

@@ -1,53 +1,31 @@
 import { randomBytes } from 'node:crypto'
 import { RtmpError } from '../../errors.ts'
-import { type Limits, limitsWith } from '../../limits.ts'
+import { limitsWith } from '../../limits.ts'
 import type { EndpointDiscriminator } from '../crypto/endpoint-discriminator.ts'
-import type { Identity } from '../crypto/identity.ts'
-import type { AgreementOptions } from '../crypto/key-agreement.ts'
 import { defaultTerms } from '../crypto/terms.ts'
 import { addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import { readSessionId, SESSION_ID_LENGTH, STARTUP_SESSION_ID } from '../wire/session-id.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
 import { type OutDatagram, type Place, StartupPackets } from './datagrams.ts'
-import type { SessionFlows } from './flows.ts'
+import type { EndpointOptions } from './endpoint-options.ts'
 import { HELLO_LENGTH, Initiator } from './initiator.ts'
 import { keyLines } from './key-log.ts'
 import type { Opening } from './opening.ts'
+import { checkedDatagramBytes } from './path-mtu.ts'
 import { PerSecond } from './per-second.ts'
-import { Responder, type ResponderOptions } from './responder.ts'
-import { Session, type SessionEndpoint, type SessionStart } from './session.ts'
+import { Responder } from './responder.ts'
+import { Session } from './session.ts'
+import type { SessionEndpoint, SessionStart } from './session-start.ts'
 import { Sessions } from './sessions.ts'
 import type { StartupHost } from './startup-host.ts'
 
-/** The options of an endpoint. */
-export interface EndpointOptions extends ResponderOptions, Partial<AgreementOptions> {
-  readonly identity: Identity
-  /** A session is open; its flows, if it is to have any. */
-  readonly opened?: (session: Session) => SessionFlows | undefined
-  /** A session is over: see its `closeReason`. */
-  readonly closed?: (session: Session) => void
-  /**
-   * Something is to be sent, or `nextTimeout` is nearer, by a call other than `input`, `output` and `elapsed`: called at most once until the
-   * next `output` or `elapsed`.
-   */
-  readonly wake?: () => void
-  /**
-   * Takes the lines of a file of keys, a block of them for each session: `rtmpipe inspect --rtmfp-keys` reads a capture with it. Whoever has
-   * it reads all that the sessions carry.
-   */
-  readonly keyLog?: (line: string) => void
-  /** Milliseconds of silence until a session sends a Ping; 30,000. */
-  readonly keepaliveMs?: number
-  /** See Limits: those of sessions, agreements and fragments. */
-  readonly limits?: Partial<Limits>
-}
+export type { EndpointOptions }
 
 /** Answers to a stranger are no longer, all together, than this many times what it sent: its address may be another's. */
 const MAX_AMPLIFICATION = 3
 /** Datagrams that wait to be sent; answers beyond them are left out. */
 const MAX_QUEUED = 1024
-
 /** Hellos that introducers pass on and this side answers: whom they name did not ask. */
 const MAX_FORWARDED_PER_SECOND = 32
 
@@ -68,7 +46,7 @@ export class RtmfpEndpoint {
   readonly #sessions = new Sessions()
   readonly #queue: OutDatagram[] = []
   readonly #awake = new Set<Session>()
-  readonly #host: SessionEndpoint
+  readonly #host: SessionEndpoint<Session>
   readonly #forwards = new PerSecond(MAX_FORWARDED_PER_SECOND)
   #now = 0
   /** Whether a call is under way behind which `output` and `nextTimeout` are looked at anyway, and whether `wake` was called. */
@@ -78,13 +56,15 @@ export class RtmfpEndpoint {
   #count = 0
 
   constructor(options: EndpointOptions) {
-    const { identity, terms = defaultTerms, isStrict = false, keepaliveMs = 30_000 } = options
+    const { identity, terms = defaultTerms, isStrict = false } = options
     this.#options = options
     const limits = limitsWith(options.limits)
     this.#startup = new StartupPackets(limits)
     this.#host = {
       secret: randomBytes(32),
-      keepaliveMs,
+      keepaliveMs: options.keepaliveMs ?? 30_000,
+      quietMs: options.quietMs ?? 1000,
+      maxDatagramBytes: checkedDatagramBytes(options.maxDatagramBytes),
       wake: session => {
         this.#awake.add(session)
         this.#sessions.timeouts.expect(session)

@@ -1,5 +1,5 @@
 import type { AgreedEnd } from '../crypto/key-agreement.ts'
-import type { SessionStart } from './session.ts'
+import type { SessionStart } from './session-start.ts'
 
 /** The lines of a file of keys, as `rtmpipe inspect --rtmfp-keys` reads them, on one session: who has them reads its packets. */
 export function* keyLines(number: number, start: SessionStart): Generator<string, void> {

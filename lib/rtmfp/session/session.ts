@@ -1,56 +1,18 @@
-import { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Certificate } from '../crypto/certificate.ts'
 import type { KeyAgreement } from '../crypto/key-agreement.ts'
-import { PacketOpener } from '../crypto/packet-opener.ts'
-import { PacketSealer } from '../crypto/packet-sealer.ts'
-import { ReplayWindow } from '../crypto/replay-window.ts'
 import type { Address } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
-import { isInMode, PacketMode, writePacket } from '../wire/packet.ts'
-import { SESSION_ID_LENGTH } from '../wire/session-id.ts'
+import { isInMode } from '../wire/packet.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
 import { type CloseReason, Closing, type SessionState } from './closing.ts'
-import { type OutDatagram, openPacket, type Place, sealDatagram } from './datagrams.ts'
-import type { FlowChunks, SessionFlows } from './flows.ts'
+import type { OutDatagram, Place } from './datagrams.ts'
+import type { SessionFlows } from './flows.ts'
 import { Mobility } from './mobility.ts'
+import { CERTAIN_LENGTH, PathMtu } from './path-mtu.ts'
+import { SessionPackets } from './session-packets.ts'
+import type { SessionEndpoint, SessionStart } from './session-start.ts'
 import { Silence } from './silence.ts'
-import { Timestamps } from './timestamps.ts'
-
-/** What a session is told of at its start. */
-export interface SessionStart {
-  readonly role: 'initiator' | 'responder'
-  /** In packets to this end, and in those to the other. */
-  readonly nearId: number
-  readonly farId: number
-  readonly address: Place
-  /** Of the other end. */
-  readonly certificate: Certificate
-  readonly agreement: KeyAgreement
-  /** By which the responder knew the initiator. */
-  readonly cookie: Buffer
-}
-
-/** What a session needs of its endpoint. */
-export interface SessionEndpoint {
-  /** By which it knows its own mobility checks. */
-  readonly secret: Buffer
-  /** Milliseconds of silence until it sends a Ping. */
-  readonly keepaliveMs: number
-  /** It has something to send, or a nearer timeout. */
-  wake(session: Session): void
-  moved(session: Session, from: Place): void
-  forwarded(session: Session, hello: FIHello): void
-  /** It is not open any more: its peer may open another. */
-  left(session: Session): void
-  closed(session: Session): void
-}
-
-/** Of a packet with its encryption: fits what any path of IPv6 carries. */
-const MAX_PACKET_LENGTH = 1200
-/** Bytes of it besides chunks: header, session sequence number, HMAC or checksum, padding. */
-const MAX_OVERHEAD = 5 + 8 + 32 + 15
-/** Answers that wait to be sent; a Ping beyond them has none. */
-const MAX_WAITING = 16
+import type { Timestamps } from './timestamps.ts'
 
 /** An open session of RTMFP (RFC 7016, 3.5), without its flows. It has no clock: `now` is in ms. */
 export class Session {
@@ -60,28 +22,20 @@ export class Session {
   readonly certificate: Certificate
   readonly agreement: KeyAgreement
   readonly openedAt: number
-  readonly timestamps: Timestamps = new Timestamps()
+  readonly timestamps: Timestamps
   /** What it passes chunks of flows to. */
   flows: SessionFlows | undefined
   /** Where the peer says that it is reached besides (RFC 7425, 5.3.3): an introducer tells others. */
   reportedAddresses: readonly Address[] = []
-  /** Packets of the peer that were verified, and those to it; bytes of their datagrams. */
-  packetsIn = 0
-  packetsOut = 0
-  bytesIn = 0
-  bytesOut = 0
-  readonly #endpoint: SessionEndpoint
-  readonly #writer = new ByteWriter(MAX_PACKET_LENGTH)
-  readonly #sealer: PacketSealer
-  readonly #opener: PacketOpener
-  readonly #replays: ReplayWindow | undefined
+  readonly #endpoint: SessionEndpoint<Session>
+  readonly #packets: SessionPackets
   #address: Place
-  #waiting: { readonly chunk: RtmfpChunk; readonly to: Place }[] = []
   readonly #closing = new Closing()
   readonly #silence: Silence
   readonly #mobility: Mobility
+  readonly #path: PathMtu
 
-  constructor(endpoint: SessionEndpoint, start: SessionStart, now: number) {
+  constructor(endpoint: SessionEndpoint<Session>, start: SessionStart, now: number) {
     this.#endpoint = endpoint
     this.role = start.role
     this.nearId = start.nearId
@@ -90,13 +44,12 @@ export class Session {
     this.agreement = start.agreement
     this.openedAt = now
     this.#address = start.address
-    const { initiator, responder } = start.agreement
-    const [near, far] = start.role === 'initiator' ? [initiator, responder] : [responder, initiator]
-    this.#sealer = new PacketSealer(near.protection)
-    this.#opener = new PacketOpener(far.protection)
-    this.#replays = far.protection.isSequenced ? new ReplayWindow() : undefined
-    this.#silence = new Silence(endpoint.keepaliveMs, now)
+    this.#packets = new SessionPackets(start)
+    this.timestamps = this.#packets.timestamps
+    const { keepaliveMs, quietMs } = endpoint
+    this.#silence = new Silence(keepaliveMs, start.role === 'initiator' ? quietMs : keepaliveMs, now)
     this.#mobility = new Mobility(endpoint.secret)
+    this.#path = new PathMtu(endpoint.maxDatagramBytes, start.address.address)
   }
 
   get state(): SessionState {
@@ -112,6 +65,26 @@ export class Session {
     return this.#address
   }
 
+  /** Packets of the peer that were verified. */
+  get packetsIn(): number {
+    return this.#packets.packetsIn
+  }
+
+  /** Packets to the peer. */
+  get packetsOut(): number {
+    return this.#packets.packetsOut
+  }
+
+  /** Bytes of the datagrams of `packetsIn`. */
+  get bytesIn(): number {
+    return this.#packets.bytesIn
+  }
+
+  /** Bytes of the datagrams of `packetsOut`. */
+  get bytesOut(): number {
+    return this.#packets.bytesOut
+  }
+
   /** Whether a packet of the peer has been verified: then it has the keys. */
   get isHeard(): boolean {
     return this.packetsIn > 0
@@ -122,25 +95,21 @@ export class Session {
     return this.#silence.heardAt
   }
 
-  /** Bytes of chunks that a packet has room for. */
+  /** Bytes of chunks that a packet has room for, by what is known of the path: it may become less. */
   get room(): number {
-    return MAX_PACKET_LENGTH - MAX_OVERHEAD
+    return this.#packets.room(this.#path.length)
   }
 
-  /** Whether it has something to send. */
-  get isWaiting(): boolean {
-    return this.#waiting.length > 0
+  /** Bytes of chunks that a packet has room for on any path. */
+  get certainRoom(): number {
+    return this.#packets.room(CERTAIN_LENGTH)
   }
 
   /** Takes an encrypted packet. One that does not verify, or was seen before, leaves no trace. */
   input(encrypted: Buffer, from: Place, now: number): void {
-    const packet = openPacket(this.#opener, encrypted)
-    const farMode = this.role === 'initiator' ? PacketMode.Responder : PacketMode.Initiator
-    if (packet?.mode !== farMode || this.#replays?.accepts(this.#opener.sequence) === false) return
-    this.packetsIn++
-    this.bytesIn += SESSION_ID_LENGTH + encrypted.length
-    if (this.#silence.heard(now)) this.#endpoint.wake(this)
-    this.timestamps.hear(packet, now)
+    const packet = this.#packets.open(encrypted, now)
+    if (packet === undefined) return
+    if (this.#silence.heard(now, packet.chunks.some(isData))) this.#endpoint.wake(this)
     for (const chunk of packet.chunks) if (isInMode(chunk, packet.mode)) this.#receive(chunk, from, now)
     if (this.state !== 'open') return
     this.flows?.received(packet, now)
@@ -150,12 +119,13 @@ export class Session {
 
   /** The datagrams that it has to send now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
-    for (const { chunk, to } of this.#waiting.splice(0))
-      yield this.#datagram({ chunks: [chunk], timeCritical: false, timeCriticalReverse: false }, to, now)
+    yield* this.#packets.said(now)
     while (this.state === 'open') {
       const chunks = this.flows?.fill(this.room, now)
       if (chunks === undefined) return
-      yield this.#datagram(chunks, this.#address, now)
+      const bytes = this.#packets.seal(chunks, now)
+      this.#path.sent(bytes.length, now)
+      yield { bytes, to: this.#address }
     }
   }
 
@@ -167,14 +137,14 @@ export class Session {
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number {
     if (this.state !== 'open') return this.#closing.nextAt
-    return Math.min(this.#silence.nextAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
+    return Math.min(this.#silence.nextAt, this.#path.nextAt, this.flows?.nextTimeout() ?? Number.POSITIVE_INFINITY)
   }
 
   elapsed(now: number): void {
     if (this.#closing.isEnded(now)) this.#end(this.closeReason ?? 'near')
     if (this.#closing.isDue(now)) this.#say({ kind: 'Close' })
     if (this.state !== 'open') return
-    if (now >= this.#silence.nextAt) this.#askSilent(now)
+    this.#ask(now)
     this.flows?.elapsed(now)
   }
 
@@ -250,33 +220,30 @@ export class Session {
     this.#endpoint.closed(this)
   }
 
-  #askSilent(now: number): void {
-    const due = this.#silence.due(now, this.timestamps.erto)
+  /** Asks what the path carries, and whether the peer is there. */
+  #ask(now: number): void {
+    const { erto } = this.timestamps
+    const probe = now < this.#path.nextAt ? undefined : this.#path.due(now, erto)
+    if (probe !== undefined) this.#say({ kind: 'Ping', message: probe.message }, this.#address, probe.length)
+    const due = now < this.#silence.nextAt ? undefined : this.#silence.due(now, erto)
     if (due === 'ping') this.#say({ kind: 'Ping', message: Buffer.alloc(0) })
     else if (due === 'give up') this.#end('timeout')
   }
 
   #replied(message: Buffer, from: Place, now: number): void {
+    if (this.#path.answered(message, now)) this.#endpoint.wake(this)
     if (isSame(from, this.#address) || !this.#mobility.proves(message, from, now)) return
     const before = this.#address
     this.#address = from
+    this.#path.reset(from.address)
     this.#endpoint.moved(this, before)
   }
 
-  #say(chunk: RtmfpChunk, to: Place = this.#address): void {
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ chunk, to })
+  #say(chunk: RtmfpChunk, to: Place = this.#address, length = 0): void {
+    this.#packets.say(chunk, to, length)
     this.#endpoint.wake(this)
-  }
-
-  #datagram({ chunks, timeCritical, timeCriticalReverse }: FlowChunks, to: Place, now: number): OutDatagram {
-    const mode = this.role === 'initiator' ? PacketMode.Initiator : PacketMode.Responder
-    const header = { mode, timeCritical, timeCriticalReverse, ...this.timestamps.stamp(now) }
-    const packet = writePacket({ ...header, chunks }, this.#writer)
-    const bytes = sealDatagram(this.#sealer, packet, this.farId)
-    this.packetsOut++
-    this.bytesOut += bytes.length
-    return { bytes, to }
   }
 }
 
+const isData = ({ kind }: RtmfpChunk): boolean => kind === 'UserData' || kind === 'NextUserData'
 const isSame = (one: Place, other: Place): boolean => one.port === other.port && one.address === other.address

@@ -3,7 +3,8 @@ import type { AgreementOptions } from '../crypto/key-agreement.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { OutDatagram } from './datagrams.ts'
 import type { Opening } from './opening.ts'
-import type { Session, SessionStart } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionStart } from './session-start.ts'
 import type { Sessions } from './sessions.ts'
 
 /** What the two sides of startup, Initiator and Responder, need of their endpoint. */

@@ -238,7 +238,7 @@ t.test(
     t.same([far.read(), far.isOver], [[], false])
 
     const alone = new Messages(
-      { room: 1000, timestamps: { roundTrip: 1, erto: 1, timedOut() {} }, wake() {} },
+      { room: 1000, certainRoom: 1000, timestamps: { roundTrip: 1, erto: 1, timedOut() {} }, wake() {} },
       { role: 'client' }
     )
     t.throws(() => alone.put(message(1, Audio, 0), 0), RangeError)

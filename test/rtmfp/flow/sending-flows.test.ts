@@ -25,9 +25,10 @@ class Side {
   readonly flows: Flows
   readonly said: string[] = []
   now = 0
+  readonly path = { room: ROOM, certainRoom: ROOM, timestamps: this.timestamps, wake() {} }
 
   constructor(options: FlowsOptions = {}) {
-    this.flows = new Flows({ room: ROOM, timestamps: this.timestamps, wake() {} }, options)
+    this.flows = new Flows(this.path, options)
   }
 
   open(options: Partial<SendingFlowOptions> = {}) {
@@ -136,6 +137,22 @@ t.test('a message that goes to many is one buffer: fragments are views of it, an
     side.flows.over()
   }
   t.ok(message.equals(Buffer.alloc(5000, 7)))
+})
+
+t.test('what may be late is cut to the room that there is; where that has become less, it goes alone', async t => {
+  const side = new Side()
+  const flow = side.open()
+  side.path.room = 1400
+  flow.write(Buffer.alloc(1300), side.now, { finishWithinMs: 1000 })
+  flow.write(Buffer.alloc(1300), side.now)
+  flow.write(Buffer.alloc(1300), side.now, { startWithinMs: 1000 })
+  side.open().write(Buffer.alloc(10), side.now)
+  const lengths = () => {
+    const packet = side.flows.fill(ROOM, side.now)
+    return packet?.chunks.map(chunk => (chunk.kind === 'UserData' ? chunk.data.length : 0))
+  }
+  t.same([lengths(), lengths(), lengths()], [[1300], [10, 1101], [199]], 'no other has room beside a long one')
+  t.same([lengths(), lengths()], [[1300], undefined])
 })
 
 t.test(

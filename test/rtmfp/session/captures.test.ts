@@ -114,7 +114,17 @@ t.test('sessions of real programs go through ours, in either role, from the firs
     for (const { group, secret, cookie, skic, skrc, initiator, responder } of keysOf(name)) {
       for (const role of ['initiator', 'responder'] as const) {
         const [near, far] = role === 'initiator' ? [initiator, responder] : [responder, initiator]
-        const host = { secret, keepaliveMs: 1e9, wake() {}, moved() {}, forwarded() {}, left() {}, closed() {} }
+        const times = { keepaliveMs: 1e9, quietMs: 1e9 }
+        const host = {
+          secret,
+          ...times,
+          maxDatagramBytes: 1204,
+          wake() {},
+          moved() {},
+          forwarded() {},
+          left() {},
+          closed() {}
+        }
         const agreement = { group, secret, skic, skrc, initiator, responder }
         const certificate = readCertificate(firstOf(name, 'RHello').certificate)
         const address = at(0)

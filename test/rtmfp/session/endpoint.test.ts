@@ -636,6 +636,66 @@ t.test('a peer that is silent is pinged, and given up if that stays so for two m
   t.match([client.endpoint.size, server.endpoint.size], [0, 0])
 })
 
+t.test('a player whose media has stopped says so, once, as its address may be another by now', async t => {
+  let feeds: string[] = []
+  const chunk: RtmfpChunk = {
+    kind: 'UserData',
+    flowId: 1,
+    sequenceNumber: 1,
+    forwardSequenceNumber: 0,
+    fragmentControl: 'whole',
+    abandon: false,
+    final: false,
+    options: [],
+    data: Buffer.of(1)
+  }
+  const flows: SessionFlows = {
+    receive() {},
+    received() {},
+    fill: () =>
+      feeds.pop() === undefined ? undefined : { chunks: [chunk], timeCritical: false, timeCriticalReverse: false },
+    nextTimeout: () => Number.POSITIVE_INFINITY,
+    elapsed() {},
+    over() {}
+  }
+  const { network, client, server } = opened({}, { server: { opened: () => flows } })
+  const feed = (ms: number) => {
+    feeds = ['x']
+    server.opened[0]!.wake()
+    network.pass(ms)
+  }
+  /** When the client has sent anything since, in ms. */
+  const sentSince = (begun: number) =>
+    network.sent.filter(({ from, at }) => from.address === here.address && at >= begun).map(({ at }) => at - begun)
+  for (let i = 0; i < 5; i++) feed(900)
+  t.same(sentSince(1100), [], 'it comes')
+  let begun = network.now
+  feed(20_000)
+  t.same(sentSince(begun), [1010], 'one Ping, which is answered')
+  begun = network.now
+  feed(500)
+  const elsewhere = place('192.0.2.1', 9999)
+  client.place = elsewhere
+  network.pass(400)
+  feed(0)
+  t.same(server.opened[0]!.address, here, 'what it is sent goes where nobody is')
+  network.pass(200)
+  t.same(server.opened[0]!.address, elsewhere)
+  t.same(sentSince(begun).at(0), 1010)
+
+  const seldom = opened({}, { client: { quietMs: Number.POSITIVE_INFINITY }, server: { opened: () => flows } })
+  feeds = ['x']
+  seldom.server.opened[0]!.wake()
+  seldom.network.pass(20_000)
+  t.equal(seldom.client.opened[0]!.packetsOut, 0)
+
+  const publisher = opened({}, { client: { opened: () => flows } })
+  feeds = ['x']
+  publisher.client.opened[0]!.wake()
+  publisher.network.pass(20_000)
+  t.match(publisher.server.opened[0], { packetsIn: 1, packetsOut: 0 }, 'a server has no other address')
+})
+
 t.test('a peer is believed to have moved once it answers from there', async t => {
   const { network, client, server } = opened({}, { client: { keepaliveMs: 5000 } })
   const elsewhere = place('192.0.2.1', 9999)
