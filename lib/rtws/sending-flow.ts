@@ -1,7 +1,7 @@
 import { ProtocolError } from '../errors.ts'
 import { OutgoingMessage, type OutgoingMessageOptions } from '../rtmfp/flow/outgoing-message.ts'
 import type { Owed } from '../rtmfp/flow/owed.ts'
-import type { FlowEnd, SendingFlowEvents } from '../rtmfp/flow/sending-flow.ts'
+import type { FlowEnd, SendingFlowEvents } from '../rtmfp/flow/sending-flow-events.ts'
 import type { RtwsMessage } from './rtws-message.ts'
 
 /** The fields of a sending flow that its connection gives it. */

@@ -94,7 +94,7 @@ export class FragmentQueue {
     return fragment
   }
 
-  /** The data of one that is sent as abandoned is not needed any more. */
+  /** The data of one that is abandoned is not needed any more: it is sent without. */
   empty(fragment: OutgoingFragment): void {
     this.#count(0, -fragment.data.length)
     fragment.data = EMPTY

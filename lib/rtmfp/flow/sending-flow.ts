@@ -1,24 +1,14 @@
 import type { Acknowledgement } from '../wire/acknowledgement.ts'
 import type { BufferProbe } from '../wire/flow-chunks.ts'
 import { type Option, optionListLength } from '../wire/option.ts'
-import { type UserData, userDataLength } from '../wire/user-data.ts'
+import { MAX_USER_DATA_HEADER, type UserData, userDataLength } from '../wire/user-data.ts'
 import { FragmentQueue } from './fragment-queue.ts'
 import type { InFlight, OutgoingFragment } from './in-flight.ts'
 import { OutgoingMessage, type OutgoingMessageOptions } from './outgoing-message.ts'
 import type { Owed } from './owed.ts'
 import { type PacketSpace, payloadRoom } from './packet-space.ts'
-import { Probing } from './probing.ts'
-
-/** Why a sending flow is over: all has arrived, the receiver rejected it, or its session is over. */
-export type FlowEnd = 'complete' | 'rejected' | 'session over'
-
-/** What a sending flow tells of itself, from inside the call that causes it. */
-export interface SendingFlowEvents {
-  /** There is room again, behind a time when `isWritable` was false. */
-  drained?(): void
-  /** Once; with the code of the receiver if it rejected the flow. */
-  ended?(why: FlowEnd, exceptionCode?: number): void
-}
+import { ReceiverWindow } from './receiver-window.ts'
+import type { FlowEnd, SendingFlowEvents } from './sending-flow-events.ts'
 
 /** The fields of a sending flow that its session gives it. */
 export interface SendingFlowStart {
@@ -39,13 +29,6 @@ export interface SendingFlowStart {
   over(flow: SendingFlow): void
 }
 
-/** Receivers have at least so much room before they say (RFC 7016, 3.6.2.1). */
-const INITIAL_WINDOW_BYTES = 65_536
-const BLOCK_BYTES = 1024
-/** Flags, and three VLUs of at most 10 bytes. */
-const MAX_HEADER_LENGTH = 31
-const EMPTY = Buffer.alloc(0)
-
 /** The sending end of a flow (RFC 7016, 3.6.2): messages in, fragments out, until the receiver has them or they are abandoned. */
 export class SendingFlow {
   readonly id: number
@@ -55,7 +38,6 @@ export class SendingFlow {
   readonly #start: SendingFlowStart
   readonly #queue: FragmentQueue
   #highestSent = 0
-  #cumulativeAck = 0
   #final: number | undefined
   #isOpen = true
   #isOver = false
@@ -63,8 +45,7 @@ export class SendingFlow {
   #isAcknowledged = false
   #outstandingBytes = 0
   #isFull = false
-  #windowBytes = INITIAL_WINDOW_BYTES
-  readonly #probing = new Probing()
+  readonly #receiver = new ReceiverWindow()
   #last: OutgoingMessage | undefined
 
   constructor(start: SendingFlowStart) {
@@ -112,7 +93,7 @@ export class SendingFlow {
     // fragments cannot be cut again: those of what must arrive have to fit, whatever becomes of the path
     const { room, certainRoom } = this.#start.session
     const most = payloadRoom(message.isReliable ? certainRoom : room)
-    this.#queue.cut(message, payload, most - MAX_HEADER_LENGTH - optionsLength)
+    this.#queue.cut(message, payload, most - MAX_USER_DATA_HEADER - optionsLength)
     this.#discard(now)
     this.#start.owed.began(now)
     this.#isFull = !this.isWritable
@@ -162,29 +143,26 @@ export class SendingFlow {
       const fragment = this.#queue.nextWaiting()
       if (fragment === undefined) break
       fragment.message.expire(now)
+      if (fragment.message.isAbandoned) this.#queue.empty(fragment)
       const chunk = this.#chunk(fragment, forward, previous)
       const length = userDataLength(chunk)
       // one that was cut for a packet with more room goes alone
       if (!packet.has(length) && packet.chunks.length > 0) break
       previous = fragment.sequenceNumber
       const added = packet.add(chunk, length)
-      this.#sent(fragment, chunk.abandon, added)
+      this.#sent(fragment, added)
       filled += added
     }
     return filled
   }
 
   /** Takes an acknowledgement (RFC 7016, 3.6.2.4). One of what was never sent has no effect. */
-  acknowledged({ bufferBlocksAvailable, cumulativeAck, received }: Acknowledgement, now: number, erto: number): void {
+  acknowledged(acknowledgement: Acknowledgement, now: number, erto: number): void {
+    const { cumulativeAck, received } = acknowledgement
     const [, highest] = received.at(-1) ?? [0, cumulativeAck]
     if (Math.max(highest, cumulativeAck) > this.#highestSent) return
     this.#isAcknowledged = true
-    if (cumulativeAck >= this.#cumulativeAck) {
-      this.#cumulativeAck = cumulativeAck
-      this.#windowBytes = bufferBlocksAvailable * BLOCK_BYTES
-      if (bufferBlocksAvailable === 0) this.#probing.begin(now, erto)
-      else this.#probing.end()
-    }
+    this.#receiver.told(acknowledgement, now, erto)
     const before = this.#queue.size
     this.#remove(this.#queue.first, cumulativeAck)
     for (const [first, last] of received) this.#remove(Math.max(first, this.#queue.first), last)
@@ -203,16 +181,16 @@ export class SendingFlow {
 
   /** When `probe` is to be called; Infinity while the receiver has room. */
   get probeAt(): number {
-    return this.#probing.at
+    return this.#receiver.probeAt
   }
 
   /** Asks the receiver whether it has room again (RFC 7016, 3.6.2.9.1), if anything waits for that. */
   probe(now: number): BufferProbe | undefined {
-    return this.#probing.isDue(now) && this.#queue.size > 0 ? { kind: 'BufferProbe', flowId: this.id } : undefined
+    return this.#receiver.isProbeDue(now) && this.#queue.size > 0 ? { kind: 'BufferProbe', flowId: this.id } : undefined
   }
 
   get #mayTransmit(): boolean {
-    return this.#outstandingBytes < this.#windowBytes || this.#exceptionCode !== undefined
+    return this.#receiver.allows(this.#outstandingBytes) || this.#exceptionCode !== undefined
   }
 
   #discard(now: number): void {
@@ -224,24 +202,22 @@ export class SendingFlow {
 
   #chunk(fragment: OutgoingFragment, forwardSequenceNumber: number, previous: number | undefined): UserData {
     const { message, sequenceNumber, fragmentControl, data } = fragment
-    const abandon = message.isAbandoned
     return {
       kind: previous === sequenceNumber - 1 ? 'NextUserData' : 'UserData',
       flowId: this.id,
       sequenceNumber,
       forwardSequenceNumber,
       fragmentControl,
-      abandon,
+      abandon: message.isAbandoned,
       final: sequenceNumber === this.#final,
       options: previous === undefined && !this.#isAcknowledged ? this.#start.options : [],
-      data: abandon ? EMPTY : data
+      data
     }
   }
 
-  #sent(fragment: OutgoingFragment, isAbandoned: boolean, length: number): void {
+  #sent(fragment: OutgoingFragment, length: number): void {
     fragment.message.isStarted = true
-    fragment.isSentAbandoned = isAbandoned
-    if (isAbandoned) this.#queue.empty(fragment)
+    fragment.isSentAbandoned = fragment.message.isAbandoned
     this.#start.inFlight.add(fragment, length)
     this.#outstandingBytes += length
     this.#highestSent = Math.max(this.#highestSent, fragment.sequenceNumber)
@@ -260,14 +236,14 @@ export class SendingFlow {
   #settle(): void {
     if (this.#queue.size > 0) return
     const last = this.#queue.next - 1
-    if (this.#cumulativeAck < last) this.#queue.addAbandoned(last)
+    if (this.#receiver.cumulativeAck < last) this.#queue.addAbandoned(last)
     else if (this.#final !== undefined) this.#end('complete')
   }
 
   #end(why: FlowEnd): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#probing.end()
+    this.#receiver.end()
     this.#start.over(this)
     if (this.#exceptionCode === undefined) this.#start.events.ended?.(why)
   }

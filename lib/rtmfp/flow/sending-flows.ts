@@ -8,7 +8,8 @@ import { Owed } from './owed.ts'
 import { Pacing } from './pacing.ts'
 import type { PacketSpace } from './packet-space.ts'
 import type { ReceivingFlow } from './receiving-flow.ts'
-import { SendingFlow, type SendingFlowEvents } from './sending-flow.ts'
+import { SendingFlow } from './sending-flow.ts'
+import type { SendingFlowEvents } from './sending-flow-events.ts'
 import { isRecent, type TimeCriticalData } from './time-critical.ts'
 
 /** A flow that this side opens. */

@@ -2,7 +2,7 @@ import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
 import { type Option, optionListLength, readOptionList, writeOptionList } from './option.ts'
-import { readVlu, vluLength, writeVlu } from './vlu.ts'
+import { MAX_VLU_LENGTH, readVlu, vluLength, writeVlu } from './vlu.ts'
 
 /** Which piece of its message a fragment is (RFC 7016, 2.3.11), by the bits that say it. */
 const fragmentControls = ['whole', 'begin', 'end', 'middle'] as const
@@ -90,6 +90,9 @@ function fragment(
     data: reader.view(reader.left)
   }
 }
+
+/** Bytes of User Data besides its options and data, at most: flags, and three VLUs. */
+export const MAX_USER_DATA_HEADER: number = 1 + 3 * MAX_VLU_LENGTH
 
 /** Bytes that writeUserData writes. */
 export function userDataLength({

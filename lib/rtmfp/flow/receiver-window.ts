@@ -1,0 +1,54 @@
+import type { Acknowledgement } from '../wire/acknowledgement.ts'
+
+/** Receivers have at least so much room before they say (RFC 7016, 3.6.2.1). */
+const INITIAL_BYTES = 65_536
+const BLOCK_BYTES = 1024
+const FIRST_INTERVAL_MS = 1000
+const MAX_INTERVAL_MS = 60_000
+const BACKOFF = Math.SQRT2
+
+/** What the receiver of a flow has, and has room for, as it last said; when one without room is asked again (RFC 7016, 3.6.2.4, 3.6.2.9). */
+export class ReceiverWindow {
+  #bytes = INITIAL_BYTES
+  #cumulativeAck = 0
+  #probeAt = Number.POSITIVE_INFINITY
+  #interval = FIRST_INTERVAL_MS
+
+  /** It has all fragments up to this number, or knows that they will not be sent any more. */
+  get cumulativeAck(): number {
+    return this.#cumulativeAck
+  }
+
+  /** When the next probe falls due; Infinity while it has room. */
+  get probeAt(): number {
+    return this.#probeAt
+  }
+
+  /** Whether it has room for more than what is in flight. */
+  allows(outstandingBytes: number): boolean {
+    return outstandingBytes < this.#bytes
+  }
+
+  /** An acknowledgement; one that was overtaken says nothing of the room. `erto` is the retransmission timeout. */
+  told({ cumulativeAck, bufferBlocksAvailable }: Acknowledgement, now: number, erto: number): void {
+    if (cumulativeAck < this.#cumulativeAck) return
+    this.#cumulativeAck = cumulativeAck
+    this.#bytes = bufferBlocksAvailable * BLOCK_BYTES
+    if (bufferBlocksAvailable > 0) this.end()
+    else if (this.#probeAt === Number.POSITIVE_INFINITY) this.#probeAt = now + Math.max(this.#interval, erto)
+  }
+
+  /** Whether it is to be asked now; then the next time is later. */
+  isProbeDue(now: number): boolean {
+    if (now < this.#probeAt) return false
+    this.#interval = Math.min(this.#interval * BACKOFF, MAX_INTERVAL_MS)
+    this.#probeAt = now + this.#interval
+    return true
+  }
+
+  /** Asks no more. */
+  end(): void {
+    this.#probeAt = Number.POSITIVE_INFINITY
+    this.#interval = FIRST_INTERVAL_MS
+  }
+}
