@@ -61,7 +61,11 @@ class End {
 }
 
 /** Two ends with a session between them. */
-function opened(network: Network, near: FlowsOptions = {}, far: FlowsOptions & ReceivingFlowOptions = {}): [End, End] {
+function opened(
+  network: Network,
+  near: FlowsOptions & ReceivingFlowOptions = {},
+  far: FlowsOptions & ReceivingFlowOptions = {}
+): [End, End] {
   const ends: [End, End] = [new End(network, here, client, near), new End(network, there, server, far)]
   const opening = () =>
     ends[0].node.endpoint.open({ ancillaryData: Buffer.from('rtmfp://server/live') }, [there], network.now)
@@ -155,6 +159,100 @@ t.test('whatever a network does, messages arrive once and in order, and flows en
         if (!isAtRest(near, network.now) || !isAtRest(far, network.now)) throw new Error('something is left')
       }
     ),
+    { numRuns: 60 }
+  )
+})
+
+/** What happens to a session, and when: all that a network and two ends may do. */
+const happenings = fc.record({
+  mover: fc.constantFrom('near', 'far'),
+  events: fc.array(
+    fc.record({
+      atMs: fc.nat({ max: 15_000 }),
+      kind: fc.constantFrom('it moves', 'near stops', 'far stops', 'near reads', 'far reads', 'cut', 'mended')
+    }),
+    { maxLength: 8 }
+  ),
+  close: fc.option(
+    fc.record({ atMs: fc.nat({ max: 20_000 }), who: fc.constantFrom('near', 'far', 'both'), isOrderly: fc.boolean() }),
+    { nil: undefined }
+  )
+})
+
+t.test('whatever happens at any moment, to either end: what is read is what was sent, and nothing is left', async t => {
+  const lengths = fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 1, maxLength: 12 })
+  const flows = fc.array(lengths, { maxLength: 3 })
+  holds(
+    t,
+    'moves, cuts, readers that stop, and ends',
+    fc.property(networks, happenings, flows, flows, (told, { mover, events, close }, ofNear, ofFar) => {
+      const network = networkOf(told)
+      const ends = opened(network, { windowBytes: 4096 }, { windowBytes: 4096 })
+      const [near, far] = ends
+      let port = 5000
+      const happens: Record<(typeof events)[number]['kind'], () => unknown> = {
+        // were both to move at once, neither would find the other
+        'it moves': () => {
+          const { node } = mover === 'near' ? near : far
+          node.place = { ...node.place, port: ++port }
+        },
+        'near stops': () => (near.isReading = false),
+        'far stops': () => (far.isReading = false),
+        'near reads': () => near.resume(),
+        'far reads': () => far.resume(),
+        cut: () => (network.isCut = true),
+        mended: () => (network.isCut = false)
+      }
+      const steps: { atMs: number; run(): unknown }[] = events.map(({ atMs, kind }) => ({ atMs, run: happens[kind] }))
+      let ended = 0
+      for (const [end, all] of [
+        [near, ofNear],
+        [far, ofFar]
+      ] as const) {
+        for (const [i, lengths] of all.entries()) {
+          const flow = end.flows.open({ metadata, priority: i, ended: () => ended++ })
+          for (const [n, length] of lengths.entries())
+            steps.push({ atMs: n * 400, run: () => flow.write(message(i * 1000 + n, length), network.now) })
+          steps.push({ atMs: lengths.length * 400, run: () => flow.close() })
+        }
+      }
+      const closing = close && ends.filter((_, i) => close.who === 'both' || close.who === ['near', 'far'][i])
+      for (const { node } of closing ?? [])
+        steps.push({ atMs: close!.atMs, run: () => node.endpoint.close(network.now, close!.isOrderly) })
+      const begun = network.now
+      for (const { atMs, run } of steps.sort((a, b) => a.atMs - b.atMs)) {
+        network.pass(begun + atMs - network.now)
+        run()
+      }
+      network.isCut = false
+      for (const end of ends) end.resume()
+      const isSending = () => ends.some(({ flows }) => flows.sizes.sending > 0)
+      for (let seconds = 0; seconds < 600 && isSending(); seconds++) network.pass(1000)
+      if (isSending()) throw new Error('a flow does not end')
+      network.pass(1000)
+      if (ended !== ofNear.length + ofFar.length) throw new Error(`${ended} flows have an end`)
+      for (const [{ read }, all] of [
+        [far, ofNear],
+        [near, ofFar]
+      ] as const) {
+        const names = read.map(messages => messages.map(each => each.readUInt32BE())).filter(each => each.length > 0)
+        for (const [first, ...rest] of names)
+          if (first! % 1000 !== 0 || rest.some((each, n) => each !== first! + n + 1)) throw new Error(`read ${names}`)
+        if (new Set(names.map(([first]) => first)).size < names.length) throw new Error(`twice: ${names}`)
+        const [got, wanted] = [names, all].map(each => each.reduce((sum, { length }) => sum + length, 0))
+        if (close === undefined && got !== wanted) throw new Error(`${got} of ${wanted} messages`)
+      }
+      for (const { node } of ends) node.endpoint.close(network.now)
+      network.pass(400_000)
+      for (const { node, flows, ended, read } of ends) {
+        const { endpoint, opened, closed } = node
+        if (endpoint.size > 0 || endpoint.nextTimeout() < Number.POSITIVE_INFINITY) throw new Error('a session is left')
+        if (opened.length !== closed.length) throw new Error('a session has no end')
+        if (flows.sizes.receiving + flows.congestion.bytesInFlight + flows.heldBytes + flows.queuedBytes > 0)
+          throw new Error('something is held')
+        if (ended.length !== read.length) throw new Error('a receiving flow has no end')
+      }
+    }),
     { numRuns: 60 }
   )
 })
