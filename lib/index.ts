@@ -131,6 +131,9 @@ export { AudioPacketType, type AudioTagHeader, isAudio, readAudioTagHeader, Soun
 export { readAudioTag } from './media/audio-tag-reader.ts'
 export { writeAudioTag } from './media/audio-tag-writer.ts'
 export { audioCodec, videoCodec } from './media/codec.ts'
+export type { AudioFormat } from './media/config/audio.ts'
+export { type AudioConfig, type CodecConfig, readCodecConfig, type VideoConfig } from './media/config/codec-config.ts'
+export type { Chroma, ColorDescription, VideoFormat } from './media/config/video-format.ts'
 export {
   type Gap,
   KeyframeGate,

@@ -74,10 +74,18 @@ export interface PublisherReport {
 export interface VideoReport {
   /** The codec, by its usual name: `AVC`, `HEVC`, `AV1`, `VP9`. */
   readonly codec: string
-  /** Pixels, by the publisher's metadata; null if it sent none. */
+  /** Pixels, by the stream itself or else the publisher's metadata; null if neither tells. */
   readonly width: number | null
-  /** Pixels, by the publisher's metadata; null if it sent none. */
+  /** Pixels, as `width`. */
   readonly height: number | null
+  /** Frames a second, by the publisher's metadata or else the stream itself; null if neither tells. */
+  readonly frameRate: number | null
+  /** The profile by its name: `High`, `Main 10`; null if unknown. */
+  readonly profile: string | null
+  /** The level: `4.1`; null if unknown. */
+  readonly level: string | null
+  /** The transfer function of HDR; null for others. */
+  readonly hdr: 'PQ' | 'HLG' | null
   /** Frames, keyframes included, of all publishers so far. */
   readonly frames: number
   /** Keyframes, of all publishers so far. */

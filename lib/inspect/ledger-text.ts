@@ -1,4 +1,4 @@
-import type { AmfValue, ProtocolControl, Truncated, UserControlEvent } from '../index.ts'
+import type { AmfValue, CodecConfig, ProtocolControl, Truncated, UserControlEvent } from '../index.ts'
 import { AmfText, hexText, numeral, word } from './amf-text.ts'
 import { escaped } from './escaped.ts'
 import type { ChunkEntry, Fault, LedgerEntry, MessageEntry, Place, TagEntry } from './ledger.ts'
@@ -132,7 +132,7 @@ function* saying({ name, says, payload }: MessageEntry | TagEntry): Generator<st
       yield videoText(says)
       return
     case 'audio':
-      yield listed([says.codec, says.packetType], says.trackId)
+      yield listed([says.codec, says.packetType], says.trackId) + configsText(says.configs)
       return
     case 'aggregate':
       yield ` ${says.parts.length} messages: ${says.parts.slice(0, SHOWN_PARTS).map(part => part.name)}`
@@ -166,10 +166,33 @@ function* fieldsText({ kind: _, ...fields }: ProtocolControl | UserControlEvent)
     yield ` ${name} ${Buffer.isBuffer(value) ? hexText(value) : value}`
 }
 
-function videoText({ codec, frameType, packetType, compositionTime, trackId }: VideoSays): string {
+function videoText({ codec, frameType, packetType, compositionTime, trackId, configs }: VideoSays): string {
   const isFrame = packetType === undefined || FRAMES.includes(packetType)
   const text = listed([codec, isFrame ? frameType : undefined, packetType], trackId)
-  return compositionTime === undefined ? text : `${text}, composition time ${compositionTime}`
+  const time = compositionTime === undefined ? '' : `, composition time ${compositionTime}`
+  return text + time + configsText(configs)
+}
+
+/** `, 1920x1080 High level 4.1 25 fps` or `, 44100 Hz 2 channels LC`, of each track. */
+function configsText(configs: readonly CodecConfig[] = []): string {
+  const texts = configs.map(config => {
+    const { profile } = config
+    if (config.kind === 'audio') {
+      const { sampleRate, channels } = config
+      return [sampleRate && `${sampleRate} Hz`, channels && `${channels} channel${channels === 1 ? '' : 's'}`, profile]
+    }
+    const { width, height, level, frameRate, bitDepth = 8, hdr } = config
+    const rate = frameRate && `${Math.round(frameRate * 1000) / 1000} fps`
+    return [
+      width && `${width}x${height}`,
+      profile,
+      level && `level ${level}`,
+      rate,
+      bitDepth > 8 && `${bitDepth} bits`,
+      hdr
+    ]
+  })
+  return texts.map(words => `, ${words.filter(Boolean).join(' ')}`).join('')
 }
 
 const listed = (words: readonly (string | undefined)[], trackId: number | undefined): string =>

@@ -1,7 +1,11 @@
 import {
+  AudioPacketType,
   type AudioTagHeader,
   audioCodec,
+  type CodecConfig,
+  MessageTypeId,
   readAudioTagHeader,
+  readCodecConfig,
   readVideoTagHeader,
   SoundFormat,
   VideoFrameType,
@@ -21,6 +25,8 @@ export interface VideoSays {
   readonly compositionTime?: number
   /** Of a multitrack packet: its first track. */
   readonly trackId?: number
+  /** What it says of its tracks: see readCodecConfig. */
+  readonly configs?: readonly CodecConfig[]
 }
 
 /** What the first bytes of an audio payload say, in the words of FLV 10.1 (E.4.2) and Enhanced RTMP v2. */
@@ -29,6 +35,8 @@ export interface AudioSays {
   readonly codec: string
   readonly packetType?: string
   readonly trackId?: number
+  /** What it says of its tracks: see readCodecConfig. */
+  readonly configs?: readonly CodecConfig[]
 }
 
 const frameTypes = ['', 'keyframe', 'inter frame', 'disposable inter frame', 'generated keyframe', 'command frame']
@@ -56,7 +64,8 @@ export function videoSays(payload: Buffer): VideoSays | undefined {
   const tag = readVideoTagHeader(payload)
   if (tag === undefined) return undefined
   const frameType = frameTypes[tag.frameType] || `frame type ${tag.frameType}`
-  return tag.enhanced ? enhancedVideo(payload, tag, frameType) : legacyVideo(payload, tag, frameType)
+  const says = tag.enhanced ? enhancedVideo(payload, tag, frameType) : legacyVideo(payload, tag, frameType)
+  return says && { ...says, ...configs(MessageTypeId.Video, payload) }
 }
 
 /** Undefined where the payload ends in its header; an empty one means silence. */
@@ -67,11 +76,25 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
     const track = enhancedTrack(payload, tag)
     if (track === undefined) return undefined
     const { codec, end: _, ...id } = track
-    return { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...id }
+    const says = { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...id } as const
+    return tag.packetType === AudioPacketType.SequenceStart
+      ? { ...says, ...configs(MessageTypeId.Audio, payload) }
+      : says
   }
   const codec = audioCodec(payload)!
   if (tag.soundFormat !== SoundFormat.Aac) return { kind: 'audio', codec }
-  return { kind: 'audio', codec, packetType: named(aacPackets, tag.packetType) }
+  return {
+    kind: 'audio',
+    codec,
+    packetType: named(aacPackets, tag.packetType),
+    ...configs(MessageTypeId.Audio, payload)
+  }
+}
+
+/** What the payload says of its tracks, if anything. */
+function configs(type: number, payload: Buffer): { configs?: readonly CodecConfig[] } {
+  const found = readCodecConfig({ type, payload, timestamp: 0, messageStreamId: 0 })
+  return found.length === 0 ? {} : { configs: found }
 }
 
 function legacyVideo(payload: Buffer, { packetType, frameType: type }: VideoTagHeader, frameType: string): VideoSays {

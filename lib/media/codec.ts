@@ -62,7 +62,8 @@ export function videoCodec(
   if (tag === undefined) return undefined
   if (!tag.enhanced) return videoCodecs.get(payload[0]! & 0x0f) ?? `codec ${payload[0]! & 0x0f}`
   if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata) return undefined
-  return nameOf(fourCc(payload, tag))
+  const code = fourCc(payload, tag)
+  return code === undefined ? undefined : fourCcName(code)
 }
 
 /**
@@ -77,8 +78,9 @@ export function audioCodec(
   tag: AudioTagHeader | undefined = readAudioTagHeader(payload)
 ): string | undefined {
   if (tag === undefined) return undefined
-  if (!tag.enhanced) return soundFormats.get(tag.soundFormat) ?? `sound format ${tag.soundFormat}`
-  return nameOf(fourCc(payload, tag))
+  if (!tag.enhanced) return soundFormatName(tag.soundFormat)
+  const code = fourCc(payload, tag)
+  return code === undefined ? undefined : fourCcName(code)
 }
 
 /** The FourCC of an Enhanced payload; undefined if the payload ends in it. */
@@ -87,5 +89,8 @@ export function fourCc(payload: Buffer, { fourCcAt }: VideoTagHeader | AudioTagH
   return end > payload.length ? undefined : payload.toString('latin1', fourCcAt, end)
 }
 
-const nameOf = (code: string | undefined): string | undefined =>
-  code === undefined ? undefined : (fourCcs.get(code) ?? code)
+/** The usual name of the codec of a FourCC; an unknown one is its own name. */
+export const fourCcName = (code: string): string => fourCcs.get(code) ?? code
+
+/** The usual name of the codec of a sound format. */
+export const soundFormatName = (format: number): string => soundFormats.get(format) ?? `sound format ${format}`

@@ -18,6 +18,7 @@ import {
   type Message,
   messageWire,
   readAudioTag,
+  readCodecConfig,
   readVideoTag,
   serverSession,
   TypedObject,
@@ -275,6 +276,7 @@ export async function drive(bytes: Buffer, pieces: (bytes: Buffer) => Iterable<B
 /** What reading a message whole throws, if that is no ProtocolError. */
 function faultOf(message: Message): unknown {
   try {
+    readCodecConfig(message)
     if (isVideo(message)) readVideoTag(message.payload, { hasHevcAndAv1: true })
     else if (isAudio(message)) readAudioTag(message.payload)
   } catch (error) {

@@ -77,8 +77,8 @@ t.test('a publisher, in words', async t => {
     '   0.130 1 -> csid  4 msid 1 ts       0     36 B in   1 fmt 0 CommandAmf0 #5 publish(null, "obskey", "live")',
     '   0.130 1 <- csid  5 msid 1 ts       0    105 B in   1 fmt 0 CommandAmf0 #0 onStatus(null, {level: "status", code: "NetStream.Publish.Start", description: "St…',
     '   0.130 1 -> csid  4 msid 1 ts       0    410 B in   1 fmt 0 DataAmf0 @setDataFrame("onMetaData", EcmaArray {duration: 0, fileSize: 0, width: 320, height: 180…',
-    '   0.573 1 -> csid  4 msid 1 ts       0      7 B in   1 fmt 0 Audio AAC sequence header',
-    '   0.573 1 -> csid  4 msid 1 ts       0     48 B in   1 fmt 0 Video AVC sequence header',
+    '   0.573 1 -> csid  4 msid 1 ts       0      7 B in   1 fmt 0 Audio AAC sequence header, 44100 Hz 1 channel LC',
+    '   0.573 1 -> csid  4 msid 1 ts       0     48 B in   1 fmt 0 Video AVC sequence header, 320x180 Constrained Baseline level 1.1 10 fps',
     '   0.573 1 -> csid  4 msid 1 ts       0   1615 B in   1 fmt 0 Video AVC keyframe NALU, composition time 0'
   ])
   t.same(lines.slice(-3), [
@@ -110,7 +110,7 @@ t.test('a player, in words', async t => {
     '   0.088 1 <- csid  5 msid 1 ts       0     96 B in   1 fmt 0 CommandAmf0 #0 onStatus(null, {level: "status", code: "NetStream.Play.Start", description: "Start…',
     '   0.088 1 <- csid  5 msid 1 ts       0     24 B in   1 fmt 0 DataAmf0 "|RtmpSampleAccess"(true, true)',
     '   0.088 1 <- csid  5 msid 1 ts       0    293 B in   1 fmt 0 DataAmf0 onMetaData(EcmaArray {duration: 0, width: 160, height: 120, videodatarate: 58.59375, fra…',
-    '   0.088 1 <- csid  6 msid 1 ts    7936      7 B in   1 fmt 0 Audio AAC sequence header',
+    '   0.088 1 <- csid  6 msid 1 ts    7936      7 B in   1 fmt 0 Audio AAC sequence header, 44100 Hz 1 channel LC',
     '   0.088 1 <- csid  6 msid 1 ts    7959     97 B in   1 fmt 1 Audio AAC raw'
   ])
   t.same(lines.slice(-4), [
@@ -254,12 +254,33 @@ const flvOf = (messages: readonly Message[]) => {
   return Buffer.concat(messages.flatMap(message => writer.write(message)))
 }
 
+t.test('the headers of FFmpeg 8, each with what it says', async t => {
+  const told = (name: string) =>
+    [...inspectCapture(readFileSync(`test/captures/${name}.pcap`))]
+      .map(textLine)
+      .filter(line => line.includes('equence header') || line.includes('SequenceStart'))
+      .map(line => line.replace(/^.*(Audio|Video) /, ''))
+  t.same(told('ffmpeg8-publish-hevc-aac'), [
+    'hvc1 SequenceStart, 160x120 Main level 1 10 fps',
+    'AAC sequence header, 48000 Hz 1 channel LC'
+  ])
+  t.same(told('ffmpeg8-publish-av1-opus'), [
+    'av01 SequenceStart, 160x120 Main level 2.0',
+    'Opus SequenceStart, 48000 Hz 1 channel'
+  ])
+  t.same(told('ffmpeg8-publish-two-tracks'), [
+    'AVC sequence header, 160x120 High 4:4:4 Predictive level 1 10 fps',
+    'avc1 SequenceStart track 1, 80x60 High 4:4:4 Predictive level 1 10 fps',
+    'AAC sequence header, 44100 Hz 1 channel LC'
+  ])
+})
+
 t.test('an FLV file, in words', async t => {
   t.same([...inspectFlv(flvOf(film))].map(textLine), [
     '         0 FLV, audio yes, video yes',
     '        13 ts       0     17 B DataAmf0 onMetaData({})',
     '        45 ts       0      6 B Video AVC sequence header',
-    '        66 ts       0      4 B Audio AAC sequence header',
+    '        66 ts       0      4 B Audio AAC sequence header, 44100 Hz 2 channels LC',
     '        85 ts       0    300 B Video AVC keyframe NALU, composition time 6381921',
     '       400 ts      23     20 B Audio AAC raw',
     '       435 ts      40    100 B Video AVC inter frame NALU, composition time 6381921',

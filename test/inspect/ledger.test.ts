@@ -91,6 +91,8 @@ t.test('audio', async t => {
     [hex`93 ${Buffer.from('fLaC')}`, 'fLaC packet type 3'],
     [hex`94 ${Buffer.from('Opus')}`, 'Opus MultichannelConfig'],
     [hex`95 01 ${Buffer.from('Opus')} 07`, 'Opus CodedFrames track 7'],
+    [hex`af 00 1190`, 'AAC sequence header, 48000 Hz 2 channels LC'],
+    [hex`90 ${Buffer.from('OpusOpusHead')} 01020000 80bb0000 000000`, 'Opus SequenceStart, 48000 Hz 2 channels'],
     [hex``, '']
   ]
   for (const [payload, line] of lines) t.equal(told(8, payload), `Audio ${line}`.trim(), payload.toString('hex'))

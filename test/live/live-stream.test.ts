@@ -873,6 +873,10 @@ t.test('its numbers: what came, what was given, what was dropped and why, what i
       codec: 'AVC',
       width: undefined,
       height: undefined,
+      frameRate: undefined,
+      profile: undefined,
+      level: undefined,
+      hdr: undefined,
       frames: 2,
       keyframes: 1,
       keyframeIntervalMs: undefined
@@ -898,26 +902,29 @@ t.test('its numbers: what came, what was given, what was dropped and why, what i
   t.match(live.stats(), left, 'what readers were given remains when they have left')
 })
 
-t.test('its tracks: the codec of the header, the size that the metadata says, frames and keyframes', async t => {
-  const live = liveStream()
-  const size = { width: 1920, height: 1080, audiosamplerate: 22_050, stereo: false }
-  const input = await publish(live, metadata(0, size), video.header(), audio.header(), ...gop(0), ...gop(200))
-  await write(input, audio.frame(400), audio.frame(423), video.header(440, 2), audio.header(440), ...gop(440))
-  const seen = { codec: 'AVC', width: 1920, height: 1080, frames: 15, keyframes: 3, keyframeIntervalMs: 240 }
-  const heard = { codec: 'AAC', sampleRate: 44_100, channels: 2, messages: 2 }
-  t.match(live.stats(), { video: seen, audio: heard })
-  await write(input, metadata(0, { width: 'wide', height: -1 }))
-  t.match(live.stats().video, { width: null, height: null })
-  // another publisher has other tracks; frames are totals
-  input.end()
-  const other = live.input()
-  t.match(live.stats(), { video: null, audio: null })
-  const enhanced = track(0)
-  await write(other, enhanced.header(0), enhanced.keyframe(0), enhanced.frame(40))
-  t.match(live.stats().video, { codec: 'HEVC', frames: 17, keyframes: 4, keyframeIntervalMs: null })
-})
+t.test(
+  'its tracks: the codec of the header, the size that the metadata says where the header says none, frames and keyframes',
+  async t => {
+    const live = liveStream()
+    const size = { width: 1920, height: 1080, audiosamplerate: 22_050, stereo: false }
+    const input = await publish(live, metadata(0, size), video.header(), audio.header(), ...gop(0), ...gop(200))
+    await write(input, audio.frame(400), audio.frame(423), video.header(440, 2), audio.header(440), ...gop(440))
+    const seen = { codec: 'AVC', width: 1920, height: 1080, frames: 15, keyframes: 3, keyframeIntervalMs: 240 }
+    const heard = { codec: 'AAC', sampleRate: 44_100, channels: 2, messages: 2 }
+    t.match(live.stats(), { video: seen, audio: heard })
+    await write(input, metadata(0, { width: 'wide', height: -1 }))
+    t.match(live.stats().video, { width: null, height: null })
+    // another publisher has other tracks; frames are totals
+    input.end()
+    const other = live.input()
+    t.match(live.stats(), { video: null, audio: null })
+    const enhanced = track(0)
+    await write(other, enhanced.header(0), enhanced.keyframe(0), enhanced.frame(40))
+    t.match(live.stats().video, { codec: 'HEVC', frames: 17, keyframes: 4, keyframeIntervalMs: null })
+  }
+)
 
-t.test('the sound that an AAC header says, else the metadata', async t => {
+t.test('the sound that the stream itself says, else the metadata', async t => {
   const said = { audiosamplerate: 8000, audiochannels: 6 }
   const cases: [payload: string, sampleRate: number, channels: number][] = [
     ['af001210', 44_100, 2],
@@ -932,7 +939,7 @@ t.test('the sound that an AAC header says, else the metadata', async t => {
     // the channels are in the first frame; a reserved rate
     ['af001180', 48_000, 6],
     ['af001690', 8000, 2],
-    ['2fff', 8000, 6],
+    ['2fff', 44_100, 2],
     ['904f707573', 8000, 6],
     ['af0012', 8000, 6]
   ]
