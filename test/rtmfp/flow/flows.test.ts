@@ -335,9 +335,16 @@ t.test(
       const [publisher, other] = ends
       const flags = ends.map(({ flows }) => {
         const seen: boolean[] = []
-        const received = flows.received.bind(flows)
+        const [receive, received] = [flows.receive.bind(flows), flows.received.bind(flows)]
+        // not in a Ping, which has no flag
+        let isOfFlows = false
+        flows.receive = (chunk, now) => {
+          isOfFlows = true
+          receive(chunk, now)
+        }
         flows.received = (header, now) => {
-          seen.push(header.timeCriticalReverse)
+          if (isOfFlows) seen.push(header.timeCriticalReverse)
+          isOfFlows = false
           received(header, now)
         }
         return seen
