@@ -1,8 +1,7 @@
-import type { Acknowledgement } from '../wire/acknowledgement.ts'
+import { type Acknowledgement, BUFFER_BLOCK_BYTES } from '../wire/acknowledgement.ts'
 
 /** Receivers have at least so much room before they say (RFC 7016, 3.6.2.1). */
 const INITIAL_BYTES = 65_536
-const BLOCK_BYTES = 1024
 const FIRST_INTERVAL_MS = 1000
 const MAX_INTERVAL_MS = 60_000
 const BACKOFF = Math.SQRT2
@@ -33,7 +32,7 @@ export class ReceiverWindow {
   told({ cumulativeAck, bufferBlocksAvailable }: Acknowledgement, now: number, erto: number): void {
     if (cumulativeAck < this.#cumulativeAck) return
     this.#cumulativeAck = cumulativeAck
-    this.#bytes = bufferBlocksAvailable * BLOCK_BYTES
+    this.#bytes = bufferBlocksAvailable * BUFFER_BLOCK_BYTES
     if (bufferBlocksAvailable > 0) this.end()
     else if (this.#probeAt === Number.POSITIVE_INFINITY) this.#probeAt = now + Math.max(this.#interval, erto)
   }

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../errors.ts'
 import type { Limits } from '../../limits.ts'
-import type { Acknowledgement, SequenceRange } from '../wire/acknowledgement.ts'
+import { type Acknowledgement, BUFFER_BLOCK_BYTES, rangeLength, type SequenceRange } from '../wire/acknowledgement.ts'
 import type { UserData } from '../wire/user-data.ts'
 import { vluLength } from '../wire/vlu.ts'
 import type { PacketSpace } from './packet-space.ts'
@@ -37,7 +37,6 @@ export interface ReceivingFlowHost {
   acknowledge(flow: ReceivingFlow): void
 }
 
-const BLOCK_BYTES = 1024
 const DEFAULT_WINDOW_BYTES = 1024 * 1024
 /** Where so few blocks were advertised, the sender waits for more. */
 const FEW_BLOCKS = 2
@@ -131,12 +130,12 @@ export class ReceivingFlow {
     const reserved = this.#exceptionCode === undefined ? 0 : exceptionLength + 3
     const fitting: SequenceRange[] = []
     let end = cumulativeAck
-    for (const [first, last] of received) {
-      const more = vluLength(first - end - 2) + vluLength(last - first)
+    for (const range of received) {
+      const more = rangeLength(range, end)
       if (!packet.has(reserved + length + more)) break
-      fitting.push([first, last])
+      fitting.push(range)
       length += more
-      end = last
+      end = range[1]
     }
     if (!packet.has(reserved + length) || (!mayTruncate && fitting.length < received.length)) return false
     if (this.#exceptionCode !== undefined)
@@ -157,7 +156,7 @@ export class ReceivingFlow {
   #blocks(): number {
     const { windowBytes = DEFAULT_WINDOW_BYTES } = this.#options
     const left = Math.min(windowBytes - this.bufferedBytes, this.#host.roomBytes())
-    return Math.max(Math.ceil(left / BLOCK_BYTES), this.isReadable ? 0 : 1)
+    return Math.max(Math.ceil(left / BUFFER_BLOCK_BYTES), this.isReadable ? 0 : 1)
   }
 
   #added(chunk: UserData): ReturnType<ReceiveBuffer['add']> {

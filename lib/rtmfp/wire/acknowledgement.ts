@@ -1,10 +1,13 @@
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
-import { readVlu, writeVlu } from './vlu.ts'
+import { readVlu, vluLength, writeVlu } from './vlu.ts'
 
 /** Sequence numbers, from the first to the last of them. */
 export type SequenceRange = readonly [first: number, last: number]
+
+/** Bytes of the blocks that room is told in (RFC 7016, 2.3.13). */
+export const BUFFER_BLOCK_BYTES = 1024
 
 /**
  * Data Acknowledgement, as a Bitmap or as Ranges (RFC 7016, 2.3.13, 2.3.14): what the receiver of a flow has, and how much more it takes.
@@ -14,7 +17,7 @@ export interface Acknowledgement {
   readonly kind: 'BitmapAck' | 'RangeAck'
   /** Of a flow that the receiver of this chunk sends. */
   readonly flowId: number
-  /** Blocks of 1024 bytes that there is room for. */
+  /** Blocks that there is room for: see BUFFER_BLOCK_BYTES. */
   readonly bufferBlocksAvailable: number
   /** Every number up to this one was received, or given up by the sender. */
   readonly cumulativeAck: number
@@ -26,18 +29,16 @@ const none: readonly SequenceRange[] = Object.freeze([])
 
 /** @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
 export function readBitmapAck(reader: ByteReader): Acknowledgement {
-  const flowId = readVlu(reader)
-  const bufferBlocksAvailable = readVlu(reader)
-  const cumulativeAck = readVlu(reader)
+  const head = readHead(reader)
   const bits = reader.view(reader.left)
-  return {
-    kind: 'BitmapAck',
-    flowId,
-    bufferBlocksAvailable,
-    cumulativeAck,
-    received: bits.length === 0 ? none : ranges(bits, cumulativeAck)
-  }
+  return { kind: 'BitmapAck', ...head, received: bits.length === 0 ? none : ranges(bits, head.cumulativeAck) }
 }
+
+const readHead = (reader: ByteReader): Pick<Acknowledgement, 'flowId' | 'bufferBlocksAvailable' | 'cumulativeAck'> => ({
+  flowId: readVlu(reader),
+  bufferBlocksAvailable: readVlu(reader),
+  cumulativeAck: readVlu(reader)
+})
 
 /** Bit 0 of the first byte stands for the cumulative number + 2, as the one ahead of it is missing. */
 function ranges(bits: Buffer, cumulativeAck: number): SequenceRange[] {
@@ -60,16 +61,8 @@ function ranges(bits: Buffer, cumulativeAck: number): SequenceRange[] {
  * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`, for what is ahead of the list.
  */
 export function readRangeAck(reader: ByteReader): Acknowledgement {
-  const flowId = readVlu(reader)
-  const bufferBlocksAvailable = readVlu(reader)
-  const cumulativeAck = readVlu(reader)
-  return {
-    kind: 'RangeAck',
-    flowId,
-    bufferBlocksAvailable,
-    cumulativeAck,
-    received: reader.left === 0 ? none : rangeList(reader, cumulativeAck)
-  }
+  const head = readHead(reader)
+  return { kind: 'RangeAck', ...head, received: reader.left === 0 ? none : rangeList(reader, head.cumulativeAck) }
 }
 
 /** Pairs of VLUs, each one less: how many are missing, and how many are behind them. */
@@ -123,6 +116,10 @@ function writeBitmap(writer: ByteWriter, received: readonly SequenceRange[], cum
   }
   if (bits !== 0) writer.u8(bits)
 }
+
+/** Bytes that a range takes in a Range Ack, behind what ends with `end`. */
+export const rangeLength = ([first, last]: SequenceRange, end: number): number =>
+  vluLength(first - end - 2) + vluLength(last - first)
 
 function writeRangeList(writer: ByteWriter, received: readonly SequenceRange[], cumulativeAck: number): void {
   let end = cumulativeAck
