@@ -7,16 +7,17 @@
  *
  * Elsewhere: T1 and T2, posts that are replayed, skipped, repeated, parallel or too long, and 10,000 opens, in
  * transport/tunnel.test.ts; L1 and L2, certificates that nobody vouches for, of another name or out of date, and TLS that is never
- * begun, in transport/doors.test.ts; the keys of RTMPE one by one in handshake/rtmpe.test.ts; many at a time in overload.long.test.ts.
- * Waiting for their features: F3 multitrack and ModEx, M1 and M2 (RTMFP). Each is one more entry in cases/.
+ * begun, in transport/doors.test.ts; the keys of RTMPE one by one in handshake/rtmpe.test.ts; many at a time in overload.long.test.ts;
+ * M1 and M2, one by one, in rtmfp/hostile.test.ts. Waiting for its feature: F3 multitrack and ModEx, one more entry in cases/.
  */
+import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { createServer, flvDecoder, type HttpPlay, httpFlv } from 'rtmpipe'
+import { connect, createServer, flvDecoder, type HttpPlay, httpFlv, LiveStreams, type Message } from 'rtmpipe'
 import { wsFlv } from 'rtmpipe/ws'
 import t from 'tap'
 import { apiHandler } from '../../lib/app/http/api.ts'
@@ -24,6 +25,7 @@ import { ApiEvents } from '../../lib/app/http/api-events.ts'
 import { hostGuard, openHttp } from '../../lib/app/http/http-server.ts'
 import { Recordings } from '../../lib/app/recordings.ts'
 import { Relays } from '../../lib/app/relays.ts'
+import { StartupPackets } from '../../lib/rtmfp/session/datagrams.ts'
 import { folder } from '../support/films.ts'
 import { connected, eventually, Guest, Stage, WebGuest } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
@@ -302,6 +304,67 @@ t.test('as many as SECURITY.md says', async t => {
   const ofHttp = [...ofWeb, ...ofApi].flatMap(({ sends }) => sends)
   t.equal(cases.flatMap(inputs).length + files.length + ofHttp.length + 3, Number(ofInputs))
 })
+
+t.test(
+  'M1 strangers on the UDP port of a server: it goes on, and answers with no more than three times what they send',
+  async t => {
+    const lives = new LiveStreams()
+    const server = createServer({ rtmfp: true }, session => {
+      session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), () => {}))
+      session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
+    })
+    server.on('sessionError', error => t.fail(`${error}`)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as net.AddressInfo
+    const [publisher, player] = [
+      await connect(`rtmfp://127.0.0.1:${port}/live`),
+      await connect(`rtmfp://127.0.0.1:${port}/live`)
+    ]
+    const publishing = await publisher.publish('film')
+    const playing = await player.play('film')
+    const heard: number[] = []
+    playing.on('data', (message: Message) => heard.push(message.timestamp))
+    const goesOn = async (timestamp: number) => {
+      // data, which has no deadline
+      publishing.write({ type: 18, messageStreamId: 1, timestamp, payload: Buffer.from('0200036d6f6f', 'hex') })
+      await eventually(() => heard.includes(timestamp))
+    }
+    await goesOn(1)
+
+    const stranger = dgram.createSocket('udp4')
+    let [sent, answered] = [0, 0]
+    stranger.on('message', ({ length }) => (answered += length))
+    const says = async (bytes: Buffer) => {
+      sent += bytes.length
+      await new Promise<unknown>(resolve => stranger.send(bytes, port, '127.0.0.1', resolve))
+    }
+    const startup = new StartupPackets()
+    const endpointDiscriminator = Buffer.from([29, 0x0a, ...Buffer.alloc(28, 'x')])
+    for (const length of [0, 8, 16, 32, 100, 257, 9000, 65_400, 65_440])
+      for (let i = 0; i < 20; i++)
+        await says(startup.seal({ kind: 'IHello', endpointDiscriminator, tag: Buffer.alloc(length, i) }))
+    for (let length = 1; length < 1500; length += 7) await says(Buffer.alloc(length, length & 0xff))
+    await says(Buffer.alloc(65_507))
+    const keying = {
+      initiatorSessionId: 1,
+      certificate: Buffer.alloc(900),
+      keyComponent: Buffer.alloc(200),
+      signature: Buffer.of(0x58)
+    }
+    for (let i = 0; i < 200; i++)
+      await says(startup.seal({ kind: 'IIKeying', cookieEcho: Buffer.alloc(64, i), ...keying }))
+    for (let i = 0; i < 200; i++)
+      await says(
+        startup.seal({ kind: 'PacketFragment', more: true, packetId: i, fragmentNumber: 0, data: Buffer.alloc(1100) })
+      )
+    await goesOn(2)
+    t.ok(answered > 0 && answered <= 3 * sent, `${answered} bytes for ${sent}`)
+    t.equal(server.sessions.size, 2)
+    stranger.close()
+    for (const session of [publisher, player]) await session[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  }
+)
 
 t.test('S11 an application hangs up before anything is made of a connection', async t => {
   const server = createServer(() => t.fail('a session'))
