@@ -1,4 +1,5 @@
 /** A hostile peer of RTMFP, a row a threat: M1 is what strangers send, M2 what comes in a session. A witness beside it loses nothing. */
+import { readFileSync } from 'node:fs'
 import { type Message, MessageTypeId } from 'rtmpipe'
 import t from 'tap'
 import { DiffieHellman, numberOf, primeOf } from '../../lib/crypto/diffie-hellman.ts'
@@ -555,11 +556,13 @@ const cases: readonly Case[] = [
   }
 ]
 
+let ran = 0
 for (const [name, identity] of [
   ['an ephemeral', ephemeral],
   ['a static', fixed]
 ] as const) {
   for (const { row, what, run } of cases.filter(({ row }) => row === 'M1' || identity === ephemeral)) {
+    ran++
     t.test(`${row} ${what}, at ${name} server`, async t => {
       const stage = new Stage(identity)
       t.ok(stage.goesOn())
@@ -569,3 +572,8 @@ for (const [name, identity] of [
     })
   }
 }
+
+t.test('as many as SECURITY.md says', async t => {
+  const [, told] = /test\/rtmfp\/hostile.test.ts.*?\| (\d+) \|/.exec(readFileSync('SECURITY.md', 'utf8'))!
+  t.equal(ran, Number(told))
+})
