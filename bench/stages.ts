@@ -1,6 +1,6 @@
 /**
- * What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five; then RTMFP's packets, and the key
- * exchanges that open a session, and live media through sessions. `npm run bench:stages`
+ * What each codec and stage takes by itself: CPU ns a message of 10 KB, and MB/s, median of five; then RTMFP's packets, the key
+ * exchanges that open a session, live media through sessions, and datagrams on loopback. `npm run bench:stages`
  */
 import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -35,6 +35,7 @@ import { ReceiveBuffer } from '../lib/rtmfp/flow/receive-buffer.ts'
 import type { RtmfpChunk } from '../lib/rtmfp/wire/chunk.ts'
 import { readPacket, writePacket } from '../lib/rtmfp/wire/packet.ts'
 import type { UserData } from '../lib/rtmfp/wire/user-data.ts'
+import { tellDatagrams } from './datagrams.ts'
 import { tellPackets } from './packets.ts'
 
 const COUNT = 5000
@@ -214,3 +215,4 @@ for (const group of groups) {
 }
 
 tellPackets()
+await tellDatagrams()
