@@ -112,8 +112,9 @@ async function talk(near: End, far: End, count: number, length?: number): Promis
     [near, far],
     [far, near]
   ] as const) {
+    const all = other.read.length + count
     one.flow().write(1, count, length)
-    await other.until(() => other.read.length >= count)
+    await other.until(() => other.read.length === all)
   }
 }
 
@@ -217,13 +218,15 @@ t.test('a flood of garbage goes by an open session', async t => {
     const garbage = Buffer.alloc(4 + Math.floor(random() * 1400), `${random()}`)
     // to nobody, to the session, and to whoever answers hellos
     if (garbage.length >= 12 && count % 3 > 0) writeSessionId(garbage, count % 3 === 1 ? nearId : 0)
-    const sent = new Promise<void>(resolve => flood.send(garbage, place.port, LOOPBACK, () => resolve()))
-    if (count % 100 === 0) await sent
+    flood.send(garbage, place.port, LOOPBACK)
+    // the server reads it in the same process
+    if (count % 20 === 0) await turn()
     if (count === 5000) client.flow().write(1, 100, 2000)
   }
   await server.until(() => server.read.length === 100)
-  await talk(client, server, 1)
-  t.same(server.read, [...numbers(1, 100), '1'])
+  server.flow().write(1, 1)
+  await client.until(() => client.read.length === 1)
+  t.same(server.read, numbers(1, 100))
   t.equal(server.socket.size, 1)
   t.ok(server.session!.packetsIn <= client.session!.packetsOut)
   flood.close()
