@@ -6,6 +6,7 @@ import { type ClientSession, clientSession } from './session/client-session.ts'
 import { loop } from './stream/loop.ts'
 import { type DialOptions, dial } from './transport/dial.ts'
 import { type RtmpUrl, readRtmpUrl } from './transport/rtmp-url.ts'
+import type { Wire } from './wire.ts'
 
 /** Options of connect(), and by way of RelayOptions of push() and pull(). */
 export interface ConnectOptions extends DialOptions {
@@ -21,6 +22,8 @@ export interface ConnectOptions extends DialOptions {
   info?: AmfObject
   /** Arguments after the command object (errata 8.1.5). */
   args?: readonly AmfValue[]
+  /** Makes the wire, in place of dial(): for schemes that need a package, such as `dialRtws` of rtmpipe/ws. */
+  dial?: (url: RtmpUrl, options: DialOptions) => Wire
 }
 
 const TIMEOUT_MS = 10_000
@@ -82,10 +85,11 @@ const withQuery = (text: string, query: string | undefined): string =>
   query === undefined ? text : `${text}${text.includes('?') ? '&' : '?'}${query}`
 
 /** A session over a wire of its own, before its connect. */
-function open(where: RtmpUrl, { signal, timeoutMs = TIMEOUT_MS, limits, ...options }: ConnectOptions): ClientSession {
+function open(where: RtmpUrl, given: ConnectOptions): ClientSession {
+  const { signal, timeoutMs = TIMEOUT_MS, limits, dial: dialed = dial, ...options } = given
   const bounds = { ...options, limits: { handshakeMs: timeoutMs, ...limits } }
   const session = clientSession({ ...bounds, timeoutMs })
-  const wire = dial(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })
+  const wire = dialed(where, { chunkSize: CHUNK_SIZE, ...bounds, ...(signal && { signal }) })
   if (signal !== undefined) addAbortSignal(signal, session)
   // the error rejects unanswered requests, and ends each publish and play
   loop(wire, session, () => {})

@@ -58,6 +58,11 @@ export class RtwsFlows {
     return this.#sending.queuedBytes + this.#answerBytes
   }
 
+  /** Bytes of flows that were not sent. */
+  get waitingBytes(): number {
+    return this.#sending.queuedBytes - this.#sending.window.outstandingBytes
+  }
+
   /** Since when something waits for the peer of which it has acknowledged nothing; undefined if nothing waits. */
   get owedSince(): number | undefined {
     return this.#sending.owedSince

@@ -1,11 +1,10 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { FlvAnswer, FlvSink } from '../http/flv-answer.ts'
 import { type FlvRequestOptions, FlvRequests } from '../http/flv-requests.ts'
 import type { HttpPlay } from '../http/http-play.ts'
-import { sendText } from '../http/response-answer.ts'
+import { isOriginAllowed, refuseUpgrade } from './upgrade.ts'
 
 /** Options of wsFlv(). */
 export interface WsFlvOptions extends FlvRequestOptions {
@@ -42,15 +41,9 @@ export function wsFlv(
     socket.on('error', () => {})
     const answer = new WebSocketAnswer(server, request, socket, head)
     if (!FlvRequests.isFor(request)) answer.refuse(404, 'not found')
-    else if (!mayWatch(request, options.origin)) answer.refuse(403, 'origin is not allowed')
+    else if (!isOriginAllowed(request, options.origin)) answer.refuse(403, 'origin is not allowed')
     else requests.hear(request, 'ws-flv', answer)
   }
-}
-
-function mayWatch({ headers }: IncomingMessage, allowed: string | undefined): boolean {
-  const { origin, host = '' } = headers
-  if (origin === undefined || allowed === '*' || origin === allowed) return true
-  return origin.toLowerCase().replace(/^https?:\/\//, '') === host.toLowerCase()
 }
 
 /** The answer to a request to upgrade: a WebSocket, or a refusal as a response of HTTP. */
@@ -85,11 +78,7 @@ class WebSocketAnswer implements FlvAnswer, FlvSink {
   }
 
   refuse(status: number, text: string): void {
-    const response = new ServerResponse(this.#request)
-    response.shouldKeepAlive = false
-    response.assignSocket(this.#socket as Socket)
-    response.once('finish', () => this.#socket.end())
-    sendText(response, status, text)
+    refuseUpgrade(this.#request, this.#socket, status, text)
   }
 
   write(bytes: Buffer): boolean {
