@@ -7,7 +7,7 @@ export interface OutgoingFlow {
   readonly isWritable: boolean
   /** Bytes that wait for the receiver to have them. */
   readonly queuedBytes: number
-  /** Queued bytes from which on it is not writable. */
+  /** Bytes that wait to be sent from which on it is not writable. */
   capacityBytes: number
   /** Queues a message, which is not copied. */
   write(payload: Buffer, now: number, options?: OutgoingMessageOptions): unknown

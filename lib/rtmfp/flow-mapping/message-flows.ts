@@ -28,7 +28,7 @@ export interface MessageFlowsOptions {
 
 /** How a message is queued. */
 export interface MessageOptions extends OutgoingMessageOptions {
-  /** Queued bytes of its flow from which on there is no room; 64 KiB. */
+  /** Bytes that wait on its flow from which on there is no room; 64 KiB. */
   readonly capacityBytes?: number
 }
 

@@ -66,9 +66,9 @@ export class SendingFlow {
     return this.#queue.bytes
   }
 
-  /** Whether it is open, and less is queued than its capacity. */
+  /** Whether it is open, and less than its capacity waits to be sent. What is in flight does not count: a long path takes much. */
   get isWritable(): boolean {
-    return this.#isOpen && this.#queue.bytes < this.capacityBytes
+    return this.#isOpen && this.#queue.bytes - this.#outstandingBytes < this.capacityBytes
   }
 
   /** Bytes in flight. */
@@ -153,6 +153,7 @@ export class SendingFlow {
       this.#sent(fragment, added)
       filled += added
     }
+    this.#tellDrained()
     return filled
   }
 
@@ -195,6 +196,10 @@ export class SendingFlow {
 
   #discard(now: number): void {
     this.#queue.discard(now)
+    this.#tellDrained()
+  }
+
+  #tellDrained(): void {
     if (!this.#isFull || !this.isWritable) return
     this.#isFull = false
     this.#start.events.drained?.()

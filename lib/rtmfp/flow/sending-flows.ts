@@ -20,7 +20,7 @@ export interface SendingFlowOptions extends SendingFlowEvents {
   readonly returnOf?: Pick<ReceivingFlow, 'id'>
   /** 0 to 7: a higher one is sent ahead of lower ones, and from 4 on it is time critical. 3 if omitted. */
   readonly priority?: number
-  /** Queued bytes from which on it is not writable; 64 KiB. */
+  /** Bytes that wait to be sent from which on it is not writable; 64 KiB. */
   readonly capacityBytes?: number
 }
 
