@@ -131,6 +131,7 @@ export { AudioPacketType, type AudioTagHeader, isAudio, readAudioTagHeader, Soun
 export { readAudioTag } from './media/audio-tag-reader.ts'
 export { writeAudioTag } from './media/audio-tag-writer.ts'
 export { audioCodec, videoCodec } from './media/codec.ts'
+export { type ColorInfo, readColorInfo, type TrackColorInfo } from './media/color-info.ts'
 export type { AudioFormat } from './media/config/audio.ts'
 export { type AudioConfig, type CodecConfig, readCodecConfig, type VideoConfig } from './media/config/codec-config.ts'
 export type { Chroma, ColorDescription, VideoFormat } from './media/config/video-format.ts'
@@ -144,6 +145,12 @@ export {
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
+export {
+  type AudioMetadata,
+  readStreamMetadata,
+  type StreamMetadata,
+  type VideoMetadata
+} from './media/stream-metadata.ts'
 export type {
   AudioPacket,
   AudioTag,

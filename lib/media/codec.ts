@@ -60,7 +60,7 @@ export function videoCodec(
   tag: VideoTagHeader | undefined = readVideoTagHeader(payload)
 ): string | undefined {
   if (tag === undefined) return undefined
-  if (!tag.enhanced) return videoCodecs.get(payload[0]! & 0x0f) ?? `codec ${payload[0]! & 0x0f}`
+  if (!tag.enhanced) return videoCodecName(payload[0]! & 0x0f)
   if (tag.frameType === VideoFrameType.Command && tag.packetType !== VideoPacketType.Metadata) return undefined
   const code = fourCc(payload, tag)
   return code === undefined ? undefined : fourCcName(code)
@@ -91,6 +91,12 @@ export function fourCc(payload: Buffer, { fourCcAt }: VideoTagHeader | AudioTagH
 
 /** The usual name of the codec of a FourCC; an unknown one is its own name. */
 export const fourCcName = (code: string): string => fourCcs.get(code) ?? code
+
+/** Whether Enhanced RTMP lists the FourCC. */
+export const isKnownFourCc = (code: string): boolean => fourCcs.has(code) || code === 'Opus'
+
+/** The usual name of the codec of a legacy codec id. */
+export const videoCodecName = (id: number): string => videoCodecs.get(id) ?? `codec ${id}`
 
 /** The usual name of the codec of a sound format. */
 export const soundFormatName = (format: number): string => soundFormats.get(format) ?? `sound format ${format}`

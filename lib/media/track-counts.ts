@@ -3,7 +3,8 @@ import { type Message, MessageTypeId } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
 import { isAudio } from './audio-tag.ts'
 import { audioCodec, videoCodec } from './codec.ts'
-import { type AudioConfig, type CodecConfig, readCodecConfig, type VideoConfig } from './config/codec-config.ts'
+import { readColorInfo } from './color-info.ts'
+import { type AudioConfig, type CodecConfig, hdrOf, readCodecConfig, type VideoConfig } from './config/codec-config.ts'
 import { isMetadata, isSequenceHeader } from './media-state.ts'
 import { isKeyframePayload, isVideo } from './video-tag.ts'
 
@@ -24,7 +25,7 @@ export interface VideoStats {
   readonly profile: string | null
   /** The level, such as `4.1`; null if the stream does not tell. */
   readonly level: string | null
-  /** `'PQ'` or `'HLG'` for HDR; null for others. */
+  /** `'PQ'` or `'HLG'` for HDR, by the stream itself or its colour metadata; null for others. */
   readonly hdr: 'PQ' | 'HLG' | null
   /** Frames, keyframes included, of all publishers so far. */
   readonly frames: number
@@ -131,7 +132,7 @@ export class TrackCounts {
       frameRate: positive(framerate) ?? says.frameRate ?? null,
       profile: says.profile ?? null,
       level: says.level ?? null,
-      hdr: says.hdr ?? null,
+      hdr: says.hdr ?? hdrBy(state) ?? null,
       frames: this.#frames,
       keyframes: this.#keyframes,
       keyframeIntervalMs: this.#keyframeIntervalMs
@@ -182,6 +183,13 @@ const positive = (value: AmfValue): number | null =>
 
 /** The codecs whose sequence headers may lack the size. */
 const WITHOUT_SIZE: readonly (string | undefined)[] = ['AV1', 'VP8', 'VP9']
+
+/** By the colours of the first track that has any: encoders may send them beside the stream alone. */
+function hdrBy(state: readonly Message[]): VideoConfig['hdr'] {
+  const colors = state.filter(isVideo).flatMap(({ payload }) => readColorInfo(payload))
+  const described = colors.find(({ colorInfo }) => colorInfo.colorConfig !== undefined)
+  return hdrOf(described?.colorInfo.colorConfig?.transferCharacteristics)
+}
 
 const isVideoConfig = (config: CodecConfig): config is VideoConfig => config.kind === 'video'
 const isAudioConfig = (config: CodecConfig): config is AudioConfig => config.kind === 'audio'

@@ -123,15 +123,13 @@ function videoConfig(fourCc: string, trackId: number, packet: VideoPacket, frame
   if (!isHeader && !(isFrame && frameType === VideoFrameType.Keyframe)) return []
   const format = (isHeader ? videoHeaders : videoFrames).get(fourCc)?.(data)
   if (format === undefined) return []
-  const hdr = hdrs.get(format.color?.transferCharacteristics ?? 0)
+  const hdr = hdrOf(format.color?.transferCharacteristics)
   return [{ kind: 'video', trackId, codec: fourCcName(fourCc), ...format, ...(hdr && { hdr }) }]
 }
 
-/** Transfer characteristics of H.273. */
-const hdrs: ReadonlyMap<number, 'PQ' | 'HLG'> = new Map([
-  [16, 'PQ'],
-  [18, 'HLG']
-])
+/** The transfer function of HDR, by the transfer characteristics of H.273; undefined for others. */
+export const hdrOf = (transfer: number | undefined): VideoConfig['hdr'] =>
+  transfer === 16 ? 'PQ' : transfer === 18 ? 'HLG' : undefined
 
 function audioConfigs(tag: AudioTag): AudioConfig[] {
   switch (tag.form) {
