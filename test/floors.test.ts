@@ -39,7 +39,12 @@ const codecs: Record<string, readonly RegExp[]> = {
   rtws: [/^bytes\//, /^message\/message\.ts$/, /^rtmfp\/(wire|flow|flow-mapping)\//],
   live: [/^bytes\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes
-  flv: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/, /^media\/(media-state|video-tag)\.ts$/]
+  flv: [
+    /^bytes\//,
+    /^amf\//,
+    /^message\/(message|data|metadata)\.ts$/,
+    /^media\/(media-state|random-access|video-tag)\.ts$/
+  ]
 }
 
 t.test(

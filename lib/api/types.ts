@@ -86,9 +86,9 @@ export interface VideoReport {
   readonly level: string | null
   /** The transfer function of HDR; null for others. */
   readonly hdr: 'PQ' | 'HLG' | null
-  /** Frames, keyframes included, of all publishers so far. */
+  /** Frames, keyframes included, of all video tracks and all publishers so far. */
   readonly frames: number
-  /** Keyframes, of all publishers so far. */
+  /** Keyframes of the first video track, of all publishers so far. */
   readonly keyframes: number
   /** Milliseconds, by timestamps, between its last two keyframes; null before the second. */
   readonly keyframeIntervalMs: number | null

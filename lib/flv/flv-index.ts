@@ -24,7 +24,7 @@ export class FlvIndex {
     return this.#entries.length
   }
 
-  /** Adds the next keyframe. Several video tracks have theirs at one time: only the first is added. */
+  /** Adds the next keyframe. Of several at one time only the first is added. */
   note(timestamp: number, position: number): void {
     if (timestamp === this.#entries.at(-1)?.timestamp) return
     const number = this.#seen++

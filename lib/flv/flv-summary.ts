@@ -1,6 +1,6 @@
 import type { AmfObject } from '../amf/amf-value.ts'
 import { isSequenceHeader } from '../media/media-state.ts'
-import { isKeyframe } from '../media/video-tag.ts'
+import { RandomAccess } from '../media/random-access.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
 import { FlvIndex, indexRoom } from './flv-index.ts'
@@ -35,6 +35,8 @@ export const METADATA_POSITION: number = FLV_HEADER_LENGTH + PREVIOUS_TAG_SIZE_L
 export class FlvSummary {
   readonly #index: FlvIndex
   readonly #tracks = { audio: false, video: false }
+  /** Of several video tracks the keyframes of the first are indexed: players show it. */
+  readonly #access = new RandomAccess()
   #durationMs = 0
   #hasFrames = false
   #hasTags = false
@@ -78,7 +80,7 @@ export class FlvSummary {
     else return
     this.#hasFrames ||= isFrame(message)
     this.#durationMs = Math.max(this.#durationMs, timestamp)
-    if (isKeyframe(message)) this.#index.note(timestamp, position)
+    if (this.#access.note(message) && type === MessageTypeId.Video) this.#index.note(timestamp, position)
   }
 
   /**

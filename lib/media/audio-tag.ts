@@ -1,5 +1,12 @@
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { AUDIO_MULTITRACK, enhancedPacketType, readEnhancedHeader, type TagHeader, trackIds } from './tag-header.ts'
+import {
+  AUDIO_MULTITRACK,
+  enhancedPacketType,
+  lowestTrackId,
+  readEnhancedHeader,
+  type TagHeader,
+  trackIds
+} from './tag-header.ts'
 
 /** The sound formats of an AudioTag (FLV 10.1, E.4.2.1). 9 announces the header of Enhanced RTMP, whose codec is a FourCC. */
 export const SoundFormat = {
@@ -72,6 +79,10 @@ function packetTypeOf(payload: Buffer): number {
 
 /** Whether a message is audio (type 8). */
 export const isAudio = (message: Message): boolean => message.type === MessageTypeId.Audio
+
+/** The track of an audio payload, the lowest of several; 0 if it has none. */
+export const audioTrackId = (payload: Buffer): number =>
+  payload.length > 0 && payload[0]! >> 4 === SoundFormat.ExHeader ? lowestTrackId(payload, AUDIO_MULTITRACK) : 0
 
 /** What an audio payload sets of a decoder's state; undefined for a frame, and for what sets none. */
 export function audioStateKind(payload: Buffer): 'header' | 'channels' | undefined {

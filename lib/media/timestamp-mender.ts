@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { isState } from './media-state.ts'
 import { between, isBefore, sum } from './serial.ts'
-import { type TrackName, trackOf } from './track.ts'
+import { type TrackName, trackKey, trackOf } from './track.ts'
 import { isWrap, TrackClock } from './track-clock.ts'
 
 /** A discontinuity of the timestamps of a track. */
@@ -32,9 +32,10 @@ const MAX_BEHIND_MS = 2 ** 30
 export class TimestampMender {
   readonly #maxJumpMs: number
   readonly #tell: (repair: Repair) => void
-  readonly #tracks = new Map<TrackName, TrackClock>()
+  /** By trackKey: one of several audio or video tracks may be behind the others. */
+  readonly #tracks = new Map<number, TrackClock>()
   /** The last output timestamp of each track, state included: later output of the track is not below it. */
-  readonly #floors = new Map<TrackName, number>()
+  readonly #floors = new Map<number, number>()
   /** The track, audio or video, of the last frame. */
   #last: TrackClock | undefined
   /** Milliseconds that audio and video have advanced. */
@@ -51,9 +52,10 @@ export class TimestampMender {
 
   /** The source has ended. The next one continues a usual frame after the last one, all its tracks by one shift. */
   interrupt(): void {
-    const last = this.#last ?? this.#tracks.get('data')
+    const tracks = [...this.#tracks.values()]
+    const last = this.#last ?? tracks.at(-1)
     if (last === undefined) return
-    const { frameMs } = this.#tracks.get('video') ?? last
+    const { frameMs } = tracks.find(({ name }) => name === 'video') ?? last
     let newest = sum(last.out, this.#elapsed - last.elapsed)
     for (const floor of this.#floors.values()) if (isBefore(newest, floor)) newest = floor
     this.#resumeAt = sum(newest, Math.min(frameMs, this.#maxJumpMs))
@@ -70,28 +72,29 @@ export class TimestampMender {
     const name = trackOf(message)
     if (name === undefined) return message
     this.#waitedMs = waitedMs
+    const key = trackKey(message)
     const timestamp = isState(message)
-      ? this.#placeState(name, message.timestamp)
-      : this.#placeMoment(name, message.timestamp)
+      ? this.#placeState(name, key, message.timestamp)
+      : this.#placeMoment(name, key, message.timestamp)
     return timestamp === message.timestamp ? message : { ...message, timestamp }
   }
 
   /** The timestamp of state has no meaning: many encoders send 0 in mid-stream. */
-  #placeState(name: TrackName, timestamp: number): number {
+  #placeState(name: TrackName, key: number, timestamp: number): number {
     if (this.#last === undefined) return this.#resumeAt ?? timestamp
-    const { out, shift } = (name === 'data' ? undefined : this.#tracks.get(name)) ?? this.#last
+    const { out, shift } = (name === 'data' ? undefined : this.#tracks.get(key)) ?? this.#last
     const ahead = between(out, sum(timestamp, shift))
     // a 0 that lies ahead, shortly before a wrap, would hold back the frames that follow
     const fits = Math.abs(ahead) <= this.#maxJumpMs && (ahead <= 0 || timestamp !== 0)
-    return this.#put(name, fits ? sum(timestamp, shift) : out)
+    return this.#put(key, fits ? sum(timestamp, shift) : out)
   }
 
-  #placeMoment(name: TrackName, timestamp: number): number {
-    const track = this.#tracks.get(name) ?? this.#begin(name, timestamp)
+  #placeMoment(name: TrackName, key: number, timestamp: number): number {
+    const track = this.#tracks.get(key) ?? this.#begin(name, key, timestamp)
     const step = between(track.source, timestamp)
     const goesOn = !this.#isFar(step) && !isBefore(sum(timestamp, track.shift), track.out)
-    if (!goesOn) this.#turn(track, timestamp, step)
-    track.advance(timestamp, this.#put(name, sum(timestamp, track.shift)))
+    if (!goesOn) this.#turn(track, key, timestamp, step)
+    track.advance(timestamp, this.#put(key, sum(timestamp, track.shift)))
     if (name !== 'data') {
       this.#elapsed = Math.max(this.#elapsed, track.elapsed)
       this.#last = track
@@ -100,9 +103,9 @@ export class TimestampMender {
     return track.out
   }
 
-  #begin(name: TrackName, timestamp: number): TrackClock {
+  #begin(name: TrackName, key: number, timestamp: number): TrackClock {
     const track = this.#last === undefined ? this.#beginAll(name, timestamp) : this.#join(name, timestamp, this.#last)
-    this.#tracks.set(name, track)
+    this.#tracks.set(key, track)
     return track
   }
 
@@ -146,8 +149,8 @@ export class TimestampMender {
   }
 
   /** The track cannot continue with its shift: finds another, and reports it. */
-  #turn(track: TrackClock, timestamp: number, step: number): void {
-    const shift = this.#shiftFor(track, timestamp, this.#isFar(step) ? this.#elapsed - track.heardAt : 0)
+  #turn(track: TrackClock, key: number, timestamp: number, step: number): void {
+    const shift = this.#shiftFor(track, key, timestamp, this.#isFar(step) ? this.#elapsed - track.heardAt : 0)
     const isLate = shift === track.shiftBefore(this.#maxJumpMs)
     if (!isLate && (step < 0 || (this.#isFar(step) && shift !== track.shift))) {
       const kind = isWrap(track.shift, shift) ? 'wrap' : step < 0 ? 'backward' : 'jump'
@@ -157,10 +160,10 @@ export class TimestampMender {
   }
 
   /** @param pausedMs how far the other tracks have advanced since this one: its expected position */
-  #shiftFor(track: TrackClock, timestamp: number, pausedMs: number): number {
+  #shiftFor(track: TrackClock, key: number, timestamp: number, pausedMs: number): number {
     const max = this.#maxJumpMs
     const behind = Math.max(0, this.#elapsed - track.elapsed)
-    const floor = between(track.out, this.#floors.get(track.name) ?? track.out)
+    const floor = between(track.out, this.#floors.get(key) ?? track.out)
     return (
       track.fitting(timestamp, [track.shift, ...this.#shifts()], pausedMs, -max, behind + max) ??
       // half of it, so that the other track, whose frames have other times, still fits
@@ -180,10 +183,10 @@ export class TimestampMender {
     return this.#shifts().reduce((one, two) => (off(two) < off(one) ? two : one))
   }
 
-  #put(name: TrackName, timestamp: number): number {
-    const floor = this.#floors.get(name)
+  #put(key: number, timestamp: number): number {
+    const floor = this.#floors.get(key)
     const out = floor !== undefined && isBefore(timestamp, floor) ? floor : timestamp
-    this.#floors.set(name, out)
+    this.#floors.set(key, out)
     return out
   }
 }

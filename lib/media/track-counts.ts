@@ -27,9 +27,9 @@ export interface VideoStats {
   readonly level: string | null
   /** `'PQ'` or `'HLG'` for HDR, by the stream itself or its colour metadata; null for others. */
   readonly hdr: 'PQ' | 'HLG' | null
-  /** Frames, keyframes included, of all publishers so far. */
+  /** Frames, keyframes included, of all video tracks and all publishers so far. */
   readonly frames: number
-  /** Keyframes, of all publishers so far. */
+  /** Keyframes of the first video track, of all publishers so far. */
   readonly keyframes: number
   /** Milliseconds, by timestamps, between the last two keyframes of the publisher; null before the second. */
   readonly keyframeIntervalMs: number | null

@@ -107,6 +107,13 @@ t.test('the largest index is read again', async t => {
     })
 })
 
+t.test('of several tracks of video the keyframes of the first are in it, whatever comes before them', async t => {
+  const other = track(1)
+  const messages = [0, 1000, 2000].flatMap(at => [other.keyframe(at), video.keyframe(at + 5), other.keyframe(at + 500)])
+  const { whole } = recorded([metadata(0), video.header(), other.header(0), ...messages])
+  t.same((says(whole).keyframes as { times: number[] }).times, [0.005, 1.005, 2.005])
+})
+
 t.test('of several tracks of video one keyframe at a time is in it', async t => {
   const both = [track(0), track(1)]
   const messages = [0, 1000].flatMap(at => both.map(each => each.keyframe(at)))

@@ -12,11 +12,12 @@ import {
   MessageReader,
   readVideoTagHeader,
   startAt,
-  trackFilter
+  trackFilter,
+  writeVideoTag
 } from 'rtmpipe'
 import t from 'tap'
 import { RandomAccess } from '../../lib/media/random-access.ts'
-import { readCapture } from '../support/captures.ts'
+import { captureNames, readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
 import { collect } from '../support/collect.ts'
 import { audio, caption, metadata, track, video, word } from '../support/media.ts'
@@ -95,6 +96,77 @@ t.test('who comes late to a stream of two tracks has a picture of both', async t
   for (let batch = player.read(); batch !== null; batch = player.read())
     words.push((batch as MessageBatch).messages.map(word).join(' '))
   t.same(words, ['v header@200 v1 header@200 a header@200', ...['v key@200', 'v1 key@200', 'a@205 v@240', 'v1@240']])
+})
+
+t.test(
+  'also where the keyframe of another track comes first, and with the headers of every track and part',
+  async t => {
+    const live = new LiveStream({ clock: new TestClock() })
+    const input = live.input()
+    const tracks = [1, 2].map(trackId => ({ trackId, fourCc: 'hvc1', packetType: 0, data: Buffer.of(1) }) as const)
+    const many = { form: 'multitrack', frameType: 1, modEx: [], multitrackType: 1, tracks } as const
+    const said = (type: number, text: string): Message => ({
+      ...audio.frame(0),
+      type,
+      payload: Buffer.from(text, 'hex')
+    })
+    const state = [
+      metadata(0),
+      video.header(),
+      { ...video.header(), payload: writeVideoTag(many) },
+      said(9, 'd46876633102'),
+      audio.header(),
+      said(8, '95004f70757301'),
+      said(8, '95044f707573010101000000 04'.replace(' ', ''))
+    ]
+    const gop = (at: number) => [other.keyframe(at), track(2).keyframe(at), video.keyframe(at), other.frame(at + 40)]
+    for (const message of [...state, ...gop(0), audio.frame(30), ...gop(200)]) {
+      input.write(message)
+      await turnOfTheLoop()
+    }
+    const player = live.player()
+    await turnOfTheLoop()
+    const messages: Message[] = []
+    for (let batch = player.read(); batch !== null; batch = player.read())
+      messages.push(...(batch as MessageBatch).messages)
+    t.same(messages.slice(state.length).map(word), ['v key@200', 'v1@240'])
+    t.same(
+      messages.slice(0, state.length).map(({ payload, timestamp }) => [payload.toString('hex'), timestamp]),
+      state.map(({ payload, type }) => [payload.toString('hex'), type === 18 ? 0 : 200])
+    )
+  }
+)
+
+t.test('what FFmpeg 8 publishes passes a live stream unchanged (captures/ffmpeg8-publish-*)', async t => {
+  for (const name of captureNames.filter(each => each.startsWith('ffmpeg8-publish'))) {
+    const reader = new MessageReader()
+    const sent: Message[] = []
+    for (const { header, payload, last } of new ChunkReader().chunks(readCapture(name).client.bytes.subarray(3073))) {
+      const message = reader.add(header, payload, 0, payload.length, last)
+      if (message !== undefined && [8, 9].includes(message.type)) sent.push(message)
+    }
+    const live = new LiveStream({ clock: new TestClock() })
+    const reading = live.subscribe()
+    const heard: Message[] = []
+    reading.on('data', (message: Message) => heard.push(message))
+    const repairs: unknown[] = []
+    live.on('repair', repair => repairs.push(repair))
+    const input = live.input()
+    for (const message of sent) {
+      input.write(message)
+      await turnOfTheLoop()
+    }
+    input.end()
+    await turnOfTheLoop()
+    const listed = (messages: Message[]) =>
+      messages.map(({ type, timestamp, payload }) => `${type} ${timestamp} ${payload.toString('hex')}`)
+    // what comes ahead of the first frame is given with it
+    const first = sent.findIndex(message => isKeyframe(message))
+    t.ok(first > 0, name)
+    t.strictSame(listed(heard).slice(first), listed(sent).slice(first), name)
+    t.same(listed(heard).slice(0, first).length, first, `${name}, headers`)
+    t.same(repairs, [], name)
+  }
 })
 
 t.test('a gate, a start in the middle and a filter go on at the first track', async t => {

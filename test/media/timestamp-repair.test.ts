@@ -14,7 +14,7 @@ import {
 } from 'rtmpipe'
 import t, { type Test } from 'tap'
 import { captureNames, readCapture } from '../support/captures.ts'
-import { audio, metadata, video } from '../support/media.ts'
+import { audio, metadata, track, video } from '../support/media.ts'
 import { holdsLater } from '../support/property.ts'
 
 const HANDSHAKE = 3073
@@ -26,7 +26,11 @@ const made: Record<string, (timestamp: number) => Message> = {
   a: audio.frame,
   A: audio.header,
   d: timestamp => dataMessage(['onCuePoint'], { timestamp }),
-  D: metadata
+  D: metadata,
+  // the second track of video, and of audio
+  w: track(1).frame,
+  W: track(1).header,
+  b: timestamp => ({ ...audio.frame(timestamp), payload: Buffer.from('95014f7075730161', 'hex') })
 }
 
 const read = (transcript: string): Message[] =>
@@ -63,6 +67,16 @@ t.test('what goes on passes, the same messages', async t => {
   t.equal(got.length, source.length)
   for (const [i, message] of got.entries()) t.equal(message, source[i])
   t.same(repairs, [])
+})
+
+t.test('each of several tracks has a clock of its own: one that is behind the others is no jump', async t => {
+  const late = 'v1000 a1005 w900 b800 v1040 w940 a1028 b820 W940 v1080 w980 b840'
+  await goes(t, late, late)
+  await goes(t, 'v0 w0 v9000 w9000 v9040 w9040', 'v0 w0 v40 w40 v80 w80', [
+    'jump video 0>9000 9000',
+    'jump video 0>9000 9000'
+  ])
+  await goes(t, 'v1000 w990 v1040 w1030 w1000', 'v1000 w990 v1040 w1030 w1030', ['backward video 1030>1000 30'])
 })
 
 t.test('the wrap of 32 bits is no repair', async t => {
