@@ -5,6 +5,7 @@ import {
   Amf3Reader,
   AmfDate,
   type AmfValue,
+  type AudioTag,
   ChunkReader,
   ClientHandshake,
   Dictionary,
@@ -20,15 +21,20 @@ import {
   readAggregate,
   readAmf0,
   readAmf3,
+  readAudioTag,
   readCommand,
   readData,
   readUserControlEvent,
+  readVideoTag,
   ServerHandshake,
   TypedObject,
   unsupported,
   Vector,
+  type VideoTag,
   writeAmf0,
   writeAmf3,
+  writeAudioTag,
+  writeVideoTag,
   Xml,
   XmlDocument
 } from 'rtmpipe'
@@ -225,6 +231,36 @@ t.test('handshakes of Flash', { skip }, async t => {
   }
 })
 
+const tally = (words: readonly (string | undefined)[]): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const word of words) if (word !== undefined) counts[word] = (counts[word] ?? 0) + 1
+  return counts
+}
+const videoNames: Record<number, string> = { 2: 'h263', 3: 'screen', 4: 'vp6', 7: 'avc' }
+const audioNames: Record<number, string> = { 2: 'mp3', 7: 'alaw', 10: 'aac', 11: 'speex' }
+
+/** A tag whole, which is written as it was read. */
+function wholeTag({ type, payload }: Message): VideoTag | AudioTag | undefined {
+  if (type !== 8 && type !== 9) return undefined
+  const tag = type === 9 ? readVideoTag(payload) : readAudioTag(payload)
+  const written = type === 9 ? writeVideoTag(tag as VideoTag) : writeAudioTag(tag as AudioTag)
+  if (!written.equals(payload)) throw new Error(`written as ${written.toString('hex', 0, 20)}`)
+  return tag
+}
+
+function codecOf(message: Message): string | undefined {
+  const tag = wholeTag(message)
+  const kind = message.type === 9 ? 'v' : 'a'
+  if (tag?.form === 'enhanced') return `${kind}:ex:${tag.fourCc}`
+  if (tag?.form !== 'legacy') return undefined
+  return `${kind}:${'codecId' in tag ? videoNames[tag.codecId] : audioNames[tag.soundFormat]}`
+}
+
+function packetOf(message: Message): string | undefined {
+  const tag = wholeTag(message)
+  return tag?.form === 'enhanced' ? `${message.type === 9 ? 'v' : 'a'}.pt${tag.packetType}` : undefined
+}
+
 t.test('FLV files', { skip }, async t => {
   for (const [name, expected] of expectedIn('flv')) {
     const bytes = bytesOf('flv', name)
@@ -241,6 +277,12 @@ t.test('FLV files', { skip }, async t => {
         `${name}, tag sizes that lie`
       )
       t.equal(messages.some(isKeyframe), count(9) > 0, `${name}, a place to begin`)
+      const { codecs, ex, keyframes } = expected as unknown as Record<string, object>
+      t.same(tally(messages.map(codecOf)), codecs, `${name}, codecs`)
+      t.same(tally(messages.map(packetOf)), ex, `${name}, packets of Enhanced RTMP`)
+      // the labels count the sequence headers that have the frame type of a keyframe
+      const isKey = ({ type, payload }: Message) => type === 9 && ((payload[0] ?? 0) >> 4) % 8 === 1
+      t.equal(messages.filter(isKey).length, keyframes, `${name}, keyframes`)
     }
   }
 })
