@@ -311,7 +311,7 @@ export type { NetServerEvents } from './transport/net-server.ts'
 export type { SniffOptions } from './transport/peek.ts'
 export type { ProxyProtocolOptions } from './transport/proxy-door.ts'
 export type { MediaLifetimes } from './transport/rtmfp/flow-wire.ts'
-export type { RtmfpOptions } from './transport/rtmfp/rtmfp-wires.ts'
+export type { RtmfpClientOptions, RtmfpOptions } from './transport/rtmfp/rtmfp-wires.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type Spoken, sniff } from './transport/sniff.ts'
 export {
@@ -331,4 +331,4 @@ export {
   type WireServerOptions,
   type WireSource
 } from './transport/wire-server.ts'
-export type { LifeSigns, Wire, WireCounters } from './wire.ts'
+export type { LifeSigns, Peers, Wire, WireCounters } from './wire.ts'

@@ -25,6 +25,22 @@ export interface WireCounters {
 }
 
 /**
+ * What a client's wire over RTMFP knows of its place among the clients of its server (RFC 7425, 5.3.3, 5.4).
+ *
+ * @example
+ * ```ts
+ * const peers: Peers | undefined = dial('rtmfp://127.0.0.1/live').peers
+ * console.log(peers?.ownId)
+ * ```
+ */
+export interface Peers {
+  /** The peer id of this client: the SHA-256 of its certificate, in hex. It has another one at each server (RFC 7425, 4.3.2). */
+  readonly ownId: string
+  /** Where this client is reached in its own networks, as the server is told: `192.0.2.1:50000`. Empty before the wire has opened. */
+  readonly addresses: readonly string[]
+}
+
+/**
  * A connection that carries Messages: the interface that sessions, servers and proxies use. MessageWire implements it over a chunk
  * stream; a wire over flows, or over anything else, needs no more.
  *
@@ -39,6 +55,8 @@ export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeS
   readonly counters: WireCounters
   /** Whether the peer currently accepts no bytes. */
   readonly isStalled: boolean
+  /** Of a client's wire over RTMFP: see Peers. */
+  readonly peers?: Peers | undefined
   /** Bytes of memory that it holds for its peer, with `behind` more items that are queued before it; for a MemoryBudget. */
   heldBytes(behind?: number): number
   /**
@@ -48,6 +66,8 @@ export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeS
   takeNow(item: Message | AddressedBatch): boolean
   /** As `takeNow({ batch, messageStreamId })`, without allocating the object: it is called once per batch and player. */
   takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean
+  /** Of a server's wire over RTMFP: takes the arguments of `setPeerInfo`, the addresses that the client says it is reached by (RFC 7425, 5.3.3). */
+  heedPeerInfo?(args: readonly unknown[]): void
 }
 
 /** The address of a peer, `127.0.0.1:50000`, if its Duplex has the fields of a socket; else empty. */

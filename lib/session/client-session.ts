@@ -83,6 +83,14 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     this.started()
   }
 
+  /**
+   * The peer id of this client at its server, 64 digits of hex, by which the server's other clients know it (RFC 7425, 4.3.2): Flash's nearID.
+   * Undefined unless the wire is one over RTMFP.
+   */
+  get ownPeerId(): string | undefined {
+    return this.wire?.peers?.ownId
+  }
+
   protected override get label(): string {
     return `client of ${this.#host || 'a server'}:`
   }
@@ -102,6 +110,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
     this.watch()
+    const addresses = this.wire?.peers?.addresses
+    if (addresses !== undefined) this.say(createCommand('setPeerInfo', 0, [null, ...addresses]))
     if (info.objectEncoding === 3 && information.objectEncoding === 3) this.#encoding = 3
     return information
   }

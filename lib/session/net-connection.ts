@@ -247,6 +247,12 @@ export abstract class NetConnection<Own = unknown> extends TakingDuplex<
     return this.#waiting.at(-1) !== waiting
   }
 
+  /** The wire that it is piped into, or was; undefined if that is another stream. */
+  protected get wire(): Wire | undefined {
+    this.#wire ??= wireOf(takerOf(this))
+    return this.#wire
+  }
+
   /** The wire it is piped into, if the wire takes batches and no answer or media waits here. */
   get #clearWire(): Wire | undefined {
     return this.#closed || this.#waiting.length > 0 ? undefined : wireOf(clearTakerOf(this))

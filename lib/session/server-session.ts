@@ -25,6 +25,8 @@ export interface ServerSessionOptions extends NetConnectionOptions {
   peer?: string
   /** The scheme of the connection: `rtmps`. */
   scheme?: string
+  /** The peer id of an RTMFP peer: see `session.peerId`. */
+  peerId?: string
   /** Its number in its host: see `session.id`. */
   id?: number
 }
@@ -62,6 +64,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   readonly peer: string
   /** The scheme of the connection, `rtmp` or another of the family; empty if unknown. */
   readonly scheme: string
+  /**
+   * Over RTMFP, the peer id, 64 digits of hex, by which the clients of a server know each other (RFC 7425, 4.3.2); otherwise undefined.
+   * It is the SHA-256 of the peer's certificate, whose keys the peer has: no other can claim it.
+   */
+  readonly peerId: string | undefined
   /** Its number among the sessions of its SessionHost or Server, from 1 on; 0 without one. */
   readonly id: number
   readonly #streams = new NetStreams<ServerStream>()
@@ -72,10 +79,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   #highestGiven = 0
   #stopConnectTimer: () => void
 
-  constructor({ peer = '', scheme = '', id = 0, ...options }: ServerSessionOptions = {}) {
+  constructor({ peer = '', scheme = '', peerId, id = 0, ...options }: ServerSessionOptions = {}) {
     super(options)
     this.peer = peer
     this.scheme = scheme
+    this.peerId = peerId
     this.id = id
     this.#decisions = new Decisions(this, this.clock, this.limits.decisionMs)
     this.#stopConnectTimer = this.#startConnectTimer()
@@ -226,6 +234,9 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
       case 'FCSubscribe':
         this.#answer(asked, undefined)
         this.#tell('onFCSubscribe', 'NetStream.Play.Start', text(value))
+        break
+      case 'setPeerInfo':
+        this.wire?.heedPeerInfo?.(asked.args)
         break
       case 'getStreamLength':
       case '_checkbw':

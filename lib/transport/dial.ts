@@ -4,7 +4,7 @@ import * as tls from 'node:tls'
 import { limitsWith } from '../limits.ts'
 import type { Wire } from '../wire.ts'
 import { MessageWire, type MessageWireOptions } from './message-wire.ts'
-import { dialRtmfp, type RtmfpOptions } from './rtmfp/rtmfp-wires.ts'
+import { dialRtmfp, type RtmfpClientOptions } from './rtmfp/rtmfp-wires.ts'
 import { ESCAPES, type RtmpUrl, readRtmpUrl } from './rtmp-url.ts'
 import { type TunnelPlace, tunnelClient } from './tunnel/tunnel-client.ts'
 
@@ -17,8 +17,8 @@ export interface DialOptions extends Omit<MessageWireOptions, 'role' | 'announce
    * default.
    */
   tls?: tls.ConnectionOptions
-  /** For rtmfp: see RtmfpOptions. */
-  rtmfp?: RtmfpOptions
+  /** For rtmfp: see RtmfpClientOptions. */
+  rtmfp?: RtmfpClientOptions
 }
 
 type Place = Pick<TunnelPlace, 'host' | 'port'>
@@ -100,11 +100,16 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
 const overFlows = (
   { scheme, host, tcUrl }: Where,
   port: number,
-  { limits, clock, lifetimes }: DialOptions & RtmfpOptions
+  { limits, clock, lifetimes, addresses }: DialOptions & RtmfpClientOptions
 ): Wire =>
   dialRtmfp(
     { host, port, url: tcUrl ?? `${scheme}://${host}:${port}` },
-    { ...(limits && { limits }), ...(clock && { clock }), ...(lifetimes && { lifetimes }) }
+    {
+      ...(limits && { limits }),
+      ...(clock && { clock }),
+      ...(lifetimes && { lifetimes }),
+      ...(addresses && { addresses })
+    }
   )
 
 /** Destroys the socket if an option is invalid. */

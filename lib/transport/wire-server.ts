@@ -48,6 +48,8 @@ export interface WireSource {
   readonly peer: string
   /** The scheme: `rtmps`. */
   readonly scheme: string
+  /** The peer id of a client over RTMFP, in hex (RFC 7425, 4.3.2). */
+  readonly peerId?: string
 }
 
 /** Events of WireServer, beside those of a net.Server. */
@@ -203,8 +205,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     const { port, address } = this.address() as AddressInfo
     const { limits, clock } = this.#options
     const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
-    const socket = acceptRtmfp({ ...options, ...bounds }, (wire, peer) => {
-      if (this.listening) this.#accept(wire, { peer, scheme: 'rtmfp' })
+    const socket = acceptRtmfp({ ...options, ...bounds }, (wire, source) => {
+      if (this.listening) this.#accept(wire, { ...source, scheme: 'rtmfp' })
       else wire.destroy()
     })
     await socket.bind({ port, address, ...options })

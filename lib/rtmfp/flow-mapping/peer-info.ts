@@ -1,7 +1,7 @@
-import { type Address, addressText, parseAddress } from '../wire/address.ts'
+import { type Address, parseAddress } from '../wire/address.ts'
 
-/** A client has few interfaces; further addresses are ignored. */
-const MAX_ADDRESSES = 64
+/** A client has few interfaces; further addresses are ignored. Whoever asks for the client says hello at each. */
+const MAX_ADDRESSES = 16
 
 /**
  * The addresses of a `setPeerInfo` command (RFC 7425, 5.3.3), which a client says it can be reached by. `args` are those behind the
@@ -15,9 +15,3 @@ export function readPeerInfo(args: readonly unknown[]): Address[] {
   }
   return addresses
 }
-
-/** The inverse: the arguments of a `setPeerInfo` command, whose transaction id is 0. */
-export const peerInfoArgs = (addresses: readonly Pick<Address, 'address' | 'port'>[]): (string | null)[] => [
-  null,
-  ...addresses.map(addressText)
-]

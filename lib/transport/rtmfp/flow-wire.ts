@@ -16,7 +16,7 @@ import { MessageFlows, type MessageOptions } from '../../rtmfp/flow-mapping/mess
 import { isTooEarly } from '../../stream/direct.ts'
 import { sides } from '../../stream/sides.ts'
 import { TakingDuplex } from '../../stream/taking.ts'
-import type { Wire, WireCounters } from '../../wire.ts'
+import type { Peers, Wire, WireCounters } from '../../wire.ts'
 
 /** How long live media is worth sending. */
 export interface MediaLifetimes {
@@ -36,6 +36,8 @@ export interface FlowWireOptions {
   readonly clock?: Clock
   /** How long live media is worth sending. */
   readonly lifetimes?: MediaLifetimes
+  /** Of a client over RTMFP: see `wire.peers`. */
+  readonly peers?: Peers
 }
 
 /** What carries the flows of a wire: a session of RTMFP, or a WebSocket. */
@@ -50,6 +52,8 @@ export interface FlowCarrier extends FlowSet {
   readonly bytesOut: number
   /** When the peer was last heard, in milliseconds of the clock. */
   readonly heardAt: number
+  /** Takes the arguments of a `setPeerInfo` command; only RTMFP has a use for it. */
+  heedPeerInfo?(args: readonly unknown[]): void
   /** Closes it in order: all has arrived, or nobody waits for it. */
   close(): void
 }
@@ -80,6 +84,7 @@ const flowMessages: BatchEncoder = {
  */
 export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> implements Wire {
   readonly takesBatches = true
+  readonly peers: Peers | undefined
   readonly #role: 'client' | 'server'
   readonly #clock: Clock
   readonly #limits: Limits
@@ -102,9 +107,10 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   #messagesOut = 0
   #stopTimer: (() => void) | undefined
 
-  constructor({ role, limits, clock = systemClock, lifetimes = {} }: FlowWireOptions) {
+  constructor({ role, limits, clock = systemClock, lifetimes = {}, peers }: FlowWireOptions) {
     super({ ...sides({}), readableHighWaterMark: BATCHES, writableHighWaterMark: BATCHES })
     const { audioMs = 2200, videoMs = 2000 } = lifetimes
+    this.peers = peers
     this.#role = role
     this.#clock = clock
     this.#limits = limitsWith(limits)
@@ -200,6 +206,10 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
       this.destroy(asError(error))
     }
     return true
+  }
+
+  heedPeerInfo(args: readonly unknown[]): void {
+    this.#carrier?.heedPeerInfo?.(args)
   }
 
   override get _hasRoom(): boolean {

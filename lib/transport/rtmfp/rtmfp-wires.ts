@@ -9,6 +9,7 @@ import { TimeCriticalData } from '../../rtmfp/flow/time-critical.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import { addressText } from '../../rtmfp/wire/address.ts'
 import { FlowWire, type MediaLifetimes } from './flow-wire.ts'
+import { checkAddresses, localAddresses, withPort } from './local-addresses.ts'
 import { RtmfpSocket } from './rtmfp-socket.ts'
 import { WireFlows } from './wire-flows.ts'
 
@@ -17,6 +18,24 @@ export interface RtmfpOptions {
   /** How long live media is worth sending. */
   readonly lifetimes?: MediaLifetimes
 }
+
+/** Options of RTMFP at a client. */
+export interface RtmfpClientOptions extends RtmfpOptions {
+  /**
+   * Addresses of this client that the server may tell its other clients, `192.0.2.1` or `[2001:db8::1]:1935`, beside the one that it sees
+   * (RFC 7425, 5.3.3): those of the interfaces, without loopback and link-local ones. `[]` tells of none.
+   */
+  readonly addresses?: readonly string[]
+}
+
+/** Who a wire of a server is from. */
+export interface RtmfpSource {
+  /** The address of the peer. */
+  readonly peer: string
+  readonly peerId: string
+}
+
+const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string => certificate.fingerprint.toString('hex')
 
 /** What wires and sockets of RTMFP take of the options of a server or a client. */
 export interface RtmfpWireOptions extends RtmfpOptions {
@@ -40,8 +59,11 @@ function openOver(
   return flows!
 }
 
-/** A socket whose sessions are wires of a server: each is passed to `accept` with the address of its peer. */
-export function acceptRtmfp(options: RtmfpWireOptions, accept: (wire: FlowWire, peer: string) => void): RtmfpSocket {
+/** A socket whose sessions are wires of a server: each is passed to `accept` with who it is from. */
+export function acceptRtmfp(
+  options: RtmfpWireOptions,
+  accept: (wire: FlowWire, source: RtmfpSource) => void
+): RtmfpSocket {
   const { lifetimes, ...bounds } = options
   const timeCritical = new TimeCriticalData()
   return new RtmfpSocket({
@@ -50,7 +72,7 @@ export function acceptRtmfp(options: RtmfpWireOptions, accept: (wire: FlowWire, 
     opened: session => {
       const wire = new FlowWire({ role: 'server', ...options })
       const flows = openOver(session, wire, timeCritical, options)
-      accept(wire, addressText(session.address))
+      accept(wire, { peer: addressText(session.address), peerId: peerIdOf(session) })
       return flows
     }
   })
@@ -65,14 +87,30 @@ export interface RtmfpPlace {
 }
 
 /** A wire to a server, on a socket of its own; it is returned before there is a session. */
-export function dialRtmfp({ host, port, url }: RtmfpPlace, options: RtmfpWireOptions): FlowWire {
+export function dialRtmfp(
+  { host, port, url }: RtmfpPlace,
+  { addresses, ...options }: RtmfpWireOptions & RtmfpClientOptions
+): FlowWire {
+  if (addresses !== undefined) checkAddresses(addresses)
   const { lifetimes, ...bounds } = options
-  const wire = new FlowWire({ role: 'client', ...options })
+  // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
+  const identity = new Identity({ isStatic: true })
+  const wire = new FlowWire({
+    role: 'client',
+    ...options,
+    peers: {
+      ownId: peerIdOf(identity),
+      get addresses() {
+        const [bound] = socket.addresses
+        if (bound === undefined) return []
+        return addresses === undefined ? localAddresses([bound]) : withPort(addresses, bound)
+      }
+    }
+  })
   const timeCritical = new TimeCriticalData()
   const socket = new RtmfpSocket({
     ...bounds,
-    // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
-    identity: new Identity({ isStatic: true }),
+    identity,
     opened: session => openOver(session, wire, timeCritical, options)
   })
   wire.once('close', () => void socket.close())

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { RtmpError } from '../../errors.ts'
 import { Flows, type FlowsOptions } from '../../rtmfp/flow/flows.ts'
+import { readPeerInfo } from '../../rtmfp/flow-mapping/peer-info.ts'
 import type { SessionFlows } from '../../rtmfp/session/flows.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
@@ -34,6 +35,10 @@ export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
 
   get heardAt(): number {
     return this.#session.heardAt
+  }
+
+  heedPeerInfo(args: readonly unknown[]): void {
+    this.#session.reportedAddresses = readPeerInfo(args)
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { ProtocolError } from 'rtmpipe'
 import t from 'tap'
 import { ByteReader } from '../../../lib/bytes/byte-reader.ts'
 import { ByteWriter } from '../../../lib/bytes/byte-writer.ts'
-import { peerInfoArgs, readPeerInfo } from '../../../lib/rtmfp/flow-mapping/peer-info.ts'
+import { readPeerInfo } from '../../../lib/rtmfp/flow-mapping/peer-info.ts'
 import type { Acknowledgement } from '../../../lib/rtmfp/wire/acknowledgement.ts'
 import { addressText, parseAddress, readAddress, writeAddress } from '../../../lib/rtmfp/wire/address.ts'
 import { type RtmfpChunk, writeChunk } from '../../../lib/rtmfp/wire/chunk.ts'
@@ -128,9 +128,9 @@ t.test('addresses as text, as setPeerInfo has them (RFC 7425, 5.3.3)', async t =
     { address: '192.0.2.1', port: 1935, origin: 1 },
     { address: '2001:db8::1', port: 65_535, origin: 1 }
   ]
-  const args = peerInfoArgs(addresses)
-  t.same(args, [null, '192.0.2.1:1935', '[2001:db8::1]:65535'])
-  t.same(readPeerInfo(args), addresses)
+  const texts = addresses.map(addressText)
+  t.same(texts, ['192.0.2.1:1935', '[2001:db8::1]:65535'])
+  t.same(readPeerInfo([null, ...texts]), addresses)
   t.same(parseAddress('[2001:DB8:0::1]:1'), { ...addresses[1], port: 1 }, 'in the shortest form')
   for (const text of [
     '',
@@ -145,7 +145,7 @@ t.test('addresses as text, as setPeerInfo has them (RFC 7425, 5.3.3)', async t =
   ])
     t.equal(parseAddress(text), undefined, text)
   t.same(readPeerInfo([null, 5, {}, 'x', undefined]), [])
-  t.equal(readPeerInfo([null, ...Array(1000).fill('1.2.3.4:5')]).length, 64)
+  t.equal(readPeerInfo([null, ...Array(1000).fill('1.2.3.4:5')]).length, 16)
 })
 
 t.test('fragments of a packet, in any order (2.3.1)', async t => {
