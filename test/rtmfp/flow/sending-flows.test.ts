@@ -354,7 +354,11 @@ t.test('a flow tells when it has room again', async t => {
   flow.write(Buffer.alloc(1000), side.now)
   t.same([flow.isWritable, side.said], [false, []])
   t.equal(side.sent().length, 2)
-  t.same([flow.queuedBytes, flow.isWritable, side.said], [2000, true, ['drained']], 'what is in flight is not in its way')
+  t.same(
+    [flow.queuedBytes, flow.isWritable, side.said],
+    [2000, true, ['drained']],
+    'what is in flight is not in its way'
+  )
   side.take([ack(1, 2)])
   for (let i = 0; i < 8; i++) flow.write(Buffer.alloc(1000), side.now)
   t.same([side.sent().length, flow.isWritable, side.said], [5, false, ['drained']], 'the window is full')
