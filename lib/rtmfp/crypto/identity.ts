@@ -1,6 +1,7 @@
 import { DiffieHellman, type DiffieHellmanGroup } from '../../crypto/diffie-hellman.ts'
 import { type Certificate, readCertificate, writeCertificate } from './certificate.ts'
 import { withoutZeros } from './group-key.ts'
+import { profiles } from './profiles.ts'
 
 /** The options of an Identity. */
 export interface IdentityOptions {
@@ -17,9 +18,6 @@ export interface IdentityOptions {
   readonly acceptsAncillaryData?: boolean
 }
 
-/** Group 14 first: its 2048 bits cost a fifth of what group 16 does. Group 2 is all that programs of Flash's time know. */
-const defaultGroups: readonly DiffieHellmanGroup[] = [14, 16, 2]
-
 /** An endpoint's certificate with its private keys. Clients take a new one for every server, by which they cannot be told. */
 export class Identity {
   readonly certificate: Certificate
@@ -27,7 +25,7 @@ export class Identity {
   readonly #staticKeys: readonly DiffieHellman[]
 
   constructor({
-    groups = defaultGroups,
+    groups = profiles.default.groups,
     isStatic = false,
     hostname,
     acceptsAncillaryData = false

@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts'
 import { type KeyComponent, readKeyComponent, writeKeyComponent } from './key-component.ts'
 import type { PacketProtection } from './packet-protection.ts'
 import { type EndKeys, sessionKeys } from './session-keys.ts'
-import { type AgreedTerms, agreedTerms, type Terms } from './terms.ts'
+import { type AgreedTerms, type AgreementOptions, agreedTerms, type Terms } from './terms.ts'
 
 /** What both ends of a session have come to: all that its packets need, and what a file of keys has (RFC 7425, 4.6). */
 export interface KeyAgreement {
@@ -28,13 +28,6 @@ export interface AgreedEnd {
 
 /** SHA-256 takes a block at once (RFC 7425, 4.5.2.2 allows 16 to 64). */
 const RANDOMNESS_LENGTH = 64
-
-/** What an end wants of a session. */
-export interface AgreementOptions {
-  readonly terms: Terms
-  /** Whether a peer whose packets would have no HMAC or no session sequence number is refused. */
-  readonly isStrict?: boolean
-}
 
 /** The initiator's half of an agreement. */
 export class Initiation {

@@ -20,6 +20,13 @@ export interface Terms {
   readonly sequence: number
 }
 
+/** What an end wants of a session. */
+export interface AgreementOptions {
+  readonly terms: Terms
+  /** Whether a peer whose packets would have no HMAC or no session sequence number is refused. */
+  readonly isStrict?: boolean
+}
+
 /**
  * Requests both, and sends both on request. That an end always sends them would break programs that know neither, such as MonaServer; to
  * those that do, rtmfp-cpp's, it comes to the same.

@@ -1,11 +1,11 @@
 import type { Limits } from '../../limits.ts'
 import type { Identity } from '../crypto/identity.ts'
-import type { AgreementOptions } from '../crypto/key-agreement.ts'
+import type { AgreementOptions } from '../crypto/terms.ts'
 import type { SessionFlows } from './flows.ts'
 import type { ResponderOptions } from './responder.ts'
 import type { Session } from './session.ts'
 
-/** The options of an endpoint. */
+/** The options of an endpoint; `terms` and `isStrict` are those of the default profile if omitted: see `profiles`. */
 export interface EndpointOptions extends ResponderOptions, Partial<AgreementOptions> {
   readonly identity: Identity
   /** A session is open; its flows, if it is to have any. */

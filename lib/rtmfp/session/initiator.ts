@@ -74,6 +74,7 @@ export class Initiator {
   keyed(opening: Opening, chunk: RtmfpChunk, now: number): void {
     if (chunk.kind === 'CookieChange') opening.changeCookie(chunk, now)
     else if (chunk.kind === 'RIKeying') this.#keyingAnswered(opening, chunk, now)
+    if (opening.isOver) this.#host.sessions.remove(opening)
     this.#host.sessions.timeouts.expect(opening)
   }
 

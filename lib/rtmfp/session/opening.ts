@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { RtmpError } from '../../errors.ts'
+import { ProtocolError, RtmpError } from '../../errors.ts'
 import { type Certificate, readCertificate } from '../crypto/certificate.ts'
 import { type EndpointDiscriminator, selects, writeDiscriminator } from '../crypto/endpoint-discriminator.ts'
 import type { Identity } from '../crypto/identity.ts'
-import { type AgreementOptions, Initiation, type KeyAgreement } from '../crypto/key-agreement.ts'
+import { Initiation, type KeyAgreement } from '../crypto/key-agreement.ts'
+import type { AgreementOptions } from '../crypto/terms.ts'
 import { addressText } from '../wire/address.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { IIKeying, RIKeying } from '../wire/keying-chunks.ts'
@@ -170,9 +171,15 @@ export class Opening {
     this.#keying = { ...keying, chunk, repetition: new Repetition(keying.repetition.to, now), mayChange: false }
   }
 
-  /** What it comes to with the responder; undefined if it does not: another answer may be better. */
+  /** What it comes to with the responder; undefined if they have no terms in common, which ends it: all its answers are the same. */
   agree({ keyComponent }: RIKeying): KeyAgreement | undefined {
-    return readable(() => this.#keying?.initiation.agree(keyComponent))
+    try {
+      return this.#keying?.initiation.agree(keyComponent)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.error = error
+      return undefined
+    }
   }
 
   keepEarly(encrypted: Buffer, from: Place): void {

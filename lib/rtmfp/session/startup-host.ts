@@ -1,5 +1,5 @@
 import type { Identity } from '../crypto/identity.ts'
-import type { AgreementOptions } from '../crypto/key-agreement.ts'
+import type { AgreementOptions } from '../crypto/terms.ts'
 import type { RtmfpChunk } from '../wire/chunk.ts'
 import type { OutDatagram } from './datagrams.ts'
 import type { Opening } from './opening.ts'

@@ -11,6 +11,7 @@ import { readKeyComponent, writeKeyComponent } from '../../../lib/rtmfp/crypto/k
 import { PacketOpener } from '../../../lib/rtmfp/crypto/packet-opener.ts'
 import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.ts'
 import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
+import { profiles } from '../../../lib/rtmfp/crypto/profiles.ts'
 import { sessionKeys } from '../../../lib/rtmfp/crypto/session-keys.ts'
 import { agreedTerms, defaultTerms, isSent, type Terms } from '../../../lib/rtmfp/crypto/terms.ts'
 import type { RtmfpChunk } from '../../../lib/rtmfp/wire/chunk.ts'
@@ -177,6 +178,12 @@ t.test('certificates that are none', async t => {
     [7, 2],
     'what is not known is passed over'
   )
+})
+
+t.test('an initiator for programs of Flash’s time has a key of group 2 in its certificate, and that alone', async t => {
+  const { bytes } = new Identity({ groups: profiles.legacy.groups, isStatic: true }).certificate
+  t.same(bytes.subarray(0, 4), hex`81 02 1d 02`)
+  t.equal(bytes.length, 4 + 128)
 })
 
 t.test('ours are small where amplification counts, and no two are alike', async t => {

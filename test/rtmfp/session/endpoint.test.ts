@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import { writeDiscriminator } from '../../../lib/rtmfp/crypto/endpoint-discriminator.ts'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import type { AgreedEnd } from '../../../lib/rtmfp/crypto/key-agreement.ts'
 import { defaultProtection } from '../../../lib/rtmfp/crypto/packet-protection.ts'
 import { PacketSealer } from '../../../lib/rtmfp/crypto/packet-sealer.ts'
+import { profiles } from '../../../lib/rtmfp/crypto/profiles.ts'
 import { StartupPackets, sealDatagram } from '../../../lib/rtmfp/session/datagrams.ts'
 import type { EndpointOptions } from '../../../lib/rtmfp/session/endpoint.ts'
 import type { SessionFlows } from '../../../lib/rtmfp/session/flows.ts'
@@ -135,6 +137,65 @@ t.test('a keying is repeated like a hello, and a lost answer is said again witho
   server.endpoint.input(keying.bytes, here, network.now)
   server.flush()
   t.equal(network.sent.length, answered, 'whose peer is heard, does not miss it')
+})
+
+t.test('each profile opens sessions to whom it is for, as protected as both can', async t => {
+  const answers = {
+    required: { terms: { hmac: 7, hmacLength: 16, sequence: 7 }, isStrict: true },
+    'on request': { terms: { hmac: 2, hmacLength: 16, sequence: 2 } },
+    never: { terms: { hmac: 0, hmacLength: 0, sequence: 0 } }
+  }
+  /** What the packets of initiators, and those of responders, have. */
+  const expected: Record<string, string> = {
+    'default, required': 'all / all',
+    'default, on request': 'nothing / all',
+    'default, never': 'nothing / nothing',
+    'strict, required': 'all / all',
+    'strict, on request': 'all / all',
+    'strict, never': 'ERR_RTMP_RTMFP_KEYING',
+    'legacy, required': 'all / all',
+    'legacy, on request': 'nothing / nothing',
+    'legacy, never': 'nothing / nothing'
+  }
+  const protectionOf = ({ protection }: AgreedEnd) =>
+    protection.hmacLength === 16 && protection.isSequenced
+      ? 'all'
+      : protection.hmacLength === 0 && !protection.isSequenced
+        ? 'nothing'
+        : 'half'
+  const initiators = Object.entries(profiles).map(([name, { groups, ...agreement }]) => ({
+    name,
+    options: { identity: new Identity({ groups, isStatic: true }), ...agreement }
+  }))
+  const isOpenTo = (client: Partial<EndpointOptions>, server: Partial<EndpointOptions>) => {
+    const { network, ...ends } = pair({}, { client, server })
+    const opening = ends.client.endpoint.open(URI, [there], network.now)
+    network.pass(100)
+    if (opening.session === undefined) {
+      t.equal(ends.client.endpoint.size, 0)
+      return opening.error?.code
+    }
+    for (const { opened } of [ends.client, ends.server]) opened[0]!.forward(anything)
+    network.pass(100)
+    const isHeard = [ends.client, ends.server].every(({ opened }) => opened[0]!.isHeard)
+    const { initiator, responder } = opening.session.agreement
+    return isHeard ? `${protectionOf(initiator)} / ${protectionOf(responder)}` : 'deaf'
+  }
+  for (const isStatic of [false, true]) {
+    const identity = new Identity({ groups: [16, 14, 2], isStatic, acceptsAncillaryData: true })
+    const flash = new Identity({ groups: [2], isStatic, acceptsAncillaryData: true })
+    for (const { name, options } of initiators) {
+      for (const [answer, responder] of Object.entries(answers)) {
+        const row = `${name}, ${answer}`
+        t.equal(isOpenTo(options, { identity, ...responder }), expected[row], `${row}${isStatic ? ', static' : ''}`)
+      }
+      t.equal(
+        isOpenTo(options, { identity: flash, ...(name === 'strict' ? answers.required : answers.never) }),
+        name === 'strict' ? 'ERR_RTMP_RTMFP_KEYING' : 'nothing / nothing',
+        `${name}, of group 2${isStatic ? ', static' : ''}`
+      )
+    }
+  }
 })
 
 t.test('two openings to one peer lead to one session', async t => {
