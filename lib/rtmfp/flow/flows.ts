@@ -90,8 +90,12 @@ export class Flows {
     // data takes along what would be acknowledged later (RFC 7016, 3.6.3.4.6)
     if (hasData && !this.#receiving.isDue) this.#receiving.answer(packet)
     if (packet.chunks.length === 0) return undefined
-    packet.timeCriticalReverse = this.#timeCritical.isReceivedBeside(this, now)
+    packet.timeCriticalReverse = this.isTimeCriticalReverse(now)
     return packet
+  }
+
+  isTimeCriticalReverse(now: number): boolean {
+    return this.#timeCritical.isReceivedBeside(this, now)
   }
 
   nextTimeout(): number {

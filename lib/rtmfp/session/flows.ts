@@ -21,6 +21,8 @@ export interface SessionFlows {
   received(header: PacketHeader, now: number): void
   /** The chunks of the next packet, of at most `room` bytes; undefined if there is none to send now. */
   fill(room: number, now: number): FlowChunks | undefined
+  /** Whether other sessions receive time critical data, which all packets tell; false if omitted. */
+  isTimeCriticalReverse?(now: number): boolean
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number
   elapsed(now: number): void

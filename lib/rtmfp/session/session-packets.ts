@@ -67,9 +67,9 @@ export class SessionPackets {
   }
 
   /** The datagrams of what was queued. */
-  *said(now: number): Generator<OutDatagram, void> {
+  *said(now: number, timeCriticalReverse = false): Generator<OutDatagram, void> {
     for (const { chunk, to, length } of this.#waiting.splice(0)) {
-      const chunks = { chunks: [chunk], timeCritical: false, timeCriticalReverse: false }
+      const chunks = { chunks: [chunk], timeCritical: false, timeCriticalReverse }
       yield { bytes: this.seal(chunks, now, length), to }
     }
   }

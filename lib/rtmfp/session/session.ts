@@ -119,7 +119,7 @@ export class Session {
 
   /** The datagrams that it has to send now: to be taken to the end. */
   *output(now: number): Generator<OutDatagram, void> {
-    yield* this.#packets.said(now)
+    yield* this.#packets.said(now, this.flows?.isTimeCriticalReverse?.(now))
     while (this.state === 'open') {
       const chunks = this.flows?.fill(this.room, now)
       if (chunks === undefined) return
