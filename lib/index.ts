@@ -171,6 +171,7 @@ export type {
 export { MultitrackType, type TagHeader } from './media/tag-header.ts'
 export { Tap, type TapEvents, type TapGap, type TapOptions, tap } from './media/tap.ts'
 export type { Repair } from './media/timestamp-mender.ts'
+export { timestampNanos, withTimestampNanos } from './media/timestamp-nanos.ts'
 export {
   TimestampRepair,
   type TimestampRepairEvents,

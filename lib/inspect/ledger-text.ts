@@ -132,7 +132,7 @@ function* saying({ name, says, payload }: MessageEntry | TagEntry): Generator<st
       yield videoText(says)
       return
     case 'audio':
-      yield listed([says.codec, says.packetType], says.trackId) + configsText(says.configs)
+      yield listed([says.codec, says.packetType], says.trackId) + nanosText(says) + configsText(says.configs)
       return
     case 'aggregate':
       yield ` ${says.parts.length} messages: ${says.parts.slice(0, SHOWN_PARTS).map(part => part.name)}`
@@ -166,12 +166,16 @@ function* fieldsText({ kind: _, ...fields }: ProtocolControl | UserControlEvent)
     yield ` ${name} ${Buffer.isBuffer(value) ? hexText(value) : value}`
 }
 
-function videoText({ codec, frameType, packetType, compositionTime, trackId, configs }: VideoSays): string {
+function videoText(says: VideoSays): string {
+  const { codec, frameType, packetType, compositionTime, trackId, configs } = says
   const isFrame = packetType === undefined || FRAMES.includes(packetType)
   const text = listed([codec, isFrame ? frameType : undefined, packetType], trackId)
   const time = compositionTime === undefined ? '' : `, composition time ${compositionTime}`
-  return text + time + configsText(configs)
+  return text + time + nanosText(says) + configsText(configs)
 }
+
+const nanosText = ({ timestampNanos }: { timestampNanos?: number }): string =>
+  timestampNanos === undefined ? '' : `, ${timestampNanos} ns`
 
 /** `, 1920x1080 High level 4.1 25 fps` or `, 44100 Hz 2 channels LC`, of each track. */
 function configsText(configs: readonly CodecConfig[] = []): string {

@@ -8,6 +8,7 @@ import {
   readCodecConfig,
   readVideoTagHeader,
   SoundFormat,
+  timestampNanos,
   VideoFrameType,
   VideoPacketType,
   type VideoTagHeader,
@@ -25,6 +26,8 @@ export interface VideoSays {
   readonly compositionTime?: number
   /** Of a multitrack packet: its first track. */
   readonly trackId?: number
+  /** Nanoseconds behind its timestamp, by ModEx. */
+  readonly timestampNanos?: number
   /** What it says of its tracks: see readCodecConfig. */
   readonly configs?: readonly CodecConfig[]
 }
@@ -35,6 +38,8 @@ export interface AudioSays {
   readonly codec: string
   readonly packetType?: string
   readonly trackId?: number
+  /** Nanoseconds behind its timestamp, by ModEx. */
+  readonly timestampNanos?: number
   /** What it says of its tracks: see readCodecConfig. */
   readonly configs?: readonly CodecConfig[]
 }
@@ -65,7 +70,7 @@ export function videoSays(payload: Buffer): VideoSays | undefined {
   if (tag === undefined) return undefined
   const frameType = frameTypes[tag.frameType] || `frame type ${tag.frameType}`
   const says = tag.enhanced ? enhancedVideo(payload, tag, frameType) : legacyVideo(payload, tag, frameType)
-  return says && { ...says, ...configs(MessageTypeId.Video, payload) }
+  return says && { ...says, ...nanos(MessageTypeId.Video, payload), ...configs(MessageTypeId.Video, payload) }
 }
 
 /** Undefined where the payload ends in its header; an empty one means silence. */
@@ -76,7 +81,13 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
     const track = enhancedTrack(payload, tag)
     if (track === undefined) return undefined
     const { codec, end: _, ...id } = track
-    const says = { kind: 'audio', codec, packetType: named(enhancedAudioPackets, tag.packetType), ...id } as const
+    const says = {
+      kind: 'audio',
+      codec,
+      packetType: named(enhancedAudioPackets, tag.packetType),
+      ...id,
+      ...nanos(MessageTypeId.Audio, payload)
+    } as const
     return tag.packetType === AudioPacketType.SequenceStart
       ? { ...says, ...configs(MessageTypeId.Audio, payload) }
       : says
@@ -91,9 +102,16 @@ export function audioSays(payload: Buffer): AudioSays | undefined {
   }
 }
 
+function nanos(type: number, payload: Buffer): { timestampNanos?: number } {
+  const offset = timestampNanos({ type, payload, ...NOWHERE })
+  return offset === 0 ? {} : { timestampNanos: offset }
+}
+
+const NOWHERE = { timestamp: 0, messageStreamId: 0 }
+
 /** What the payload says of its tracks, if anything. */
 function configs(type: number, payload: Buffer): { configs?: readonly CodecConfig[] } {
-  const found = readCodecConfig({ type, payload, timestamp: 0, messageStreamId: 0 })
+  const found = readCodecConfig({ type, payload, ...NOWHERE })
   return found.length === 0 ? {} : { configs: found }
 }
 

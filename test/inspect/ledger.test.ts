@@ -69,6 +69,7 @@ t.test('video', async t => {
       'hvc1 keyframe CodedFrames, composition time 33'
     ],
     [hex`97 00 00 07 00 00 06 03 ${Buffer.from('hvc1')} 05`, 'hvc1 keyframe CodedFramesX track 5'],
+    [hex`97 02 051615 01 ${Buffer.from('av01')} 12`, 'av01 keyframe CodedFrames, 333333 ns'],
     [hex`97 ff`, '<97ff>'],
     [hex`91 ${Buffer.from('hvc')}`, '<91687663>'],
     [hex`96 00 ${Buffer.from('hvc')}`, '<9600687663>'],
@@ -91,6 +92,7 @@ t.test('audio', async t => {
     [hex`93 ${Buffer.from('fLaC')}`, 'fLaC packet type 3'],
     [hex`94 ${Buffer.from('Opus')}`, 'Opus MultichannelConfig'],
     [hex`95 01 ${Buffer.from('Opus')} 07`, 'Opus CodedFrames track 7'],
+    [hex`97 02 000001 01 ${Buffer.from('Opus')}`, 'Opus CodedFrames, 1 ns'],
     [hex`af 00 1190`, 'AAC sequence header, 48000 Hz 2 channels LC'],
     [hex`90 ${Buffer.from('OpusOpusHead')} 01020000 80bb0000 000000`, 'Opus SequenceStart, 48000 Hz 2 channels'],
     [hex``, '']

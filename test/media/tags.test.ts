@@ -4,11 +4,14 @@ import {
   type AudioTag,
   audioCodec,
   ChunkReader,
+  FlvReader,
+  FlvWriter,
   isAudio,
   isKeyframe,
   isMetadata,
   isSequenceHeader,
   isVideo,
+  LiveStream,
   MediaState,
   type Message,
   MessageReader,
@@ -17,14 +20,17 @@ import {
   readAudioTagHeader,
   readVideoTag,
   readVideoTagHeader,
+  timestampNanos,
   type VideoTag,
   videoCodec,
+  withTimestampNanos,
   writeAmf0,
   writeAudioTag,
   writeVideoTag
 } from 'rtmpipe'
 import t from 'tap'
 import { captureNames, readCapture } from '../support/captures.ts'
+import { TestClock } from '../support/clock.ts'
 import { hex } from '../support/hex.ts'
 import { audio, metadata, video } from '../support/media.ts'
 import { buffers, holds } from '../support/property.ts'
@@ -616,4 +622,45 @@ t.test('the state of a stream has at most 4 MiB', async t => {
   t.ok(state.messages().length < 64, `${state.messages().length} headers of 64 KiB`)
   const last = message(9, hex`96 00 ${hvc1} 00 02`)
   t.match(state.note(last), { payload: last.payload }, 'what replaces a part is kept')
+})
+
+t.test('nanoseconds are read, written, and kept by a live stream and a file', async t => {
+  const opus = (prefix: Buffer) => message(8, hex`${prefix} ${Buffer.from('Opus')} fc`)
+  const frame = message(9, hex`a1 ${hvc1} 000021 26`)
+  const exact = withTimestampNanos(frame, 333_333)
+  t.same(exact.payload, hex`a7 02 051615 01 ${hvc1} 000021 26`)
+  t.equal(timestampNanos(exact), 333_333)
+  t.same(withTimestampNanos(exact, 0), frame)
+  t.same(withTimestampNanos(exact, 999_999).payload, hex`a7 02 0f423f 01 ${hvc1} 000021 26`, 'in place of another')
+  t.same(withTimestampNanos(opus(hex`97 00 aa 11`), 1).payload, hex`97 00 aa 17 02 000001 01 ${opus(hex``).payload}`)
+  t.equal(timestampNanos(opus(hex`97 03 00000100 07 00 aa 11`)), 1, 'of more than three bytes, and ahead of another')
+  t.equal(timestampNanos(opus(hex`97 02 000001 07 02 000002 01`)), 2, 'of two the last')
+  const track = writeVideoTag({
+    ...{ form: 'multitrack', ...key, modEx: [], multitrackType: 0 },
+    tracks: [{ trackId: 1, fourCc: 'hvc1', packetType: 3, data: hex`26` }]
+  })
+  const second = withTimestampNanos(message(9, track), 5)
+  t.match(readVideoTag(second.payload), { form: 'multitrack', modEx: [{ type: 0 }], tracks: [{ trackId: 1 }] })
+  t.ok(isKeyframe(second))
+  for (const none of [
+    hex`97`,
+    hex`97 02 0000`,
+    hex`97 02 0f4240 01`,
+    hex`97 01 0001 01`,
+    hex`97 02 000001 11`,
+    hex``,
+    hex`af 01`
+  ])
+    t.equal(timestampNanos(message(8, none)), 0, none.toString('hex'))
+  t.equal(timestampNanos(message(18, exact.payload)), 0)
+  t.throws(() => withTimestampNanos(frame, 1e6), RangeError)
+  t.throws(() => withTimestampNanos(video.frame(0), 1), TypeError)
+  t.throws(() => withTimestampNanos(message(9, hex`97 02`), 1), { code: 'ERR_RTMP_TRUNCATED' })
+  const live = new LiveStream({ clock: new TestClock() })
+  const reading = live.subscribe()
+  live.input().end(withTimestampNanos(message(9, hex`93 ${hvc1} 26`), 7))
+  const [relayed] = (await reading.take(1).toArray()) as Message[]
+  t.equal(timestampNanos(relayed!), 7)
+  const file = Buffer.concat(new FlvWriter().write(relayed!))
+  t.equal(timestampNanos([...new FlvReader().messages(file)][0]!), 7)
 })
