@@ -2,10 +2,18 @@ import { callListeners } from './listeners.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { ServerSession } from './session/server-session.ts'
 import { SessionHost, type SessionHostOptions, type SessionHostStats } from './session-host.ts'
-import { type CloseOptions, WireServer, type WireServerOptions } from './transport/wire-server.ts'
+import {
+  type CloseOptions,
+  type RtmfpServerOptions,
+  WireServer,
+  type WireServerOptions,
+  type WireSource
+} from './transport/wire-server.ts'
 
 /** Options of createServer(). */
-export interface ServerOptions extends WireServerOptions {
+export interface ServerOptions extends Omit<WireServerOptions, 'rtmfp'> {
+  /** Whether RTMFP is accepted, on the UDP port of the same number, or with these options. */
+  rtmfp?: boolean | RtmfpServerOptions<ServerSession>
   /** A budget that bounds this server together with everything else that uses it. */
   budget?: MemoryBudget
 }
@@ -30,8 +38,9 @@ export class Server extends WireServer<ServerEvents> {
   readonly host: SessionHost
 
   /** @throws as WireServer. */
-  constructor({ budget, ...options }: ServerOptions = {}) {
-    super(options)
+  constructor({ budget, rtmfp = false, ...options }: ServerOptions = {}) {
+    const sessions = new WeakMap<WireSource, ServerSession>()
+    super({ ...options, rtmfp: typeof rtmfp === 'object' ? ofSources(rtmfp, source => sessions.get(source)) : rtmfp })
     const { limits, clock } = options
     const host = new PortHost(this, {
       ...(limits && { limits }),
@@ -41,7 +50,7 @@ export class Server extends WireServer<ServerEvents> {
     this.host = host
     this.on('listening', () => host.open())
     this.on('wireError', error => this.emit('sessionError', error, undefined))
-    this.on('wire', (wire, source) => this.host.accept(wire, source))
+    this.on('wire', (wire, source) => sessions.set(source, this.host.accept(wire, source)))
   }
 
   /** The current sessions. */
@@ -71,6 +80,19 @@ export class Server extends WireServer<ServerEvents> {
   protected override endWires(): Promise<void> {
     return this.host.close()
   }
+}
+
+/** Those of a server of wires: a client that is not connected is neither introduced, nor is anybody to it. */
+function ofSources(
+  { introduces, ...options }: RtmfpServerOptions<ServerSession>,
+  sessionOf: (source: WireSource) => ServerSession | undefined
+): RtmfpServerOptions {
+  if (introduces === undefined) return options
+  const decide = (one: WireSource, other: WireSource) => {
+    const [asker, asked] = [sessionOf(one), sessionOf(other)]
+    return asker?.connection !== undefined && asked?.connection !== undefined && introduces(asker, asked)
+  }
+  return { ...options, introduces: decide }
 }
 
 /** A host whose events are its server's too. */

@@ -26,7 +26,7 @@ export interface ServerSessionOptions extends NetConnectionOptions {
   /** The scheme of the connection: `rtmps`. */
   scheme?: string
   /** The peer id of an RTMFP peer: see `session.peerId`. */
-  peerId?: string
+  peerId?: string | undefined
   /** Its number in its host: see `session.id`. */
   id?: number
 }

@@ -29,11 +29,17 @@ export interface WireServerOptions
 }
 
 /** Options of RTMFP at a server. */
-export interface RtmfpServerOptions extends RtmfpOptions {
+export interface RtmfpServerOptions<Client = WireSource> extends RtmfpOptions {
   /** The UDP port: that of TCP, unless told. */
   readonly port?: number
   /** The address: that of TCP, unless told. */
   readonly address?: string
+  /**
+   * Whether a client is introduced to another, whose peer id it asks for: each is told the addresses of the other, and the two open a
+   * session of their own (RFC 7016, 3.5.1.5). Without this function no client is. A refused asker is told nothing, and asks again
+   * for a while: decide alike each time.
+   */
+  readonly introduces?: (asker: Client, asked: Client) => boolean
 }
 
 /** Options of `server.close()`. */
@@ -49,7 +55,7 @@ export interface WireSource {
   /** The scheme: `rtmps`. */
   readonly scheme: string
   /** The peer id of a client over RTMFP, in hex (RFC 7425, 4.3.2). */
-  readonly peerId?: string
+  readonly peerId?: string | undefined
 }
 
 /** Events of WireServer, beside those of a net.Server. */
@@ -205,8 +211,9 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     const { port, address } = this.address() as AddressInfo
     const { limits, clock } = this.#options
     const bounds = { ...(limits && { limits }), ...(clock && { clock }) }
-    const socket = acceptRtmfp({ ...options, ...bounds }, (wire, source) => {
-      if (this.listening) this.#accept(wire, { ...source, scheme: 'rtmfp' })
+    const introduces = options.introduces && this.#guarded(options.introduces)
+    const socket = acceptRtmfp({ ...options, ...bounds, introduces }, (wire, source) => {
+      if (this.listening) this.#accept(wire, source)
       else wire.destroy()
     })
     await socket.bind({ port, address, ...options })
@@ -240,9 +247,25 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   }
 
   #listenerFailed(thrown: unknown, wire: Wire): void {
+    this.#tellFailure(thrown)
+    wire.destroy()
+  }
+
+  #tellFailure(thrown: unknown): void {
     const failure = asError(thrown)
     if (!this.#emitter.emit('wireError', failure)) warnOfFailure(failure)
-    wire.destroy()
+  }
+
+  /** A decision of the application: no, if it fails. */
+  #guarded<Asked extends unknown[]>(decide: (...asked: Asked) => boolean): (...asked: Asked) => boolean {
+    return (...asked) => {
+      try {
+        return decide(...asked)
+      } catch (thrown) {
+        this.#tellFailure(thrown)
+        return false
+      }
+    }
   }
 
   #failed(error: Error): void {

@@ -391,7 +391,7 @@ export function driveCore(script: Buffer): Outcome {
 
 function conversation(chance: Script): string {
   const forwardedHellos = chance.of(['ignore', 'answer', 'redirect'] as const)
-  const victim = new Guarded('server', { identity: server, introduces: chance.below(2) === 0 })
+  const victim = new Guarded('server', { identity: server, introduces: () => chance.below(2) === 0 })
   const near = new Guarded('client', { identity: guest, terms: chance.of(terms), forwardedHellos })
   const witness = new Guarded('client', { identity: innocent, keepaliveMs: 5000 })
   const network = new TamperedNetwork(chance, near)

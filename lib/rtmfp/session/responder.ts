@@ -17,8 +17,11 @@ import type { Say, StartupHost } from './startup-host.ts'
 export interface ResponderOptions {
   /** Where an initiator is to try instead: then it is redirected (RFC 7016, 3.5.1.4). */
   readonly redirect?: ((discriminator: EndpointDiscriminator, from: Place) => readonly Place[] | undefined) | undefined
-  /** Whether initiators that ask for the peer of an open session are introduced to it (RFC 7016, 3.5.1.5). */
-  readonly introduces?: boolean
+  /**
+   * Whether an initiator, by its own open session if it has one, is introduced to the peer of the one that it asks for (RFC 7016, 3.5.1.5).
+   * Without this function nobody is.
+   */
+  readonly introduces?: ((asker: Session | undefined, asked: Session) => boolean) | undefined
   /** What is answered to an IHello that an introducer passes on: nothing, an RHello, or a Redirect to this side. */
   readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
 }
@@ -50,14 +53,15 @@ export class Responder {
     if (chunk.tag.length > MAX_TAG_LENGTH) return
     const discriminator = readable(() => readDiscriminator(chunk.endpointDiscriminator))
     if (discriminator === undefined) return
-    const { redirect, introduces = false } = this.#options
+    const { redirect, introduces } = this.#options
     if (selects(discriminator, this.#host.identity.certificate)) {
       const elsewhere = redirect?.(discriminator, from)
       if (elsewhere === undefined) this.#sayHello(chunk, from, now, say)
       else say(redirectOf(chunk.tag, elsewhere, AddressOrigin.Other))
-    } else if (introduces && discriminator.fingerprint !== undefined) {
-      const session = this.#host.sessions.of(discriminator.fingerprint)
-      if (session === undefined) return
+    } else if (introduces !== undefined && discriminator.fingerprint !== undefined) {
+      const { sessions } = this.#host
+      const session = sessions.of(discriminator.fingerprint)
+      if (session === undefined || !introduces(sessions.at(from), session)) return
       const { destinations, ...rest } = redirectOf(chunk.tag, [session.address], AddressOrigin.Observed)
       say({ ...rest, destinations: [...destinations, ...session.reportedAddresses] })
       session.forward({ ...chunk, kind: 'FIHello', replyAddress: { ...from, origin: AddressOrigin.Observed } })

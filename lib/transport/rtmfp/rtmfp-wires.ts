@@ -28,11 +28,17 @@ export interface RtmfpClientOptions extends RtmfpOptions {
   readonly addresses?: readonly string[]
 }
 
-/** Who a wire of a server is from. */
+/** Who a wire of a server is from: see WireSource. */
 export interface RtmfpSource {
-  /** The address of the peer. */
   readonly peer: string
+  readonly scheme: 'rtmfp'
   readonly peerId: string
+}
+
+/** Options of acceptRtmfp. */
+export interface RtmfpAcceptOptions extends RtmfpWireOptions {
+  /** Whether one client is introduced to another: nobody is without this function. */
+  readonly introduces?: ((asker: RtmfpSource, asked: RtmfpSource) => boolean) | undefined
 }
 
 const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string => certificate.fingerprint.toString('hex')
@@ -61,18 +67,27 @@ function openOver(
 
 /** A socket whose sessions are wires of a server: each is passed to `accept` with who it is from. */
 export function acceptRtmfp(
-  options: RtmfpWireOptions,
+  { introduces, ...options }: RtmfpAcceptOptions,
   accept: (wire: FlowWire, source: RtmfpSource) => void
 ): RtmfpSocket {
   const { lifetimes, ...bounds } = options
+  const sources = new WeakMap<Session, RtmfpSource>()
   const timeCritical = new TimeCriticalData()
   return new RtmfpSocket({
     ...bounds,
     identity: new Identity({ acceptsAncillaryData: true }),
+    introduces:
+      introduces &&
+      ((asker, asked) => {
+        const [from, to] = [asker && sources.get(asker), sources.get(asked)]
+        return from !== undefined && to !== undefined && introduces(from, to)
+      }),
     opened: session => {
       const wire = new FlowWire({ role: 'server', ...options })
       const flows = openOver(session, wire, timeCritical, options)
-      accept(wire, { peer: addressText(session.address), peerId: peerIdOf(session) })
+      const source = { peer: addressText(session.address), scheme: 'rtmfp', peerId: peerIdOf(session) } as const
+      sources.set(session, source)
+      accept(wire, source)
       return flows
     }
   })

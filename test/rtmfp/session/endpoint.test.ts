@@ -494,7 +494,7 @@ t.test('redirects add addresses, but not for ever', async t => {
 for (const forwardedHellos of ['answer', 'redirect'] as const) {
   t.test(`an introducer brings two clients together: ${forwardedHellos}`, async t => {
     const network = new Network()
-    const server = network.node(there, { identity: serverIdentity, introduces: true })
+    const server = network.node(there, { identity: serverIdentity, introduces: () => true })
     const [one, two] = [1, 2].map(i =>
       network.node(place('192.0.2.1', 7000 + i), {
         identity: new Identity({ groups: [2], isStatic: true }),

@@ -1,8 +1,18 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { type ConnectOptions, connect, createServer, type Server, type ServerOptions } from 'rtmpipe'
+import {
+  type ConnectOptions,
+  connect,
+  createServer,
+  createWireServer,
+  type Server,
+  type ServerOptions,
+  type WireSource
+} from 'rtmpipe'
 import t from 'tap'
+import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { RtmfpSocket } from '../../../lib/transport/rtmfp/rtmfp-socket.ts'
 
 /** A server on TCP and UDP of one port number, and its clients. */
 async function served(options: ServerOptions = {}) {
@@ -67,3 +77,59 @@ t.test('a client tells the server where else it is reached (RFC 7425, 5.3.3)', a
   await Promise.all(clients.map(client => client.close()))
   await server[Symbol.asyncDispose]()
 })
+
+for (const forwardedHellos of ['answer', 'redirect'] as const)
+  t.test(`a server introduces whom the application allows, and they may ${forwardedHellos}`, async t => {
+    const asked: [WireSource, WireSource][] = []
+    let isAllowed = true
+    const failures: Error[] = []
+    const introduces = (...pair: [WireSource, WireSource]) => {
+      asked.push(pair)
+      if (asked.length === 1) throw new Error('not yet')
+      return isAllowed
+    }
+    const server = createWireServer({ rtmfp: { introduces } }, wire => void wire.resume())
+    server.on('wireError', error => failures.push(error))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const place = { address: '127.0.0.1', port: (server.address() as AddressInfo).port }
+    const sockets: RtmfpSocket[] = []
+    const join = async () => {
+      const identity = new Identity({ groups: [2], isStatic: true })
+      const socket = new RtmfpSocket({ identity, forwardedHellos })
+      sockets.push(socket)
+      await socket.bind({ address: '127.0.0.1' })
+      return { socket, identity, id: identity.certificate.fingerprint.toString('hex') }
+    }
+    const [one, other, stranger] = [await join(), await join(), await join()]
+    for (const { socket } of [one, other]) await socket.open({ ancillaryData: Buffer.from('rtmfp://server') }, [place])
+    const session = await one.socket.open({ fingerprint: other.identity.certificate.fingerprint }, [place])
+    t.equal(session.address.port, other.socket.addresses[0]!.port, 'the way is a direct one')
+    t.match(
+      asked.map(pair => pair.map(({ peerId }) => peerId)),
+      [
+        [one.id, other.id],
+        [one.id, other.id]
+      ],
+      'asked again, as nothing was answered'
+    )
+    t.match(failures, [{ message: 'not yet' }])
+    isAllowed = false
+    const count = asked.length
+    const refused = other.socket.open({ fingerprint: one.identity.certificate.fingerprint }, [place])
+    const unknown = stranger.socket.open({ fingerprint: one.identity.certificate.fingerprint }, [place])
+    for (const opening of [refused, unknown]) opening.catch(() => {})
+    while (asked.length < count + 2) await new Promise(resolve => setTimeout(resolve, 20))
+    t.same(
+      asked.slice(count).map(pair => pair.map(({ peerId }) => peerId)),
+      [
+        [other.id, one.id],
+        [other.id, one.id]
+      ],
+      'a stranger is not asked about'
+    )
+    await Promise.all(sockets.map(socket => socket.close({ orderly: false })))
+    await t.rejects(refused, { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+    await t.rejects(unknown, { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+    await server[Symbol.asyncDispose]()
+  })
