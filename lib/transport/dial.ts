@@ -60,7 +60,7 @@ export function dial(url: string | Where, { signal, tls: secrets, rtmfp, ...opti
   const { host, port } = where
   const door = doorOf(where)
   if (door.datagrams) {
-    const wire = overFlows(where, port ?? door.port, { ...options, ...rtmfp })
+    const wire = overFlows(where, port ?? door.port, { ...options, ...(rtmfp && { rtmfp }) })
     return signal === undefined ? wire : addAbortSignal(signal, wire)
   }
   const bytes = carry(door, { host, port: port ?? door.port }, { ...options, ...(secrets && { tls: secrets }) })
@@ -97,19 +97,10 @@ function secured(place: Place, secrets: tls.ConnectionOptions = {}): tls.TLSSock
   return tls.connect(way).setNoDelay(true)
 }
 
-const overFlows = (
-  { scheme, host, tcUrl }: Where,
-  port: number,
-  { limits, clock, lifetimes, addresses }: DialOptions & RtmfpClientOptions
-): Wire =>
+const overFlows = ({ scheme, host, tcUrl }: Where, port: number, { limits, clock, rtmfp }: DialOptions): Wire =>
   dialRtmfp(
     { host, port, url: tcUrl ?? `${scheme}://${host}:${port}` },
-    {
-      ...(limits && { limits }),
-      ...(clock && { clock }),
-      ...(lifetimes && { lifetimes }),
-      ...(addresses && { addresses })
-    }
+    { ...rtmfp, ...(limits && { limits }), ...(clock && { clock }) }
   )
 
 /** Destroys the socket if an option is invalid. */

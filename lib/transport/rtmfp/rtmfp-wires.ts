@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { asError } from '../../errors.ts'
 import type { Limits } from '../../limits.ts'
 import { Identity } from '../../rtmfp/crypto/identity.ts'
+import { profiles } from '../../rtmfp/crypto/profiles.ts'
 import { TimeCriticalData } from '../../rtmfp/flow/time-critical.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import { addressText } from '../../rtmfp/wire/address.ts'
@@ -17,7 +18,20 @@ import { WireFlows } from './wire-flows.ts'
 export interface RtmfpOptions {
   /** How long live media is worth sending. */
   readonly lifetimes?: MediaLifetimes
+  /**
+   * Who the peers are: `'default'` for all, with HMACs and session sequence numbers where the peer knows them; `'strict'` for those that
+   * know both, and a group of 2048 bits or more; `'legacy'` at a client for servers of Flash's time, such as MonaServer.
+   */
+  readonly profile?: RtmfpProfile
+  /**
+   * Receives a line for each key of a session, in the form that `rtmpipe inspect --rtmfp-keys` reads. Who has them can read, and write, all
+   * that is said.
+   */
+  readonly keyLog?: (line: string) => void
 }
+
+/** The name of a profile: see RtmfpOptions. */
+export type RtmfpProfile = keyof typeof profiles
 
 /** Options of RTMFP at a client. */
 export interface RtmfpClientOptions extends RtmfpOptions {
@@ -65,17 +79,25 @@ function openOver(
   return flows!
 }
 
+/** The options of a socket, and the groups of its identity. */
+function socketOptions({ profile = 'default', lifetimes, ...rest }: RtmfpWireOptions) {
+  if (!Object.hasOwn(profiles, profile))
+    throw new TypeError(`rtmfp.profile must be ${Object.keys(profiles).join(', ')}, not ${profile}`)
+  const { groups, ...agreement } = profiles[profile]
+  return { groups, options: { ...rest, ...agreement } }
+}
+
 /** A socket whose sessions are wires of a server: each is passed to `accept` with who it is from. */
 export function acceptRtmfp(
   { introduces, ...options }: RtmfpAcceptOptions,
   accept: (wire: FlowWire, source: RtmfpSource) => void
 ): RtmfpSocket {
-  const { lifetimes, ...bounds } = options
+  const { groups, options: bounds } = socketOptions(options)
   const sources = new WeakMap<Session, RtmfpSource>()
   const timeCritical = new TimeCriticalData()
   return new RtmfpSocket({
     ...bounds,
-    identity: new Identity({ acceptsAncillaryData: true }),
+    identity: new Identity({ groups, acceptsAncillaryData: true }),
     introduces:
       introduces &&
       ((asker, asked) => {
@@ -107,9 +129,9 @@ export function dialRtmfp(
   { addresses, ...options }: RtmfpWireOptions & RtmfpClientOptions
 ): FlowWire {
   if (addresses !== undefined) checkAddresses(addresses)
-  const { lifetimes, ...bounds } = options
+  const { groups, options: bounds } = socketOptions(options)
   // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
-  const identity = new Identity({ isStatic: true })
+  const identity = new Identity({ groups, isStatic: true })
   const wire = new FlowWire({
     role: 'client',
     ...options,
