@@ -79,7 +79,8 @@ export class Timeouts<Entry extends Timed> {
 
   #down(slot: Slot<Entry>): void {
     for (;;) {
-      const [left, right] = [this.#heap[2 * slot.index + 1], this.#heap[2 * slot.index + 2]]
+      const left = this.#heap[2 * slot.index + 1]
+      const right = this.#heap[2 * slot.index + 2]
       const child = right !== undefined && right.at < left!.at ? right : left
       if (child === undefined || slot.at <= child.at) return
       this.#swap(slot, child)
