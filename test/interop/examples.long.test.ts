@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
 import { connect, FlvWriter, isKeyframe, isVideo, type Message } from 'rtmpipe'
 import t from 'tap'
 import { film, folder, packetLines, packets } from '../support/films.ts'
@@ -396,3 +397,42 @@ t.test('blackout: picture and sound are replaced while it is on', { ...options }
   t.match(stderr, /silence_end/)
   t.notMatch(stderr, /[Ee]rror|Invalid/)
 })
+
+t.test(
+  'rtws: Chromium publishes a canvas by RTWebSocket and plays it, and what FFmpeg publishes by RTMP',
+  {
+    skip: without('chromium', 'ffmpeg'),
+    buffered: true
+  },
+  async t => {
+    const url = await urlOf(example(t, 'rtws', '0'))
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+    t.teardown(() => browser.close())
+    const open = async (name: string) => {
+      const page = await browser.newPage()
+      page.on('pageerror', error => t.fail(error.message))
+      await page.goto(`${url.replace('rtmp:', 'http:')}/#${name}`)
+      return page
+    }
+    const shows = (frames: number) => `document.querySelector('#played').dataset.frames > ${frames}`
+    const own = await open('canvas')
+    await own.click('#publish')
+    const other = await open('canvas')
+    await other.click('#play')
+    await other.waitForFunction(shows(50), undefined, { timeout: 0 })
+    const [red, green, blue] = await other.evaluate<number[]>(
+      "[...document.querySelector('#played').getContext('2d').getImageData(10, 10, 1, 1).data]"
+    )
+    t.ok(green! > 100 && red! < 60 && blue! < 60, `${red} ${green} ${blue}`)
+    const session = await connect(`${url}/live`)
+    const playing = await session.play('canvas')
+    const [header, keyframe] = await playing.filter(isVideo).take(2).toArray()
+    t.same([header?.payload[1], keyframe?.payload[0]], [0, 0x17], 'a player of RTMP has it too')
+    session.destroy()
+
+    const film = await open('film')
+    await film.click('#play')
+    publishers.ffmpeg(t, demo, `${url}/live/film`)
+    await film.waitForFunction(shows(20), undefined, { timeout: 0 })
+  }
+)
