@@ -35,7 +35,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   chunk: [/^bytes\//, /^message\/message\.ts$/, /^handshake\/packets\.ts$/],
   message: [/^bytes\//, /^amf\//],
   media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
-  rtmfp: [/^node:(buffer|crypto|net)$/, /^bytes\//, /^crypto\//, /^message\/message\.ts$/],
+  rtmfp: [/^node:(buffer|crypto|net)$/, /^bytes\//, /^crypto\//, /^message\/(message|user-control-event)\.ts$/],
   rtws: [/^bytes\//, /^message\/message\.ts$/, /^rtmfp\/(wire|flow|flow-mapping)\//],
   live: [/^bytes\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes

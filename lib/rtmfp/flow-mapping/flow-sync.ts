@@ -1,32 +1,15 @@
-import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { type Message, MessageTypeId } from '../../message/message.ts'
-import { writeFlowMessage } from './flow-message.ts'
-
-/** The event of a User Control message (RFC 7425, 5.3.4.2). */
-const FLOW_SYNC = 34
-const FLOW_SYNC_LENGTH = 10
+import { readUserControlEvent, type UserControlEvent } from '../../message/user-control-event.ts'
 
 /** So many flows wait for each other. */
-export interface FlowSync {
-  readonly id: number
-  readonly count: number
-}
+export type FlowSync = Extract<UserControlEvent, { kind: 'FlowSync' }>
 
 /** Undefined if it is another message. */
 export function readFlowSync({ type, payload }: Message): FlowSync | undefined {
-  if (type !== MessageTypeId.UserControl || payload.length < FLOW_SYNC_LENGTH) return undefined
-  if (payload.readUInt16BE(0) !== FLOW_SYNC) return undefined
-  return { id: payload.readUInt32BE(2), count: payload.readUInt32BE(6) }
+  if (type !== MessageTypeId.UserControl) return undefined
+  const event = readUserControlEvent(payload)
+  return event.kind === 'FlowSync' ? event : undefined
 }
-
-/** The inverse, as a message of a flow. */
-export const flowSyncBytes = ({ id, count }: FlowSync): Buffer =>
-  writeFlowMessage({
-    type: MessageTypeId.UserControl,
-    messageStreamId: 0,
-    timestamp: 0,
-    payload: new ByteWriter(FLOW_SYNC_LENGTH).u16(FLOW_SYNC).u32(id).u32(count).done()
-  })
 
 /** Flows that wait for others, until as many FlowSync messages have come as each of them says (RFC 7425, 5.3.4.2). */
 export class FlowSyncs<Flow> {
@@ -44,7 +27,7 @@ export class FlowSyncs<Flow> {
   }
 
   /** A FlowSync message came on a flow, which waits for the others if `isHeld`. Whether any flow waits no more. */
-  add({ id, count }: FlowSync, flow: Flow, isHeld: boolean): boolean {
+  add({ syncId: id, count }: Pick<FlowSync, 'syncId' | 'count'>, flow: Flow, isHeld: boolean): boolean {
     const sync = this.#waiting.get(id) ?? { count: 0, flows: new Set() }
     sync.count++
     if (isHeld) {

@@ -1,7 +1,8 @@
 import { ProtocolError } from '../../errors.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
+import { userControlMessage } from '../../message/user-control-event.ts'
 import type { OutgoingMessageOptions } from '../flow/outgoing-message.ts'
-import { readFlowMessage } from './flow-message.ts'
+import { readFlowMessage, writeFlowMessage } from './flow-message.ts'
 import { flowMetadata, readFlowMetadata } from './flow-metadata.ts'
 import type {
   AcceptFlow,
@@ -11,7 +12,7 @@ import type {
   IncomingFlowOptions,
   OutgoingFlow
 } from './flow-set.ts'
-import { FlowSyncs, flowSyncBytes, readFlowSync } from './flow-sync.ts'
+import { FlowSyncs, readFlowSync } from './flow-sync.ts'
 
 /** The options of RTMP over flows. */
 export interface MessageFlowsOptions {
@@ -203,7 +204,8 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
 
   #sync(sendings: readonly Sending[], now: number): void {
     if (sendings.length < 2) return
-    const bytes = flowSyncBytes({ id: this.#syncId++ >>> 0, count: sendings.length })
+    const event = { kind: 'FlowSync', syncId: this.#syncId++ >>> 0, count: sendings.length } as const
+    const bytes = writeFlowMessage(userControlMessage(event))
     for (const { flow } of sendings) flow.write(bytes, now)
   }
 

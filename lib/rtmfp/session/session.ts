@@ -134,6 +134,12 @@ export class Session {
     this.#endpoint.wake(this)
   }
 
+  /** Changes the milliseconds of silence until it sends a Ping. */
+  keepAlive(ms: number): void {
+    this.#silence.keepAlive(ms)
+    this.wake()
+  }
+
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number {
     if (this.state !== 'open') return this.#closing.nextAt

@@ -6,8 +6,8 @@ const GONE_MS = 3000
 
 /** Whether a peer is still there: it is pinged when it is silent, and given up when no Ping has a reply (RFC 7016, 3.5.4.1). */
 export class Silence {
-  readonly #keepaliveMs: number
-  readonly #quietMs: number
+  #keepaliveMs: number
+  #quietMs: number
   #heardAt: number
   /** Whether data of the peer was heard, and no Ping has told since that there is no more. */
   #isFed = false
@@ -27,6 +27,13 @@ export class Silence {
     this.#quietMs = Math.min(quietMs, keepaliveMs)
     this.#heardAt = now
     this.#nextAt = now + keepaliveMs
+  }
+
+  /** Changes `keepaliveMs`; `nextAt` may be an earlier one now. */
+  keepAlive(keepaliveMs: number): void {
+    this.#keepaliveMs = keepaliveMs
+    this.#quietMs = Math.min(this.#quietMs, keepaliveMs)
+    if (this.#pinging === undefined) this.#nextAt = this.#pingAt
   }
 
   get heardAt(): number {

@@ -10,6 +10,7 @@ import {
 import { isSequenceHeader } from '../../media/media-state.ts'
 import { isKeyframe } from '../../media/video-tag.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
+import { readUserControlEvent } from '../../message/user-control-event.ts'
 import { flowMessageLength, writeFlowMessage } from '../../rtmfp/flow-mapping/flow-message.ts'
 import type { AcceptFlow, FlowSet } from '../../rtmfp/flow-mapping/flow-set.ts'
 import { MessageFlows, type MessageOptions } from '../../rtmfp/flow-mapping/message-flows.ts'
@@ -54,6 +55,8 @@ export interface FlowCarrier extends FlowSet {
   readonly heardAt: number
   /** Takes the arguments of a `setPeerInfo` command; only RTMFP has a use for it. */
   heedPeerInfo?(args: readonly unknown[]): void
+  /** Pings the peer after so many milliseconds of silence; a WebSocket needs no such thing. */
+  keepAlive?(ms: number): void
   /** Closes it in order: all has arrived, or nobody waits for it. */
   close(): void
 }
@@ -62,6 +65,8 @@ export interface FlowCarrier extends FlowSet {
 const BATCHES = 4
 /** Of live media: about two seconds of it, at 16 Mbit/s. It leaves by its lifetime, and not by backpressure, so that audio goes on. */
 const LIVE_CAPACITY_BYTES = 4 * 1024 * 1024
+/** The shortest keepalive period that a server may set, in milliseconds (RFC 7425, 5.3.4.1). */
+const LEAST_KEEPALIVE_MS = 5000
 /** The last fragment of a message may be so much later than the first. */
 const FINISH_MS = 100
 
@@ -185,6 +190,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
       const message = this.#messages.read()
       if (message === undefined) break
       this.#messagesIn++
+      if (message.type === MessageTypeId.UserControl) this.#heedKeepalive(message)
       this.#isWanted = this.push(message)
     }
     this.#isPumping = false
@@ -262,6 +268,13 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   #put(type: number, messageStreamId: MessageStreamId, bytes: Buffer, now: number, options?: MessageOptions): void {
     this.#messagesOut++
     if (!this.#messages!.write(type, messageStreamId, bytes, now, options)) this.#isFull = true
+  }
+
+  /** A server says how often its clients are to ping it (RFC 7425, 5.3.4.1). */
+  #heedKeepalive({ payload }: Message): void {
+    const event = readUserControlEvent(payload)
+    if (this.#role === 'client' && event.kind === 'SetKeepalive')
+      this.#carrier?.keepAlive?.(Math.max(event.serverPeriod, LEAST_KEEPALIVE_MS))
   }
 
   /** How long a message of a batch is worth sending: a sequence header always. */

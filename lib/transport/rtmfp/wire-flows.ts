@@ -41,6 +41,10 @@ export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
     this.#session.reportedAddresses = readPeerInfo(args)
   }
 
+  keepAlive(ms: number): void {
+    this.#session.keepAlive(ms)
+  }
+
   close(): void {
     this.#session.close(this.#clock.now())
   }

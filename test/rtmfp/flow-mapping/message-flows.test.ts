@@ -153,10 +153,10 @@ t.test('flows wait for each other where FlowSync says so (RFC 7425, 5.3.4.2)', a
   }
   t.same([readFlowSync(event(34, 9)), readFlowSync(event(0, 10))], [undefined, undefined])
   const syncs = new FlowSyncs<string>(1)
-  t.equal(syncs.add({ id: 1, count: 3 }, 'network order', false), false)
-  t.equal(syncs.add({ id: 1, count: 3 }, 'a', true), false)
+  t.equal(syncs.add({ syncId: 1, count: 3 }, 'network order', false), false)
+  t.equal(syncs.add({ syncId: 1, count: 3 }, 'a', true), false)
   t.same([syncs.holds('network order'), syncs.holds('a')], [false, true])
-  t.equal(syncs.add({ id: 2, count: 2 }, 'b', true), true)
+  t.equal(syncs.add({ syncId: 2, count: 2 }, 'b', true), true)
   t.same([syncs.holds('a'), syncs.holds('b')], [false, true], 'one at a time is waited for')
 })
 

@@ -7,7 +7,8 @@ import {
   LiveStreams,
   type Message,
   SessionHost,
-  type SessionHostOptions
+  type SessionHostOptions,
+  userControlMessage
 } from 'rtmpipe'
 import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
@@ -64,6 +65,8 @@ class Studio {
   readonly live: LiveStreams
   readonly wires: FlowWire[] = []
   readonly sessions: Session[] = []
+  /** The server's wire that was made last. */
+  served: FlowWire | undefined
   /** The flows that were made last. */
   carrier: WireFlows | undefined
 
@@ -84,6 +87,7 @@ class Studio {
       opened: session => {
         const wire = new FlowWire({ role: 'server', clock, limits })
         const flows = this.#open(wire, session)
+        this.served = wire
         this.host.accept(wire, { peer: session.address.address, scheme: 'rtmfp' })
         return flows
       }
@@ -275,6 +279,26 @@ t.test(
     const late = studio.dial(other)
     await studio.pass(10_000)
     t.equal((late.closeReason as NodeJS.ErrnoException).code, 'ERR_RTMP_HANDSHAKE_TIMEOUT')
+  }
+)
+
+t.test(
+  'a client pings as often as the server says, and not more often than every five seconds (SetKeepalive)',
+  async t => {
+    for (const [period, pings] of [
+      [10_000, 6],
+      [100, 12]
+    ] as const) {
+      const forever = Number.POSITIVE_INFINITY
+    const studio = new Studio({}, { limits: { pingMs: forever, connectMs: forever } })
+      await studio.connect()
+      studio.served!.write(userControlMessage({ kind: 'SetKeepalive', serverPeriod: period, peerPeriod: 0 }))
+      await studio.pass(1000)
+      studio.network.sent.length = 0
+      await studio.pass(60_000)
+      const own = studio.network.sent.filter(({ from }) => from.address === client.address)
+      t.equal(own.length, pings)
+    }
   }
 )
 
