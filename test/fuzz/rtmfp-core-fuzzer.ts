@@ -58,10 +58,10 @@ const { Audio, Video, CommandAmf0, UserControl } = MessageTypeId
 const lateVideo = { startWithinMs: 500, finishWithinMs: 800, isDependent: true }
 const limits = {
   messageBytes: 4096,
-  rtmfpFlowBytes: 4096,
+  rtmfpFlowBytes: 2048,
   rtmfpGaps: 4,
-  rtmfpFlows: 6,
-  rtmfpSessionBytes: 8192,
+  rtmfpFlows: 3,
+  rtmfpSessionBytes: 4096,
   rtmfpFragmentedPackets: 3,
   rtmfpFragmentedBytes: 2000,
   rtmfpSessions: 6,
@@ -409,7 +409,13 @@ function conversation(chance: Script): string {
   }
   tell()
   near.open(URI, [serverAt], network.now)
-  if (chance.below(4) > 0) network.pass(100)
+  if (chance.below(4) > 0) {
+    network.pass(100)
+    for (const end of [near, victim]) {
+      writes(end, message(0, CommandAmf0, 0), network.now)
+      network.pass(50)
+    }
+  }
   network.isTampering = true
   while (!chance.isOver) {
     step(chance, network, near, victim)
