@@ -40,17 +40,17 @@ export function dialRtws(
   if (by === undefined)
     throw new TypeError(`scheme ${scheme}:// is not supported; supported: ${Object.keys(schemes).join(', ')}`)
   const { limits, clock = systemClock, lifetimes } = options
-  const { handshakeMs } = limitsWith(limits)
+  const { handshakeMs, pingMs } = limitsWith(limits)
   const wire = new FlowWire({ role: 'client', ...(limits && { limits }), clock, ...(lifetimes && { lifetimes }) })
   const place = `${isIPv6(host) ? `[${host}]` : host}:${port ?? by.port}`
-  const webSocket = new WebSocket(`${by.scheme}://${place}/${app}`, {
+  const webSocket = new WebSocket(`${by.scheme}://${place}/${app.replaceAll('#', '%23')}`, {
     handshakeTimeout: handshakeMs,
     ...tls,
     ...webSocketOptions
   })
   let socket: Duplex
   webSocket.once('upgrade', response => {
-    socket = response.socket
+    socket = response.socket.setKeepAlive(true, pingMs)
   })
   webSocket.on('error', error => wire.over(error))
   webSocket.once('open', () => wire.open(accept => new RtwsCarrier({ webSocket, socket, wire, clock, limits }, accept)))

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { RtmpError } from 'rtmpipe'
 import t from 'tap'
 import { readFlowMessage } from '../../lib/rtmfp/flow-mapping/flow-message.ts'
 import type { RtwsReceivingFlow } from '../../lib/rtws/receiving-flow.ts'
 import { RtwsFlows, type RtwsFlowsOptions } from '../../lib/rtws/rtws-flows.ts'
+import { rtwsMessage } from '../../lib/rtws/rtws-message.ts'
 import type { RtwsSendingFlow } from '../../lib/rtws/sending-flow.ts'
 import { hex } from '../support/hex.ts'
+import { holds } from '../support/property.ts'
 import { readRtwsCapture } from '../support/rtws-captures.ts'
+import { rtwsMessages } from '../support/rtws-messages.ts'
 
 const TC = Buffer.from('TC')
 
@@ -417,3 +422,34 @@ t.test('what tcserver said to a player is received, and what the player says is 
   for (const { flow: id, metadata, messages: rows } of expected.filter(({ side }) => side === 'S'))
     t.same(messages.get(id), [metadata, ...rows], `flow ${id}`)
 })
+
+t.test(
+  'whatever a peer says, in whatever order, is bounded, and ends in an error of this library or in nothing',
+  async t => {
+    const small = rtwsMessages(fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 2 }) }, fc.maxSafeNat()))
+    const limits = { rtmfpFlows: 3, rtmfpSessionBytes: 1000, messageBytes: 200, replyBytes: 2000 }
+    const property = fc.property(fc.array(small, { maxLength: 60 }), fc.boolean(), (messages, reads) => {
+      const peer = new Peer({ limits })
+      const flows = [peer.open(), peer.open()]
+      for (const [at, message] of messages.entries()) {
+        if (at % 3 === 0) flows[at % 2]!.write(Buffer.alloc(at * 50), at)
+        try {
+          peer.flows.input(rtwsMessage(message), at)
+        } catch (error) {
+          if (!(error instanceof RtmpError)) throw error
+          peer.flows.over()
+        }
+        if (reads) peer.read()
+        const { sizes, heldBytes, queuedBytes, outstanding } = peer.flows
+        if (sizes.receiving > 3 || heldBytes > 1200 || heldBytes < 0 || queuedBytes < 0 || outstanding.bytes < 0)
+          return false
+        peer.flows.elapsed(at)
+        if (at % 2 === 0) peer.says(at)
+      }
+      peer.flows.over()
+      peer.read()
+      return peer.flows.heldBytes === 0 && peer.flows.queuedBytes === 0 && peer.flows.owedSince === undefined
+    })
+    holds(t, 'bounded', property, { numRuns: 1000 })
+  }
+)

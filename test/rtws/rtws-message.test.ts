@@ -5,6 +5,7 @@ import { type RtwsMessage, readRtwsMessage, rtwsMessage } from '../../lib/rtws/r
 import { hex } from '../support/hex.ts'
 import { buffers, holds } from '../support/property.ts'
 import { readRtwsCapture } from '../support/rtws-captures.ts'
+import { rtwsMessages } from '../support/rtws-messages.ts'
 
 t.test('each message, as bytes and as what it says', async t => {
   for (const [bytes, message] of [
@@ -49,27 +50,12 @@ t.test('bytes that are no message', async t => {
 })
 
 const vlu = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat())
-const bytes = buffers(40)
-const kindOf = <Kind extends string>(...kinds: Kind[]) => fc.constantFrom(...kinds)
-
-const messages: fc.Arbitrary<RtwsMessage> = fc.oneof(
-  fc.record({ kind: kindOf('Ping', 'PingReply'), data: bytes }),
-  fc.record({ kind: kindOf('AckWindow'), bytes: vlu }),
-  fc.record({ kind: kindOf('FlowOpen'), flowId: vlu, metadata: bytes }),
-  fc.record({ kind: kindOf('ReturnFlowOpen'), flowId: vlu, returnFlowId: vlu, metadata: bytes }),
-  fc.record({ kind: kindOf('LastFragment', 'Fragment'), flowId: vlu, data: bytes }),
-  fc.record({ kind: kindOf('Abandon'), flowId: vlu, countMinusOne: vlu }),
-  fc.record({ kind: kindOf('FlowClose', 'FlowCloseAck'), flowId: vlu }),
-  fc.record({ kind: kindOf('DataAck'), flowId: vlu, deltaBytes: vlu, bufferBytes: vlu }),
-  fc.record({ kind: kindOf('FlowException'), flowId: vlu, exceptionCode: vlu, text: fc.string({ unit: 'grapheme' }) }),
-  fc.record({ kind: kindOf('Unknown'), code: fc.constant(0xff), data: bytes })
-)
 
 t.test('what is written is read again, and any bytes are read or a ProtocolError', async t => {
   holds(
     t,
     'inverse',
-    fc.property(messages, message => isDeepStrictEqual(readRtwsMessage(rtwsMessage(message)), { ...message }))
+    fc.property(rtwsMessages(vlu), message => isDeepStrictEqual(readRtwsMessage(rtwsMessage(message)), { ...message }))
   )
   holds(
     t,

@@ -70,7 +70,7 @@ t.test('by TLS, and what a client refuses', async t => {
   const { server, url } = await liveServer(t, { tls: secrets })
   const schemes: string[] = []
   server.on('session', ({ scheme }) => schemes.push(scheme))
-  const session = await connect(url('rtwss'), { dial: dialRtws, tls: { ca: secrets.cert } })
+  const session = await connect(`${url('rtwss')}/a#b c`, { dial: dialRtws, tls: { ca: secrets.cert } })
   t.same(schemes, ['rtwss'])
   await session[Symbol.asyncDispose]()
   await t.rejects(connect(url('rtwss'), { dial: dialRtws }), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
