@@ -82,15 +82,16 @@ export class Server extends WireServer<ServerEvents> {
   }
 }
 
-/** Those of a server of wires: a client that is not connected is neither introduced, nor is anybody to it. */
+/** Those of a server of wires: a client that has a session and is not connected is neither introduced, nor is anybody to it. */
 function ofSources(
   { introduces, ...options }: RtmfpServerOptions<ServerSession>,
   sessionOf: (source: WireSource) => ServerSession | undefined
 ): RtmfpServerOptions {
   if (introduces === undefined) return options
-  const decide = (one: WireSource, other: WireSource) => {
-    const [asker, asked] = [sessionOf(one), sessionOf(other)]
-    return asker?.connection !== undefined && asked?.connection !== undefined && introduces(asker, asked)
+  const decide = (one: WireSource | undefined, other: WireSource) => {
+    const [asker, asked] = [one && sessionOf(one), sessionOf(other)]
+    const isAsker = one === undefined || asker?.connection !== undefined
+    return isAsker && asked?.connection !== undefined && introduces(asker, asked)
   }
   return { ...options, introduces: decide }
 }

@@ -37,9 +37,10 @@ export interface RtmfpServerOptions<Client = WireSource> extends RtmfpOptions {
   /**
    * Whether a client is introduced to another, whose peer id it asks for: each is told the addresses of the other, and the two open a
    * session of their own (RFC 7016, 3.5.1.5). Without this function no client is. A refused asker is told nothing, and asks again
-   * for a while: decide alike each time.
+   * for a while: decide alike each time. The asker is undefined where no client is at its address, which may be another's then: rtmfp-cpp's
+   * tcconn asks so.
    */
-  readonly introduces?: (asker: Client, asked: Client) => boolean
+  readonly introduces?: (asker: Client | undefined, asked: Client) => boolean
 }
 
 /** Options of `server.close()`. */

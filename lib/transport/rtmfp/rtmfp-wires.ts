@@ -51,8 +51,8 @@ export interface RtmfpSource {
 
 /** Options of acceptRtmfp. */
 export interface RtmfpAcceptOptions extends RtmfpWireOptions {
-  /** Whether one client is introduced to another: nobody is without this function. */
-  readonly introduces?: ((asker: RtmfpSource, asked: RtmfpSource) => boolean) | undefined
+  /** Whether a client, or a stranger, is introduced to a client: nobody is without this function. */
+  readonly introduces?: ((asker: RtmfpSource | undefined, asked: RtmfpSource) => boolean) | undefined
 }
 
 const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string => certificate.fingerprint.toString('hex')
@@ -102,7 +102,7 @@ export function acceptRtmfp(
       introduces &&
       ((asker, asked) => {
         const [from, to] = [asker && sources.get(asker), sources.get(asked)]
-        return from !== undefined && to !== undefined && introduces(from, to)
+        return to !== undefined && introduces(from, to)
       }),
     opened: session => {
       const wire = new FlowWire({ role: 'server', ...options })
