@@ -10,7 +10,8 @@ const IS_EX_HEADER = 8
 const MAX_TIME = 0x7fffff
 
 /**
- * Writes a video payload, the inverse of readVideoTag.
+ * Writes a video payload, the inverse of readVideoTag. FFmpeg 8.1 reads no more than the first track of a SequenceStart:
+ * write a payload for each track, with OneTrack. Of frames it reads all tracks.
  *
  * @throws RangeError for what the form cannot express: a value out of range, a composition time of a codec that has none.
  *

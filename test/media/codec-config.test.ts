@@ -77,6 +77,7 @@ t.test('HE-AAC, declared in each of its ways', async t => {
     ['behind the config of LC', hex`1390 56e5a0`, { sampleRate: 44_100, channels: 2, profile: 'HE-AAC' }],
     ['version 2 behind it', hex`1388 56e5a5 4880`, { sampleRate: 44_100, channels: 2, profile: 'HE-AACv2' }],
     ['a rate of its own', hex`17800bb81000`, { sampleRate: 6000, channels: 2, profile: 'LC' }],
+    ['a rate of 0', hex`1780000010`, { sampleRate: undefined, channels: 2, profile: 'LC' }],
     ['channels in the first frame', hex`1200`, { sampleRate: 44_100, channels: undefined, profile: 'LC' }],
     ['an object type above 31', hex`f94640`, { sampleRate: 48_000, channels: 2, profile: 'object type 42' }]
   ]

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import {
+  AudioPacketType,
   type AudioTag,
   audioCodec,
   ChunkReader,
@@ -21,6 +22,7 @@ import {
   readVideoTag,
   readVideoTagHeader,
   timestampNanos,
+  VideoPacketType,
   type VideoTag,
   videoCodec,
   withTimestampNanos,
@@ -327,6 +329,16 @@ t.test('a payload whole, read and written', async t => {
     t.same(readAudioTag(payload), tag, name)
     t.same(writeAudioTag(tag), payload, `${name}, written`)
   }
+})
+
+t.test('the forms and the packet types tell the types of the rest', async t => {
+  const tag = readVideoTag(hex`a1 ${hvc1} 000021 26`)
+  const time =
+    tag.form === 'enhanced' && tag.packetType === VideoPacketType.CodedFrames ? tag.compositionTime : undefined
+  t.equal(time satisfies number | undefined, 33)
+  const sound = readAudioTag(hex`94 ${flac} 01 02 00000003`)
+  const isConfig = sound.form === 'enhanced' && sound.packetType === AudioPacketType.MultichannelConfig
+  t.equal(isConfig && sound.channelOrder === 1 && (sound.channelFlags satisfies number), 3)
 })
 
 t.test('HEVC and AV1 by the codec ids 12 and 13 have packet types if that is asked for', async t => {

@@ -57,7 +57,7 @@ function readObjectType(reader: BitReader): number {
 
 function readRate(reader: BitReader): number | undefined {
   const index = reader.bits(4)
-  return index === OTHER_RATE ? reader.bits(24) : AAC_RATES[index]
+  return index === OTHER_RATE ? reader.bits(24) || undefined : AAC_RATES[index]
 }
 
 /** HE-AAC that decoders of AAC-LC play too: it is told behind the config of AAC-LC (ISO/IEC 14496-3, 1.6.5). */
