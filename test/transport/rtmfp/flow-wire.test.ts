@@ -290,7 +290,7 @@ t.test(
       [100, 12]
     ] as const) {
       const forever = Number.POSITIVE_INFINITY
-    const studio = new Studio({}, { limits: { pingMs: forever, connectMs: forever } })
+      const studio = new Studio({}, { limits: { pingMs: forever, connectMs: forever } })
       await studio.connect()
       studio.served!.write(userControlMessage({ kind: 'SetKeepalive', serverPeriod: period, peerPeriod: 0 }))
       await studio.pass(1000)
