@@ -2,11 +2,8 @@ import { ByteReader } from '../bytes/byte-reader.ts'
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import { ProtocolError } from '../errors.ts'
 import type { ModEx, TagTrack } from './tag-forms.ts'
-import { FOUR_CC_LENGTH, MOD_EX, MultitrackType, modExEnd, modExStart } from './tag-header.ts'
+import { FOUR_CC_LENGTH, MAX_MOD_EX, MAX_TRACKS, MOD_EX, MultitrackType, modExEnd, modExStart } from './tag-header.ts'
 
-/** Track ids have 8 bits, and modifiers have two uses so far: a payload of megabytes must not become as many objects. */
-const MAX_TRACKS = 256
-const MAX_MOD_EX = 256
 const MAX_24_BITS = 0xffffff
 
 /** What audio and video have in common behind the first four bits (Enhanced RTMP v2): ModEx, and the packet type. */
@@ -77,6 +74,7 @@ const cut = (offset: number): ProtocolError =>
  * @throws RangeError for what the form cannot express.
  */
 export function writeEnhancedStart(writer: ByteWriter, upper: number, modEx: readonly ModEx[], type: number): void {
+  checkRange('number of ModEx', modEx.length, 0, MAX_MOD_EX)
   let high = upper
   for (const { type: modExType, data } of modEx) {
     checkRange('type of ModEx', modExType, 0, 0x0f)

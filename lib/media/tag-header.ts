@@ -37,19 +37,22 @@ export const MOD_EX = 7
 
 /** Bytes of a FourCC; the id of the first track follows it in every kind of Multitrack. */
 export const FOUR_CC_LENGTH = 4
+/** Track ids have 8 bits, and ModEx has one use so far: what a payload of megabytes costs is bounded. */
+export const MAX_TRACKS = 256
+export const MAX_MOD_EX = 256
 /** In place of an 8-bit size minus one, it announces one of 16 bits. */
 const SIZE_OF_16_BITS = 0xff
 
 /**
  * Where the packet type of an Enhanced payload is: in the lower four bits of this byte, the first one unless ModEx
- * precedes it (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"). -1 if the payload ends before it. This and
- * the functions below are asked of every message, and allocate nothing.
+ * precedes it (Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader"). -1 if the payload ends before it,
+ * or more than 256 ModEx precede it. This and the functions below are asked of every message, and allocate nothing.
  */
 export function packetTypeAt(payload: Buffer): number {
   let at = 0
-  while ((payload[at]! & 0x0f) === MOD_EX) {
+  for (let count = 0; (payload[at]! & 0x0f) === MOD_EX; count++) {
     at = modExEnd(payload, at)
-    if (!(at < payload.length)) return -1
+    if (!(at < payload.length) || count === MAX_MOD_EX) return -1
   }
   return at
 }
@@ -89,7 +92,7 @@ export function trackIds(payload: Buffer, multitrack: number): Set<number> {
   if (typeAt < 0 || (payload[typeAt]! & 0x0f) !== multitrack || at >= payload.length) return new Set([0])
   const type = payload[typeAt + 1]! >> 4
   const ids = new Set([payload[at]!])
-  while (type !== MultitrackType.OneTrack && at + 4 <= payload.length) {
+  for (let count = 1; type !== MultitrackType.OneTrack && at + 4 <= payload.length && count < MAX_TRACKS; count++) {
     at += 4 + payload.readUIntBE(at + 1, 3) + (type === MultitrackType.ManyTracksManyCodecs ? FOUR_CC_LENGTH : 0)
     if (at < payload.length) ids.add(payload[at]!)
   }

@@ -2,7 +2,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { SoundFormat } from './audio-tag.ts'
 import { checkRange, readEnhancedStart, writeEnhancedStart } from './enhanced-tag.ts'
-import { MOD_EX, modExEnd, modExStart } from './tag-header.ts'
+import { modExEnd, modExStart, packetTypeAt } from './tag-header.ts'
 
 /** The type of ModEx, and its bytes (Enhanced RTMP v2, "TimestampOffsetNano"). */
 const TIMESTAMP_OFFSET_NANO = 0
@@ -30,9 +30,9 @@ export function timestampNanos(message: Message): number {
   if (!isEnhanced(message)) return 0
   const { payload } = message
   let nanos = 0
-  for (let at = 0; (payload[at]! & 0x0f) === MOD_EX; ) {
+  const packetAt = packetTypeAt(payload)
+  for (let at = 0; at < packetAt; ) {
     const end = modExEnd(payload, at)
-    if (!(end < payload.length)) return 0
     const start = modExStart(payload, at)
     if (payload[end]! >> 4 === TIMESTAMP_OFFSET_NANO && end - start >= LENGTH) nanos = payload.readUIntBE(start, LENGTH)
     at = end
