@@ -253,6 +253,7 @@ export {
   type ClientSessionEvents,
   type ClientSessionOptions,
   clientSession,
+  type Peer,
   type PlayOptions,
   type PublishOptions
 } from './session/client-session.ts'
@@ -332,4 +333,4 @@ export {
   type WireServerOptions,
   type WireSource
 } from './transport/wire-server.ts'
-export type { LifeSigns, Peers, Wire, WireCounters } from './wire.ts'
+export type { LifeSigns, PeerSource, Peers, Wire, WireCounters } from './wire.ts'

@@ -38,6 +38,24 @@ export interface Peers {
   readonly ownId: string
   /** Where this client is reached in its own networks, as the server is told: `192.0.2.1:50000`. Empty before the wire has opened. */
   readonly addresses: readonly string[]
+  /**
+   * A wire to a peer, for a play on a message stream other than 0: see `clientSession({ messageStreamId })`. It is returned before the server
+   * has introduced the two; if that does not come about within `limits.handshakeMs`, it fails with `ERR_RTMP_HANDSHAKE_TIMEOUT`.
+   * @throws TypeError for a peer id that is none, or this client's own.
+   */
+  dial(peerId: string, messageStreamId: MessageStreamId): Wire
+  /** Takes the wires of peers that want to play, as long as `accepts` says so. Until then, and otherwise, a peer has no answer. */
+  listen(accepts: () => boolean, accept: (wire: Wire, source: PeerSource) => void): void
+}
+
+/** Who a peer's wire is from, and the message stream of its play. */
+export interface PeerSource {
+  /** The address of the peer. */
+  readonly peer: string
+  /** Its peer id. */
+  readonly peerId: string
+  /** For `serverSession({ messageStreamId })`. */
+  readonly messageStreamId: MessageStreamId
 }
 
 /**

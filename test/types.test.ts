@@ -15,6 +15,8 @@ import {
   chunkDecoder,
   chunkEncoder,
   commandRewriter,
+  createServer,
+  createWireServer,
   type DuplexOf,
   dial,
   duplex,
@@ -36,14 +38,19 @@ import {
   messageChunker,
   messageWire,
   mirror,
+  type Peer,
+  type PeerSource,
   type Play,
+  type Playing,
   type Publish,
   proxy,
   type ReadableOf,
   type Relay,
   type Repair,
   type Retry,
+  type RtmfpServerOptions,
   type Server,
+  type ServerOptions,
   type ServerSession,
   type ServerSessionEvents,
   Stage,
@@ -163,6 +170,23 @@ export function events(connect: Connect): void {
   tap(flvFile('film.flv')).on('gap', (branch, gap) => equal<[typeof branch, typeof gap], [Writable, TapGap]>(true))
   flvDecoder().on('header', tracks => equal<typeof tracks, FlvTracks>(true))
   flvFile('film.flv').on('finish', () => {})
+}
+
+export function peers(friend: Peer, { peers }: Wire): void {
+  client.on('peerPlay', (play, peerId) => equal<[typeof play, typeof peerId], [Play, string]>(true))
+  equal<[typeof client.ownPeerId, typeof session.peerId], [string | undefined, string | undefined]>(true)
+  equal<ReturnType<typeof client.peer>, Peer>(true)
+  equal<ReturnType<typeof friend.play>, Promise<Playing>>(true)
+  const introduces = (asker: ServerSession | undefined, asked: ServerSession) => asker !== asked
+  equal<ServerOptions['rtmfp'], boolean | RtmfpServerOptions<ServerSession> | undefined>(true)
+  createServer({ rtmfp: { introduces } })
+  // @ts-expect-error: a server of wires knows no sessions
+  createWireServer({ rtmfp: { introduces } })
+  createWireServer({ rtmfp: { introduces: (asker, asked) => asker?.peerId !== asked.peerId } })
+  peers?.listen(
+    () => true,
+    (each, source) => equal<[typeof each, typeof source], [Wire, PeerSource]>(true)
+  )
 }
 
 export async function waits(play: Play): Promise<void> {

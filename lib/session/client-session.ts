@@ -1,13 +1,16 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused, RtmpError } from '../errors.ts'
+import { callListeners } from '../listeners.ts'
 import type { ObjectEncoding } from '../message/body.ts'
 import { type Command, createCommand, resultCommand } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import type { PlayStatus, Status } from '../status.ts'
+import { loop } from '../stream/loop.ts'
 import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
+import type { PeerSource, Wire } from '../wire.ts'
 import { Answers } from './answers.ts'
 import { ClientStream } from './client-stream.ts'
 import { hostOf } from './debug-lines.ts'
@@ -15,8 +18,10 @@ import { informationOf, refusal, textOf } from './information.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStreams } from './net-streams.ts'
+import type { Play } from './play.ts'
 import { Playing, type PlayingEvents } from './playing.ts'
 import { Publishing, type PublishingEvents } from './publishing.ts'
+import { serverSession } from './server-session.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
 
 /** Options of ClientSession. */
@@ -47,6 +52,25 @@ export interface PlayOptions {
 export interface ClientSessionEvents {
   /** What the peer says of the connection: an information object. */
   status: [information: AmfObject]
+  /**
+   * A peer, another client of the server, wants to play what this one publishes to peers: decide on it as a server does. Without a listener
+   * peers have no answer. Only over RTMFP.
+   */
+  peerPlay: [play: Play, peerId: string]
+}
+
+/** Another client of the server, over RTMFP: see `session.peer()`. */
+export interface Peer {
+  /** Its peer id. */
+  readonly peerId: string
+  /**
+   * Plays a stream that the peer publishes to peers. Resolves with a Readable of Messages, which come from the peer without the server, and
+   * go on when the server is gone.
+   * @throws Refused by the peer, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` if the server does not introduce the two or there is no such peer,
+   *   `ERR_RTMP_ANSWER_TIMEOUT`, `ERR_RTMP_PREMATURE_CLOSE` if the peer or this session is closed; TypeError for a peer id that is none, and
+   *   for a session that is not over RTMFP.
+   */
+  play(name: string, options?: PlayOptions): Promise<Playing>
 }
 
 const TIMEOUT_MS = 10_000
@@ -73,6 +97,11 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   #transaction = 0
   /** Scheme, host and port of the server, by the tcUrl of connect. */
   #host = ''
+  /** The message stream of a session between peers. */
+  readonly #onlyStreamId: MessageStreamId | undefined
+  /** Sessions with peers, in which either side plays; and how many plays of peers were begun. */
+  readonly #peers = new Set<NetConnection>()
+  #peerPlays = 0
 
   /** @throws RangeError for a time that is not above 0. */
   constructor({ timeoutMs = TIMEOUT_MS, ...options }: ClientSessionOptions = {}) {
@@ -80,6 +109,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
     this.#timeoutMs = timeoutMs
     this.#answers = new Answers(this.clock, timeoutMs)
+    this.#onlyStreamId = options.messageStreamId
+    if (this.#onlyStreamId !== undefined) this.#state = 'connected'
     this.started()
   }
 
@@ -110,8 +141,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
     this.watch()
-    const addresses = this.wire?.peers?.addresses
-    if (addresses !== undefined) this.say(createCommand('setPeerInfo', 0, [null, ...addresses]))
+    this.#meetPeers()
     if (info.objectEncoding === 3 && information.objectEncoding === 3) this.#encoding = 3
     return information
   }
@@ -160,7 +190,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
    * @throws Refused, such as `NetStream.Play.StreamNotFound`; otherwise as call.
    */
   async play(name: string, { start = -2000, duration, reset, bufferMs = 3000 }: PlayOptions = {}): Promise<Playing> {
-    if (start === LIVE_ONLY) this.#tell('FCSubscribe', name)
+    if (start === LIVE_ONLY && this.#onlyStreamId === undefined) this.#tell('FCSubscribe', name)
     const stream = await this.#newStream()
     const playing = new Playing(stream)
     const range = reset === undefined ? (duration === undefined ? [] : [duration]) : [duration ?? -1000, reset]
@@ -172,13 +202,30 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     })
   }
 
-  /** Ends every publish and play, then the connection. Settles when the session is closed. */
+  /**
+   * Another client of the server, by its peer id, which the application has told: the server introduces the two if its application allows it.
+   * Only over RTMFP (RFC 7425, 5.4).
+   *
+   * @example
+   * ```ts
+   * client.on('peerPlay', play => void pipeline(live.player(), play.accept(), report))
+   * console.log('play me by', client.ownPeerId)
+   * const friend: Peer = client.peer('0123456789abcdef'.repeat(4))
+   * for await (const message of await friend.play('camera')) console.log(message.timestamp)
+   * ```
+   */
+  peer(peerId: string): Peer {
+    return { peerId, play: (name, options) => this.#playOf(peerId, name, options) }
+  }
+
+  /** Ends every publish and play, those with peers too, then the connection. Settles when the session is closed. */
   override close(): Promise<void> {
     const closed = new Promise<void>(resolve => {
       if (this.closed) resolve()
       else this.once('close', resolve)
     })
     super.close()
+    this.#leavePeers()
     return closed
   }
 
@@ -252,6 +299,55 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   protected override over(reason?: Error): void {
     this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'session closed locally'))
     for (const stream of this.#streams) this.#drop(stream, reason)
+    // what goes on with peers does not need the server
+    if (this.closeReason === 'closed') this.#leavePeers()
+  }
+
+  #leavePeers(): void {
+    for (const session of this.#peers) session.close()
+  }
+
+  /** Tells the server where else this client is reached (RFC 7425, 5.3.3), and takes the plays of peers. */
+  #meetPeers(): void {
+    const { peers } = this.wire ?? {}
+    if (peers === undefined) return
+    this.say(createCommand('setPeerInfo', 0, [null, ...peers.addresses]))
+    const accepts = () => !this.isOver && this.listenerCount('peerPlay') > 0
+    peers.listen(accepts, (wire, source) => this.#hearPeer(wire, source))
+  }
+
+  #hearPeer(wire: Wire, source: PeerSource): void {
+    const { limits, clock } = this
+    const session = serverSession({ ...source, scheme: 'rtmfp', limits, clock })
+    session.on('publish', publish => publish.reject())
+    session.on('play', play => {
+      const listeners = (this as EmitterOf<ClientSessionEvents>).rawListeners('peerPlay')
+      callListeners(listeners, this, [play, source.peerId], play.failed)
+    })
+    this.#join(wire, session)
+  }
+
+  async #playOf(peerId: string, name: string, options?: PlayOptions): Promise<Playing> {
+    const { wire, limits, clock } = this
+    if (wire?.peers === undefined) throw new TypeError('only a session over RTMFP has peers')
+    const messageStreamId = ++this.#peerPlays
+    const dialed = wire.peers.dial(peerId, messageStreamId)
+    const session = new ClientSession({ limits, clock, timeoutMs: this.#timeoutMs, messageStreamId })
+    this.#join(dialed, session)
+    try {
+      const playing = await session.play(name, options)
+      session.watch()
+      playing.once('close', () => session.close())
+      return playing
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+
+  #join(wire: Wire, session: NetConnection): void {
+    this.#peers.add(session)
+    loop(wire, session, () => this.#peers.delete(session))
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
@@ -275,7 +371,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   async #newStream(): Promise<ClientStream> {
-    const id = await this.createStream()
+    const id = this.#onlyStreamId ?? (await this.createStream())
     // SRS returns 1 every time
     if (this.#streams.has(id))
       throw new Refused('NetConnection.Call.Failed', `server assigned message stream ${id} twice`)
@@ -321,7 +417,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (!this.#streams.delete(stream)) return
     if (this.#deleted.size >= this.limits.messageStreams) this.#deleted.clear()
     this.#deleted.add(stream.id)
-    if (!this.isOver) this.#tell('deleteStream', stream.id)
+    if (!this.isOver && this.#onlyStreamId === undefined) this.#tell('deleteStream', stream.id)
     stream.end(reason)
     stream.state = 'deleted'
     stream.refuse(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'message stream is closed'))

@@ -39,6 +39,8 @@ export interface NetConnectionOptions {
   limits?: Partial<Limits>
   /** The clock to use; the system's by default. */
   clock?: Clock
+  /** Of a session between peers (RFC 7425, 5.4), which has no connect: its message stream, the only one. */
+  messageStreamId?: MessageStreamId
 }
 
 /** How a session ended: the peer `'left'`, it was `'closed'` on this side, or it failed with this error. */

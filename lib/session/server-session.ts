@@ -87,6 +87,11 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
     this.id = id
     this.#decisions = new Decisions(this, this.clock, this.limits.decisionMs)
     this.#stopConnectTimer = this.#startConnectTimer()
+    if (options.messageStreamId !== undefined) {
+      this.#connect = new Connect(createCommand('connect', 0, [{}]), () => {})
+      this.#state = 'connected'
+      this.watch()
+    }
     this.started()
   }
 

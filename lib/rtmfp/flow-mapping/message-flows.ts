@@ -17,6 +17,8 @@ import { FlowSyncs, readFlowSync } from './flow-sync.ts'
 /** The options of RTMP over flows. */
 export interface MessageFlowsOptions {
   readonly role: 'client' | 'server'
+  /** Between peers, the message stream of all messages of this side (RFC 7425, 5.4): then no flow is of message stream 0. */
+  readonly messageStreamId?: MessageStreamId | undefined
   /** `read` has a message that it had not. */
   readonly readable?: () => void
   /** There is room again, behind a `write` that was false. */
@@ -122,8 +124,9 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
   ): boolean {
     if (this.#isClosed || ofChunkStreams.has(type)) return true
     const kind = kindOf(type)
-    const stream = this.#stream(messageStreamId)
-    const sending = stream[kind] ?? this.#open(messageStreamId, kind, stream)
+    const id = this.#options.messageStreamId ?? messageStreamId
+    const stream = this.#stream(id)
+    const sending = stream[kind] ?? this.#open(id, kind, stream)
     if (commands.has(type)) this.#command(stream, sending, now)
     else if (kind !== 'rest' && sending.behind < stream.commands) this.#follow(stream, sending, now)
     const { flow } = sending
@@ -154,6 +157,11 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     for (const { flow } of this.#sending()) flow.close()
   }
 
+  /** That of the flows which all others answer. */
+  get #controlStream(): MessageStreamId {
+    return this.#options.messageStreamId ?? CONTROL_STREAM
+  }
+
   #stream(id: MessageStreamId): StreamFlows {
     const known = this.#streams.get(id)
     if (known !== undefined) return known
@@ -163,7 +171,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
   }
 
   #open(messageStreamId: MessageStreamId, kind: Kind, stream: StreamFlows): Sending {
-    const isFirst = this.#options.role === 'client' && !this.#hasOpened && messageStreamId === CONTROL_STREAM
+    const isFirst = this.#options.role === 'client' && !this.#hasOpened && messageStreamId === this.#controlStream
     const returnOf = isFirst ? undefined : this.#control
     if (!isFirst && returnOf === undefined)
       throw new RangeError(`message stream ${messageStreamId} has no flow of the peer to answer`)
@@ -219,7 +227,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     const told = readFlowMetadata(metadata)
     if (told === undefined || this.#isOver) return undefined
     const { messageStreamId, receiveOrder } = told
-    const isControl = messageStreamId === CONTROL_STREAM && !this.#hasControl
+    const isControl = messageStreamId === this.#controlStream && !this.#hasControl
     const isOfThis = this.#options.role === 'server' && isControl ? returnOf === undefined : returnOf !== undefined
     if (!isOfThis) return undefined
     if (isControl) this.#hasControl = true

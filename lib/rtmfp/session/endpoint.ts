@@ -188,6 +188,7 @@ export class RtmfpEndpoint {
     if (chunk.kind === 'RHello') this.#initiator.helloAnswered(chunk, from, now)
     else if (chunk.kind === 'Redirect') this.#initiator.redirected(chunk, from, now)
     if (budget.left === 0 || (chunk.kind !== 'IHello' && chunk.kind !== 'IIKeying')) return
+    if (this.#options.responds?.(undefined) === false) return
     const say = (answer: RtmfpChunk, sessionId?: number) => this.#answer(answer, from, budget, sessionId)
     if (chunk.kind === 'IHello') this.#responder.hello(chunk, from, now, say)
     else this.#responder.keyed(chunk, from, now, say)
@@ -198,6 +199,7 @@ export class RtmfpEndpoint {
     const { forwardedHellos = 'ignore' } = this.#options
     // a peer that has come to this side could have it send to anybody
     if (forwardedHellos === 'ignore' || session.role !== 'initiator' || !this.#forwards.allows(this.#now)) return
+    if (this.#options.responds?.(session) === false) return
     const budget = { left: MAX_AMPLIFICATION * HELLO_LENGTH }
     this.#responder.forwarded(hello, this.#now, (answer, to) => this.#answer(answer, to, budget))
     session.wake()

@@ -15,6 +15,8 @@ import type { Say, StartupHost } from './startup-host.ts'
 
 /** The options of a Responder. */
 export interface ResponderOptions {
+  /** Whether initiators are answered now: they are. Of one whose hello is passed on, the introducer is told. */
+  readonly responds?: ((introducer: Session | undefined) => boolean) | undefined
   /** Where an initiator is to try instead: then it is redirected (RFC 7016, 3.5.1.4). */
   readonly redirect?: ((discriminator: EndpointDiscriminator, from: Place) => readonly Place[] | undefined) | undefined
   /**

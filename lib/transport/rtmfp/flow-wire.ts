@@ -39,6 +39,8 @@ export interface FlowWireOptions {
   readonly lifetimes?: MediaLifetimes
   /** Of a client over RTMFP: see `wire.peers`. */
   readonly peers?: Peers
+  /** Between peers: the message stream that all messages are of (RFC 7425, 5.4). */
+  readonly messageStreamId?: MessageStreamId
 }
 
 /** What carries the flows of a wire: a session of RTMFP, or a WebSocket. */
@@ -91,6 +93,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   readonly takesBatches = true
   readonly peers: Peers | undefined
   readonly #role: 'client' | 'server'
+  readonly #messageStreamId: MessageStreamId | undefined
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #audio: MessageOptions
@@ -112,11 +115,12 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   #messagesOut = 0
   #stopTimer: (() => void) | undefined
 
-  constructor({ role, limits, clock = systemClock, lifetimes = {}, peers }: FlowWireOptions) {
+  constructor({ role, limits, clock = systemClock, lifetimes = {}, peers, messageStreamId }: FlowWireOptions) {
     super({ ...sides({}), readableHighWaterMark: BATCHES, writableHighWaterMark: BATCHES })
     const { audioMs = 2200, videoMs = 2000 } = lifetimes
     this.peers = peers
     this.#role = role
+    this.#messageStreamId = messageStreamId
     this.#clock = clock
     this.#limits = limitsWith(limits)
     this.#audio = liveFor(audioMs)
@@ -132,6 +136,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     this.#stopTimer?.()
     this.#messages = new MessageFlows(carry, {
       role: this.#role,
+      messageStreamId: this.#messageStreamId,
       drained: () => this.#drained(),
       ended: () => {
         this.#isEnded = true

@@ -1,16 +1,11 @@
-import type { LookupAddress } from 'node:dns'
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import { type Clock, systemClock } from '../../clock.ts'
-import { asError } from '../../errors.ts'
 import type { Limits } from '../../limits.ts'
 import { Identity } from '../../rtmfp/crypto/identity.ts'
-import { profiles } from '../../rtmfp/crypto/profiles.ts'
+import { type Profile, profiles } from '../../rtmfp/crypto/profiles.ts'
 import { TimeCriticalData } from '../../rtmfp/flow/time-critical.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import { addressText } from '../../rtmfp/wire/address.ts'
 import { FlowWire, type MediaLifetimes } from './flow-wire.ts'
-import { checkAddresses, localAddresses, withPort } from './local-addresses.ts'
 import { RtmfpSocket } from './rtmfp-socket.ts'
 import { WireFlows } from './wire-flows.ts'
 
@@ -55,7 +50,9 @@ export interface RtmfpAcceptOptions extends RtmfpWireOptions {
   readonly introduces?: ((asker: RtmfpSource | undefined, asked: RtmfpSource) => boolean) | undefined
 }
 
-const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string => certificate.fingerprint.toString('hex')
+/** The id of who has a certificate: an Identity, or the peer of a session (RFC 7425, 4.3.2). */
+export const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string =>
+  certificate.fingerprint.toString('hex')
 
 /** What wires and sockets of RTMFP take of the options of a server or a client. */
 export interface RtmfpWireOptions extends RtmfpOptions {
@@ -64,7 +61,7 @@ export interface RtmfpWireOptions extends RtmfpOptions {
 }
 
 /** Opens a wire over a session, and returns its flows for the endpoint. */
-function openOver(
+export function openOver(
   session: Session,
   wire: FlowWire,
   timeCritical: TimeCriticalData,
@@ -79,8 +76,11 @@ function openOver(
   return flows!
 }
 
-/** The options of a socket, and the groups of its identity. */
-function socketOptions({ profile = 'default', lifetimes, ...rest }: RtmfpWireOptions) {
+/** The options of a socket, and the groups of its identity. @throws TypeError for a profile that is none. */
+export function socketOptions({ profile = 'default', lifetimes, ...rest }: RtmfpWireOptions): {
+  readonly groups: Profile['groups']
+  readonly options: Omit<Profile, 'groups'> & Omit<RtmfpWireOptions, 'profile' | 'lifetimes'>
+} {
   if (!Object.hasOwn(profiles, profile))
     throw new TypeError(`rtmfp.profile must be ${Object.keys(profiles).join(', ')}, not ${profile}`)
   const { groups, ...agreement } = profiles[profile]
@@ -113,54 +113,4 @@ export function acceptRtmfp(
       return flows
     }
   })
-}
-
-/** Where a wire is dialed to. */
-export interface RtmfpPlace {
-  readonly host: string
-  readonly port: number
-  /** What the server is told that it is asked for. */
-  readonly url: string
-}
-
-/** A wire to a server, on a socket of its own; it is returned before there is a session. */
-export function dialRtmfp(
-  { host, port, url }: RtmfpPlace,
-  { addresses, ...options }: RtmfpWireOptions & RtmfpClientOptions
-): FlowWire {
-  if (addresses !== undefined) checkAddresses(addresses)
-  const { groups, options: bounds } = socketOptions(options)
-  // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
-  const identity = new Identity({ groups, isStatic: true })
-  const wire = new FlowWire({
-    role: 'client',
-    ...options,
-    peers: {
-      ownId: peerIdOf(identity),
-      get addresses() {
-        const [bound] = socket.addresses
-        if (bound === undefined) return []
-        return addresses === undefined ? localAddresses([bound]) : withPort(addresses, bound)
-      }
-    }
-  })
-  const timeCritical = new TimeCriticalData()
-  const socket = new RtmfpSocket({
-    ...bounds,
-    identity,
-    opened: session => openOver(session, wire, timeCritical, options)
-  })
-  wire.once('close', () => void socket.close())
-  connect(socket, { host, port, url }).catch(error => wire.destroy(asError(error)))
-  return wire
-}
-
-async function connect(socket: RtmfpSocket, { host, port, url }: RtmfpPlace): Promise<void> {
-  const found: readonly Pick<LookupAddress, 'address'>[] =
-    isIP(host) === 0 ? await lookup(host, { all: true }) : [{ address: host }]
-  await socket.bind()
-  await socket.open(
-    { ancillaryData: Buffer.from(url) },
-    found.map(({ address }) => ({ address, port }))
-  )
 }

@@ -7,17 +7,15 @@ import type { Session } from '../../rtmfp/session/session.ts'
 import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
 import type { FlowCarrier, FlowWire } from './flow-wire.ts'
 
-/** The flows of a session that a wire is open over: for `opened` of an RtmfpEndpoint to return. */
-export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
-  readonly #session: Session
-  readonly #wire: FlowWire
-  readonly #clock: Clock
+/** The flows of a session, with what a wire over them has to know. */
+export class CarryingFlows extends Flows {
+  protected readonly session: Session
+  protected readonly clock: Clock
 
-  constructor(session: Session, wire: FlowWire, clock: Clock, options: FlowsOptions) {
+  constructor(session: Session, clock: Clock, options: FlowsOptions) {
     super(session, options)
-    this.#session = session
-    this.#wire = wire
-    this.#clock = clock
+    this.session = session
+    this.clock = clock
   }
 
   get waitingBytes(): number {
@@ -26,27 +24,42 @@ export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
   }
 
   get bytesIn(): number {
-    return this.#session.bytesIn
+    return this.session.bytesIn
   }
 
   get bytesOut(): number {
-    return this.#session.bytesOut
+    return this.session.bytesOut
   }
 
   get heardAt(): number {
-    return this.#session.heardAt
-  }
-
-  heedPeerInfo(args: readonly unknown[]): void {
-    this.#session.reportedAddresses = readPeerInfo(args)
-  }
-
-  keepAlive(ms: number): void {
-    this.#session.keepAlive(ms)
+    return this.session.heardAt
   }
 
   close(): void {
-    this.#session.close(this.#clock.now())
+    this.session.close(this.clock.now())
+  }
+
+  /** Why its session is over, for a wire; undefined if that was closed. */
+  protected get failure(): RtmpError | undefined {
+    return this.session.closeReason === 'timeout' ? new RtmpError('ERR_RTMP_IDLE') : undefined
+  }
+}
+
+/** The flows of a session that a wire is open over: for `opened` of an RtmfpEndpoint to return. */
+export class WireFlows extends CarryingFlows implements SessionFlows, FlowCarrier {
+  readonly #wire: FlowWire
+
+  constructor(session: Session, wire: FlowWire, clock: Clock, options: FlowsOptions) {
+    super(session, clock, options)
+    this.#wire = wire
+  }
+
+  keepAlive(ms: number): void {
+    this.session.keepAlive(ms)
+  }
+
+  heedPeerInfo(args: readonly unknown[]): void {
+    this.session.reportedAddresses = readPeerInfo(args)
   }
 
   override received(header: PacketHeader, now: number): void {
@@ -63,9 +76,9 @@ export class WireFlows extends Flows implements SessionFlows, FlowCarrier {
     this.#wire.check(now)
   }
 
-  /** The session is over: its `closeReason` says why. */
+  /** The session is over. */
   override over(): void {
     super.over()
-    this.#wire.over(this.#session.closeReason === 'timeout' ? new RtmpError('ERR_RTMP_IDLE') : undefined)
+    this.#wire.over(this.failure)
   }
 }

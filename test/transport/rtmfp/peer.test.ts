@@ -1,18 +1,34 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { pipeline } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type ClientSession,
   type ConnectOptions,
+  commandMessage,
   connect,
+  createCommand,
   createServer,
   createWireServer,
+  LiveStream,
+  type Message,
+  type Playing,
+  readCommand,
   type Server,
   type ServerOptions,
+  systemClock,
   type WireSource
 } from 'rtmpipe'
 import t from 'tap'
 import { Identity } from '../../../lib/rtmfp/crypto/identity.ts'
+import { Flows } from '../../../lib/rtmfp/flow/flows.ts'
+import type { FlowOpening } from '../../../lib/rtmfp/flow/receiving-flow.ts'
+import type { FlowEnd } from '../../../lib/rtmfp/flow/sending-flow-events.ts'
+import { readFlowMessage, writeFlowMessage } from '../../../lib/rtmfp/flow-mapping/flow-message.ts'
+import { flowMetadata } from '../../../lib/rtmfp/flow-mapping/flow-metadata.ts'
 import { RtmfpSocket } from '../../../lib/transport/rtmfp/rtmfp-socket.ts'
+import { audio, video, word } from '../../support/media.ts'
 
 /** A server on TCP and UDP of one port number, and its clients. */
 async function served(options: ServerOptions = {}) {
@@ -134,3 +150,235 @@ for (const forwardedHellos of ['answer', 'redirect'] as const)
     await Promise.all(sockets.map(socket => socket.close({ orderly: false })))
     await server[Symbol.asyncDispose]()
   })
+
+const INTRODUCING: ServerOptions = { rtmfp: { introduces: () => true } }
+
+/** Publishes a live stream to peers, `camera`; whoever asks for another is told that there is none. */
+function publishing(client: ClientSession) {
+  const live = new LiveStream({ holdMs: 1 })
+  const ends: (string | undefined)[] = []
+  const players: string[] = []
+  client.on('peerPlay', (play, peerId) => {
+    players.push(peerId)
+    if (play.path !== 'camera') play.reject('NetStream.Play.StreamNotFound', 'no such stream')
+    else pipeline(live.player(), play.accept(), error => ends.push(error?.code))
+  })
+  return { live, input: live.input(), ends, players }
+}
+
+/** What a play gives, in words, until these have come. */
+async function until(playing: Playing, ...last: string[]): Promise<string[]> {
+  const words: string[] = []
+  for await (const message of playing.iterator({ destroyOnReturn: false }) as AsyncIterable<Message>) {
+    words.push(word(message))
+    if (last.every(each => words.includes(each))) return words
+  }
+  return [...words, 'end']
+}
+
+t.test('media goes from peer to peer, and past the server', async t => {
+  const { server, join } = await served(INTRODUCING)
+  const [publisher, player] = [await join(), await join()]
+  const { input, players, ends } = publishing(publisher.client)
+  const playing = await player.client.peer(publisher.client.ownPeerId!).play('camera')
+  t.same(players, [player.client.ownPeerId])
+  const before = [publisher, player].map(({ session }) => session.stats())
+  const size = 50_000
+  for (const message of [video.header(), audio.header()]) input.write(message)
+  for (let at = 0; at < 1000; at += 100) {
+    input.write(at === 0 ? video.keyframe(at, size) : video.frame(at, size))
+    input.write(audio.frame(at + 20))
+    await sleep(10)
+  }
+  const words = await until(playing, 'a@920', 'v@900')
+  const ofKind = (kind: string) => words.filter(each => each.startsWith(kind))
+  const times = Array.from({ length: 10 }, (_, i) => i * 100)
+  t.same(ofKind('v'), ['v header@0', 'v key@0', ...times.slice(1).map(at => `v@${at}`)])
+  t.same(ofKind('a'), ['a header@0', ...times.map(at => `a@${at + 20}`)])
+  for (const [i, { session }] of [publisher, player].entries()) {
+    const [{ messagesIn, messagesOut, bytesIn, bytesOut }, then] = [session.stats(), before[i]!]
+    t.same([messagesIn, messagesOut], [then.messagesIn, then.messagesOut], 'not a message at the server')
+    t.ok(bytesIn + bytesOut - then.bytesIn - then.bytesOut < size, 'nor the bytes of one')
+  }
+  const closed = once(playing, 'close')
+  input.end()
+  playing.resume()
+  await closed
+  while (ends.length === 0) await sleep(10)
+  t.same(ends, [undefined], 'the end of the stream is the end of the play')
+  await Promise.all([publisher, player].map(({ client }) => client.close()))
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('a play of a peer goes on without the server', async t => {
+  const { server, join } = await served(INTRODUCING)
+  const [publisher, player] = [await join(), await join()]
+  const { input } = publishing(publisher.client)
+  const peer = player.client.peer(publisher.client.ownPeerId!)
+  const playing = await peer.play('camera')
+  const closed = [publisher, player].map(({ client }) => once(client.resume(), 'close'))
+  await server[Symbol.asyncDispose]()
+  await Promise.all(closed)
+  t.same(
+    [publisher, player].map(({ client }) => client.closeReason),
+    ['left', 'left']
+  )
+  for (const message of [video.header(), video.keyframe(40)]) input.write(message)
+  t.same(await until(playing, 'v key@40'), ['v header@40', 'v key@40'])
+  t.notOk(playing.destroyed)
+  const failed = new Promise(resolve => playing.once('error', resolve))
+  playing.resume()
+  await publisher.client.close()
+  t.match(await failed, { code: 'ERR_RTMP_PREMATURE_CLOSE' }, 'as long as its client wants')
+})
+
+t.test('a peer that leaves ends its play, and no other', async t => {
+  const { server, join } = await served(INTRODUCING)
+  const [publisher, one, other] = [await join(), await join(), await join()]
+  const { input, ends } = publishing(publisher.client)
+  const id = publisher.client.ownPeerId!
+  const [first, second, third] = [
+    await one.client.peer(id).play('camera'),
+    await one.client.peer(id).play('camera'),
+    await other.client.peer(id).play('camera')
+  ]
+  first.destroy()
+  while (ends.length < 1) await sleep(10)
+  await other.client.close()
+  while (ends.length < 2) await sleep(10)
+  t.same(ends, [undefined, undefined], 'neither is an error')
+  third.resume()
+  if (!third.closed) await once(third, 'close')
+  for (const message of [video.header(), video.keyframe(40)]) input.write(message)
+  t.same(await until(second, 'v key@40'), ['v header@40', 'v key@40'], 'of two plays of one peer the other goes on')
+  const failed = new Promise(resolve => second.once('error', resolve))
+  second.resume()
+  await publisher.client.close()
+  t.match(await failed, { code: 'ERR_RTMP_PREMATURE_CLOSE' }, 'and fails when the publisher leaves')
+  await one.client.close()
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('two peers play each other in one session', async t => {
+  const { server, join } = await served(INTRODUCING)
+  const both = [await join(), await join()]
+  const [one, other] = both.map(({ client }) => ({ client, ...publishing(client) }))
+  const plays = await Promise.all([
+    one!.client.peer(other!.client.ownPeerId!).play('camera'),
+    other!.client.peer(one!.client.ownPeerId!).play('camera')
+  ])
+  for (const [i, { input }] of [other!, one!].entries())
+    for (const message of [video.header(), video.keyframe(i)]) input.write(message)
+  t.same(await Promise.all(plays.map((playing, i) => until(playing, `v key@${i}`))), [
+    ['v header@0', 'v key@0'],
+    ['v header@1', 'v key@1']
+  ])
+  await Promise.all(both.map(({ client }) => client.close()))
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('who is refused', async t => {
+  const allowed = new Set<string | undefined>()
+  const { server, join } = await served({
+    rtmfp: { introduces: (asker, { peerId }) => asker?.connection?.app === 'live' && allowed.has(peerId) }
+  })
+  const [publisher, silent, player] = [await join(), await join(), await join({ timeoutMs: 1500 })]
+  const { players } = publishing(publisher.client)
+  const { client } = player
+  const id = publisher.client.ownPeerId!
+  await t.rejects(client.peer(id).play('camera'), { code: 'ERR_RTMP_HANDSHAKE_TIMEOUT' }, 'by the server')
+  t.same(players, [])
+  allowed.add(id).add(silent.client.ownPeerId)
+  const nobody = client.peer('0'.repeat(64)).play('camera')
+  const deaf = client.peer(silent.client.ownPeerId!).play('camera')
+  await t.rejects(nobody, { code: 'ERR_RTMP_HANDSHAKE_TIMEOUT' }, 'a peer id that nobody has')
+  await t.rejects(deaf, { code: 'ERR_RTMP_HANDSHAKE_TIMEOUT' }, 'a peer without a listener')
+  await t.rejects(publisher.client.peer(client.ownPeerId!.toUpperCase()).play('camera'), TypeError)
+  await t.rejects(client.peer('12').play('camera'), { name: 'TypeError', message: /64 digits/ })
+  await t.rejects(client.peer(client.ownPeerId!).play('camera'), { name: 'TypeError', message: /its own/ })
+  const overTcp = await join({}, 'rtmp')
+  await t.rejects(overTcp.client.peer(id).play('camera'), { name: 'TypeError', message: /RTMFP/ })
+  const other = await join()
+  await t.rejects(other.client.peer(id).play('garden'), {
+    code: 'ERR_RTMP_REFUSED',
+    status: 'NetStream.Play.StreamNotFound'
+  })
+  publisher.client.removeAllListeners('peerPlay')
+  publisher.client.on('peerPlay', () => {
+    throw new Error('mine')
+  })
+  const warned = once(process, 'warning')
+  await t.rejects(other.client.peer(id).play('camera'), { code: 'ERR_RTMP_REFUSED', status: 'NetStream.Play.Failed' })
+  t.match(await warned, [{ name: 'RtmpWarning', message: /mine/ }], 'and the application is told')
+  await Promise.all([publisher, silent, player, overTcp, other].map(({ client }) => client.close()))
+  await t.rejects(client.peer(id).play('camera'), { code: 'ERR_RTMP_PREMATURE_CLOSE' })
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
+  const { server, join } = await served()
+  const { client, session } = await join({ limits: { connectMs: 300 }, timeoutMs: 5000 })
+  const { input } = publishing(client)
+  const heard: string[] = []
+  const openings: FlowOpening[] = []
+  let flows!: Flows
+  const socket = new RtmfpSocket({
+    identity: new Identity({ groups: [14], isStatic: true }),
+    opened: opened => {
+      flows = new Flows(opened, {
+        accept: opening => {
+          openings.push({ ...opening, metadata: Buffer.from(opening.metadata) })
+          return {
+            readable: flow => {
+              for (let read = flow.read(); read !== undefined; read = flow.read()) {
+                const message = readFlowMessage(Buffer.from(read.payload), 0)
+                const [, information] = message.type === 20 ? readCommand(message).args : []
+                heard.push(information === undefined ? word(message) : String((information as { code: string }).code))
+              }
+            }
+          }
+        }
+      })
+      return flows
+    }
+  })
+  await socket.bind({ address: '127.0.0.1' })
+  const place = { address: '127.0.0.1', port: Number(session.peer.split(':').at(-1)) }
+  const fingerprint = Buffer.from(client.ownPeerId!, 'hex')
+  const unused = await socket.open({ fingerprint }, [place])
+  while (unused.state === 'open') await sleep(10)
+  t.equal(unused.closeReason, 'far', 'who asks for nothing is left')
+
+  const used = await socket.open({ fingerprint }, [place])
+  const ends: (FlowEnd | undefined)[] = []
+  const open = (messageStreamId: number, metadata = flowMetadata({ messageStreamId, receiveOrder: 'sequence' })) => {
+    const at = ends.push(undefined) - 1
+    const ended = (end: FlowEnd) => {
+      ends[at] = end
+    }
+    const flow = flows.open({ metadata, ended })
+    const play = commandMessage(createCommand('play', 0, [null, 'camera']))
+    flow.write(writeFlowMessage(play), systemClock.now())
+    return flow
+  }
+  open(0)
+  open(0, Buffer.from('GC'))
+  const played = open(3)
+  while (!heard.includes('NetStream.Play.Start')) await sleep(10)
+  t.same(ends, ['rejected', 'rejected', undefined], 'no connection as to a server, and nothing else')
+  for (const message of [video.header(), audio.header(), video.keyframe(0), audio.frame(20)]) input.write(message)
+  while (!heard.includes('a@20')) await sleep(10)
+  t.same(
+    openings.map(({ metadata, returnOf }) => [metadata.toString('hex'), returnOf === played]),
+    Array(3).fill(['54430403', true]),
+    'all of one message stream, and in return of the flow of the play'
+  )
+  t.equal(session.closeReason, undefined)
+  await client.call('_checkbw')
+  played.close()
+  while (used.state === 'open') await sleep(10)
+  t.equal(used.closeReason, 'far', 'behind the last play the session is of no use')
+  await socket.close()
+  await client.close()
+  await server[Symbol.asyncDispose]()
+})
