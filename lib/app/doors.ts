@@ -12,6 +12,8 @@ export interface DoorOptions {
   tls?: CertificateFiles | 'self-signed' | undefined
   /** Also rtmfp, on this UDP port. */
   rtmfpPort?: number | undefined
+  /** Also rtws, and rtwss with a certificate, on the port. */
+  rtws?: boolean
   /** Addresses and ranges whose connections begin with a header of the PROXY protocol. */
   proxyProtocolFrom?: readonly string[] | undefined
 }
@@ -41,13 +43,14 @@ export async function doorsWith({
 /** Listens, and logs each URL after those that others listen at; or explains that the port is in use. */
 export async function openDoors(
   server: WireServer,
-  { host, port, tls }: DoorOptions,
+  { host, port, tls, rtws = false }: DoorOptions,
   log: Log,
   otherUrls: readonly string[] = []
 ): Promise<OpenDoors> {
   const { address, port: bound } = await listen(server, host, port)
   const [first, ...others] = reachable(address).map(each => authority(each, bound))
-  const schemes = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(tls === undefined ? [] : ['rtmps', 'rtmpts'])]
+  const plain = ['rtmp', 'rtmpe', 'rtmpt', 'rtmpte', ...(rtws ? ['rtws'] : [])]
+  const schemes = tls === undefined ? plain : [...plain, 'rtmps', 'rtmpts', ...(rtws ? ['rtwss'] : [])]
   const rtmfp = server.rtmfpAddress
   const urls = [
     ...schemes.map(scheme => `${scheme}://${first}`),

@@ -19,6 +19,7 @@ import type { Log } from './log.ts'
 import { bringsKey, type PublishKey } from './publish-key.ts'
 import { type RecordingOptions, Recordings } from './recordings.ts'
 import { Relays } from './relays.ts'
+import { rtwsHandler } from './rtws.ts'
 import { type StandingRelay, StandingRelays } from './standing-relays.ts'
 
 export interface ServeOptions
@@ -86,7 +87,9 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
 
   // each session reads them when it begins; hooks have a time of their own
   const limits = { decisionMs: MAX_HOOK_MS + GRACE_MS, idleMs: options.idleMs ?? Number.POSITIVE_INFINITY }
-  const server = createServer({ ...(await doorsWith(options)), limits }, session => {
+  const upgrade =
+    options.rtws && (await rtwsHandler((wire, source) => server.host.accept(wire, source), options.httpOrigin))
+  const server = createServer({ ...(await doorsWith(options)), ...(upgrade && { upgrade }), limits }, session => {
     session.on('publish', publish => (isEnding ? publish.reject() : hearPublish(publish, session)))
     session.on('play', play => (isEnding ? play.reject() : hearPlay(play, session)))
   })

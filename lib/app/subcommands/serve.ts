@@ -22,6 +22,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --port PORT                 the port to listen on, 0 for any free port (1935)
   --tls-cert FILE, --tls-key FILE  also serve rtmps and rtmpts; SIGHUP reloads the files
   --tls                       the same with a self-signed certificate, for tests
+  --rtws                      also serve rtws, RTMP in WebSockets, on the port, and rtwss with a certificate
   --rtmfp-port PORT           also serve rtmfp on this UDP port, 0 for any free port
   --proxy-protocol-from ADDRESS  connections from this address or range begin with a PROXY header; repeatable
   --record DIR                record every stream to FLV files in this folder
@@ -107,6 +108,7 @@ function readOptions(args: readonly string[]): Read {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '1935' },
     ...tlsWords,
+    rtws: { type: 'boolean', default: false },
     'rtmfp-port': { type: 'string' },
     'proxy-protocol-from': { type: 'string', multiple: true },
     record: { type: 'string' },
@@ -150,6 +152,7 @@ function readOptions(args: readonly string[]): Read {
     host,
     port: wholeNumber('--port', port, 65535),
     tls: tlsOption(values),
+    rtws: values.rtws,
     ...(rtmfpPort !== undefined && { rtmfpPort: wholeNumber('--rtmfp-port', rtmfpPort, 65535) }),
     proxyProtocolFrom: values['proxy-protocol-from']?.map(addresses),
     record,
