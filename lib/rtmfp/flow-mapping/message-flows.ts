@@ -154,7 +154,14 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
   /** Says nothing more: what was written still arrives. */
   close(): void {
     this.#isClosed = true
-    for (const { flow } of this.#sending()) flow.close()
+    this.#closeFlows()
+  }
+
+  /** That of control is the last one, once all others have arrived: with it the connection is over for the peer. */
+  #closeFlows(): void {
+    const all = [...this.#sending()]
+    const control = this.#streams.get(this.#controlStream)?.rest
+    for (const sending of all) if (sending !== control || all.length === 1) sending.flow.close()
   }
 
   /** That of the flows which all others answer. */
@@ -184,6 +191,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
         stream[kind] = undefined
         if (stream.audio === undefined && stream.video === undefined && stream.rest === undefined)
           this.#streams.delete(messageStreamId)
+        if (this.#isClosed) this.#closeFlows()
         if (isFirst) this.#end()
         this.#options.drained?.()
         if (this.isFinished) this.#options.finished?.()

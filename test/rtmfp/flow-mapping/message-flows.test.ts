@@ -113,6 +113,23 @@ t.test('video that is lost does not hold audio up', async t => {
   t.same(far.read(), ['1: 9 2 10', '1: 9 3 10'])
 })
 
+t.test('the flow of control is closed last: with it the connection is over for the peer (RFC 7425, 5.3.1)', async t => {
+  let lost = 0
+  const { network, near, far } = connected({ loss: 0.5, chance: () => (lost-- > 0 ? 0 : 1) })
+  near.messages.put(message(1, CommandAmf0, 0), network.now)
+  near.messages.put(message(1, Video, 1), network.now)
+  network.pass(100)
+  far.read()
+  near.messages.put(message(1, Video, 2), network.now)
+  lost = 1
+  network.pass(0)
+  near.messages.close()
+  network.pass(150)
+  t.same([far.read(), far.isOver], [[], false], 'video that is lost is waited for')
+  network.pass(5000)
+  t.same([far.read(), far.isOver, near.isOver], [['1: 9 2 10'], true, true])
+})
+
 t.test('messages that are late are left out, those without a lifetime are not', async t => {
   const { network, near, far } = connected()
   near.messages.put(message(1, Video, 0), network.now)

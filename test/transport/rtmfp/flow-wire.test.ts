@@ -226,6 +226,19 @@ t.test('with loss, live audio and video up to a keyframe arrive in order; comman
   for (const kind of ['v', 'a']) t.same(sorted(read, kind), sorted(sent.map(word), kind))
 })
 
+t.test('a publisher that closes behind its last frame loses none', async t => {
+  const studio = new Studio({ link: { to: server, bytesPerMs: 30, queueBytes: 20_000 } })
+  const publisher = await studio.connect()
+  const publishing = await studio.until(publisher.publish('film'))
+  const read = words(await studio.until((await studio.connect(other)).play('film')))
+  const sent = [video.header(), video.keyframe(0, 40_000), video.frame(40, 10_000), audio.frame(40, 200)]
+  for (const message of sent) publishing.write(message)
+  publishing.end()
+  await studio.until(publisher.close())
+  await studio.pass(1000)
+  t.same(sorted(read, 'v'), sorted(sent.map(word), 'v'))
+})
+
 t.test('where a player has no room for the video, audio goes on and video is left out up to a keyframe', async t => {
   const studio = new Studio({ link: { to: other, bytesPerMs: 40, queueBytes: 20_000 } })
   const publishing = await studio.until((await studio.connect()).publish('film'))
