@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { isState } from './media-state.ts'
 import { between } from './serial.ts'
-import { isKeyframePayload, isVideo, videoTrackId } from './video-tag.ts'
+import { isKeyframePayload, isVideo, videoTrackId, videoTrackIds } from './video-tag.ts'
 
 /** Milliseconds without a message of the first video track, after which another track becomes the first. */
 const SILENT_MS = 10_000
@@ -13,7 +13,8 @@ const SILENT_MS = 10_000
  *
  * With several video tracks (Enhanced RTMP v2, "Multitrack") the keyframes of the first one count, which players show
  * by default. FFmpeg 8 sends the keyframes of all tracks one after another (captures/ffmpeg8-publish-two-tracks): a
- * reader that started at the last of them would lack those of all others until the next.
+ * reader that started at the last of them would lack those of all others until the next. Another track passes from its
+ * own next keyframe on.
  */
 export class RandomAccess {
   /** The first video track: the one with the lowest id. */
@@ -21,10 +22,13 @@ export class RandomAccess {
   #heardAt = 0
   #hasVideo = false
   #isOpen: boolean
+  /** The video tracks that have had a keyframe since video was opened; undefined for all. */
+  #begun: Set<number> | undefined
 
   /** @param isOpen whether video passes from the start, or only from its first random access point on */
   constructor(isOpen = false) {
     this.#isOpen = isOpen
+    this.#begun = isOpen ? undefined : new Set()
   }
 
   /** Whether there has been a keyframe. */
@@ -40,6 +44,8 @@ export class RandomAccess {
   /** Closes video: it waits for its next random access point. */
   close(): void {
     this.#isOpen = false
+    if (this.#begun === undefined) this.#begun = new Set()
+    else this.#begun.clear()
   }
 
   /** Observes each message of the stream, in order; true for a random access point. */
@@ -48,12 +54,17 @@ export class RandomAccess {
     const trackId = videoTrackId(message.payload)
     const isSilent = Math.abs(between(this.#heardAt, message.timestamp)) > SILENT_MS
     if (this.#first === undefined || trackId < this.#first || isSilent) this.#first = trackId
-    if (trackId !== this.#first) return false
-    this.#heardAt = message.timestamp
+    const isFirst = trackId === this.#first
+    if (isFirst) this.#heardAt = message.timestamp
     if (!isKeyframePayload(message.payload)) return false
-    this.#hasVideo = true
-    this.#isOpen = true
-    return true
+    if (isFirst) {
+      this.#hasVideo = true
+      this.#isOpen = true
+    }
+    if (this.#isOpen && this.#begun !== undefined) {
+      for (const id of videoTrackIds(message.payload)) this.#begun.add(id)
+    }
+    return isFirst
   }
 
   /**
@@ -66,6 +77,8 @@ export class RandomAccess {
 
   /** Whether a reader receives the message, after `note`: everything but video that waits. State always passes. */
   passes(message: Message): boolean {
-    return this.#isOpen || !isVideo(message) || isState(message)
+    if (!isVideo(message)) return true
+    const isBegun = this.#begun === undefined || this.#begun.has(videoTrackId(message.payload))
+    return (this.#isOpen && isBegun) || isState(message)
   }
 }

@@ -132,6 +132,12 @@ export function isKeyframePayload(payload: Buffer): boolean {
 export const videoTrackId = (payload: Buffer): number =>
   payload.length > 0 && isEnhanced(payload) ? lowestTrackId(payload, VIDEO_MULTITRACK) : 0
 
+/** The tracks of a video payload, each once. */
+export const videoTrackIds = (payload: Buffer): ReadonlySet<number> =>
+  payload.length > 0 && isEnhanced(payload) ? trackIds(payload, VIDEO_MULTITRACK) : ONLY_TRACK
+
+const ONLY_TRACK: ReadonlySet<number> = new Set([0])
+
 /** What a video payload sets of a decoder's state; undefined for a frame, and for what sets none. */
 export function videoStateKind(payload: Buffer): 'header' | 'metadata' | undefined {
   const packetType = packetTypeOf(payload)

@@ -137,6 +137,36 @@ t.test(
   }
 )
 
+t.test('another track begins at its own keyframe: what precedes it is of no use', async t => {
+  const third = track(2)
+  const sent = [
+    ...[video.keyframe(0), other.frame(5), third.frame(6), video.frame(40), other.keyframe(45), third.frame(46)],
+    ...[other.frame(85), video.keyframe(200), third.keyframe(206), third.frame(246)]
+  ]
+  const passed = ['v key@0', 'v@40', 'v1 key@45', 'v1@85', 'v key@200', 'v2 key@206', 'v2@246']
+  t.same((await collect<Message>(Readable.from(sent).pipe(keyframeGate()))).map(word), passed)
+  const live = new LiveStream({ clock: new TestClock() })
+  const heard: string[] = []
+  live.subscribe().on('data', (message: Message) => heard.push(word(message)))
+  const input = live.input()
+  for (const message of sent) {
+    input.write(message)
+    await turnOfTheLoop()
+  }
+  t.same(heard, passed)
+  t.equal(live.stats().drops.input, 3)
+  // a packet of several tracks begins them all
+  const access = new RandomAccess()
+  const data = Buffer.of(0)
+  const tracks = [0, 1].map(trackId => ({ trackId, fourCc: 'av01', packetType: 1, compositionTime: 0, data }) as const)
+  const payload = writeVideoTag({ form: 'multitrack', frameType: 1, modEx: [], multitrackType: 1, tracks })
+  t.ok(access.note({ ...video.keyframe(0), payload }))
+  t.ok(access.passes(other.frame(40)))
+  access.close()
+  t.notOk(access.note(other.keyframe(50)), 'video waits for the first track')
+  t.notOk(access.passes(other.keyframe(50)))
+})
+
 t.test('what FFmpeg 8 publishes passes a live stream unchanged (captures/ffmpeg8-publish-*)', async t => {
   for (const name of captureNames.filter(each => each.startsWith('ffmpeg8-publish'))) {
     const reader = new MessageReader()
