@@ -22,7 +22,7 @@ export interface Limits {
   readonly connectMs: number
   /** Milliseconds in which the application must accept or reject a request. After that it is refused. */
   readonly decisionMs: number
-  /** Message streams that one connection may have. */
+  /** Message streams that one connection may have, and plays between a client over RTMFP and one of its peers. */
   readonly messageStreams: number
   /** Commands that one peer may send per second. */
   readonly commandsPerSecond: number

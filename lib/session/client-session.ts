@@ -110,7 +110,10 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     this.#timeoutMs = timeoutMs
     this.#answers = new Answers(this.clock, timeoutMs)
     this.#onlyStreamId = options.messageStreamId
-    if (this.#onlyStreamId !== undefined) this.#state = 'connected'
+    if (this.#onlyStreamId !== undefined) {
+      this.#state = 'connected'
+      this.watch()
+    }
     this.started()
   }
 
@@ -336,7 +339,6 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     this.#join(dialed, session)
     try {
       const playing = await session.play(name, options)
-      session.watch()
       playing.once('close', () => session.close())
       return playing
     } catch (error) {

@@ -1,3 +1,5 @@
+import * as dgram from 'node:dgram'
+import * as diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -17,6 +19,7 @@ import {
   readCommand,
   type Server,
   type ServerOptions,
+  type ServerSession,
   systemClock,
   type WireSource
 } from 'rtmpipe'
@@ -242,6 +245,16 @@ t.test('a peer that leaves ends its play, and no other', async t => {
     await one.client.peer(id).play('camera'),
     await other.client.peer(id).play('camera')
   ]
+  const left: (string | undefined)[] = []
+  const count = (message: unknown) => {
+    const { session, reason } = message as { session: ClientSession | ServerSession; reason: unknown }
+    if ('peerId' in session && session.peerId === one.client.ownPeerId) left.push(String(reason))
+  }
+  diagnostics.subscribe('rtmpipe:session:end', count)
+  await t.rejects(one.client.peer(id).play('garden'), { code: 'ERR_RTMP_REFUSED' })
+  while (left.length === 0) await sleep(10)
+  diagnostics.unsubscribe('rtmpipe:session:end', count)
+  t.same(left, ['left'], 'nothing is kept of a play that was refused')
   first.destroy()
   while (ends.length < 1) await sleep(10)
   await other.client.close()
@@ -256,6 +269,24 @@ t.test('a peer that leaves ends its play, and no other', async t => {
   await publisher.client.close()
   t.match(await failed, { code: 'ERR_RTMP_PREMATURE_CLOSE' }, 'and fails when the publisher leaves')
   await one.client.close()
+  await server[Symbol.asyncDispose]()
+})
+
+t.test('who is introduced tries the addresses that the peer has told of, too', async t => {
+  const { server, join } = await served(INTRODUCING)
+  const elsewhere = dgram.createSocket('udp4')
+  elsewhere.bind(0, '127.0.0.1')
+  await once(elsewhere, 'listening')
+  const tried = once(elsewhere, 'message')
+  const publisher = await join({ rtmfp: { addresses: [`127.0.0.1:${elsewhere.address().port}`] } })
+  const player = await join({ rtmfp: { addresses: [] } })
+  publishing(publisher.client)
+  const playing = await player.client.peer(publisher.client.ownPeerId!).play('camera')
+  const [, { port }] = (await tried) as [Buffer, dgram.RemoteInfo]
+  t.equal(port, Number(player.session.peer.split(':').at(-1)))
+  playing.destroy()
+  elsewhere.close()
+  await Promise.all([publisher, player].map(({ client }) => client.close()))
   await server[Symbol.asyncDispose]()
 })
 
@@ -298,6 +329,13 @@ t.test('who is refused', async t => {
   await t.rejects(client.peer(client.ownPeerId!).play('camera'), { name: 'TypeError', message: /its own/ })
   const overTcp = await join({}, 'rtmp')
   await t.rejects(overTcp.client.peer(id).play('camera'), { name: 'TypeError', message: /RTMFP/ })
+  const heard = await silent.client.peer(id).play('camera')
+  await t.rejects(
+    publisher.client.peer(silent.client.ownPeerId!).play('camera'),
+    { code: 'ERR_RTMP_PREMATURE_CLOSE' },
+    'nor does it by a session that there is'
+  )
+  heard.destroy()
   const other = await join()
   await t.rejects(other.client.peer(id).play('garden'), {
     code: 'ERR_RTMP_REFUSED',
@@ -316,8 +354,9 @@ t.test('who is refused', async t => {
 })
 
 t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
-  const { server, join } = await served()
-  const { client, session } = await join({ limits: { connectMs: 300 }, timeoutMs: 5000 })
+  const asked: unknown[] = []
+  const { server, join } = await served({ rtmfp: { introduces: (...pair) => asked.push(pair) > 0 } })
+  const { client, session } = await join({ limits: { connectMs: 300, messageStreams: 1 }, timeoutMs: 5000 })
   const { input } = publishing(client)
   const heard: string[] = []
   const openings: FlowOpening[] = []
@@ -366,6 +405,9 @@ t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
   const played = open(3)
   while (!heard.includes('NetStream.Play.Start')) await sleep(10)
   t.same(ends, ['rejected', 'rejected', undefined], 'no connection as to a server, and nothing else')
+  open(4)
+  while (ends[3] === undefined) await sleep(10)
+  t.same(ends[3], 'rejected', 'nor more than limits.messageStreams')
   for (const message of [video.header(), audio.header(), video.keyframe(0), audio.frame(20)]) input.write(message)
   while (!heard.includes('a@20')) await sleep(10)
   t.same(
@@ -378,7 +420,15 @@ t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
   played.close()
   while (used.state === 'open') await sleep(10)
   t.equal(used.closeReason, 'far', 'behind the last play the session is of no use')
-  await socket.close()
+
+  const { port } = server.address() as AddressInfo
+  await socket.open({ ancillaryData: Buffer.from('rtmfp://server') }, [{ address: '127.0.0.1', port }])
+  const opening = socket.open({ fingerprint: Buffer.alloc(32) }, [{ address: '127.0.0.1', port }])
+  const again = socket.open({ fingerprint }, [{ address: '127.0.0.1', port }])
+  for (const each of [opening, again]) each.catch(() => {})
+  for (let i = 0; i < 3; i++) await client.call('_checkbw')
+  t.same(asked, [], 'who has a session and no connection is introduced to nobody')
+  await socket.close({ orderly: false })
   await client.close()
   await server[Symbol.asyncDispose]()
 })
