@@ -33,6 +33,8 @@ export interface MessageFlowsOptions {
 export interface MessageOptions extends OutgoingMessageOptions {
   /** Bytes that wait on its flow from which on there is no room; 64 KiB. */
   readonly capacityBytes?: number
+  /** Whether it comes behind the media that was written ahead of it, as commands do. */
+  readonly isBehindMedia?: boolean
 }
 
 /** Messages of the chunk stream itself, which flows have no use for (RFC 7425, 5.2). */
@@ -127,7 +129,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     const id = this.#options.messageStreamId ?? messageStreamId
     const stream = this.#stream(id)
     const sending = stream[kind] ?? this.#open(id, kind, stream)
-    if (commands.has(type)) this.#command(stream, sending, now)
+    if (commands.has(type) || options.isBehindMedia) this.#command(stream, sending, now)
     else if (kind !== 'rest' && sending.behind < stream.commands) this.#follow(stream, sending, now)
     const { flow } = sending
     flow.capacityBytes = options.capacityBytes ?? CAPACITY_BYTES

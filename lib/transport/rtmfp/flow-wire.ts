@@ -9,6 +9,7 @@ import {
 } from '../../live/message-batch.ts'
 import { isSequenceHeader } from '../../media/media-state.ts'
 import { isKeyframe } from '../../media/video-tag.ts'
+import { isDataNamed } from '../../message/data.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent } from '../../message/user-control-event.ts'
 import { flowMessageLength, writeFlowMessage } from '../../rtmfp/flow-mapping/flow-message.ts'
@@ -231,7 +232,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     if (isAddressedBatch(item)) this.#batch(item.batch, item.messageStreamId)
     else {
       const bytes = writeFlowMessage(item)
-      this.#put(item.type, item.messageStreamId, bytes, this.#clock.now())
+      this.#put(item.type, item.messageStreamId, bytes, this.#clock.now(), endsPlay(item) ? LAST : undefined)
       this.#itemLength = bytes.length
     }
     return true
@@ -315,6 +316,12 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
 }
 
 const STATE: MessageOptions = { capacityBytes: LIVE_CAPACITY_BYTES }
+const LAST: MessageOptions = { isBehindMedia: true }
+
+/** Whether players end at it, though it is no command. */
+const endsPlay = (message: Message): boolean =>
+  isDataNamed(message, 'onPlayStatus') ||
+  (message.type === MessageTypeId.UserControl && readUserControlEvent(message.payload).kind === 'StreamEof')
 
 const liveFor = (ms: number): MessageOptions => ({
   startWithinMs: ms,

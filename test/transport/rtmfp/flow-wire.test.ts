@@ -75,7 +75,7 @@ class Studio {
     const clock = new NetworkClock(this.network)
     this.clock = clock
     this.host = new SessionHost({ clock, limits, ...host })
-    this.live = new LiveStreams({ clock })
+    this.live = new LiveStreams({ clock, holdMs: 0 })
     this.host.on('session', session => {
       session.on('publish', async publish =>
         pipeline(publish.accept(), await this.live.publish(publish.path), () => {})
@@ -199,7 +199,7 @@ t.test('a stream that is published over flows is played over flows: state, keyfr
 })
 
 t.test('with loss, live audio and video up to a keyframe arrive in order; commands keep their place', async t => {
-  let seed = 7
+  let seed = 3
   const chance = () => {
     seed = (seed * 48271) % 2147483647
     return seed / 2147483647
