@@ -1,4 +1,5 @@
-import { type Message, writeAmf0 } from 'rtmpipe'
+import { createHash } from 'node:crypto'
+import { isSequenceHeader, type Message, writeAmf0 } from 'rtmpipe'
 
 const message = (type: number, timestamp: number, payload: Buffer): Message => ({
   type,
@@ -59,4 +60,18 @@ export function word({ type, timestamp, payload }: Message): string {
   const id = type === 9 && (payload[0]! & 0x8f) === 0x86 ? payload[6]! : ''
   const kind = payload[1] === 0 ? 'header' : type === 8 ? '' : [0x17, 0x96].includes(payload[0]!) ? 'key' : ''
   return `${type === 8 ? 'a' : 'v'}${id}${kind && ` ${kind}`}@${timestamp}`
+}
+
+/**
+ * The audio and the video of a stream, each in its order, every byte of it. A player has sequence headers at the time it begins at, and
+ * may have them again.
+ */
+export function byKind(messages: readonly Message[]): Record<'audio' | 'video', string[]> {
+  const of = (type: number) => [...new Set(messages.filter(message => message.type === type).map(whole))]
+  return { audio: of(8), video: of(9) }
+}
+
+const whole = (message: Message): string => {
+  const digest = createHash('md5').update(message.payload).digest('hex')
+  return `${isSequenceHeader(message) ? 'header' : message.timestamp} ${message.payload.length} ${digest}`
 }
