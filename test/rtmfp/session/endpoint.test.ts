@@ -527,6 +527,37 @@ t.test('whom this side has not come to, introduces nobody', async t => {
   t.notOk(network.sent.some(({ to }) => to.address === '203.0.113.5'))
 })
 
+t.test('who does not respond has an answer for nobody, and is told who introduces', async t => {
+  const introducers: (Session | undefined)[] = []
+  const { network, client, server } = opened(
+    {},
+    {
+      client: {
+        forwardedHellos: 'answer',
+        responds: (introducer: Session | undefined) => introducers.push(introducer) === 0
+      }
+    }
+  )
+  const { fingerprint } = clientIdentity.certificate
+  const endpointDiscriminator = writeDiscriminator({ fingerprint })
+  const replyAddress = { ...place('203.0.113.5'), origin: 2 }
+  server.opened[0]!.forward({ kind: 'FIHello', endpointDiscriminator, replyAddress, tag: Buffer.alloc(16) })
+  server.flush()
+  network.pass(100)
+  t.same(introducers.length, 1)
+  t.equal(introducers[0], client.opened[0])
+  t.notOk(network.sent.some(({ to }) => to.address === '203.0.113.5'))
+  const before = network.sent.length
+  const stranger = network.node(replyAddress, { identity: new Identity({ groups: [2], isStatic: true }) })
+  stranger.endpoint.open({ fingerprint }, [here], network.now)
+  network.pass(100)
+  t.equal(introducers[1], undefined)
+  t.same(
+    network.sent.slice(before).filter(({ to }) => to.address === '203.0.113.5'),
+    []
+  )
+})
+
 t.test('a packet of the wrong mode leaves no trace', async t => {
   const { network, client, server } = opened()
   const { agreement, farId } = client.opened[0]!

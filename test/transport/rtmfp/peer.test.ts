@@ -357,7 +357,7 @@ t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
   const asked: unknown[] = []
   const { server, join } = await served({ rtmfp: { introduces: (...pair) => asked.push(pair) > 0 } })
   const { client, session } = await join({ limits: { connectMs: 300, messageStreams: 1 }, timeoutMs: 5000 })
-  const { input } = publishing(client)
+  const { input, ends: plays } = publishing(client)
   const heard: string[] = []
   const openings: FlowOpening[] = []
   let flows!: Flows
@@ -420,6 +420,14 @@ t.test('a play between peers on the wire (RFC 7425, 5.4)', async t => {
   played.close()
   while (used.state === 'open') await sleep(10)
   t.equal(used.closeReason, 'far', 'behind the last play the session is of no use')
+  t.same(plays, [undefined])
+
+  const broken = await socket.open({ fingerprint }, [place])
+  open(5)
+  while (heard.filter(each => each === 'NetStream.Play.Start').length < 2) await sleep(10)
+  broken.close(systemClock.now(), false)
+  while (plays.length === 1) await sleep(10)
+  t.same(plays, [undefined, undefined], 'an end of the session is one of its plays')
 
   const { port } = server.address() as AddressInfo
   await socket.open({ ancillaryData: Buffer.from('rtmfp://server') }, [{ address: '127.0.0.1', port }])
