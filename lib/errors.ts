@@ -58,6 +58,9 @@ export const errorCodes = {
   ERR_RTMP_TUNNEL_POST: 'tunnel post exceeds limits.tunnelPostBytes',
   ERR_RTMP_TUNNEL_STATUS: 'tunnel post was answered with an HTTP status other than 200',
   ERR_RTMP_TUNNEL_ID: 'response to open contains no valid session id',
+  ERR_RTMP_GO_LIVE_FIELD: 'field of a go-live request or configuration is missing or invalid',
+  ERR_RTMP_GO_LIVE_HTTP: 'go-live request was not answered with HTTP status 200 and JSON',
+  ERR_RTMP_GO_LIVE_REFUSED: 'go-live request was refused',
   ERR_RTMP_PREMATURE_CLOSE: 'stream closed before it ended'
 } as const
 

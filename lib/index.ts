@@ -91,6 +91,31 @@ export { type FlvMark, FlvRecording, type FlvRecordingOptions } from './flv/flv-
 export type { FlvFacts, FlvPatch } from './flv/flv-summary.ts'
 export type { FlvTracks } from './flv/flv-tag.ts'
 export { FlvWriter, type FlvWriterOptions } from './flv/flv-writer.ts'
+export { goLiveAnswer } from './go-live/go-live-answer.ts'
+export {
+  type GoLiveAudio,
+  type GoLiveAudioTracks,
+  type GoLiveConfiguration,
+  type GoLiveEndpoint,
+  type GoLiveLadder,
+  type GoLiveMeta,
+  type GoLiveStatus,
+  type GoLiveVideo,
+  readGoLiveConfiguration,
+  readGoLiveLadder
+} from './go-live/go-live-configuration.ts'
+export { GoLiveError, type GoLiveErrorFields } from './go-live/go-live-error.ts'
+export {
+  type GoLiveCanvas,
+  type GoLiveCapabilities,
+  type GoLiveClient,
+  type GoLiveFrameRate,
+  type GoLiveGpu,
+  type GoLivePreferences,
+  type GoLiveRequest,
+  readGoLiveRequest
+} from './go-live/go-live-request.ts'
+export { goLiveStreamUrl } from './go-live/go-live-stream-url.ts'
 export { ClientHandshake, type ClientHandshakeOptions } from './handshake/client-handshake.ts'
 export type { Ciphers, Encryption } from './handshake/encryption.ts'
 export { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake/handshake.ts'
@@ -105,6 +130,8 @@ export { ServerHandshake, type ServerHandshakeOptions } from './handshake/server
 export { type SwfHash, swfHash } from './handshake/swf.ts'
 export type { FlvRequestOptions } from './http/flv-requests.ts'
 export { FlvTags } from './http/flv-tags.ts'
+export { type GoLiveHandler, type GoLiveLadders, type GoLiveOptions, goLive } from './http/go-live.ts'
+export { type GoLiveConfigurationOptions, goLiveConfiguration } from './http/go-live-client.ts'
 export { type HttpFlvHandler, type HttpFlvOptions, httpFlv } from './http/http-flv.ts'
 export { HttpPlay, type HttpPlayKind } from './http/http-play.ts'
 export { defaultLimits, type Limits } from './limits.ts'

@@ -37,6 +37,7 @@ const codecs: Record<string, readonly RegExp[]> = {
   media: [/^bytes\//, /^amf\//, /^message\/(message|data|metadata)\.ts$/],
   rtmfp: [/^node:(buffer|crypto|net)$/, /^bytes\//, /^crypto\//, /^message\/(message|user-control-event)\.ts$/],
   rtws: [/^bytes\//, /^message\/message\.ts$/, /^rtmfp\/(wire|flow|flow-mapping)\//],
+  'go-live': [/^node:crypto$/],
   live: [/^bytes\//, /^media\//, /^message\/message\.ts$/],
   // a recording's index holds keyframes
   flv: [

@@ -12,6 +12,7 @@ import {
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
+import { type FileLadder, laddersFor } from './go-live.ts'
 import { type HookOptions, Hooks, MAX_HOOK_MS } from './hooks.ts'
 import { ApiEvents } from './http/api-events.ts'
 import { openSite, type SiteOptions } from './http/site.ts'
@@ -44,6 +45,8 @@ export interface ServeOptions
   idleMs?: number
   /** Publish a clip as `live/demo`. */
   demo?: boolean
+  /** What is offered to encoders that ask for a go-live configuration. */
+  goLive?: FileLadder | undefined
 }
 
 export interface Serving extends Omit<OpenDoors, 'reload'> {
@@ -157,7 +160,8 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     needsKey: () => keysOf(current).length > 0
   }
   const hearViewer = (play: HttpPlay) => (isEnding ? play.reject() : hearPlay(play, play))
-  const web = http ? await openSite(options, { limits }, subjects, hearViewer, events, log) : undefined
+  const ladders = options.goLive && laddersFor(options.goLive, subjects.urls, () => keysOf(current), log)
+  const web = http ? await openSite(options, { limits, ladders }, subjects, hearViewer, events, log) : undefined
   const doors = await openDoors(server, options, log, web?.urls)
   if (demo) loop(clip, await lives.publish(DEMO)).catch(() => {})
   return {

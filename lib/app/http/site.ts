@@ -1,4 +1,5 @@
-import { type HttpFlvOptions, type HttpPlay, httpFlv } from '../../index.ts'
+import { type GoLiveLadders, goLive, type HttpFlvOptions, type HttpPlay, httpFlv } from '../../index.ts'
+import { GO_LIVE_PATH } from '../go-live.ts'
 import type { Log } from '../log.ts'
 import { optional } from '../optional.ts'
 import { type AccessOptions, tokenGuard } from './access.ts'
@@ -15,10 +16,10 @@ export interface SiteOptions extends HttpOptions, AccessOptions {
   httpOrigin?: string | undefined
 }
 
-/** Serves over HTTP the streams, on which `hearPlay` decides, the API, metrics, and the page. */
+/** Serves over HTTP the streams, on which `hearPlay` decides, the API, metrics, go-live configurations, and the page. */
 export async function openSite(
   options: SiteOptions,
-  { limits }: Pick<HttpFlvOptions, 'limits'>,
+  { limits, ladders }: Pick<HttpFlvOptions, 'limits'> & { ladders?: GoLiveLadders | undefined },
   subjects: Omit<Subjects, 'wsFlv'>,
   hearPlay: (play: HttpPlay) => unknown,
   events: ApiEvents,
@@ -30,6 +31,7 @@ export async function openSite(
   const named = hostGuard(options)
   const api = apiHandler({ ...subjects, wsFlv: ws !== undefined }, events, options, log)
   const metrics = await metricsHandler(subjects, tokenGuard(options))
-  const handlers = [httpFlv(hearPlay, watching), named(api), named(metrics), named(page())]
+  const live = ladders === undefined ? [] : [named(goLive(ladders, { path: GO_LIVE_PATH }))]
+  const handlers = [httpFlv(hearPlay, watching), named(api), named(metrics), ...live, named(page())]
   return openHttp(options, handlers, ws?.wsFlv(hearPlay, watching))
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { createServer } from '../../index.ts'
 import { Config, keyOf } from '../config.ts'
+import { obsAdvice, readLadder } from '../go-live.ts'
 import { MAX_HOOK_MS } from '../hooks.ts'
 import { jsonLog, type Log, textLog } from '../log.ts'
 import { type ServeOptions, type Serving, serve } from '../serve.ts'
@@ -45,6 +46,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --no-http                   serve no HTTP
   --api-token TOKEN           let clients that send this token change things by the API, and no others read it;
                               also by the environment: RTMPIPE_API_TOKEN
+  --go-live FILE              offer the tracks of this JSON to encoders that ask for a go-live configuration, as OBS does
   --demo                      publish a looping clip as live/demo
   --log json                  log one JSON object per line`
 
@@ -66,6 +68,7 @@ export async function run(args: readonly string[]): Promise<void> {
   // before the line that says it listens: a reader of that line may end the process at once
   const ended = ending()
   const serving = await serve(options, log)
+  if (options.goLive && serving.site !== undefined && values.log !== 'json') say(obsAdvice(serving.site, serving.url))
   if (options.demo) hint(serving, options.publishKey === undefined ? '' : '?key=KEY')
   let reloading = Promise.resolve()
   const reload = async () => {
@@ -132,12 +135,13 @@ function readOptions(args: readonly string[]): Read {
     'http-origin': { type: 'string' },
     'no-http': { type: 'boolean', default: false },
     'api-token': { type: 'string' },
+    'go-live': { type: 'string' },
     demo: { type: 'boolean', default: false },
     log: { type: 'string', default: 'text' }
   })
   const { host, port, record, demo, takeover, 'publish-key': publishKey } = values
   const { 'merge-ms': mergeMs, 'hold-ms': holdMs, 'idle-ms': idleMs, 'http-port': httpPort } = values
-  const { 'hook-timeout-ms': hookTimeoutMs, 'rtmfp-port': rtmfpPort } = values
+  const { 'hook-timeout-ms': hookTimeoutMs, 'rtmfp-port': rtmfpPort, 'go-live': ladderFile } = values
   const { 'record-every-ms': everyMs, 'record-every-bytes': everyBytes } = values
   const logs: Record<string, (write: (line: string) => void) => Log> = { text: textLog, json: jsonLog }
   const log = logs[values.log]
@@ -146,6 +150,7 @@ function readOptions(args: readonly string[]): Read {
     throw new UsageError('--record-every-ms and --record-every-bytes require --record')
   if (record === undefined && values['record-on-request']) throw new UsageError('--record-on-request requires --record')
   if (publishKey === '') throw new UsageError('--publish-key must not be empty')
+  if (ladderFile !== undefined && values['no-http']) throw new UsageError('--go-live requires HTTP')
   const apiToken = values['api-token'] ?? (process.env.RTMPIPE_API_TOKEN || undefined)
   if (apiToken === '') throw new UsageError('--api-token must not be empty')
   const options = {
@@ -176,6 +181,7 @@ function readOptions(args: readonly string[]): Read {
     httpNames: values['http-name'],
     httpOrigin: values['http-origin'],
     apiToken,
+    ...(ladderFile !== undefined && { goLive: readLadder(ladderFile) }),
     ...(holdMs !== undefined && { holdMs: milliseconds('--hold-ms', holdMs) }),
     ...(idleMs !== undefined && { idleMs: milliseconds('--idle-ms', idleMs, 1) }),
     ...(mergeMs !== undefined && { mergeMs: wholeNumber('--merge-ms', mergeMs, 10_000) }),

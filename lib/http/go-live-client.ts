@@ -1,0 +1,103 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { RtmpError } from '../errors.ts'
+import { type GoLiveConfiguration, readGoLiveConfiguration } from '../go-live/go-live-configuration.ts'
+import { GoLiveError } from '../go-live/go-live-error.ts'
+import { type GoLiveRequest, readGoLiveRequest } from '../go-live/go-live-request.ts'
+
+/** Options of goLiveConfiguration(). */
+export interface GoLiveConfigurationOptions {
+  /** Milliseconds for the whole answer: 5000, as OBS waits. */
+  timeoutMs?: number
+  /** Gives up. */
+  signal?: AbortSignal
+  /** What sends the request: the `fetch` of the platform. */
+  fetch?: typeof fetch
+  /** The clock it measures time by: the system's. */
+  clock?: Clock
+}
+
+const TIMEOUT_MS = 5000
+const MAX_BYTES = 1024 * 1024
+/** Characters of a body that is no answer. */
+const SHOWN = 200
+
+/**
+ * Asks a platform for a configuration, as OBS does before it goes live. Redirects are not followed, because the request has a stream key.
+ * A status of `warning` is part of the answer: a user should be asked whether to go on. `goLiveStreamUrl` has the URL to publish.
+ *
+ * Rejects with a GoLiveError: `ERR_RTMP_GO_LIVE_REFUSED` if the platform refuses, with its text in HTML; `ERR_RTMP_GO_LIVE_FIELD` for an
+ * invalid answer; `ERR_RTMP_GO_LIVE_HTTP` for another HTTP status, a body that is no JSON or is longer than 1 MiB. With an RtmpError,
+ * `ERR_RTMP_ANSWER_TIMEOUT`, when the time is over; with the reason of the signal; and as `fetch` does if the platform cannot be asked.
+ * @throws TypeError for an invalid URL or a field of the request, RangeError for a time that is no positive number.
+ */
+export function goLiveConfiguration(
+  url: string | URL,
+  request: GoLiveRequest,
+  options: GoLiveConfigurationOptions = {}
+): Promise<GoLiveConfiguration> {
+  const { timeoutMs = TIMEOUT_MS } = options
+  const { protocol } = new URL(url)
+  if (!/^https?:$/.test(protocol)) throw new TypeError(`a configuration is asked for by http or https, not ${protocol}`)
+  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
+  try {
+    readGoLiveRequest(request)
+  } catch (error) {
+    throw new TypeError((error as Error).message, { cause: error })
+  }
+  return ask(url, request, timeoutMs, options)
+}
+
+async function ask(
+  url: string | URL,
+  request: GoLiveRequest,
+  timeoutMs: number,
+  { signal, fetch: send = fetch, clock = systemClock }: GoLiveConfigurationOptions
+): Promise<GoLiveConfiguration> {
+  const timeout = new AbortController()
+  const stop = clock.after(timeoutMs, () => timeout.abort(new RtmpError('ERR_RTMP_ANSWER_TIMEOUT')))
+  try {
+    const response = await send(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(request),
+      redirect: 'manual',
+      signal: signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, signal])
+    })
+    const json = await readJson(response)
+    if (response.status !== 200) throw refusedBy(response, json)
+    if (json.value === undefined) throw noAnswer(response, 'a body that is no JSON')
+    return readGoLiveConfiguration(json.value)
+  } finally {
+    stop()
+  }
+}
+
+/** The JSON of a body, undefined if it is none, and the text. */
+async function readJson(response: Response): Promise<{ value: unknown; text: string }> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    length += part.length
+    if (length > MAX_BYTES) throw noAnswer(response, `a body of more than ${MAX_BYTES} bytes`)
+    parts.push(part)
+  }
+  const text = Buffer.concat(parts).toString()
+  try {
+    return { value: JSON.parse(text), text }
+  } catch {
+    return { value: undefined, text }
+  }
+}
+
+/** A status other than 200, which may come with a reason. */
+function refusedBy(response: Response, { value, text }: { value: unknown; text: string }): GoLiveError {
+  try {
+    readGoLiveConfiguration(value)
+  } catch (error) {
+    if ((error as GoLiveError).code === 'ERR_RTMP_GO_LIVE_REFUSED') return error as GoLiveError
+  }
+  return noAnswer(response, text.slice(0, SHOWN) || 'no body')
+}
+
+const noAnswer = ({ status }: Response, detail: string): GoLiveError =>
+  new GoLiveError('ERR_RTMP_GO_LIVE_HTTP', { status, detail: `status ${status}, ${detail}` })
