@@ -82,7 +82,11 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   readonly #connections = new Set<Duplex>()
   readonly #wires = new Set<Wire>()
   #rtmfpSocket: RtmfpSocket | undefined
+  /** Of a server that closes: the end of its grace, whether all of TCP has left, and the end of all. */
+  #grace: NodeJS.Timeout | undefined
+  #isTcpClosed = false
   #ending: Promise<void> | undefined
+  #ended = () => {}
   #isOver = false
 
   /**
@@ -125,6 +129,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     if (rtmfp !== false) this.#bindBeforeListening(rtmfp === true ? {} : rtmfp)
     this.#emitter.on('listening', () => {
       this.#isOver = false
+      this.#isTcpClosed = false
+      this.#ending = undefined
     })
     const close = () => this.close()
     signal?.addEventListener('abort', close, { once: true })
@@ -141,14 +147,14 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(typeof how === 'function' ? how : undefined)
     const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0
-    this.#ending = new Promise(resolve => {
-      const timer = setTimeout(() => void this.#end().then(resolve), graceMs)
-      this.once('close', () => {
-        // TCP has nothing to wait for
-        if (this.#rtmfpSocket !== undefined) return
-        clearTimeout(timer)
-        resolve()
-      })
+    clearTimeout(this.#grace)
+    this.#grace = setTimeout(() => void this.#end(), graceMs)
+    this.#ending ??= new Promise(resolve => {
+      this.#ended = resolve
+    })
+    this.once('close', () => {
+      this.#isTcpClosed = true
+      this.#left()
     })
     return this
   }
@@ -180,8 +186,20 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#isOver = true
     await this.endWires()
     for (const bytes of this.#connections) bytes.destroy()
+    await this.#closeRtmfp()
+  }
+
+  /** The last wire may have left by itself: then nothing waits for the end of the grace. */
+  #left(): void {
+    if (!this.#isTcpClosed || this.#wires.size > 0) return
+    clearTimeout(this.#grace)
+    void this.#closeRtmfp()
+  }
+
+  async #closeRtmfp(): Promise<void> {
     await this.#rtmfpSocket?.close()
     this.#rtmfpSocket = undefined
+    this.#ended()
   }
 
   /** Without the events of a subclass, which are not known here. */
@@ -239,7 +257,10 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
 
   #accept(wire: Wire, source: WireSource): void {
     this.#wires.add(wire)
-    wire.once('close', () => this.#wires.delete(wire))
+    wire.once('close', () => {
+      this.#wires.delete(wire)
+      this.#left()
+    })
     const listeners = this.#emitter.rawListeners('wire')
     const thrown = (failure: unknown) => this.#listenerFailed(failure, wire)
     const isHeard = !this.#isOver && callListeners(listeners, this, [wire, source], thrown)
