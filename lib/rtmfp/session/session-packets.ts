@@ -81,9 +81,9 @@ export class SessionPackets {
 
   /** The datagram of these chunks; padded to `length` bytes, as far as whole blocks go. */
   seal({ chunks, timeCritical, timeCriticalReverse }: FlowChunks, now: number, length = 0): Buffer {
-    const stamp = this.timestamps.stamp(now)
-    const header = { mode: this.#nearMode, timeCritical, timeCriticalReverse, ...stamp }
-    const packet = writePacket({ ...header, chunks }, this.#writer)
+    const { timestamp, timestampEcho } = this.timestamps.stamp(now)
+    const header = { mode: this.#nearMode, timeCritical, timeCriticalReverse, timestamp, timestampEcho, chunks }
+    const packet = writePacket(header, this.#writer)
     const sequenceLength = this.#protection.isSequenced ? vluLength(this.#sealer.sequence) : 0
     const padding = Math.max(0, this.#plainLength(length) - sequenceLength - packet.length)
     const datagram = sealDatagram(this.#sealer, padded(packet, padding), this.#farId)
