@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
-import { connect, createServer } from 'rtmpipe'
+import {
+  connect,
+  createServer,
+  type GoLiveRequest,
+  goLiveConfiguration,
+  goLiveStreamUrl,
+  splitStreamUrl
+} from 'rtmpipe'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { Slots } from '../../lib/app/slots.ts'
@@ -289,6 +296,100 @@ t.test(
     ])
   }
 )
+
+/** A request for a go-live configuration, of what OBS always sends. */
+const goesLive = (authentication: string): GoLiveRequest => ({
+  service: 'IVS',
+  schema_version: '2025-01-25',
+  authentication,
+  client: { name: 'obs-studio', version: '32.2.1', supported_codecs: ['h264'] },
+  capabilities: {
+    cpu: { physical_cores: 4, logical_cores: 8 },
+    memory: { total: 2e9, free: 1e9 },
+    system: { name: 'Linux', version: '6.8', bits: 64 }
+  },
+  preferences: {
+    vod_track_audio: false,
+    canvases: [
+      { width: 1280, height: 720, canvas_width: 1280, canvas_height: 720, framerate: { numerator: 30, denominator: 1 } }
+    ]
+  }
+})
+
+const x264 = (width: number, height: number) => ({ type: 'obs_x264', width, height, settings: { bitrate: 800 } })
+const ladder = {
+  encoder_configurations: [x264(1920, 1080), x264(1280, 720), x264(640, 360)],
+  audio_configurations: { live: [{ codec: 'aac', track_id: 0, channels: 2, settings: { bitrate: 160 } }] }
+}
+const ladderFile = (t: Scope, json: object): string => {
+  const file = join(folder(t), 'ladder.json')
+  writeFileSync(file, JSON.stringify(json))
+  return file
+}
+
+t.test('go-live: OBS is told the tracks that fit and this server, if its key is right', { buffered }, async t => {
+  const keys = ['--publish-key', 'k3y', '--tls']
+  const { program, url, web } = await serve(t, '--go-live', ladderFile(t, ladder), ...keys)
+  const { hostname, port } = new URL(url)
+  await program.says(new RegExp(`obs --config-url ${web}/go-live\n`))
+  await program.says(new RegExp(`"multitrack_video_configuration_url":"${web}/go-live"`))
+  const configuration = await goLiveConfiguration(`${web}/go-live`, goesLive('film?key=k3y'))
+  t.same(
+    configuration.encoder_configurations.map(({ height }) => height),
+    [720, 360]
+  )
+  t.same(
+    configuration.ingest_endpoints.map(({ url_template: template }) => template),
+    [`rtmp://${hostname}:${port}/live/{stream_key}`, `rtmps://${hostname}:${port}/live/{stream_key}`]
+  )
+  const to = splitStreamUrl(goLiveStreamUrl(configuration, 'film?key=k3y', 'RTMP'))
+  await using publisher = await connect(to.url)
+  await publisher.publish(to.name)
+  await program.says(/ publish live\/film from/)
+  for (const key of ['film', 'film?key=s3cret', 'other'])
+    await t.rejects(goLiveConfiguration(`${web}/go-live`, goesLive(key)), {
+      code: 'ERR_RTMP_GO_LIVE_REFUSED',
+      message: /wrong key/
+    })
+  await program.says(/denied live\/film from 127/, 2)
+  t.notMatch(program.said, /k3y|s3cret/)
+  const { port: webPort } = new URL(web)
+  const asked = http
+    .request({ port: webPort, path: '/go-live', method: 'POST', headers: { Host: 'evil.example' } })
+    .end()
+  const [{ statusCode }] = (await once(asked, 'response')) as [http.IncomingMessage]
+  t.equal(statusCode, 421, 'not under the name of a stranger')
+})
+
+t.test('go-live: endpoints of the file; a key for one stream; no advice among lines of JSON', { buffered }, async t => {
+  const elsewhere = [{ protocol: 'RTMP', url_template: 'rtmp://other.example/app/{stream_key}' }]
+  const file = ladderFile(t, { ...ladder, ingest_endpoints: elsewhere })
+  const config = join(folder(t), 'serve.json')
+  writeFileSync(config, JSON.stringify({ goLive: file, publishKeys: [{ key: 'k3y', path: 'app/film' }], log: 'json' }))
+  const program = rtmpipe(t, 'serve', '--config', config, '--port', '0', '--http-port', '0')
+  const [, web] = await program.says(/"url":"(http:\/\/127\.0\.0\.1:\d+)/)
+  const ask = (key: string) => goLiveConfiguration(`${web}/go-live`, goesLive(key))
+  t.match((await ask('film?key=k3y')).ingest_endpoints, elsewhere)
+  await t.rejects(ask('other?key=k3y'), { code: 'ERR_RTMP_GO_LIVE_REFUSED' })
+  await program.says(/"event":"denied","path":"app\/other"/)
+  t.notMatch(program.said, /config-url/)
+})
+
+t.test('go-live: a file that is wrong is named, with the field', async t => {
+  const says = (file: string, ...args: string[]) => {
+    try {
+      return readServe(['--go-live', file, ...args])
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  const wrong = ladderFile(t, { ...ladder, encoder_configurations: [{ ...x264(1, 1), width: 0 }] })
+  t.match(says(wrong), /^--go-live .*ladder\.json: .*encoder_configurations\[0\]\.width must be a whole number/)
+  t.match(says(join(folder(t), 'none.json')), /^--go-live .*none\.json: ENOENT/)
+  t.match(says(ladderFile(t, [])), /^--go-live .*encoder_configurations is missing/)
+  t.match(says(ladderFile(t, ladder), '--no-http'), /^--go-live requires HTTP$/)
+  t.match(commandSays(t, `{\n  "goLive": "${wrong}"\n}`), /^serve\.json:2: goLive .*encoder_configurations\[0\]/)
+})
 
 const schema = JSON.parse(readFileSync('lib/app/serve.schema.json', 'utf8'))
 
