@@ -10,7 +10,7 @@ const MAX_HTML = 4096
 /**
  * The answer to a request: of the ladder, from its first video track on, each that the encoder can make and that still fits its user's
  * limits of tracks and bitrate. A track fits if it is no larger than its canvas and the encoder has its codec. If none is left, the
- * answer has the status `error`. A second audio track is there if the request wants one. `configId` is that of the answer.
+ * answer has the status `warning`, and OBS asks its user whether to go live without multitrack video. A second audio track is there if the request wants one. `configId` is that of the answer.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export function goLiveAnswer(
   const second = vod ?? live.map(track => ({ ...track, track_id: track.track_id + live.length }))
   const audio = preferences.vod_track_audio ? { live, vod: second } : { live }
   const video = fitting(ladder.encoder_configurations, request, kilobits([...live, ...(audio.vod ?? [])]))
-  if (video.length === 0) return goLiveRefusal(nothingFits(request), request)
+  if (video.length === 0) return goLiveRefusal(nothingFits(request), request, 'warning')
   return {
     meta: { service, schema_version, config_id: configId },
     ingest_endpoints: ladder.ingest_endpoints.map(endpoint => ({
@@ -40,12 +40,16 @@ export function goLiveAnswer(
   }
 }
 
-/** An answer that refuses, with a text for the user of the encoder. */
-export function goLiveRefusal(reason: string, request?: GoLiveRequest): GoLiveConfiguration {
+/** An answer that refuses, with a text for the user of the encoder; with `warning` OBS may go live with a single video track. */
+export function goLiveRefusal(
+  reason: string,
+  request?: GoLiveRequest,
+  result: 'warning' | 'error' = 'error'
+): GoLiveConfiguration {
   const { service = '', schema_version = '' } = request ?? {}
   return {
     meta: { service, schema_version, config_id: '' },
-    status: { result: 'error', html_en_us: escaped(reason.slice(0, MAX_HTML / 8)) },
+    status: { result, html_en_us: escaped(reason.slice(0, MAX_HTML / 8)) },
     ingest_endpoints: [],
     encoder_configurations: [],
     audio_configurations: { live: [] }

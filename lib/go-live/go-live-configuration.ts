@@ -18,7 +18,7 @@ import { frameRate, type GoLiveFrameRate, pixels } from './go-live-request.ts'
 
 /** What the encoder shows to its user. */
 export interface GoLiveStatus {
-  /** `error` ends the attempt. With `warning` the user is asked whether to go on. */
+  /** `error` ends the attempt. With `warning` the user is asked whether to go on; if there is no video track, as without multitrack video. */
   readonly result: 'success' | 'warning' | 'error'
   /** The text, in HTML. */
   readonly html_en_us?: string | null
@@ -237,8 +237,8 @@ export function readGoLiveLadder(json: unknown): GoLiveLadder {
 
 /**
  * Reads the JSON of an answer, as `JSON.parse` gives it.
- * @throws GoLiveError: `ERR_RTMP_GO_LIVE_REFUSED` for one with the status `error`, `ERR_RTMP_GO_LIVE_FIELD` for a field that is missing or
- * invalid.
+ * @throws GoLiveError: `ERR_RTMP_GO_LIVE_REFUSED` for one with the status `error`, or `warning` and no video track;
+ * `ERR_RTMP_GO_LIVE_FIELD` for a field that is missing or invalid.
  *
  * @example
  * ```ts
@@ -249,7 +249,11 @@ export function readGoLiveConfiguration(json: unknown): GoLiveConfiguration {
   const given = isObject(json) ? json : {}
   optional(status)(given.status, 'status')
   const { result, html_en_us: html } = (given.status ?? {}) as Partial<GoLiveStatus>
-  if (result === 'error') throw new GoLiveError('ERR_RTMP_GO_LIVE_REFUSED', { detail: html || 'without a reason' })
+  // OBS too takes a warning without a track for the end of it
+  const isRefused = result === 'error' || (result === 'warning' && isBare(given.encoder_configurations))
+  if (isRefused) throw new GoLiveError('ERR_RTMP_GO_LIVE_REFUSED', { detail: html || 'without a reason' })
   configuration(json, '')
   return json as GoLiveConfiguration
 }
+
+const isBare = (tracks: unknown): boolean => !Array.isArray(tracks) || tracks.length === 0

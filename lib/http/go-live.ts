@@ -39,7 +39,7 @@ interface Answer {
  *
  * A function decides on each request: it returns a ladder, or throws a Refused, whose description the user of OBS reads. What is wrong
  * with the content of a request is answered with HTTP status 200 and a `status` of `error`, because OBS shows no body of another one:
- * an invalid field, a refusal, a ladder of which nothing fits. A method, type or length that no encoder sends, or a body that is no
+ * an invalid field, a refusal; a ladder of which nothing fits with `warning`. A method, type or length that no encoder sends, or a body that is no
  * JSON, is answered with 405, 415, 413 or 400, and an exception of the function with 500. A body may have 64 KiB.
  * @throws RangeError for a ladder with an invalid field.
  */
