@@ -1,5 +1,5 @@
 /**
- * RTMFP (RFC 7016, RFC 7425), as far as it goes: its codecs, which the inspector reads captures with. It is no entry of the package yet.
+ * The codecs of RTMFP (RFC 7016, RFC 7425) that the inspector reads captures with. It is no entry of the package.
  *
  *   flow-mapping   RTMP messages in the messages of flows
  *   flow           fragments of a flow, in whatever order, to messages

@@ -213,7 +213,9 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     const bound = async () => {
       try {
         await this.#bind(options)
-        emit('listening')
+        // it may have been closed meanwhile
+        if (this.listening) emit('listening')
+        else await this.#closeRtmfp()
       } catch (error) {
         super.close()
         emit('error', asError(error))

@@ -67,7 +67,10 @@ export function word({ type, timestamp, payload }: Message): string {
  * may have them again.
  */
 export function byKind(messages: readonly Message[]): Record<'audio' | 'video', string[]> {
-  const of = (type: number) => [...new Set(messages.filter(message => message.type === type).map(whole))]
+  const of = (type: number) => {
+    const texts = messages.filter(message => message.type === type).map(whole)
+    return texts.filter((text, at) => !text.startsWith('header') || texts.indexOf(text) === at)
+  }
   return { audio: of(8), video: of(9) }
 }
 
