@@ -2,6 +2,7 @@ import { addAbortSignal } from 'node:stream'
 import type { AmfObject, AmfValue } from './amf/amf-value.ts'
 import { nextAuthQuery } from './auth/next-auth-query.ts'
 import { Refused } from './errors.ts'
+import { type CapabilitiesOptions, statedByClient } from './session/capabilities.ts'
 import { type ClientSession, clientSession } from './session/client-session.ts'
 import { loop } from './stream/loop.ts'
 import { type DialOptions, dial } from './transport/dial.ts'
@@ -18,6 +19,11 @@ export interface ConnectOptions extends DialOptions {
   user?: string
   /** The password of `user`. */
   password?: string
+  /**
+   * What this client states that it can (Enhanced RTMP v2): nothing by default, as OBS. It does not restrict what is sent or received. The
+   * answer is `session.capabilities`.
+   */
+  capabilities?: CapabilitiesOptions
   /** Properties added to the command object of `connect`, or replaced in it. */
   info?: AmfObject
   /** Arguments after the command object (errata 8.1.5). */
@@ -54,12 +60,13 @@ const USUAL_INFO: AmfObject = {
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<ClientSession> {
   const where = readRtmpUrl(url)
-  const { user = where.user, password = where.password } = options
+  const { user = where.user, password = where.password, capabilities } = options
+  const stated = capabilities && statedByClient(capabilities)
   const claim = user === undefined || password === undefined ? undefined : { user, password, app: where.app }
   // servers that ask for a password expect each step on a new connection
   for (let query: string | undefined; ; ) {
     try {
-      return await attempt(where, query, options)
+      return await attempt(where, query, { ...options, info: { ...USUAL_INFO, ...stated, ...options.info } })
     } catch (error) {
       query = claim && error instanceof Refused ? nextAuthQuery(error.description, claim, query) : undefined
       if (query === undefined) throw error
@@ -73,7 +80,7 @@ async function attempt(where: RtmpUrl, query: string | undefined, options: Conne
   try {
     const { info, args = [] } = options
     const names = { app: withQuery(where.app, query), tcUrl: withQuery(where.tcUrl, query) }
-    await session.connect({ ...names, ...USUAL_INFO, ...info }, ...args)
+    await session.connect({ ...names, ...info }, ...args)
     return session
   } catch (error) {
     session.destroy()

@@ -276,6 +276,12 @@ export {
 } from './relay.ts'
 export { createServer, Server, type ServerEvents, type ServerOptions } from './server.ts'
 export {
+  Capabilities,
+  type CapabilitiesOptions,
+  type CodecAbilities,
+  type CodecAbility
+} from './session/capabilities.ts'
+export {
   ClientSession,
   type ClientSessionEvents,
   type ClientSessionOptions,
@@ -296,6 +302,7 @@ export { Play, type PlayAcceptance, type PlayEvents } from './session/play.ts'
 export { Playing, type PlayingEvents } from './session/playing.ts'
 export { Publish } from './session/publish.ts'
 export { Publishing, type PublishingEvents } from './session/publishing.ts'
+export type { ReconnectOptions, ReconnectRequest } from './session/reconnect-request.ts'
 export { Request } from './session/request.ts'
 export {
   ServerSession,

@@ -1,21 +1,24 @@
-import { pipeline } from 'node:stream/promises'
-import { type ConnectOptions, connect } from './client.ts'
+import { finished, pipeline } from 'node:stream/promises'
 import { type Clock, systemClock } from './clock.ts'
 import { Refused } from './errors.ts'
 import { limitsWith } from './limits.ts'
+import { handOver, hasBegun, type LiveReader } from './live/live-cursor.ts'
 import type { LiveStream } from './live/live-stream.ts'
+import type { MessageBatch } from './live/message-batch.ts'
 import type { Gap } from './media/keyframe-gate.ts'
 import type { Repair } from './media/timestamp-mender.ts'
+import type { Message } from './message/message.ts'
+import { Route, type RouteOptions } from './route.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
-import { type EmitterOf, type EventArguments, type ReadableOf, TypedEmitter } from './stream/typed.ts'
-import { doorOf } from './transport/dial.ts'
-import { readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.ts'
+import type { Playing } from './session/playing.ts'
+import { readable, Splice } from './splice.ts'
+import { type EmitterOf, type EventArguments, TypedEmitter, type WritableOf } from './stream/typed.ts'
 
 /** `'waiting'` means that there is nothing to send yet. */
 export type RelayState = 'waiting' | 'connecting' | 'live' | 'retrying' | 'refused' | 'ended'
 
 /** Options of pushLive() and pullLive(). */
-export interface RelayOptions extends ConnectOptions {
+export interface RelayOptions extends RouteOptions {
   /** Milliseconds until the first retry: 1000. Each further delay doubles; a random half of it is waited at least. */
   retryMs?: number
   /** The longest delay in milliseconds: 30,000. */
@@ -61,6 +64,10 @@ export interface RelayEvents {
   refused: [retry: Retry]
   /** Its source is over, or it was closed. */
   ended: []
+  /** It has followed its server's request to reconnect, and is live at this URL of an app. */
+  moved: [url: string]
+  /** It has not followed one, and stays where it is: the application declined, or the error says why. */
+  stayed: [error: Error | undefined]
   /** Of pushLive() and recordings: it lagged, and left this out. */
   gap: [gap: Gap]
   /** Of recordings: timestamps were mended. */
@@ -192,36 +199,73 @@ export class Relay extends TypedEmitter<RelayEvents> {
 /**
  * Publishes a live stream to another server, at the URL of a stream. It starts at a keyframe with sequence headers,
  * again after each retry. It connects when there is something to publish, and ends when the live stream ends.
+ *
+ * If the server asks to reconnect, it connects to the requested URL, and at the next keyframe ends the publish here and begins it there, with
+ * no message lost or sent twice. It stays if that URL does not answer. Retries are made at the URL that it was moved to, and at
+ * its own when that fails.
  * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0.
  */
 export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
-  const { url: app, name } = splitStreamUrl(url)
-  doorOf(readRtmpUrl(app))
+  const route = new Route(url, options)
   const { maxLagMs, label } = options
   positive('maxLagMs', maxLagMs)
   let isOver = false
+  const join = () => {
+    const player = live.player({ label, ...(maxLagMs !== undefined && { maxLagMs }) })
+    return player.on('gap', gap => relay.emit('gap', gap))
+  }
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
-    const player = live.player({ label, ...(maxLagMs !== undefined && { maxLagMs }) })
-    player.on('gap', gap => relay.emit('gap', gap))
+    let player = join()
     const leave = () => player.destroy()
     signal.addEventListener('abort', leave, { once: true })
     try {
       await readable(player)
       if (signal.aborted) return true
       is('connecting')
-      await connected(app, options, signal, async session => {
-        const publishing = await session.publish(name)
-        is('live')
-        await pipeline(player, publishing)
-      })
+      let session = await route.open(signal)
+      let next = await publishOver(session, player, signal, () => is('live'))
+      while (next !== undefined) {
+        ;({ session, player } = next)
+        next = await publishOver(session, player, signal, () => relay.emit('moved', route.at))
+      }
       return true
     } finally {
       signal.removeEventListener('abort', leave)
       player.destroy()
     }
   }
+  /** Publishes until the reader ends, or hands over to the one that it returns. */
+  const publishOver = async (
+    session: ClientSession,
+    player: LiveReader<MessageBatch>,
+    signal: AbortSignal,
+    begun: () => void
+  ) => {
+    let next: { session: ClientSession; player: LiveReader<MessageBatch> } | undefined
+    const unheed = route.heed(session, { signal, stayed, prepare: async session => session }, async ready => {
+      next = { session: await ready, player: join() }
+      handOver(player, next.player)
+    })
+    try {
+      const publishing = await session.publish(route.name)
+      route.arrived()
+      begun()
+      await pipeline(player, publishing)
+    } catch (error) {
+      if (next === undefined) throw error
+    } finally {
+      unheed()
+      await session.close()
+    }
+    if (next === undefined || hasBegun(next.player)) return next
+    // the stream has ended first
+    next.player.destroy()
+    void next.session.close()
+    return undefined
+  }
   const relay = new Relay(attempt, options)
+  const stayed = (error?: Error) => relay.emit('stayed', error)
   const over = () => {
     isOver = true
     if (relay.state !== 'live') relay.close()
@@ -235,68 +279,97 @@ export function pushLive(live: LiveStream, url: string, options: PushOptions = {
  * Plays a stream of another server, by its URL, into a live stream, as its publisher. Each retry continues on the same
  * timeline. It ends when the source ends and does not restart within `awayMs`. It reconnects to a source that is silent
  * for twice `limits.pingMs`, even if it answers pings; `limits.idleMs` sets another time.
+ *
+ * If the server asks to reconnect, it plays from the requested URL too, and changes over at a keyframe that both have: see pushLive.
  * @throws TypeError for an invalid URL of a stream, RangeError for a time out of range.
  */
 export function pullLive(url: string, live: LiveStream, options: PullOptions = {}): Relay {
-  const { awayMs = 0 } = options
-  const { url: app, name } = splitStreamUrl(url)
-  doorOf(readRtmpUrl(app))
+  const { awayMs = 0, clock = systemClock } = options
   // a silent source may be healthy, but reconnecting is cheap
   const { pingMs } = limitsWith(options.limits)
   const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }
+  const route = new Route(url, bounded)
   const attempt: Attempt = async (signal, is) => {
-    let isOver = false
     is('connecting')
-    await connected(app, bounded, signal, async session => {
-      const playing = await session.play(name, options)
+    const session = await route.open(signal)
+    try {
+      const playing = await session.play(route.name, options)
+      route.arrived()
       // many servers grant the play of a stream that is not published: the input is created with its first message,
       // because `live` may have ended by then; if `live` has another publisher, this pull is refused at that point
       const input = live.isPublished ? live.input() : undefined
       is('live')
       if (input === undefined) await readable(playing)
-      await pipeline(playing, input ?? live.input())
-      isOver = playing.isRecorded
-    })
-    return isOver
+      const into = input ?? live.input()
+      try {
+        let at: Played | undefined = { session, playing }
+        let isRecorded = false
+        while (at !== undefined) {
+          isRecorded = at.playing.isRecorded
+          at = await playOver(at, into, signal)
+        }
+        return isRecorded
+      } finally {
+        into.destroy()
+      }
+    } finally {
+      await session.close()
+    }
+  }
+  /** Plays until the source ends, or the one that it returns takes its place. */
+  const playOver = async ({ session, playing }: Played, into: WritableOf<Message>, signal: AbortSignal) => {
+    const ended = finished(playing, { writable: false })
+    const left = finished(into, { readable: false })
+    for (const each of [ended, left]) each.catch(() => {})
+    let unheed = () => {}
+    try {
+      while (true) {
+        playing.pipe(into, { end: false })
+        const asked = new Promise<{ ready: Promise<Played> }>(resolve => {
+          unheed = route.heed(session, { signal, stayed, prepare: playOf }, async ready => resolve({ ready }))
+        })
+        const request = await Promise.race([asked, ended, left])
+        if (request === undefined) {
+          into.end()
+          await left
+          return undefined
+        }
+        playing.unpipe(into)
+        const splice = new Splice(playing, into, clock)
+        const next = await request.ready.catch(() => undefined)
+        unheed()
+        if (next === undefined) splice.stop()
+        else {
+          route.arrived()
+          await splice.to(next.playing)
+          relay.emit('moved', route.at)
+          return next
+        }
+      }
+    } finally {
+      unheed()
+      playing.destroy()
+      await session.close()
+    }
+  }
+  const playOf = async (session: ClientSession): Promise<Played> => {
+    const playing = await session.play(route.name, options)
+    // until it is read
+    return { session, playing: playing.on('error', () => {}) }
   }
   if (!(awayMs >= 0)) throw new RangeError(`awayMs must be 0 or more, not ${awayMs}`)
-  return new Relay(attempt, options, awayMs)
+  const relay = new Relay(attempt, options, awayMs)
+  const stayed = (error?: Error) => relay.emit('stayed', error)
+  return relay
 }
 
-/** Settles when there is something to read, or never will be. */
-function readable(messages: ReadableOf<unknown>): Promise<void> {
-  return new Promise(resolve => {
-    const settle = () => {
-      for (const event of EVENTS) messages.off(event, settle)
-      resolve()
-    }
-    for (const event of EVENTS) messages.on(event, settle)
-  })
+/** A play of a relay, and its session. */
+interface Played {
+  readonly session: ClientSession
+  readonly playing: Playing
 }
-
-const EVENTS = ['readable', 'end', 'close', 'error'] as const
 
 /** Checks options now: an invalid one would be retried without end. */
 export function positive(name: string, value: number | undefined): void {
   if (value !== undefined && !(value > 0)) throw new RangeError(`${name} must be a positive number, not ${value}`)
-}
-
-/** Uses a session, and closes it afterwards or at the signal; a connected session unpublishes first. */
-async function connected(
-  app: string,
-  options: ConnectOptions,
-  signal: AbortSignal,
-  use: (session: ClientSession) => Promise<void>
-): Promise<void> {
-  const dialing = new AbortController()
-  let session: ClientSession | undefined
-  const abort = () => (session === undefined ? dialing.abort() : void session.close())
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    session = await connect(app, { ...options, signal: dialing.signal })
-    await use(session)
-  } finally {
-    signal.removeEventListener('abort', abort)
-    await session?.close()
-  }
 }

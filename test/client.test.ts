@@ -2,8 +2,23 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { authenticate, type Connect, connect, createServer, isVideo, splitStreamUrl } from 'rtmpipe'
+import {
+  authenticate,
+  Capabilities,
+  ChunkReader,
+  type Command,
+  type Connect,
+  connect,
+  createServer,
+  isCommandType,
+  isVideo,
+  MessageReader,
+  type ReconnectRequest,
+  readCommand,
+  splitStreamUrl
+} from 'rtmpipe'
 import t from 'tap'
+import { readCapture } from './support/captures.ts'
 import { LiveServer } from './support/live-server.ts'
 import { video } from './support/media.ts'
 
@@ -17,6 +32,17 @@ async function serving(t: Scope, hear: (connect: Connect) => unknown): Promise<s
   return `127.0.0.1:${(server.address() as net.AddressInfo).port}`
 }
 
+/** The commands that a real program sent to its server. */
+function captured(name: string): Command[] {
+  const reader = new MessageReader()
+  const commands: Command[] = []
+  for (const { header, payload, last } of new ChunkReader().chunks(readCapture(name).client.bytes.subarray(3073))) {
+    const message = reader.add(header, payload, 0, payload.length, last)
+    if (message !== undefined && isCommandType(message.type)) commands.push(readCommand(message))
+  }
+  return commands
+}
+
 t.test('what a server is told of us', async t => {
   const asked: Connect[] = []
   const host = await serving(t, asking => {
@@ -28,6 +54,132 @@ t.test('what a server is told of us', async t => {
   const [{ app, tcUrl, query, info, args }] = asked as [Connect]
   t.same([app, tcUrl, `${query}`, args], ['live/x', `rtmp://${host}/live/x?key=a`, 'key=a', ['token']])
   t.match(info, { flashVer: 'mine', fourCcList: ['hvc1'], type: 'nonprivate', objectEncoding: 0 })
+})
+
+t.test('capabilities: what each side states, and nothing more', async t => {
+  const asked: Connect[] = []
+  const host = await serving(t, asking => {
+    asked.push(asking)
+    if (asking.app === 'own') asking.accept({}, { video: { av01: ['encode'] }, multitrack: true, hdr: true })
+    else if (asking.app === 'none') asking.accept({}, {})
+    else asking.accept()
+  })
+  await using plain = await connect(`rtmp://${host}/live`)
+  t.notOk(asked[0]!.capabilities.isStated)
+  t.same(
+    ['fourCcList', 'videoFourCcInfoMap', 'audioFourCcInfoMap', 'capsEx'].filter(name => name in asked[0]!.info),
+    []
+  )
+  t.ok(plain.capabilities.can('forward', 'video', 'vvc1'), 'a server forwards all by default')
+  t.notOk(plain.capabilities.can('decode', 'video', 'vvc1'))
+  t.match(plain.capabilities, { reconnect: true, multitrack: true, modEx: true, timestampNanoOffset: true, hdr: false })
+
+  const capabilities = {
+    video: { hvc1: ['decode', 'encode'], '*': ['forward'] },
+    audio: { Opus: ['decode'] },
+    reconnect: true,
+    timestampNanoOffset: true,
+    seek: true,
+    hdr: true
+  } as const
+  await using own = await connect(`rtmp://${host}/own`, { capabilities })
+  const { info, capabilities: heard } = asked[1]!
+  t.match(info, {
+    fourCcList: ['hvc1', '*', 'Opus'],
+    videoFourCcInfoMap: { hvc1: 3, '*': 4 },
+    audioFourCcInfoMap: { Opus: 1 },
+    capsEx: 9,
+    videoFunction: 3
+  })
+  t.match(heard, {
+    isStated: true,
+    reconnect: true,
+    multitrack: false,
+    modEx: false,
+    timestampNanoOffset: true,
+    hdr: true
+  })
+  t.same(heard.fourCcs, ['hvc1', '*', 'Opus'])
+  for (const ability of ['decode', 'encode', 'forward'] as const) t.ok(heard.can(ability, 'video', 'hvc1'), ability)
+  t.ok(heard.can('forward', 'video', 'vp08'), 'the wildcard is for each')
+  t.notOk(heard.can('decode', 'video', 'vp08'))
+  t.notOk(heard.can('encode', 'audio', 'Opus'))
+  t.match(own.capabilities, { reconnect: false, multitrack: true, hdr: true, seek: false })
+  t.ok(own.capabilities.can('encode', 'video', 'av01'))
+  await using none = await connect(`rtmp://${host}/none`, { capabilities: {} })
+  t.notOk(none.capabilities.isStated)
+
+  await t.rejects(connect(`rtmp://${host}/live`, { capabilities: { video: { hevc1: ['decode'] } } }), TypeError)
+  await t.rejects(connect(`rtmp://${host}/live`, { capabilities: { audio: { Opus: ['play' as never] } } }), TypeError)
+})
+
+t.test('capabilities of the wrong types, and of a name that every object has, are none', async t => {
+  const lies = new Capabilities({
+    fourCcList: 'hvc1',
+    videoFourCcInfoMap: 7,
+    audioFourCcInfoMap: { Opus: 'all', '*': null },
+    capsEx: '15',
+    videoFunction: 1
+  })
+  t.match(lies, { isStated: true, fourCcs: ['Opus', '*'], reconnect: false, seek: true })
+  t.notOk(lies.can('decode', 'audio', 'Opus'))
+  t.notOk(lies.can('decode', 'video', 'constructor'))
+  const list = new Capabilities({ fourCcList: ['av01', 7, '*'] })
+  t.ok(list.can('decode', 'video', 'av01'))
+  t.notOk(list.can('decode', 'video', 'hvc1'))
+  t.ok(list.can('forward', 'audio', 'Opus'))
+})
+
+t.test('what FFmpeg 8 states when it plays, and that it and OBS state nothing when they publish', async t => {
+  const stated = (name: string) => {
+    const connects = captured(name).filter(({ name }) => name === 'connect')
+    return new Capabilities(connects[0]!.args[0] as never)
+  }
+  const player = stated('ffmpeg8-play-live-enhanced')
+  t.ok(player.can('decode', 'video', 'hvc1'))
+  t.notOk(player.reconnect)
+  for (const name of ['ffmpeg8-publish-hevc-aac', 'obs-publish', 'gst-rtmp2sink-publish'])
+    t.notOk(stated(name).isStated, name)
+})
+
+t.test('a request to reconnect, to a client that states that it follows one', async t => {
+  const server = new LiveServer(t)
+  const host = await server.listen()
+  await using follows = await connect(`${host}/live/room?key=a`, { capabilities: { reconnect: true } })
+  await using ignores = await connect(`${host}/live`)
+  const [asked, other] = server.server.sessions
+  const requests: ReconnectRequest[] = []
+  const statuses: unknown[] = []
+  follows.on('reconnectRequest', request => requests.push(request)).on('status', status => statuses.push(status))
+  const base = host.replace('rtmp://', '')
+  const forms: [tcUrl: string | undefined, heard: string | undefined][] = [
+    [undefined, undefined],
+    ['rtmp://foo.mydomain.com:1935/realtimeapp', 'rtmp://foo.mydomain.com:1935/realtimeapp'],
+    ['rtmps://b.example/live?key=a b{', 'rtmps://b.example/live?key=a b{'],
+    ['//192.0.2.0/realtimeapp', 'rtmp://192.0.2.0/realtimeapp'],
+    ['/realtimeapp', `rtmp://${base}/realtimeapp`],
+    ['other', `rtmp://${base}/live/other`],
+    ['../other', `rtmp://${base}/other`],
+    ['?key=b', `rtmp://${base}/live/room?key=b`]
+  ]
+  for (const [tcUrl] of forms) t.ok(asked!.requestReconnect({ ...(tcUrl && { tcUrl }), description: 'update' }))
+  t.notOk(other!.requestReconnect(), 'not asked')
+  t.throws(() => asked!.requestReconnect({ tcUrl: '' }), TypeError)
+  t.throws(() => asked!.requestReconnect({ tcUrl: 'rtmp://[' }), TypeError)
+  ignores.on('status', () => t.fail('it heard something'))
+  await follows.call('getStreamLength', 'film')
+  await ignores.call('getStreamLength', 'film')
+  t.same(
+    requests,
+    forms.map(([, tcUrl]) => ({ tcUrl, description: 'update' }))
+  )
+  t.same(statuses[1], {
+    level: 'status',
+    code: 'NetConnection.Connect.ReconnectRequest',
+    tcUrl: 'rtmp://foo.mydomain.com:1935/realtimeapp',
+    description: 'update'
+  })
+  t.notOk(follows.closed, 'and the connection goes on')
 })
 
 for (const scheme of ['adobe', 'llnw'] as const) {

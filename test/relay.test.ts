@@ -10,13 +10,17 @@ import {
   LiveStream,
   type Message,
   type Publish,
+  type PushOptions,
   pullLive,
   pushLive,
+  type ReconnectOptions,
+  type ReconnectRequest,
   Refused,
   type Relay,
   type Retry,
   type Server,
-  type ServerOptions
+  type ServerOptions,
+  type ServerSession
 } from 'rtmpipe'
 import t from 'tap'
 import { TestClock } from './support/clock.ts'
@@ -451,6 +455,197 @@ t.test('for awayMs and no longer, and not at all if it was a recording', { buffe
   t.equal(await asked(60_000), 1)
   t.throws(() => pullLive(url, new LiveStream(), { awayMs: -1 }), RangeError)
 })
+
+/** The only session of a server, or the first. */
+const sessionOf = (server: Server): ServerSession => [...server.sessions][0]!
+
+/** What readers of a stream get: a frame each, without the state ahead of a start. */
+const frames = (messages: readonly Message[]) =>
+  messages.filter(message => !isMetadata(message) && !isSequenceHeader(message)).map(word)
+
+/** Two destinations, a push to the first, and what a reader of its source gets. */
+async function pushing(t: Scope, options: PushOptions = {}) {
+  const [one, two] = [await new Destination(t).listen(), await new Destination(t).listen()]
+  const source = new Source()
+  const all: Message[] = []
+  source.live.subscribe({ wait: true }).on('data', message => all.push(message))
+  const relay = pushLive(source.live, one.url, { ...quick, ...options })
+  const told: unknown[] = []
+  relay.on('moved', url => told.push(url)).on('stayed', error => told.push(error ?? 'declined'))
+  await source.frames(15)
+  await until(() => relay.state === 'live' && one.publishes.length === 1)
+  const ask = (options?: ReconnectOptions) => sessionOf(one.server).requestReconnect(options)
+  const end = async () => {
+    source.input.end()
+    await until(() => relay.state === 'ended')
+  }
+  return { one, two, source, all, relay, told, ask, end }
+}
+
+t.test(
+  'a push follows a request to reconnect at a keyframe: each message once, in order, with its timestamp',
+  { buffered },
+  async t => {
+    const { one, two, source, all, relay, told, ask, end } = await pushing(t)
+    const seen = states(relay)
+    const app = two.url.replace('/film', '')
+    t.ok(ask({ tcUrl: app, description: 'update' }))
+    while (told.length === 0) {
+      await source.frames(1)
+      await wait(2)
+    }
+    await source.frames(25)
+    await until(() => one.server.sessions.size === 0)
+    await end()
+    t.same(told, [app])
+    t.same(seen, ['ended'], 'it was live all the time')
+    const [first, second] = [one.publishes[0]!, two.publishes[0]!]
+    t.same([one.publishes.length, two.publishes.length], [1, 1])
+    t.same([...frames(first), ...frames(second)], frames(all))
+    t.match(second.slice(0, 4).map(word), [/meta@0/, /v header@/, /a header@/, /v key@/], 'and it starts as any')
+  }
+)
+
+t.test('a request that is declined, or cannot be followed, changes nothing', { buffered }, async t => {
+  const requests: unknown[] = []
+  let decision: boolean | string | Error = false
+  const reconnect = (request: ReconnectRequest) => {
+    requests.push(request)
+    if (decision instanceof Error) throw decision
+    return decision
+  }
+  const { one, two, source, all, relay, told, ask, end } = await pushing(t, { reconnect, timeoutMs: 500 })
+  const app = two.url.replace('/film', '')
+  const silent = net.createServer(() => {})
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => silent.close())
+  const asks = async (tcUrl: string, decide: boolean | string | Error) => {
+    decision = decide
+    const before = told.length
+    ask({ tcUrl })
+    while (told.length === before) {
+      await source.frames(1)
+      await wait(2)
+    }
+    await source.frames(12)
+    return told.at(-1)
+  }
+  t.equal(await asks(app, false), 'declined')
+  t.match(await asks(app, new TypeError('mine')), { message: 'mine' })
+  t.match(await asks('http://127.0.0.1/live', true), TypeError)
+  t.match(await asks('rtmp://127.0.0.1:1/live', true), { code: 'ECONNREFUSED' })
+  t.match(await asks(`rtmp://127.0.0.1:${(silent.address() as net.AddressInfo).port}/live`, true), {
+    code: 'ERR_RTMP_HANDSHAKE_TIMEOUT'
+  })
+  t.equal(relay.state, 'live')
+  t.equal(two.publishes.length, 0)
+  t.same(requests[0], { tcUrl: app, description: '' })
+  t.equal(await asks('rtmp://127.0.0.1:1/live', app), app, 'another URL than the one asked for')
+  await end()
+  t.same([...frames(one.publishes[0]!), ...frames(two.publishes[0]!)], frames(all))
+})
+
+t.test('with reconnect: false a server is not told that it could ask; nor is TLS given up', { buffered }, async t => {
+  const { source, ask, end } = await pushing(t, { reconnect: false })
+  t.notOk(ask())
+  await source.frames(1)
+  await end()
+})
+
+t.test('asked for the same URL, it ends the publish there first', { buffered }, async t => {
+  const { one, source, all, told, ask, end } = await pushing(t)
+  let publishes = 1
+  one.decide = () => {
+    if ([...one.server.sessions].some(({ publishing }) => publishing.length > 0))
+      throw new Refused('NetStream.Publish.BadName', 'taken')
+    publishes++
+  }
+  ask()
+  while (told.length === 0) {
+    await source.frames(1)
+    await wait(2)
+  }
+  await end()
+  t.same([publishes, told], [2, [one.url.replace('/film', '')]])
+  t.same(one.publishes.flatMap(frames), frames(all))
+})
+
+t.test(
+  'one whose server leaves before the new one has answered goes on there, and then at home',
+  { buffered },
+  async t => {
+    const { one, two, source, told, ask, relay, end } = await pushing(t)
+    const seen = states(relay)
+    ask({ tcUrl: two.url.replace('/film', '') })
+    sessionOf(one.server).close()
+    while (two.publishes.length === 0) {
+      await source.frames(1)
+      await wait(2)
+    }
+    const home = one.publishes.length
+    sessionOf(two.server).destroy()
+    two.decide = () => {
+      throw new Refused('NetStream.Publish.BadName', 'no more')
+    }
+    while (one.publishes.length === home) {
+      await source.frames(1)
+      await wait(2)
+    }
+    t.match(told, told.length === 0 ? [] : [two.url.replace('/film', '')])
+    t.equal(seen.at(-1), 'live')
+    await end()
+  }
+)
+
+/** A server that plays a stream of this process. */
+async function origin(t: Scope, far: LiveStream) {
+  const server = createServer(session => {
+    session.on('play', play => pipeline(far.player(), play.accept(), () => {}))
+  })
+  server.on('sessionError', () => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return { server, app: `rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}/live` }
+}
+
+t.test(
+  'a pull follows a request to reconnect: each message once, in order, with its timestamp',
+  { buffered },
+  async t => {
+    const [source, mirror] = [new Source(), new Source()]
+    const [one, two] = [await origin(t, source.live), await origin(t, mirror.live)]
+    const both = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        await source.frames(1)
+        await mirror.frames(1)
+        await wait(2)
+      }
+    }
+    const live = new LiveStream()
+    const all: Message[] = []
+    const got: Message[] = []
+    source.live.subscribe({ wait: true }).on('data', message => all.push(message))
+    live.subscribe().on('data', message => got.push(message))
+    const relay = pullLive(`${one.app}/film`, live, quick)
+    const told: unknown[] = []
+    relay.on('moved', url => told.push(url)).on('stayed', error => told.push(error))
+    const seen = states(relay)
+    await both(15)
+    await until(() => got.length > 20)
+    sessionOf(one.server).requestReconnect({ tcUrl: 'rtmp://127.0.0.1:1/live' })
+    while (told.length === 0) await both(1)
+    t.match(told, [{ code: 'ECONNREFUSED' }])
+    sessionOf(one.server).requestReconnect({ tcUrl: two.app })
+    while (told.length === 1) await both(1)
+    t.equal(told[1], two.app)
+    await until(() => one.server.sessions.size === 0)
+    await both(15)
+    for (const each of [source, mirror]) each.input.end()
+    await until(() => relay.state === 'ended' && all.at(-1)?.timestamp === got.at(-1)?.timestamp)
+    t.same(seen, ['connecting', 'live', 'ended'])
+    t.same(frames(got), frames(all))
+  }
+)
 
 t.test('many retries leave no listener behind', { buffered }, async t => {
   const warnings: Error[] = []

@@ -7,6 +7,7 @@ import {
   type AmfObject,
   amfCommandParser,
   amfCommandSerializer,
+  type Capabilities,
   type Chunk,
   type ClientSession,
   type Command,
@@ -45,6 +46,7 @@ import {
   type Publish,
   proxy,
   type ReadableOf,
+  type ReconnectRequest,
   type Relay,
   type Repair,
   type Retry,
@@ -131,6 +133,18 @@ export async function misread(): Promise<void> {
     // @ts-expect-error: a Message has no such field
     each.no.such.thing
   }
+}
+
+export function capabilities(connect: Connect, client: ClientSession, session: ServerSession): void {
+  equal<typeof connect.capabilities, Capabilities>(true)
+  equal<typeof client.capabilities, Capabilities>(true)
+  connect.accept({}, { video: { hvc1: ['decode'] }, reconnect: true })
+  // @ts-expect-error
+  connect.accept({}, { video: { hvc1: ['play'] } })
+  // @ts-expect-error
+  connect.capabilities.can('decode', 'data', 'hvc1')
+  client.on('reconnectRequest', request => equal<typeof request, ReconnectRequest>(true))
+  equal<ReturnType<typeof session.requestReconnect>, boolean>(true)
 }
 
 export function events(connect: Connect): void {

@@ -12,6 +12,7 @@ import {
 import { clip, loop } from './demo.ts'
 import { prepareFolder } from './disk.ts'
 import { type DoorOptions, doorsWith, type OpenDoors, openDoors } from './doors.ts'
+import { drain } from './drain.ts'
 import { type FileLadder, laddersFor } from './go-live.ts'
 import { type HookOptions, Hooks, MAX_HOOK_MS } from './hooks.ts'
 import { ApiEvents } from './http/api-events.ts'
@@ -43,6 +44,8 @@ export interface ServeOptions
   takeover?: boolean
   /** Milliseconds without a byte after which a peer is disconnected. */
   idleMs?: number
+  /** The server that clients are asked to reconnect to when this one stops: see drain(). */
+  drainTo?: string | undefined
   /** Publish a clip as `live/demo`. */
   demo?: boolean
   /** What is offered to encoders that ask for a go-live configuration. */
@@ -58,7 +61,7 @@ export interface Serving extends Omit<OpenDoors, 'reload'> {
    */
   reload(options: ServeOptions): Promise<void>
   /**
-   * Ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
+   * Asks clients to reconnect, if `drainTo` is given. Then ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
    * closed and all files written.
    */
   stop(): Promise<void>
@@ -179,6 +182,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     },
     async stop() {
       isEnding = true
+      if (current.drainTo !== undefined) await drain(server, current.drainTo, log)
       events.close()
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close({ graceMs: GRACE_MS })

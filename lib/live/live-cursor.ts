@@ -80,6 +80,10 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   #cause: 'lag' | 'overflow' = 'lag'
   /** Its position when video began to wait. */
   #closedAt: number | undefined
+  /** Goes on in its place at the next random access point. */
+  #successor: LiveCursor | undefined
+  /** Whether it waits for the reader whose successor it is. */
+  #awaits = false
   #asked = false
   // its own, and not the stream's: a field that all share costs thrice as much where thousands count
   readonly counts: ReaderCounts = noReaderCounts()
@@ -155,8 +159,37 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (!this.#isOver && this.#successor !== undefined) this.#successor.#goOnAlone()
     this.#source.parted(this)
     done(error)
+  }
+
+  /**
+   * Ends it ahead of the next random access point that it has still to read, where `to` begins, with the state that it needs: together they
+   * read everything once. If this one is destroyed before, `to` begins as any reader.
+   */
+  handOver(to: LiveCursor): void {
+    to.#awaits = true
+    to.#next = undefined
+    to.#lead = []
+    this.#successor = to
+  }
+
+  #yieldTo(to: LiveCursor): void {
+    this.#successor = undefined
+    this.#end = this.#next!
+    to.#awaits = false
+    to.#next = this.#next
+    to.#past = this.#past
+    to.#lastTimestamp = this.#lastTimestamp
+    to.#isOpen = this.#isOpen
+    to.advance()
+  }
+
+  #goOnAlone(): void {
+    this.#awaits = false
+    this.begin()
+    this.advance()
   }
 
   /** Ends it after the batches that exist now. */
@@ -167,7 +200,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
 
   /** Passes batches while the reader requests them. */
   advance(): void {
-    if (this.#next === undefined) this.#lookForStart()
+    if (this.#next === undefined && !this.#awaits) this.#lookForStart()
     if (this.#asked) this.#asked = this.giveRest()
     while (this.#asked && !this.#isOver) {
       const batch = this.#step()
@@ -222,6 +255,10 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     if (this.#lags(this.#next)) this.#jump()
     for (let entry = this.#ring.at(this.#next); entry !== undefined; entry = this.#ring.at(this.#next)) {
       const begins = entry.state !== undefined
+      if (begins && this.#successor !== undefined) {
+        this.#yieldTo(this.#successor)
+        return undefined
+      }
       const batch = begins || this.#isOpen ? entry.batch : entry.withoutVideo
       const jumped = entry.before - (this.#past ?? entry.before)
       this.#missed += jumped
@@ -311,6 +348,14 @@ export class MessageCursor extends LiveCursor<Message> {
     return true
   }
 }
+
+/** Lets one reader of a LiveStream take the place of another at the next random access point: see LiveCursor.handOver. */
+export function handOver(from: LiveReader<MessageBatch>, to: LiveReader<MessageBatch>): void {
+  if (from instanceof LiveCursor && to instanceof LiveCursor) from.handOver(to)
+}
+
+/** Whether a reader of a LiveStream has delivered anything, or could. */
+export const hasBegun = (reader: LiveReader<MessageBatch>): boolean => reader instanceof LiveCursor && reader.hasBegun
 
 /** Ends the reader of a LiveStream that is piped into `to`, through stages too; false if its source is none. */
 export function finishReader(to: Fed): boolean {

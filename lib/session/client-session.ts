@@ -12,6 +12,7 @@ import { loop } from '../stream/loop.ts'
 import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
 import type { PeerSource, Wire } from '../wire.ts'
 import { Answers } from './answers.ts'
+import { Capabilities } from './capabilities.ts'
 import { ClientStream } from './client-stream.ts'
 import { hostOf } from './debug-lines.ts'
 import { informationOf, refusal, textOf } from './information.ts'
@@ -21,6 +22,7 @@ import { NetStreams } from './net-streams.ts'
 import type { Play } from './play.ts'
 import { Playing, type PlayingEvents } from './playing.ts'
 import { Publishing, type PublishingEvents } from './publishing.ts'
+import { type ReconnectRequest, readReconnectRequest } from './reconnect-request.ts'
 import { serverSession } from './server-session.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
 
@@ -57,6 +59,8 @@ export interface ClientSessionEvents {
    * peers have no answer. Only over RTMFP.
    */
   peerPlay: [play: Play, peerId: string]
+  /** The server asks to connect anew, to it or to another: see ReconnectRequest. Follow it, or not; pushLive and pullLive do. */
+  reconnectRequest: [request: ReconnectRequest]
 }
 
 /** Another client of the server, over RTMFP: see `session.peer()`. */
@@ -102,6 +106,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   /** Sessions with peers, in which either side plays; and how many plays of peers were begun. */
   readonly #peers = new Set<NetConnection>()
   #peerPlays = 0
+  #tcUrl = ''
+  #capabilities = new Capabilities()
 
   /** @throws RangeError for a time that is not above 0. */
   constructor({ timeoutMs = TIMEOUT_MS, ...options }: ClientSessionOptions = {}) {
@@ -125,6 +131,11 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     return this.wire?.peers?.ownId
   }
 
+  /** What the server states that it can, in its answer to connect (Enhanced RTMP v2). */
+  get capabilities(): Capabilities {
+    return this.#capabilities
+  }
+
   protected override get label(): string {
     return `client of ${this.#host || 'a server'}:`
   }
@@ -135,7 +146,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
    * @throws Refused, RtmpError `ERR_RTMP_ANSWER_TIMEOUT`, TypeError when it is already connected.
    */
   async connect(info: AmfObject, ...rest: readonly AmfValue[]): Promise<AmfObject> {
-    this.#host = hostOf(textOf(info.tcUrl))
+    this.#tcUrl = textOf(info.tcUrl)
+    this.#host = hostOf(this.#tcUrl)
     const answer = this.#ask('connect', [info, ...rest])
     this.#state = 'connecting'
     const args = await answer
@@ -143,6 +155,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     // the transaction id identifies the answer; the name only says that it is one
     if (information.level === 'error') throw refusal(args)
     this.#state = 'connected'
+    this.#capabilities = new Capabilities({ ...propertiesOf(args[0]), ...information })
     this.watch()
     this.#meetPeers()
     if (info.objectEncoding === 3 && information.objectEncoding === 3) this.#encoding = 3
@@ -447,6 +460,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   #hearOwnStatus(information: AmfObject, args: readonly AmfValue[]): void {
     this.emit('status', information)
     if (information.level === 'error') this.destroy(refusal(args))
+    const request = readReconnectRequest(information, this.#tcUrl)
+    if (request !== undefined) this.emit('reconnectRequest', request)
   }
 
   #hearStreamStatus(information: AmfObject, args: readonly AmfValue[], stream: ClientStream): void {

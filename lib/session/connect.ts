@@ -2,8 +2,19 @@ import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts
 import { Refused } from '../errors.ts'
 import { type Command, errorCommand, resultCommand } from '../message/command.ts'
 import type { ConnectStatus } from '../status.ts'
+import { Capabilities, type CapabilitiesOptions, statedBy } from './capabilities.ts'
 import { Request } from './request.ts'
 import { connectPath } from './stream-path.ts'
+
+/** What a server states: it relays every codec, and keeps what Enhanced RTMP adds to a message. */
+const RELAYS_ALL: CapabilitiesOptions = {
+  video: { '*': ['forward'] },
+  audio: { '*': ['forward'] },
+  reconnect: true,
+  multitrack: true,
+  modEx: true,
+  timestampNanoOffset: true
+}
 
 /** A request to connect to an application (RTMP 1.0, 7.2.1.1). Without a listener it is accepted. */
 export class Connect extends Request {
@@ -27,6 +38,7 @@ export class Connect extends Request {
   readonly #command: Command
   readonly #answer: (answer: Command) => void
   #properties: AmfObject = {}
+  #capabilities: Capabilities | undefined
 
   constructor(command: Command, answer: (answer: Command) => void) {
     super()
@@ -43,10 +55,21 @@ export class Connect extends Request {
     this.#answer = answer
   }
 
-  /** Accepts it; `properties` are added to the information object of the answer. */
-  accept(properties: AmfObject = {}): void {
+  /** What the peer states that it can; OBS and GStreamer state nothing. */
+  get capabilities(): Capabilities {
+    this.#capabilities ??= new Capabilities(this.info)
+    return this.#capabilities
+  }
+
+  /**
+   * Accepts it; `properties` are added to the information object of the answer. So are the capabilities of the server (Enhanced RTMP v2):
+   * that it forwards any codec, with several tracks, ModEx and requests to reconnect; `{}` states none.
+   * @throws TypeError for capabilities that are none, or when it is decided already.
+   */
+  accept(properties: AmfObject = {}, capabilities: CapabilitiesOptions = RELAYS_ALL): void {
+    const stated = statedBy(capabilities)
     this.take()
-    this.#properties = properties
+    this.#properties = { ...stated, ...properties }
   }
 
   /**

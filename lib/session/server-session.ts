@@ -13,6 +13,7 @@ import { NetStream } from './net-stream.ts'
 import { NetStreams } from './net-streams.ts'
 import { Play } from './play.ts'
 import { Publish } from './publish.ts'
+import { type ReconnectOptions, reconnectCommand } from './reconnect-request.ts'
 import { type ConnectionState, isLegal, isLegalOnStream, isOfStream } from './session-states.ts'
 import { streamPath } from './stream-path.ts'
 
@@ -117,6 +118,21 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   /** The granted connect; undefined before. */
   get connection(): Connect | undefined {
     return this.#state === 'connected' ? this.#connect : undefined
+  }
+
+  /**
+   * Asks the peer to connect anew (Enhanced RTMP v2, "Reconnect Request"), before this server ends, or to move the peer to another. The
+   * peer goes on until its next keyframe, connects, and then leaves: keep serving it until then. True if it was asked. False, and nothing
+   * is sent, if the peer did not state that it follows such a request: OBS, FFmpeg and GStreamer do not.
+   * @throws TypeError when it is not connected, or for a tcUrl that is none.
+   */
+  requestReconnect(options: ReconnectOptions = {}): boolean {
+    const { connection } = this
+    if (connection === undefined) throw new TypeError('peer is not connected')
+    const request = reconnectCommand(options, connection.tcUrl)
+    if (!connection.capabilities.reconnect || this.isOver) return false
+    this.say(request)
+    return true
   }
 
   /** What the peer publishes now. */

@@ -7,7 +7,20 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { commandMessage, connect, createCommand, FlvReader, isKeyframe, isVideo, messageWire } from 'rtmpipe'
+import {
+  commandMessage,
+  connect,
+  createCommand,
+  FlvReader,
+  isKeyframe,
+  isMetadata,
+  isSequenceHeader,
+  isVideo,
+  LiveStream,
+  messageWire,
+  pullLive,
+  pushLive
+} from 'rtmpipe'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { reachable } from '../../lib/app/doors.ts'
@@ -15,7 +28,7 @@ import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
 import { dialRtws } from '../../lib/ws/index.ts'
 import { film, folder, grows, packets, says, tags } from '../support/films.ts'
-import { video, word } from '../support/media.ts'
+import { audio, metadata, video, word } from '../support/media.ts'
 import { line } from '../support/peer.ts'
 import { players, publishers } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
@@ -52,6 +65,8 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['serve', '--port', '65536'], /not 65536$/],
     [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
     [['serve', '--hold-ms', '86400001'], /--hold-ms must be an integer from 0 to 86400000, not 86400001$/],
+    [['serve', '--drain-to', 'rtmp://h/live'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
+    [['serve', '--drain-to', 'http://h'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
     [['serve', '--idle-ms', '0'], /--idle-ms must be an integer from 1 to 86400000, not 0$/],
     [['serve', '--log', 'xml'], /--log must be text or json, not xml$/],
     [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key must be given together$/],
@@ -244,6 +259,52 @@ t.test('--idle-ms: a peer that sends nothing is ended', { buffered }, async t =>
   const silent = stays(t, url, 'play', 'film')
   await silent.hears(/closed/)
   await program.says(/error .*limits\.idleMs/)
+})
+
+t.test('--drain-to: at SIGTERM those that can go to another server, and no frame is lost', { buffered }, async t => {
+  const two = await serve(t)
+  const one = await serve(t, '--drain-to', two.url)
+  const away = new LiveStream()
+  const source = new LiveStream({ holdMs: 0 })
+  const input = source.input()
+  let at = 0
+  const frame = async () => {
+    for (const message of [at % 400 === 0 ? video.keyframe(at) : video.frame(at), audio.frame(at + 5)])
+      input.write(message)
+    at += 40
+    await sleep(2)
+  }
+  for (const message of [metadata(), video.header(), audio.header()]) input.write(message)
+  const got = (live: LiveStream) => {
+    const words: string[] = []
+    live
+      .subscribe({ wait: true })
+      .on('data', message => isMetadata(message) || isSequenceHeader(message) || words.push(word(message)))
+    return words
+  }
+  const [sent, seen] = [got(source), got(away)]
+  const push = pushLive(source, `${one.url}/live/film?key=a`)
+  const pull = pullLive(`${one.url}/live/film`, away)
+  while (seen.length === 0) await frame()
+  // this one does not state that it follows, and stays to the end
+  const stayed = stays(t, one.url, 'play', 'film')
+  while (!stayed.heard.some(each => /v key@/.test(each))) await frame()
+  const moved = Promise.all([push, pull].map(relay => once(relay, 'moved')))
+  let isDone = false
+  void moved.then(() => {
+    isDone = true
+  })
+  one.program.kill('SIGTERM')
+  while (!isDone) await frame()
+  t.same(await moved, [[`${two.url}/live`], [`${two.url}/live`]])
+  await one.program.says(/draining .*2 of 3 connections/)
+  for (let i = 0; i < 20; i++) await frame()
+  input.end()
+  t.equal((await one.program.ends()).code, 0)
+  while (seen.at(-1) !== sent.at(-1)) await sleep(5)
+  t.same(seen, sent.slice(sent.indexOf(seen[0]!)))
+  await stayed.hears(/closed/)
+  for (const relay of [push, pull]) relay.close()
 })
 
 t.test('the second signal waits for nothing, whichever it is', { buffered }, async t => {

@@ -426,6 +426,7 @@ t.test('the schema has every option, and accepts and refuses what the command do
       onDone: 'http://[::1]/@',
       hookTimeoutMs: 60_000
     },
+    { drainTo: 'rtmps://b.example:1936' },
     { refuseMissing: false, holdMs: 0, idleMs: 86_400_000, mergeMs: 10_000 },
     { httpPort: 65_535, httpHost: '::', httpName: ['a', 'b'], httpOrigin: '*', noHttp: true, apiToken: 't' }
   ]
@@ -440,6 +441,7 @@ t.test('the schema has every option, and accepts and refuses what the command do
     ...['idleMs', 'hookTimeoutMs'].map(key => ({ [key]: 0 })),
     { hookTimeoutMs: 60_001 },
     { mergeMs: 10_001 },
+    ...['', 'b.example', 'rtmp://b.example/live', 'rtmp://u:p@b.example', 7].map(drainTo => ({ drainTo })),
     { prot: 1935 },
     { Port: 1935 },
     { 'hold-ms': 5 },

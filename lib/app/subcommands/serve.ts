@@ -1,5 +1,5 @@
 import { isDeepStrictEqual, parseArgs } from 'node:util'
-import { createServer } from '../../index.ts'
+import { createServer, readRtmpUrl } from '../../index.ts'
 import { Config, keyOf } from '../config.ts'
 import { obsAdvice, readLadder } from '../go-live.ts'
 import { MAX_HOOK_MS } from '../hooks.ts'
@@ -37,6 +37,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --takeover                  let any new publisher replace the current one, not only one with the same address and key
   --hold-ms N                 keep players for N ms after their publisher disconnected (5000)
   --idle-ms N                 close a connection whose peer sent no byte for N ms (no limit)
+  --drain-to URL              at SIGTERM, ask clients that can to reconnect to this server: rtmp://HOST[:PORT]
   --raw-timestamps            do not repair timestamps that jump or go back
   --merge-ms N                collect media for N ms before sending: less CPU, more delay
   --http-port PORT            the port of HTTP: watch at /live/NAME.flv (8080, or any free port if that is taken)
@@ -53,7 +54,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
 /** Options that a reload changes; the others need a restart. */
 const RELOADED = new Set([
   ...['tls-cert', 'tls-key', 'record', 'record-on-request', 'record-every-ms', 'record-every-bytes', 'publish-key'],
-  ...['on-publish', 'on-play', 'on-done', 'hook-timeout-ms', 'refuse-missing', 'takeover', 'idle-ms']
+  ...['on-publish', 'on-play', 'on-done', 'hook-timeout-ms', 'refuse-missing', 'takeover', 'idle-ms', 'drain-to']
 ])
 
 /** The options of a call, and as they were given, by name. */
@@ -128,6 +129,7 @@ function readOptions(args: readonly string[]): Read {
     'hold-ms': { type: 'string' },
     'idle-ms': { type: 'string' },
     'merge-ms': { type: 'string' },
+    'drain-to': { type: 'string' },
     ...timestampWords,
     'http-port': { type: 'string' },
     'http-host': { type: 'string', default: '127.0.0.1' },
@@ -173,6 +175,7 @@ function readOptions(args: readonly string[]): Read {
     }),
     refuseMissing: values['refuse-missing'],
     takeover,
+    drainTo: serverUrl('--drain-to', values['drain-to']),
     demo,
     ...timestampOption(values),
     http: !values['no-http'],
@@ -206,6 +209,16 @@ function hookUrl(name: string, url: string | undefined): string | undefined {
   if (!URL.canParse(url) || !/^https?:\/\/[^/?#@]+([/?#]|$)/.test(url))
     throw new UsageError(`${name} must be an http or https URL without a user`)
   return url
+}
+
+/** The URL of a server, without an app: each client keeps its own. */
+function serverUrl(name: string, url: string | undefined): string | undefined {
+  if (url === undefined) return undefined
+  try {
+    const { scheme, app, user, tcUrl } = readRtmpUrl(url)
+    if (/^rtm(p|pe|ps|pt|pte|pts|fp)$/.test(scheme) && app === '' && user === undefined) return tcUrl
+  } catch {}
+  throw new UsageError(`${name} must be a URL of the form rtmp://HOST[:PORT]`)
 }
 
 function positive(name: string, text: string): number {
