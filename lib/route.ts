@@ -66,9 +66,9 @@ export class Route {
     this.#next = this.#at
   }
 
-  /** The URL of the app that it is connected to. */
+  /** The URL of the app that it is connected to, without user and password. */
   get at(): string {
-    return this.#at
+    return readRtmpUrl(this.#at).tcUrl
   }
 
   /**

@@ -4,6 +4,8 @@ import { pipeline } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
   createServer,
+  type DialOptions,
+  dial,
   isKeyframe,
   isMetadata,
   isSequenceHeader,
@@ -18,6 +20,7 @@ import {
   Refused,
   type Relay,
   type Retry,
+  type RtmpUrl,
   type Server,
   type ServerOptions,
   type ServerSession
@@ -545,11 +548,36 @@ t.test('a request that is declined, or cannot be followed, changes nothing', { b
   t.same([...frames(one.publishes[0]!), ...frames(two.publishes[0]!)], frames(all))
 })
 
-t.test('with reconnect: false a server is not told that it could ask; nor is TLS given up', { buffered }, async t => {
+t.test('with reconnect: false a server is not told that it could ask', { buffered }, async t => {
   const { source, ask, end } = await pushing(t, { reconnect: false })
   t.notOk(ask())
   await source.frames(1)
   await end()
+})
+
+t.test('TLS is not given up, unless the application says so; no password is told', { buffered }, async t => {
+  const one = await new Destination(t).listen()
+  const source = new Source()
+  const plain = (where: RtmpUrl, options: DialOptions) => dial({ ...where, scheme: 'rtmp' }, options)
+  const url = one.url.replace('rtmp://', 'rtmps://ada:secret@')
+  const relay = pushLive(source.live, url, { ...quick, dial: plain })
+  const told: unknown[] = []
+  relay.on('moved', to => told.push(to)).on('stayed', error => told.push(error))
+  const frameUntil = async (count: number) => {
+    while (told.length < count) {
+      await source.frames(1)
+      await wait(2)
+    }
+  }
+  await source.frames(12)
+  await until(() => relay.state === 'live')
+  sessionOf(one.server).requestReconnect({ tcUrl: one.url.replace('/film', '') })
+  await frameUntil(1)
+  sessionOf(one.server).requestReconnect()
+  await frameUntil(2)
+  t.match([`${told[0]}`, told[1]], [/without TLS/, one.url.replace('rtmp:', 'rtmps:').replace('/film', '')])
+  source.input.end()
+  await until(() => relay.state === 'ended')
 })
 
 t.test('asked for the same URL, it ends the publish there first', { buffered }, async t => {
