@@ -27,8 +27,6 @@ export class Splice {
   #isJoined = false
   /** The timestamp of the keyframe at which the new source waits. */
   #cut: number | undefined
-  /** That of the keyframe ahead of which the old source has stopped. */
-  #stoppedAt: number | undefined
   readonly #stopped = new AbortController()
 
   constructor(from: ReadableOf<Message>, into: WritableOf<Message>, clock: Clock) {
@@ -70,10 +68,7 @@ export class Splice {
         continue
       }
       this.#hasVideo ||= isVideo(message)
-      if (this.#isJoined && begins(message, this.#hasVideo) && !isBefore(message, this.#cut)) {
-        this.#stoppedAt = message.timestamp
-        break
-      }
+      if (this.#isJoined && begins(message, this.#hasVideo) && !isBefore(message, this.#cut)) break
       if (isVideo(message) || (isAudio(message) && !this.#hasVideo)) this.#last = message.timestamp
       await write(this.#into, message)
     }
@@ -90,7 +85,6 @@ export class Splice {
 
   /** Whether the old source has given it already. */
   #isPast(message: Message): boolean {
-    if (this.#stoppedAt !== undefined) return isBefore(message, this.#stoppedAt)
     return this.#last === message.timestamp || isBefore(message, this.#last)
   }
 }

@@ -150,4 +150,4 @@ const sum = <Name extends keyof CapabilitiesOptions>(
 
 const bits = (value: AmfValue): number => (typeof value === 'number' ? value : 0)
 const isText = (value: AmfValue): value is string => typeof value === 'string'
-const flagsOf = (map: AmfObject, fourCc: string): number => (Object.hasOwn(map, fourCc) ? bits(map[fourCc]) : 0)
+const flagsOf = (map: AmfObject, fourCc: string): number => bits(map[fourCc])
