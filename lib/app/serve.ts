@@ -187,7 +187,10 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
       const closed = new Promise(resolve => server.once('close', resolve))
       server.close({ graceMs: GRACE_MS })
       for (const session of server.sessions) if (!session.isPlaying) session.close()
-      await Promise.all([closed, web?.close(GRACE_MS), recordings.ended(), relays.stop(GRACE_MS), lives.close()])
+      const left = server.host.close({ graceMs: GRACE_MS })
+      await Promise.all([closed, left, web?.close(GRACE_MS), recordings.ended(), relays.stop(GRACE_MS), lives.close()])
+      // RTMFP has still to tell its peers: no kernel does that for a process that has gone
+      await server[Symbol.asyncDispose]()
       await hooks.told(GRACE_MS)
     }
   }

@@ -161,7 +161,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
 
   /** As close(); settles when it is closed: `await using server = ...`. */
   override async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.listening && this.#wires.size === 0) return
+    if (!this.listening && this.#ending === undefined) return
     await new Promise<void>(resolve => this.close(() => resolve()))
     await this.#ending
   }

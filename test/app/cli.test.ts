@@ -224,6 +224,12 @@ t.test('the demo plays by rtmfp and by rtws, published again by one and played b
   await program.says(/stop live\/copy for 127/)
   publisher.kill('SIGINT')
   t.equal((await publisher.ends()).code, 0)
+
+  const last = rtmpipe(t, 'publish', '--loop', copy, `${rtmfp}/live/last`)
+  await program.says(/publish live\/last from 127/)
+  program.kill('SIGTERM')
+  await last.says(/peer disconnected/)
+  t.equal((await last.ends()).code, 1)
 })
 
 t.test('--takeover: any publisher takes over', { buffered }, async t => {
