@@ -346,8 +346,8 @@ export { MessageWire, type MessageWireOptions, messageWire } from './transport/m
 export type { NetServerEvents } from './transport/net-server.ts'
 export type { SniffOptions } from './transport/peek.ts'
 export type { ProxyProtocolOptions } from './transport/proxy-door.ts'
-export type { MediaLifetimes } from './transport/rtmfp/flow-wire.ts'
 export type { RtmfpClientOptions, RtmfpOptions, RtmfpProfile } from './transport/rtmfp/rtmfp-wires.ts'
+export type { MediaLifetimes } from './transport/rtmfp/urgency.ts'
 export { type RtmpUrl, readRtmpUrl, redactedUrl, splitStreamUrl } from './transport/rtmp-url.ts'
 export { type Spoken, sniff } from './transport/sniff.ts'
 export {

@@ -5,7 +5,8 @@ import { type Limits, limitsWith } from '../limits.ts'
 import type { AcceptFlow, OutgoingFlow, OutgoingFlowOptions } from '../rtmfp/flow-mapping/flow-set.ts'
 import { WINDOW_BYTES } from '../rtws/receiving-flow.ts'
 import { RtwsFlows } from '../rtws/rtws-flows.ts'
-import type { FlowCarrier, FlowWire } from '../transport/rtmfp/flow-wire.ts'
+import type { FlowCarrier } from '../transport/rtmfp/flow-carrier.ts'
+import type { FlowWire } from '../transport/rtmfp/flow-wire.ts'
 
 /** What a WebSocket of this kind has of `ws`. No fragment is longer than what was advertised. Media is compressed already. */
 export const webSocketOptions: {

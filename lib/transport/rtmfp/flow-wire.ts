@@ -7,26 +7,18 @@ import {
   isAddressedBatch,
   type MessageBatch
 } from '../../live/message-batch.ts'
-import { isSequenceHeader } from '../../media/media-state.ts'
-import { isKeyframe } from '../../media/video-tag.ts'
-import { isDataNamed } from '../../message/data.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent } from '../../message/user-control-event.ts'
 import { flowMessageLength, writeFlowMessage } from '../../rtmfp/flow-mapping/flow-message.ts'
-import type { AcceptFlow, FlowSet } from '../../rtmfp/flow-mapping/flow-set.ts'
-import { MessageFlows, type MessageOptions } from '../../rtmfp/flow-mapping/message-flows.ts'
+import type { AcceptFlow } from '../../rtmfp/flow-mapping/flow-set.ts'
+import { MessageFlows } from '../../rtmfp/flow-mapping/message-flows.ts'
+import type { MessageOptions } from '../../rtmfp/flow-mapping/sending-messages.ts'
 import { isTooEarly } from '../../stream/direct.ts'
 import { sides } from '../../stream/sides.ts'
 import { TakingDuplex } from '../../stream/taking.ts'
 import type { Peers, Wire, WireCounters } from '../../wire.ts'
-
-/** How long live media is worth sending. */
-export interface MediaLifetimes {
-  /** Milliseconds, for audio: 2200. */
-  readonly audioMs?: number
-  /** Milliseconds, for video: 2000. Video that is late is left out up to the next keyframe. */
-  readonly videoMs?: number
-}
+import type { FlowCarrier } from './flow-carrier.ts'
+import { type MediaLifetimes, Urgency } from './urgency.ts'
 
 /** Options of FlowWire. */
 export interface FlowWireOptions {
@@ -44,34 +36,10 @@ export interface FlowWireOptions {
   readonly messageStreamId?: MessageStreamId
 }
 
-/** What carries the flows of a wire: a session of RTMFP, or a WebSocket. */
-export interface FlowCarrier extends FlowSet {
-  /** Bytes that wait to be sent, without those in flight. */
-  readonly waitingBytes: number
-  /** Bytes of the peer that are not complete, or were not read. */
-  readonly heldBytes: number
-  /** Since when something has waited for the peer without any progress, in milliseconds of the clock; undefined if nothing waits. */
-  readonly owedSince: number | undefined
-  readonly bytesIn: number
-  readonly bytesOut: number
-  /** When the peer was last heard, in milliseconds of the clock. */
-  readonly heardAt: number
-  /** Takes the arguments of a `setPeerInfo` command; only RTMFP has a use for it. */
-  heedPeerInfo?(args: readonly unknown[]): void
-  /** Pings the peer after so many milliseconds of silence; a WebSocket needs no such thing. */
-  keepAlive?(ms: number): void
-  /** Closes it in order: all has arrived, or nobody waits for it. */
-  close(): void
-}
-
 /** Batches of live media that may be queued for a slow peer. */
 const BATCHES = 4
-/** Of live media: about two seconds of it, at 16 Mbit/s. It leaves by its lifetime, and not by backpressure, so that audio goes on. */
-const LIVE_CAPACITY_BYTES = 4 * 1024 * 1024
 /** The shortest keepalive period that a server may set, in milliseconds (RFC 7425, 5.3.4.1). */
 const LEAST_KEEPALIVE_MS = 5000
-/** The last fragment of a message may be so much later than the first. */
-const FINISH_MS = 100
 
 /** Shared by all wires, as nothing in these bytes depends on one. */
 const flowMessages: BatchEncoder = {
@@ -97,9 +65,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   readonly #messageStreamId: MessageStreamId | undefined
   readonly #clock: Clock
   readonly #limits: Limits
-  readonly #audio: MessageOptions
-  readonly #keyframe: MessageOptions
-  readonly #frame: MessageOptions
+  readonly #urgency: Urgency
   #messages: MessageFlows<FlowCarrier> | undefined
   /** Whether the reader wants more. */
   #isWanted = false
@@ -116,17 +82,14 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   #messagesOut = 0
   #stopTimer: (() => void) | undefined
 
-  constructor({ role, limits, clock = systemClock, lifetimes = {}, peers, messageStreamId }: FlowWireOptions) {
+  constructor({ role, limits, clock = systemClock, lifetimes, peers, messageStreamId }: FlowWireOptions) {
     super({ ...sides({}), readableHighWaterMark: BATCHES, writableHighWaterMark: BATCHES })
-    const { audioMs = 2200, videoMs = 2000 } = lifetimes
     this.peers = peers
     this.#role = role
     this.#messageStreamId = messageStreamId
     this.#clock = clock
     this.#limits = limitsWith(limits)
-    this.#audio = liveFor(audioMs)
-    this.#keyframe = liveFor(videoMs)
-    this.#frame = { ...this.#keyframe, isDependent: true }
+    this.#urgency = new Urgency(lifetimes)
     this.#stopTimer = clock.after(this.#limits.handshakeMs, () =>
       this.destroy(new RtmpError('ERR_RTMP_HANDSHAKE_TIMEOUT'))
     )
@@ -232,7 +195,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     if (isAddressedBatch(item)) this.#batch(item.batch, item.messageStreamId)
     else {
       const bytes = writeFlowMessage(item)
-      this.#put(item.type, item.messageStreamId, bytes, this.#clock.now(), endsPlay(item) ? LAST : undefined)
+      this.#put(item.type, item.messageStreamId, bytes, this.#clock.now(), this.#urgency.of(item))
       this.#itemLength = bytes.length
     }
     return true
@@ -266,7 +229,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     for (const message of batch.messages) {
       const from = at
       at += flowMessageLength(message)
-      this.#put(message.type, messageStreamId, bytes.subarray(from, at), now, this.#lifetime(message))
+      this.#put(message.type, messageStreamId, bytes.subarray(from, at), now, this.#urgency.ofLive(message))
     }
     this.#itemLength = bytes.length
   }
@@ -281,13 +244,6 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     const event = readUserControlEvent(payload)
     if (this.#role === 'client' && event.kind === 'SetKeepalive')
       this.#carrier?.keepAlive?.(Math.max(event.serverPeriod, LEAST_KEEPALIVE_MS))
-  }
-
-  /** How long a message of a batch is worth sending: a sequence header always. */
-  #lifetime(message: Message): MessageOptions {
-    if (message.type === MessageTypeId.Audio) return isSequenceHeader(message) ? STATE : this.#audio
-    if (message.type !== MessageTypeId.Video || isSequenceHeader(message)) return STATE
-    return isKeyframe(message) ? this.#keyframe : this.#frame
   }
 
   #drained(): void {
@@ -314,17 +270,3 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     if (!this.destroyed) this.#stopTimer = this.#clock.after(this.#limits.lingerMs, () => this.destroy())
   }
 }
-
-const STATE: MessageOptions = { capacityBytes: LIVE_CAPACITY_BYTES }
-const LAST: MessageOptions = { isBehindMedia: true }
-
-/** Whether players end at it, though it is no command. */
-const endsPlay = (message: Message): boolean =>
-  isDataNamed(message, 'onPlayStatus') ||
-  (message.type === MessageTypeId.UserControl && readUserControlEvent(message.payload).kind === 'StreamEof')
-
-const liveFor = (ms: number): MessageOptions => ({
-  startWithinMs: ms,
-  finishWithinMs: ms + FINISH_MS,
-  capacityBytes: LIVE_CAPACITY_BYTES
-})

@@ -15,7 +15,8 @@ import type {
 import type { SessionFlows } from '../../rtmfp/session/flows.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
-import type { FlowCarrier, FlowWire } from './flow-wire.ts'
+import type { FlowCarrier } from './flow-carrier.ts'
+import type { FlowWire } from './flow-wire.ts'
 import { CarryingFlows } from './wire-flows.ts'
 
 /** What the flows of a session with a peer need of the client. */

@@ -5,8 +5,9 @@ import { type Profile, profiles } from '../../rtmfp/crypto/profiles.ts'
 import { TimeCriticalData } from '../../rtmfp/flow/time-critical.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import { addressText } from '../../rtmfp/wire/address.ts'
-import { FlowWire, type MediaLifetimes } from './flow-wire.ts'
+import { FlowWire } from './flow-wire.ts'
 import { RtmfpSocket } from './rtmfp-socket.ts'
+import type { MediaLifetimes } from './urgency.ts'
 import { WireFlows } from './wire-flows.ts'
 
 /** Options of RTMFP that both sides have. */

@@ -5,7 +5,8 @@ import { readPeerInfo } from '../../rtmfp/flow-mapping/peer-info.ts'
 import type { SessionFlows } from '../../rtmfp/session/flows.ts'
 import type { Session } from '../../rtmfp/session/session.ts'
 import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
-import type { FlowCarrier, FlowWire } from './flow-wire.ts'
+import type { FlowCarrier } from './flow-carrier.ts'
+import type { FlowWire } from './flow-wire.ts'
 
 /** The flows of a session, with what a wire over them has to know. */
 export class CarryingFlows extends Flows {

@@ -221,6 +221,17 @@ t.test('of a message stream that has not begun a client holds the media, as that
   t.same(near.read(), ['1: 8 1 10'])
 })
 
+t.test('media of eight flows, at most, waits for message streams to begin', async t => {
+  const { network, near, far } = connected()
+  for (let id = 1; id <= 10; id++) {
+    const metadata = flowMetadata({ messageStreamId: id, receiveOrder: 'sequence' })
+    const flow = far.messages.flows.open({ metadata, returnOf: { id: 1 } })
+    flow.write(writeFlowMessage(message(id, Video, id)), network.now)
+    network.pass(100)
+  }
+  t.same(near.read(), ['9: 9 9 10', '10: 9 10 10'])
+})
+
 t.test('audio goes ahead of video; a flow that is rejected is opened again, but not that of control', async t => {
   const { network, near, far } = connected()
   for (const type of [Audio, Video]) near.messages.put(message(1, type, 1), network.now)

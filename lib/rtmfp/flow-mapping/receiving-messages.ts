@@ -1,0 +1,137 @@
+import { ProtocolError } from '../../errors.ts'
+import { isProtocolControlType, type Message, type MessageStreamId } from '../../message/message.ts'
+import { readFlowMessage } from './flow-message.ts'
+import { readFlowMetadata } from './flow-metadata.ts'
+import type { IncomingFlow, IncomingFlowOpening, IncomingFlowOptions } from './flow-set.ts'
+import { FlowSyncs, readFlowSync } from './flow-sync.ts'
+import { kindOf } from './message-kind.ts'
+
+/** What the messages that this side receives need of the connection. */
+export interface ReceivingMessagesHost {
+  readonly role: 'client' | 'server'
+  /** That whose flow all others answer. */
+  readonly controlStream: MessageStreamId
+  /** Whether the connection is over. */
+  readonly isOver: boolean
+  readable(): void
+  /** The flow of control is over. */
+  ended(): void
+}
+
+const MAX_SYNCS = 64
+/** Message streams that a client knows to have begun: more than any has. */
+const MAX_BEGUN = 1024
+/** Messages that wait for their message stream to begin, each the first of a flow; further ones do not wait. */
+const MAX_EARLY = 8
+
+/** The messages that one end of an RTMP connection receives in flows. */
+export class ReceivingMessages {
+  readonly #host: ReceivingMessagesHost
+  readonly #readable = new Set<IncomingFlow>()
+  readonly #syncs = new FlowSyncs<IncomingFlow>(MAX_SYNCS)
+  /**
+   * Of a client: message streams that the peer has said anything but media on, and media that has come ahead of that. tcserver sends no
+   * FlowSync between `NetStream.Play.Start` and the sequence headers, and either may be lost and sent again.
+   */
+  readonly #begun = new Set<MessageStreamId>()
+  readonly #early = new Map<IncomingFlow, Message>()
+  #control: IncomingFlow | undefined
+  #hasControl = false
+  /** Whether a flow that was passed over may be read now. */
+  #isReleased = false
+
+  constructor(host: ReceivingMessagesHost) {
+    this.#host = host
+  }
+
+  /** The first flow of the peer on the control stream, once something has come on it. */
+  get control(): IncomingFlow | undefined {
+    return this.#control
+  }
+
+  /** Flows of other protocols, and of other connections, are rejected (RFC 7425, 5.3.1). */
+  accept({ metadata, returnOf }: IncomingFlowOpening): IncomingFlowOptions | undefined {
+    const { role, controlStream, isOver } = this.#host
+    const told = readFlowMetadata(metadata)
+    if (told === undefined || isOver) return undefined
+    const isControl = told.messageStreamId === controlStream && !this.#hasControl
+    const isOfThis = role === 'server' && isControl ? returnOf === undefined : returnOf !== undefined
+    if (!isOfThis) return undefined
+    if (isControl) this.#hasControl = true
+    return {
+      order: told.receiveOrder,
+      readable: flow => {
+        if (isControl) this.#control ??= flow
+        this.#readable.add(flow)
+        this.#host.readable()
+      },
+      ended: flow => {
+        this.#syncs.remove(flow)
+        this.#early.delete(flow)
+        if (isControl) this.#host.ended()
+      }
+    }
+  }
+
+  /** The next message of any flow, if there is one whose turn it is. */
+  read(): Message | undefined {
+    do {
+      this.#isReleased = false
+      for (const flow of this.#readable) {
+        const message = this.#syncs.holds(flow) ? undefined : this.#next(flow)
+        if (message === undefined) continue
+        // to the end of the turn
+        this.#readable.delete(flow)
+        if (flow.isReadable) this.#readable.add(flow)
+        return message
+      }
+    } while (this.#isReleased)
+    return undefined
+  }
+
+  /** The next message of a flow, unless it is early. */
+  #next(flow: IncomingFlow): Message | undefined {
+    const message = this.#early.get(flow) ?? this.#readFrom(flow)
+    this.#early.delete(flow)
+    if (message === undefined || this.#host.role === 'server') return message
+    const { messageStreamId, type } = message
+    if (this.#begun.has(messageStreamId) || this.#host.isOver) return message
+    if (kindOf(type) === 'rest') {
+      if (this.#begun.size >= MAX_BEGUN) this.#begun.clear()
+      this.#begun.add(messageStreamId)
+    } else if (this.#early.size < MAX_EARLY) {
+      this.#early.set(flow, message)
+      return undefined
+    }
+    return message
+  }
+
+  #readFrom(flow: IncomingFlow): Message | undefined {
+    const { messageStreamId, receiveOrder } = readFlowMetadata(flow.metadata)!
+    for (let taken = flow.read(); taken !== undefined; taken = flow.read()) {
+      const message = messageIn(taken.payload, messageStreamId)
+      if (message === undefined) {
+        flow.reject()
+        break
+      }
+      const sync = readFlowSync(message)
+      if (sync !== undefined) {
+        // behind the last message of a flow there is nothing to hold
+        const mayWait = receiveOrder === 'sequence' && (flow.isReadable || !flow.isComplete)
+        this.#isReleased = this.#syncs.add(sync, flow, mayWait) || this.#isReleased
+        if (this.#syncs.holds(flow)) return undefined
+      } else if (!isProtocolControlType(message.type)) return message
+    }
+    this.#readable.delete(flow)
+    return undefined
+  }
+}
+
+function messageIn(payload: Buffer, messageStreamId: MessageStreamId): Message | undefined {
+  try {
+    return readFlowMessage(payload, messageStreamId)
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
