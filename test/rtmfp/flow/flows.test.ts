@@ -6,6 +6,7 @@ import type { ReceivingFlow, ReceivingFlowOptions } from '../../../lib/rtmfp/flo
 import type { SendingFlow } from '../../../lib/rtmfp/flow/sending-flow.ts'
 import { TimeCriticalData } from '../../../lib/rtmfp/flow/time-critical.ts'
 import type { Session } from '../../../lib/rtmfp/session/session.ts'
+import { chance } from '../../support/chance.ts'
 import { holds } from '../../support/property.ts'
 import { RenoReceiver, RenoSender } from '../../support/reno.ts'
 import { Network, type Node, place } from '../../support/rtmfp-network.ts'
@@ -80,17 +81,6 @@ function message(number: number, length: number): Buffer {
   const payload = Buffer.alloc(Math.max(4, length), number & 0xff)
   payload.writeUInt32BE(number)
   return payload
-}
-
-/** Chance that a seed decides (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 const networks = fc.record({
