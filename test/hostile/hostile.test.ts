@@ -17,7 +17,16 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { connect, createServer, flvDecoder, type HttpPlay, httpFlv, LiveStreams, type Message } from 'rtmpipe'
+import {
+  connect,
+  createServer,
+  flvDecoder,
+  type HttpPlay,
+  httpFlv,
+  type Limits,
+  LiveStreams,
+  type Message
+} from 'rtmpipe'
 import { wsFlv } from 'rtmpipe/ws'
 import t from 'tap'
 import { apiHandler } from '../../lib/app/http/api.ts'
@@ -25,7 +34,9 @@ import { ApiEvents } from '../../lib/app/http/api-events.ts'
 import { hostGuard, openHttp } from '../../lib/app/http/http-server.ts'
 import { Recordings } from '../../lib/app/recordings.ts'
 import { Relays } from '../../lib/app/relays.ts'
+import { Identity } from '../../lib/rtmfp/crypto/identity.ts'
 import { StartupPackets } from '../../lib/rtmfp/session/datagrams.ts'
+import { RtmfpEndpoint } from '../../lib/rtmfp/session/endpoint.ts'
 import { folder } from '../support/films.ts'
 import { connected, eventually, Guest, Stage, WebGuest } from '../support/hostile.ts'
 import { alive } from '../support/memory.ts'
@@ -305,31 +316,78 @@ t.test('as many as SECURITY.md says', async t => {
   t.equal(cases.flatMap(inputs).length + files.length + ofHttp.length + 3, Number(ofInputs))
 })
 
+/** A server on UDP, with a publisher and a player over RTMFP who are to go on. */
+async function overUdp(limits: Partial<Limits> = {}) {
+  const lives = new LiveStreams()
+  const server = createServer({ rtmfp: true, limits }, session => {
+    session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), () => {}))
+    session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const [publisher, player] = [
+    await connect(`rtmfp://127.0.0.1:${port}/live`),
+    await connect(`rtmfp://127.0.0.1:${port}/live`)
+  ]
+  const publishing = await publisher.publish('film')
+  const playing = await player.play('film')
+  const heard: number[] = []
+  playing.on('data', (message: Message) => heard.push(message.timestamp))
+  const goesOn = async (timestamp: number) => {
+    // data, which has no deadline
+    publishing.write({ type: 18, messageStreamId: 1, timestamp, payload: Buffer.from('0200036d6f6f', 'hex') })
+    await eventually(() => heard.includes(timestamp))
+  }
+  await goesOn(1)
+  const end = async () => {
+    for (const session of [publisher, player]) await session[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  }
+  return { server, port, goesOn, end }
+}
+
+t.test('M1 a thousand who open a session, from a port each, and say nothing in it: it goes on', async t => {
+  const { server, port, goesOn, end } = await overUdp({ connectMs: 1000 })
+  const ended: (string | undefined)[] = []
+  server.on('sessionError', error => ended.push(error.code))
+  const identity = new Identity({ groups: [2], isStatic: true })
+  const places = [{ address: '127.0.0.1', port }]
+  let keyed = 0
+  const opens = async () => {
+    const socket = dgram.createSocket('udp4')
+    const endpoint = new RtmfpEndpoint({ identity })
+    const say = () => {
+      for (const { bytes } of endpoint.output(performance.now())) socket.send(bytes, port, '127.0.0.1')
+    }
+    const answered = once(socket, 'message', { signal: AbortSignal.timeout(20_000) })
+    endpoint.open({ ancillaryData: Buffer.from('rtmfp://127.0.0.1/live') }, places, performance.now())
+    endpoint.elapsed(performance.now())
+    say()
+    const [hello] = await answered
+    endpoint.input(hello, places[0]!, performance.now())
+    endpoint.elapsed(performance.now())
+    say()
+    keyed++
+    // the answer to its keying comes too late
+    await new Promise<void>(resolve => setImmediate(() => socket.close(resolve)))
+  }
+  for (let round = 0; round < 50; round++) {
+    await Promise.all(Array.from({ length: 20 }, opens))
+    await goesOn(2 + round)
+  }
+  t.equal(keyed, 1000)
+  await eventually(() => server.sessions.size === 2)
+  t.ok(ended.length > 0 && ended.every(code => code === 'ERR_RTMP_CONNECT_TIMEOUT'), `${ended.length} sessions`)
+  await goesOn(100)
+  await end()
+})
+
 t.test(
   'M1 strangers on the UDP port of a server: it goes on, and answers with no more than three times what they send',
   async t => {
-    const lives = new LiveStreams()
-    const server = createServer({ rtmfp: true }, session => {
-      session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), () => {}))
-      session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))
-    })
-    server.on('sessionError', error => t.fail(`${error}`)).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as net.AddressInfo
-    const [publisher, player] = [
-      await connect(`rtmfp://127.0.0.1:${port}/live`),
-      await connect(`rtmfp://127.0.0.1:${port}/live`)
-    ]
-    const publishing = await publisher.publish('film')
-    const playing = await player.play('film')
-    const heard: number[] = []
-    playing.on('data', (message: Message) => heard.push(message.timestamp))
-    const goesOn = async (timestamp: number) => {
-      // data, which has no deadline
-      publishing.write({ type: 18, messageStreamId: 1, timestamp, payload: Buffer.from('0200036d6f6f', 'hex') })
-      await eventually(() => heard.includes(timestamp))
-    }
-    await goesOn(1)
+    const { server, port, goesOn, end } = await overUdp()
+    server.on('sessionError', error => t.fail(`${error}`))
 
     const stranger = dgram.createSocket('udp4')
     let [sent, answered] = [0, 0]
@@ -361,8 +419,7 @@ t.test(
     t.ok(answered > 0 && answered <= 3 * sent, `${answered} bytes for ${sent}`)
     t.equal(server.sessions.size, 2)
     stranger.close()
-    for (const session of [publisher, player]) await session[Symbol.asyncDispose]()
-    await server[Symbol.asyncDispose]()
+    await end()
   }
 )
 
