@@ -137,7 +137,8 @@ export class ReceiveBuffer {
   /** Takes a fragment. @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`, behind which the flow is to be rejected. */
   add({ sequenceNumber, forwardSequenceNumber, fragmentControl, abandon, final, data }: UserData): Added {
     const added = this.#note(sequenceNumber, forwardSequenceNumber, abandon ? 0 : data.length)
-    if (added !== 'refused' && final) this.#final ??= sequenceNumber
+    // one ahead of what has come is none
+    if (added !== 'refused' && final && sequenceNumber >= this.#numbers.highest) this.#final ??= sequenceNumber
     if (added === 'new' && !abandon && !this.#rejected) this.#keep(sequenceNumber, fragmentControl, data)
     this.#dropAbandoned()
     return added

@@ -149,6 +149,11 @@ t.test('the last fragment of a flow', async t => {
   buffer.add(fragment(1))
   buffer.add(fragment(2, { final: true }))
   t.same([buffer.finalSequenceNumber, buffer.isComplete, numbers(buffer)], [3, true, [1, 2, 3]])
+
+  const early = new ReceiveBuffer()
+  early.add(fragment(5))
+  for (const number of [0, 2]) early.add(fragment(number, { final: true }))
+  t.same([early.finalSequenceNumber, early.isComplete], [undefined, false], 'it is not ahead of what has come')
 })
 
 t.test('a rejected flow holds nothing, and is acknowledged', async t => {
