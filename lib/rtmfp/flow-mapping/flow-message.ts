@@ -18,5 +18,11 @@ export function readFlowMessage(bytes: Buffer, messageStreamId: MessageStreamId)
 export const flowMessageLength = ({ payload }: Message): number => HEADER_LENGTH + payload.length
 
 /** The inverse of readFlowMessage: header and payload, to be cut into fragments. */
-export const writeFlowMessage = ({ type, timestamp, payload }: Message): Buffer =>
-  new ByteWriter(HEADER_LENGTH + payload.length).u8(type).u32(timestamp).raw(payload).done()
+export const writeFlowMessage = (message: Message): Buffer => writeFlowMessages([message])
+
+/** The same of several, one behind the other, in one buffer. */
+export function writeFlowMessages(messages: readonly Message[]): Buffer {
+  const writer = new ByteWriter(messages.reduce((length, message) => length + flowMessageLength(message), 0))
+  for (const { type, timestamp, payload } of messages) writer.u8(type).u32(timestamp).raw(payload)
+  return writer.done()
+}

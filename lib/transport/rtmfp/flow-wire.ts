@@ -9,7 +9,7 @@ import {
 } from '../../live/message-batch.ts'
 import { type Message, type MessageStreamId, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent } from '../../message/user-control-event.ts'
-import { flowMessageLength, writeFlowMessage } from '../../rtmfp/flow-mapping/flow-message.ts'
+import { flowMessageLength, writeFlowMessage, writeFlowMessages } from '../../rtmfp/flow-mapping/flow-message.ts'
 import type { AcceptFlow } from '../../rtmfp/flow-mapping/flow-set.ts'
 import { MessageFlows } from '../../rtmfp/flow-mapping/message-flows.ts'
 import type { MessageOptions } from '../../rtmfp/flow-mapping/sending-messages.ts'
@@ -43,7 +43,7 @@ const LEAST_KEEPALIVE_MS = 5000
 
 /** Shared by all wires, as nothing in these bytes depends on one. */
 const flowMessages: BatchEncoder = {
-  encode: (messages: readonly Message[]) => Buffer.concat(messages.map(writeFlowMessage)),
+  encode: writeFlowMessages,
   equals: (other: BatchEncoder) => other === flowMessages
 }
 
@@ -159,7 +159,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
       const message = this.#messages.read()
       if (message === undefined) break
       this.#messagesIn++
-      if (message.type === MessageTypeId.UserControl) this.#heedKeepalive(message)
+      if (this.#role === 'client' && message.type === MessageTypeId.UserControl) this.#heedKeepalive(message)
       this.#isWanted = this.push(message)
     }
     this.#isPumping = false
@@ -242,8 +242,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   /** A server says how often its clients are to ping it (RFC 7425, 5.3.4.1). */
   #heedKeepalive({ payload }: Message): void {
     const event = readUserControlEvent(payload)
-    if (this.#role === 'client' && event.kind === 'SetKeepalive')
-      this.#carrier?.keepAlive?.(Math.max(event.serverPeriod, LEAST_KEEPALIVE_MS))
+    if (event.kind === 'SetKeepalive') this.#carrier?.keepAlive?.(Math.max(event.serverPeriod, LEAST_KEEPALIVE_MS))
   }
 
   #drained(): void {
