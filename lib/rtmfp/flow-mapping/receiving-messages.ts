@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../errors.ts'
 import { isProtocolControlType, type Message, type MessageStreamId } from '../../message/message.ts'
 import { readFlowMessage } from './flow-message.ts'
-import { readFlowMetadata } from './flow-metadata.ts'
+import { type FlowMetadata, readFlowMetadata } from './flow-metadata.ts'
 import type { IncomingFlow, IncomingFlowOpening, IncomingFlowOptions } from './flow-set.ts'
 import { FlowSyncs, readFlowSync } from './flow-sync.ts'
 import { kindOf } from './message-kind.ts'
@@ -27,7 +27,8 @@ const MAX_EARLY = 8
 /** The messages that one end of an RTMP connection receives in flows. */
 export class ReceivingMessages {
   readonly #host: ReceivingMessagesHost
-  readonly #readable = new Set<IncomingFlow>()
+  /** In turn, with what each has said of itself. */
+  readonly #readable = new Map<IncomingFlow, FlowMetadata>()
   readonly #syncs = new FlowSyncs<IncomingFlow>(MAX_SYNCS)
   /**
    * Of a client: message streams that the peer has said anything but media on, and media that has come ahead of that. tcserver sends no
@@ -62,7 +63,7 @@ export class ReceivingMessages {
       order: told.receiveOrder,
       readable: flow => {
         if (isControl) this.#control ??= flow
-        this.#readable.add(flow)
+        this.#readable.set(flow, told)
         this.#host.readable()
       },
       ended: flow => {
@@ -77,12 +78,12 @@ export class ReceivingMessages {
   read(): Message | undefined {
     do {
       this.#isReleased = false
-      for (const flow of this.#readable) {
-        const message = this.#syncs.holds(flow) ? undefined : this.#next(flow)
+      for (const [flow, told] of this.#readable) {
+        const message = this.#syncs.holds(flow) ? undefined : this.#next(flow, told)
         if (message === undefined) continue
         // to the end of the turn
         this.#readable.delete(flow)
-        if (flow.isReadable) this.#readable.add(flow)
+        if (flow.isReadable) this.#readable.set(flow, told)
         return message
       }
     } while (this.#isReleased)
@@ -90,8 +91,8 @@ export class ReceivingMessages {
   }
 
   /** The next message of a flow, unless it is early. */
-  #next(flow: IncomingFlow): Message | undefined {
-    const message = this.#early.get(flow) ?? this.#readFrom(flow)
+  #next(flow: IncomingFlow, told: FlowMetadata): Message | undefined {
+    const message = this.#early.get(flow) ?? this.#readFrom(flow, told)
     this.#early.delete(flow)
     if (message === undefined || this.#host.role === 'server') return message
     const { messageStreamId, type } = message
@@ -106,8 +107,7 @@ export class ReceivingMessages {
     return message
   }
 
-  #readFrom(flow: IncomingFlow): Message | undefined {
-    const { messageStreamId, receiveOrder } = readFlowMetadata(flow.metadata)!
+  #readFrom(flow: IncomingFlow, { messageStreamId, receiveOrder }: FlowMetadata): Message | undefined {
     for (let taken = flow.read(); taken !== undefined; taken = flow.read()) {
       const message = messageIn(taken.payload, messageStreamId)
       if (message === undefined) {
