@@ -11,7 +11,7 @@ import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
 import { type NetServerEvents, TypedNetServer } from './net-server.ts'
 import type { RtmfpSocket } from './rtmfp/rtmfp-socket.ts'
-import { acceptRtmfp, type RtmfpOptions } from './rtmfp/rtmfp-wires.ts'
+import { acceptRtmfp, checkProfile, type RtmfpOptions } from './rtmfp/rtmfp-wires.ts'
 import { TunnelSession } from './tunnel/tunnel-server.ts'
 
 /** Options of createWireServer(), and of createServer(). */
@@ -72,8 +72,9 @@ const MAX_CONNECTIONS = 10_000
 /**
  * A server of wires over TCP; otherwise a net.Server: `listen`, `address`, `close`. It accepts rtmp and rtmpe, and on
  * the same port rtmps with `tls`, rtmpt and rtmpte with `tunnel`, rtmpts with both; other HTTP requests go to `http`
- * and `upgrade`. `'wire'` is emitted with each MessageWire after its handshake, for a session or a proxy: see
- * WireServerEvents. To add a connection from elsewhere, any Duplex of bytes, call `server.emit('connection', bytes)`.
+ * and `upgrade`. With `rtmfp` it accepts rtmfp on UDP, and `'listening'` is emitted once both are bound. `'wire'` is
+ * emitted with each wire after its handshake, for a session or a proxy: see WireServerEvents. To add a connection from
+ * elsewhere, any Duplex of bytes, call `server.emit('connection', bytes)`.
  */
 export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents & Own> {
   readonly #options: MessageWireOptions
@@ -90,8 +91,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   #isOver = false
 
   /**
-   * @throws RangeError for an option out of range, TypeError for an unknown limit or an invalid address, and what tls.createServer throws for
-   *   an invalid key.
+   * @throws RangeError for an option out of range, TypeError for an unknown limit or profile or an invalid address, and what
+   *   tls.createServer throws for an invalid key.
    */
   constructor(given: WireServerOptions = {}) {
     const {
@@ -126,7 +127,11 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.#emitter.on('connection', bytes => this.#enter(bytes))
-    if (rtmfp !== false) this.#bindBeforeListening(rtmfp === true ? {} : rtmfp)
+    if (rtmfp !== false) {
+      const how = rtmfp === true ? {} : rtmfp
+      checkProfile(how)
+      this.#bindBeforeListening(how)
+    }
     this.#emitter.on('listening', () => {
       this.#isOver = false
       this.#isTcpClosed = false
@@ -143,7 +148,10 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     return this.#rtmfpSocket?.addresses[0]
   }
 
-  /** Stops accepting connections, and ends the wires after the grace period; then `'close'` is emitted. */
+  /**
+   * Stops accepting connections, and ends the wires after the grace period. `'close'` is emitted once TCP is closed; `await using` waits for
+   * UDP too.
+   */
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(typeof how === 'function' ? how : undefined)
     const graceMs = typeof how === 'object' ? (how.graceMs ?? 0) : 0

@@ -77,13 +77,18 @@ export function openOver(
   return flows!
 }
 
+/** @throws TypeError for a profile that is none. */
+export function checkProfile({ profile = 'default' }: RtmfpOptions): void {
+  if (!Object.hasOwn(profiles, profile))
+    throw new TypeError(`rtmfp.profile must be ${Object.keys(profiles).join(', ')}, not ${profile}`)
+}
+
 /** The options of a socket, and the groups of its identity. @throws TypeError for a profile that is none. */
 export function socketOptions({ profile = 'default', lifetimes, ...rest }: RtmfpWireOptions): {
   readonly groups: Profile['groups']
   readonly options: Omit<Profile, 'groups'> & Omit<RtmfpWireOptions, 'profile' | 'lifetimes'>
 } {
-  if (!Object.hasOwn(profiles, profile))
-    throw new TypeError(`rtmfp.profile must be ${Object.keys(profiles).join(', ')}, not ${profile}`)
+  checkProfile({ profile })
   const { groups, ...agreement } = profiles[profile]
   return { groups, options: { ...rest, ...agreement } }
 }

@@ -174,6 +174,12 @@ t.test('signals end an attempt, a session and a server', async t => {
   await t.rejects(attempt, { name: 'AbortError' })
 })
 
+t.test('a profile that is none is an error at once, at a server and a client', async t => {
+  const profile = 'modern' as 'default'
+  t.throws(() => createServer({ rtmfp: { profile } }), TypeError)
+  t.throws(() => dial('rtmfp://127.0.0.1/live', { rtmfp: { profile } }), TypeError)
+})
+
 t.test('a UDP port in use is an error, and TCP is not listened on either', async t => {
   const taken = dgram.createSocket('udp4')
   await new Promise<void>(resolve => taken.bind(0, '127.0.0.1', resolve))
