@@ -31,7 +31,6 @@ export interface OutgoingFlowOptions {
 /** A flow of the peer. */
 export interface IncomingFlow {
   readonly id: number
-  readonly metadata: Buffer
   /** Whether `read` has a message. */
   readonly isReadable: boolean
   /** Whether all of it has come. */

@@ -44,7 +44,6 @@ const FEW_BLOCKS = 2
 /** The receiving end of a flow (RFC 7016, 3.6.3): it holds what the application has not read, and answers for it. */
 export class ReceivingFlow {
   readonly id: number
-  readonly metadata: Buffer
   readonly returnOf: SendingFlow | undefined
   readonly #host: ReceivingFlowHost
   readonly #options: ReceivingFlowOptions
@@ -55,7 +54,6 @@ export class ReceivingFlow {
 
   constructor(id: number, opening: FlowOpening, options: ReceivingFlowOptions, host: ReceivingFlowHost) {
     this.id = id
-    this.metadata = Buffer.from(opening.metadata)
     this.returnOf = opening.returnOf
     this.#options = options
     this.#host = host
