@@ -165,8 +165,8 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   }
 
   /**
-   * Ends it ahead of the next random access point that it has still to read, where `to` begins, with the state that it needs: together they
-   * read everything once. If this one is destroyed before, `to` begins as any reader.
+   * Ends this cursor before the next random access point that it has not read. `to` starts there, with the metadata and sequence headers, so
+   * that the two together read each message once. If this cursor is destroyed first, `to` starts where its own option `from` says.
    */
   handOver(to: LiveCursor): void {
     to.#awaits = true

@@ -156,7 +156,7 @@ export type AudioPacket =
 export interface LegacyAudioTag {
   /** Which form it is. */
   readonly form: 'legacy'
-  /** The codec: any but ExHeader. */
+  /** The codec, which is not ExHeader: that is the form 'enhanced' or 'multitrack'. */
   readonly soundFormat: SoundFormat
   /** 0: 5.5 kHz, 1: 11 kHz, 2: 22 kHz, 3: 44 kHz. Of AAC always 3, whatever its rate. */
   readonly soundRate: number

@@ -184,7 +184,7 @@ const positive = (value: AmfValue): number | null =>
 /** The codecs whose sequence headers may lack the size. */
 const WITHOUT_SIZE: readonly (string | undefined)[] = ['AV1', 'VP8', 'VP9']
 
-/** By the colours of the first track that has any: encoders may send them beside the stream alone. */
+/** By colorInfo of the first track that has it: some encoders send colours there, and none in the sequence header. */
 function hdrBy(state: readonly Message[]): VideoConfig['hdr'] {
   const colors = state.filter(isVideo).flatMap(({ payload }) => readColorInfo(payload))
   const described = colors.find(({ colorInfo }) => colorInfo.colorConfig !== undefined)

@@ -136,7 +136,10 @@ export class RtwsSendingFlow {
     this.#start.owed.add(length, length - dataLength)
   }
 
-  /** Of what was sent so many more bytes have come, and there is room for so many. @throws ProtocolError for what was never sent. */
+  /**
+   * The receiver has received `deltaBytes` more, and has room for `bufferBytes`.
+   * @throws ProtocolError `ERR_RTMP_RTWS` if so much was not sent.
+   */
   acknowledged(deltaBytes: number, bufferBytes: number, now: number): void {
     if (!this.#isOpenSent || deltaBytes > this.outstandingBytes) throw wrong('acknowledges what was not sent')
     this.#acknowledgedBytes += deltaBytes
@@ -146,7 +149,10 @@ export class RtwsSendingFlow {
     this.#start.ready(this)
   }
 
-  /** The receiver rejects it: what is queued is abandoned. @throws ProtocolError if it was never told of the flow. */
+  /**
+   * The receiver rejects it: what is queued is abandoned.
+   * @throws ProtocolError `ERR_RTMP_RTWS` if the flow was not opened at the receiver.
+   */
   rejected(exceptionCode: number, now: number): void {
     if (!this.#isOpenSent) throw wrong('rejects a flow that was not opened')
     if (this.#isRejected) return

@@ -30,7 +30,7 @@ export const dialRtmfp = (place: RtmfpPlace, options: RtmfpWireOptions & RtmfpCl
 
 const PEER_ID = /^[0-9a-f]{64}$/
 
-/** A client among the others of its server: an RtmfpSocket with a session to the server, and sessions to peers, as long as any has a wire. */
+/** The RtmfpSocket of a client, with a session to its server and one to each peer. The socket is closed with the last wire of them. */
 class RtmfpClient implements Peers {
   readonly ownId: string
   /** That to the server. */
