@@ -20,8 +20,8 @@ export interface ConnectOptions extends DialOptions {
   /** The password of `user`. */
   password?: string
   /**
-   * What this client states that it can (Enhanced RTMP v2): nothing by default, as OBS. It does not restrict what is sent or received. The
-   * answer is `session.capabilities`.
+   * What this client states that it can (Enhanced RTMP v2): nothing by default, as OBS. A server may send the primary tracks alone to a player
+   * that does not state `multitrack`. The answer is `session.capabilities`.
    */
   capabilities?: CapabilitiesOptions
   /** Properties added to the command object of `connect`, or replaced in it. */

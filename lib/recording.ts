@@ -3,6 +3,8 @@ import type { FlvFile } from './flv/flv-file.ts'
 import { FlvFiles, type FlvFilesOptions } from './flv/flv-files.ts'
 import type { FlvRecordingOptions } from './flv/flv-recording.ts'
 import type { LiveStream, SubscribeOptions } from './live/live-stream.ts'
+import { trackChooser } from './live/track-chooser.ts'
+import { checkTrackIds, type TrackChoice } from './media/choose-tracks.ts'
 import { timestampRepair } from './media/timestamp-repair.ts'
 import { safeRecordPath } from './record-path.ts'
 import { type Attempt, positive, type RecordedFile, Relay, type RelayOptions } from './relay.ts'
@@ -18,6 +20,8 @@ export interface RecordOptions
   maxLagMs?: number
   /** The longest delay of a retry in milliseconds: 10,000. */
   maxRetryMs?: number
+  /** The tracks that are recorded: the primary ones, which any program plays. */
+  tracks?: TrackChoice
 }
 
 /** Options of recordRolled(). */
@@ -63,7 +67,15 @@ export function recordRolled(live: LiveStream, folder: string, options: RecordRo
 function recordInto(
   live: LiveStream,
   folder: string,
-  { name = 'recording', maxLagMs = MAX_LAG_MS, wait = false, label, maxKeyframes, ...options }: RecordOptions,
+  {
+    name = 'recording',
+    maxLagMs = MAX_LAG_MS,
+    wait = false,
+    label,
+    maxKeyframes,
+    tracks = {},
+    ...options
+  }: RecordOptions,
   bounds: Pick<FlvFilesOptions, 'everyMs' | 'everyBytes'>
 ): Relay {
   positive('maxLagMs', maxLagMs)
@@ -72,6 +84,7 @@ function recordInto(
     new FlvFiles(next, { ...bounds, flags: 'wx', ...(maxKeyframes !== undefined && { maxKeyframes }) })
   // an invalid option would be retried without end
   makeFiles().destroy()
+  if (tracks !== 'all') checkTrackIds(tracks)
   let isOver = false
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
@@ -89,7 +102,7 @@ function recordInto(
     messages.pipe(repair)
     messages.once('close', () => repair.end())
     try {
-      await pipeline(repair, files)
+      await (tracks === 'all' ? pipeline(repair, files) : pipeline(repair, trackChooser(tracks), files))
       return true
     } finally {
       signal.removeEventListener('abort', leave)

@@ -5,10 +5,12 @@ import { limitsWith } from './limits.ts'
 import { handOver, hasBegun, type LiveReader } from './live/live-cursor.ts'
 import type { LiveStream } from './live/live-stream.ts'
 import type { MessageBatch } from './live/message-batch.ts'
+import { checkTrackIds, type TrackChoice } from './media/choose-tracks.ts'
 import type { Gap } from './media/keyframe-gate.ts'
 import type { Repair } from './media/timestamp-mender.ts'
 import type { Message } from './message/message.ts'
 import { Route, type RouteOptions } from './route.ts'
+import { FORWARDS_ALL } from './session/capabilities.ts'
 import type { ClientSession, PlayOptions } from './session/client-session.ts'
 import type { Playing } from './session/playing.ts'
 import { readable, Splice } from './splice.ts'
@@ -33,6 +35,8 @@ export interface PushOptions extends RelayOptions {
   maxLagMs?: number
   /** Anything by which its application recognizes its reader in `live.readerStats()`. */
   label?: unknown
+  /** The tracks that are published. By default all, if the server has stated that it knows Multitrack, and the primary ones if it has not. */
+  tracks?: TrackChoice
 }
 
 /** Options of pullLive(). */
@@ -203,11 +207,12 @@ export class Relay extends TypedEmitter<RelayEvents> {
  * If the server asks to reconnect, it connects to the requested URL, and at the next keyframe ends the publish here and begins it there, with
  * no message lost or sent twice. It stays if that URL does not answer. Retries are made at the URL that it was moved to, and at
  * its own when that fails.
- * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0.
+ * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0, or the id of a track that is none.
  */
 export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const route = new Route(url, options)
-  const { maxLagMs, label } = options
+  const { maxLagMs, label, tracks } = options
+  if (tracks !== undefined && tracks !== 'all') checkTrackIds(tracks)
   positive('maxLagMs', maxLagMs)
   let isOver = false
   const join = () => {
@@ -248,7 +253,7 @@ export function pushLive(live: LiveStream, url: string, options: PushOptions = {
       handOver(player, next.player)
     })
     try {
-      const publishing = await session.publish(route.name)
+      const publishing = await session.publish(route.name, tracks && { tracks })
       route.arrived()
       begun()
       await pipeline(player, publishing)
@@ -287,8 +292,8 @@ export function pullLive(url: string, live: LiveStream, options: PullOptions = {
   const { awayMs = 0, clock = systemClock } = options
   // a silent source may be healthy, but reconnecting is cheap
   const { pingMs } = limitsWith(options.limits)
-  const bounded = { ...options, limits: { idleMs: 2 * pingMs, ...options.limits } }
-  const route = new Route(url, bounded)
+  const limits = { idleMs: 2 * pingMs, ...options.limits }
+  const route = new Route(url, { ...options, limits, capabilities: { ...FORWARDS_ALL, ...options.capabilities } })
   const attempt: Attempt = async (signal, is) => {
     is('connecting')
     const session = await route.open(signal)

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
 import { type Clock, Countdown } from '../clock.ts'
 import { FlvWriter } from '../flv/flv-writer.ts'
+import { ChosenTracks } from '../live/chosen-tracks.ts'
 import { finishReader } from '../live/live-cursor.ts'
 import { MessageBatch } from '../live/message-batch.ts'
+import { PRIMARY, type TrackChoice } from '../media/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TakingWritable } from '../stream/taking.ts'
@@ -17,6 +19,7 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
   readonly #sink: FlvSink
   readonly #writer = new FlvWriter()
   readonly #stall: Countdown
+  #tracks = new ChosenTracks(PRIMARY)
   #isBegun = false
   #hasLeft = false
 
@@ -24,6 +27,11 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     super({ objectMode: true, highWaterMark: 4 })
     this.#sink = sink
     this.#stall = new Countdown(clock, stallMs, { expired: () => sink.destroy() })
+  }
+
+  /** @throws RangeError for the id of a track that is none. */
+  choose(tracks: TrackChoice): void {
+    this.#tracks = new ChosenTracks(tracks)
   }
 
   /** The acceptance is sent: media passes from now on. */
@@ -50,8 +58,10 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     return this.#isBegun || this.#hasLeft
   }
 
-  override _take(item: Message | MessageBatch): boolean {
+  override _take(given: Message | MessageBatch): boolean {
     if (this.#hasLeft) return true
+    const item = this.#tracks.of(given)
+    if (item === undefined) return true
     const isBatch = item instanceof MessageBatch
     // the first message, metadata as a rule, names the tracks of the header
     for (const header of this.#writer.begin(isBatch ? item.messages[0] : item)) this.#sink.write(header)

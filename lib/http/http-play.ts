@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { Refused } from '../errors.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
+import { type TrackChoice, tracksAsked } from '../media/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { Request } from '../session/request.ts'
 import type { StreamPath } from '../session/stream-path.ts'
@@ -13,6 +14,12 @@ import { FlvOutgoing } from './flv-outgoing.ts'
 
 /** How a viewer receives the stream: as the body of a response, or in the messages of a WebSocket. */
 export type HttpPlayKind = 'http-flv' | 'ws-flv'
+
+/** Options of `httpPlay.accept()`. */
+export interface HttpPlayAcceptance {
+  /** The tracks that the viewer receives. By default those of its query (`?videoTrack=1`, `?audioTrack=2`, `?tracks=all`), or the primary ones. */
+  tracks?: TrackChoice
+}
 
 /** A request to play a live stream over HTTP or WebSocket. The application decides on it as on a Play. */
 export class HttpPlay extends Request implements StreamPath {
@@ -59,9 +66,10 @@ export class HttpPlay extends Request implements StreamPath {
    * Accepts the request. Returns a Writable of Messages, or of the MessageBatches of a LiveStream's player, whose end ends the response
    * or the WebSocket.
    * When the viewer leaves, it ends as that of a Play does.
-   * @throws TypeError when it is already decided.
+   * @throws TypeError when it is already decided, RangeError for the id of a track that is none.
    */
-  accept(): WritableOf<Message | MessageBatch> {
+  accept({ tracks = tracksAsked(this.query) }: HttpPlayAcceptance = {}): WritableOf<Message | MessageBatch> {
+    if (tracks !== undefined) this.#out.choose(tracks)
     // ended in the next turn, because it has no source yet
     if (this.isOver) setImmediate(() => this.#out.leave())
     else this.take()

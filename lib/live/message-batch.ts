@@ -1,3 +1,4 @@
+import { chooseTracks, isSingleTrack, type TrackIds } from '../media/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 
 /** Makes the bytes of a batch as one carrier wants them: chunks (see BatchChunks), FLV tags, or one buffer for a broker. */
@@ -17,6 +18,13 @@ interface Encoding {
 /** Of one batch. Peers choose the message stream ids, so there may be thousands. */
 const MAX_ENCODINGS = 4
 const MAX_ENCODED_BYTES = 4 * 1024 * 1024
+/** Of one batch. Peers choose the ids of tracks too. */
+const MAX_CHOICES = 4
+
+/** What readers of two tracks receive of a batch. */
+interface Choice extends Required<TrackIds> {
+  readonly batch: MessageBatch | undefined
+}
 
 /**
  * Messages that are due at one moment, and their bytes, made once for all who want the same: a wire says by its encoder how they are
@@ -37,6 +45,8 @@ export class MessageBatch {
   readonly byteLength: number
   /** The one that was used last is the first; a recorder asks for none. */
   #encodings: Encoding[] | undefined
+  #choices: Choice[] | undefined
+  #isSingleTrack: boolean | undefined
 
   /**
    * @param timestamp by default that of its first message; metadata has 0 anywhere.
@@ -71,9 +81,33 @@ export class MessageBatch {
     return bytes
   }
 
-  /** Releases the bytes. They are encoded again on demand. */
+  /**
+   * What readers of these tracks receive of it, the same batch for all of them; undefined for nothing. It is the batch itself where nothing
+   * changes: see chooseTracks. It keeps four choices.
+   */
+  choosing({ video, audio }: Required<TrackIds>): MessageBatch | undefined {
+    this.#isSingleTrack ??= this.messages.every(isSingleTrack)
+    if (this.#isSingleTrack && video === 0 && audio === 0) return this
+    this.#choices ??= []
+    const made = this.#choices.find(choice => choice.video === video && choice.audio === audio)
+    if (made !== undefined) return made.batch
+    const messages = this.messages.map(message => chooseTracks(message, { video, audio }))
+    const batch = this.with(messages.filter(message => message !== undefined))
+    if (this.#choices.length < MAX_CHOICES) this.#choices.push({ video, audio, batch })
+    return batch
+  }
+
+  /** A batch of other messages at this place, such as a part of its own; itself if they are the same, undefined if there are none. */
+  with(messages: readonly Message[]): MessageBatch | undefined {
+    if (messages.length === 0) return undefined
+    const isSame = messages.length === this.messages.length && messages.every((each, at) => each === this.messages[at])
+    return isSame ? this : new MessageBatch(messages, this.timestamp)
+  }
+
+  /** Releases the bytes, and the batches for choices of tracks. They are made again on demand. */
   forget(): void {
     this.#encodings = undefined
+    this.#choices = undefined
   }
 }
 

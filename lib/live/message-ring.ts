@@ -1,7 +1,7 @@
 import { isState } from '../media/media-state.ts'
 import { isVideo } from '../media/video-tag.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
-import { MessageBatch } from './message-batch.ts'
+import type { MessageBatch } from './message-batch.ts'
 
 /** Options of MessageRing and LiveStream. */
 export interface MessageRingOptions {
@@ -65,9 +65,7 @@ class Entry implements RingEntry {
 }
 
 function withoutVideo(batch: MessageBatch): MessageBatch | undefined {
-  const left = batch.messages.filter(message => !isVideo(message) || isState(message))
-  if (left.length === batch.messages.length) return batch
-  return left.length === 0 ? undefined : new MessageBatch(left, batch.timestamp)
+  return batch.with(batch.messages.filter(message => !isVideo(message) || isState(message)))
 }
 
 /** Batches it may hold. 20 s at 60 frames per second are 1200. */

@@ -2,6 +2,7 @@ import { type Message, MessageTypeId } from '../message/message.ts'
 import {
   AUDIO_MULTITRACK,
   enhancedPacketType,
+  isMultitrack,
   lowestTrackId,
   readEnhancedHeader,
   type TagHeader,
@@ -79,6 +80,10 @@ function packetTypeOf(payload: Buffer): number {
 
 /** Whether a message is audio (type 8). */
 export const isAudio = (message: Message): boolean => message.type === MessageTypeId.Audio
+
+/** Whether an audio payload has the ids of its tracks. */
+export const isMultitrackAudio = (payload: Buffer): boolean =>
+  payload.length > 0 && payload[0]! >> 4 === SoundFormat.ExHeader && isMultitrack(payload, AUDIO_MULTITRACK)
 
 /** The track of an audio payload, the lowest of several; 0 if it has none. */
 export const audioTrackId = (payload: Buffer): number =>

@@ -76,6 +76,12 @@ export function enhancedPacketType(payload: Buffer, multitrack: number): number 
   return at + 1 < payload.length ? payload[at + 1]! & 0x0f : -1
 }
 
+/** Whether an Enhanced payload is multitrack. */
+export function isMultitrack(payload: Buffer, multitrack: number): boolean {
+  const at = packetTypeAt(payload)
+  return at >= 0 && (payload[at]! & 0x0f) === multitrack
+}
+
 /** The lowest id of the tracks of an Enhanced payload; 0 if it is not multitrack, or ends before the id. */
 export function lowestTrackId(payload: Buffer, multitrack: number): number {
   const at = packetTypeAt(payload)

@@ -1,6 +1,7 @@
 import { type Message, MessageTypeId } from '../message/message.ts'
 import {
   enhancedPacketType,
+  isMultitrack,
   lowestTrackId,
   readEnhancedHeader,
   type TagHeader,
@@ -127,6 +128,10 @@ export function isKeyframePayload(payload: Buffer): boolean {
     packetType === VideoPacketType.CodedFrames || (packetType === VideoPacketType.CodedFramesX && isEnhanced(payload))
   )
 }
+
+/** Whether a video payload has the ids of its tracks. */
+export const isMultitrackVideo = (payload: Buffer): boolean =>
+  payload.length > 0 && isEnhanced(payload) && isMultitrack(payload, VIDEO_MULTITRACK)
 
 /** The track of a video payload, the lowest of several; 0 if it has none. */
 export const videoTrackId = (payload: Buffer): number =>

@@ -58,6 +58,26 @@ export function describedBy(message: Message): AmfObject | undefined {
 }
 
 /**
+ * The `onMetaData` message, in `@setDataFrame` or not, with the properties that `change` makes of its own, in AMF0. It is returned as it is if
+ * `change` returns what it was given, if it cannot be read or written, and if it is any other message.
+ */
+export function changedMetadata(message: Message, change: (properties: AmfObject) => AmfObject): Message {
+  if (!isDataNamed(message, 'onMetaData') && !isDataNamed(message, '@setDataFrame')) return message
+  const plain = inAmf0(message)
+  const values = valuesOf(plain)
+  const at = values?.findIndex(value => propertiesOf(value) !== undefined) ?? -1
+  if (values === undefined || at < 0) return message
+  const properties = propertiesOf(values[at])!
+  const changed = change(properties)
+  if (changed === properties) return message
+  try {
+    return { ...plain, payload: writeAmf0(...values.with(at, withProperties(values[at], changed))) }
+  } catch {
+    return message
+  }
+}
+
+/**
  * A data message of type 15 as type 18, in AMF0. Properties that AMF0 cannot express are left out; a message that cannot be read, or
  * that consists of such values, is returned as it is, and so is any other type.
  */

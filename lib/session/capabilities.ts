@@ -1,4 +1,5 @@
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
+import { PRIMARY, type TrackChoice } from '../media/choose-tracks.ts'
 
 /** What a program can do with a codec (Enhanced RTMP v2, FourCcInfoMask). */
 export type CodecAbility = 'decode' | 'encode' | 'forward'
@@ -103,6 +104,19 @@ export class Capabilities {
     return (ability === 'decode' && listed.includes(fourCc)) || (ability === 'forward' && listed.includes(ANY))
   }
 }
+
+/** What a program states that passes media on: every codec, and what Enhanced RTMP adds to a message. */
+export const FORWARDS_ALL: CapabilitiesOptions = {
+  video: { '*': ['forward'] },
+  audio: { '*': ['forward'] },
+  multitrack: true,
+  modEx: true,
+  timestampNanoOffset: true
+}
+
+/** The tracks for a peer that states this: extra ones crash decoders that do not know Multitrack. */
+export const tracksFor = (capabilities: Capabilities | undefined): TrackChoice =>
+  capabilities?.multitrack ? 'all' : PRIMARY
 
 /**
  * The properties of a `connect` or of its answer that state capabilities. Of a flag that is not given, nothing is stated.

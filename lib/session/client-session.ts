@@ -2,6 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
 import { Refused, RtmpError } from '../errors.ts'
 import { callListeners } from '../listeners.ts'
+import type { TrackChoice } from '../media/choose-tracks.ts'
 import type { ObjectEncoding } from '../message/body.ts'
 import { type Command, createCommand, resultCommand } from '../message/command.ts'
 import { isDataNamed, readData } from '../message/data.ts'
@@ -12,7 +13,7 @@ import { loop } from '../stream/loop.ts'
 import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
 import type { PeerSource, Wire } from '../wire.ts'
 import { Answers } from './answers.ts'
-import { Capabilities } from './capabilities.ts'
+import { Capabilities, tracksFor } from './capabilities.ts'
 import { ClientStream } from './client-stream.ts'
 import { hostOf } from './debug-lines.ts'
 import { informationOf, refusal, textOf } from './information.ts'
@@ -36,6 +37,8 @@ export interface ClientSessionOptions extends NetConnectionOptions {
 export interface PublishOptions {
   /** What the server should do with the stream: `'live'` (the default), `'record'` or `'append'`. */
   kind?: 'live' | 'record' | 'append'
+  /** The tracks that the server receives. By default all, if it has stated that it knows Multitrack, and the primary ones if it has not. */
+  tracks?: TrackChoice
 }
 
 /** Options of `session.play()`. */
@@ -184,13 +187,16 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
 
   /**
    * Publishes a stream. The name may include a query. Resolves with a Writable of Messages.
-   * @throws Refused, such as `NetStream.Publish.BadName`; otherwise as call.
+   * @throws Refused, such as `NetStream.Publish.BadName`; RangeError for the id of a track that is none; otherwise as call.
    */
-  async publish(name: string, { kind = 'live' }: PublishOptions = {}): Promise<Publishing> {
+  async publish(
+    name: string,
+    { kind = 'live', tracks = tracksFor(this.#capabilities) }: PublishOptions = {}
+  ): Promise<Publishing> {
     this.#tell('releaseStream', name)
     this.#tell('FCPublish', name)
     const stream = await this.#newStream()
-    const publishing = new Publishing(stream, () => this.#unpublish(stream, name))
+    const publishing = new Publishing(stream, tracks, () => this.#unpublish(stream, name))
     await this.#granted(stream, publishing, () => {
       const answer = stream.ask('publish', name, kind)
       stream.begin('publishing', publishing)

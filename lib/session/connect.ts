@@ -2,19 +2,12 @@ import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts
 import { Refused } from '../errors.ts'
 import { type Command, errorCommand, resultCommand } from '../message/command.ts'
 import type { ConnectStatus } from '../status.ts'
-import { Capabilities, type CapabilitiesOptions, statedBy } from './capabilities.ts'
+import { Capabilities, type CapabilitiesOptions, FORWARDS_ALL, statedBy } from './capabilities.ts'
 import { Request } from './request.ts'
 import { connectPath } from './stream-path.ts'
 
-/** What a server states: it relays every codec, and keeps what Enhanced RTMP adds to a message. */
-const RELAYS_ALL: CapabilitiesOptions = {
-  video: { '*': ['forward'] },
-  audio: { '*': ['forward'] },
-  reconnect: true,
-  multitrack: true,
-  modEx: true,
-  timestampNanoOffset: true
-}
+/** What a server states. */
+const RELAYS_ALL: CapabilitiesOptions = { ...FORWARDS_ALL, reconnect: true }
 
 /** A request to connect to an application (RTMP 1.0, 7.2.1.1). Without a listener it is accepted. */
 export class Connect extends Request {

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream'
+import { ChosenTracks } from '../live/chosen-tracks.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
+import type { TrackChoice } from '../media/choose-tracks.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TakingWritable } from '../stream/taking.ts'
@@ -24,6 +26,7 @@ export interface OutgoingStream {
 export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | MessageBatch, Own> implements Fed {
   _from: Readable | undefined
   readonly #stream: OutgoingStream
+  readonly #tracks: ChosenTracks
   /** Whether what was sent last waits for room. */
   #isWaiting = false
   readonly #sent = (): void => {
@@ -32,15 +35,17 @@ export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | M
     this._taken()
   }
 
-  constructor(stream: OutgoingStream) {
+  /** @throws RangeError for the id of a track that is none. */
+  constructor(stream: OutgoingStream, tracks: TrackChoice) {
     super({ objectMode: true, highWaterMark: 4 })
     this.#stream = stream
+    this.#tracks = new ChosenTracks(tracks)
   }
 
   /** Whether written items pass. Call `release` when this changes. */
   protected abstract get isOpen(): boolean
 
-  /** The part of an item that is sent to the peer; undefined for none. */
+  /** The part of an item of the chosen tracks that is sent to the peer; undefined for none. */
   protected abstract wanted(item: Message | MessageBatch): Message | MessageBatch | undefined
 
   /** Called after everything has been sent, for the last messages. */
@@ -61,7 +66,8 @@ export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | M
   }
 
   override _take(item: Message | MessageBatch): boolean {
-    const wanted = this.wanted(item)
+    const chosen = this.#tracks.of(item)
+    const wanted = chosen && this.wanted(chosen)
     if (wanted === undefined) return true
     const { id, media } = this.#stream
     const isSent = media.send(wanted, id, this.#sent)

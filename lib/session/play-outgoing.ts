@@ -1,6 +1,7 @@
 import { finishReader } from '../live/live-cursor.ts'
 import { MessageBatch } from '../live/message-batch.ts'
 import { isAudio } from '../media/audio-tag.ts'
+import type { TrackChoice } from '../media/choose-tracks.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { isVideo } from '../media/video-tag.ts'
 import { unwrapped } from '../message/data.ts'
@@ -20,11 +21,12 @@ export class PlayOutgoing extends Outgoing {
 
   constructor(
     stream: NetStream,
+    choice: TrackChoice,
     tracks: { readonly audio: boolean; readonly video: boolean },
     isPaused: boolean,
     bye: () => void
   ) {
-    super(stream)
+    super(stream, choice)
     this.#tracks = tracks
     this.#isPaused = isPaused
     this.#bye = bye
@@ -62,8 +64,7 @@ export class PlayOutgoing extends Outgoing {
     if (this.#hasLeft) return undefined
     if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
     if (this.#tracks.audio && this.#tracks.video && this.#access.isOpen) return item
-    const messages = item.messages.filter(message => this.#isWanted(message))
-    return messages.length === 0 ? undefined : new MessageBatch(messages, item.timestamp)
+    return item.with(item.messages.filter(message => this.#isWanted(message)))
   }
 
   protected override bye(): void {

@@ -1,11 +1,13 @@
 import { Refused } from '../errors.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
+import { type TrackChoice, tracksAsked } from '../media/choose-tracks.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { userControlMessage } from '../message/user-control-event.ts'
 import type { PlayStatus } from '../status.ts'
 import type { WritableOf } from '../stream/typed.ts'
+import { type Capabilities, tracksFor } from './capabilities.ts'
 import type { NetStream } from './net-stream.ts'
 import { PlayOutgoing } from './play-outgoing.ts'
 import { Request } from './request.ts'
@@ -15,6 +17,11 @@ import type { StreamPath } from './stream-path.ts'
 export interface PlayAcceptance {
   /** Whether it is a recording, not a live stream; the peer is told. */
   recorded?: boolean
+  /**
+   * The tracks that the peer receives. By default those of its query (`?videoTrack=1`, `?audioTrack=2`, `?tracks=all`); or else all, if it
+   * has stated that it knows Multitrack, and the primary ones if it has not.
+   */
+  tracks?: TrackChoice
 }
 
 /** The part of a stream that a peer requests. */
@@ -65,12 +72,19 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   readonly #stream: NetStream
   readonly #tracks = { audio: true, video: true }
   #out: PlayOutgoing | undefined
+  #choice: TrackChoice
   #isPaused = false
   #isRecorded = false
 
-  constructor(stream: NetStream, where: StreamPath, { start, duration, reset }: PlayRange) {
+  constructor(
+    stream: NetStream,
+    where: StreamPath,
+    { start, duration, reset }: PlayRange,
+    capabilities: Capabilities | undefined
+  ) {
     super()
     this.#stream = stream
+    this.#choice = tracksAsked(where.query) ?? tracksFor(capabilities)
     this.app = where.app
     this.name = where.name
     this.path = where.path
@@ -101,9 +115,10 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
    * has passed, this happens in the next turn.
    *
    * It may be called again after a seek.
-   * @throws TypeError when it is accepted already.
+   * @throws TypeError when it is accepted already, RangeError for the id of a track that is none.
    */
-  accept({ recorded = false }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
+  accept({ recorded = false, tracks = this.#choice }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
+    this.#choice = tracks
     if (this.isOver) return this.#stillborn()
     if (this.isGranted && this.#out === undefined) {
       this.#out = this.#outgoing()
@@ -111,10 +126,11 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
       this.#out.open()
       return this.#out
     }
+    const out = this.#outgoing()
     this.take()
     this.#isRecorded = recorded
-    this.#out = this.#outgoing()
-    return this.#out
+    this.#out = out
+    return out
   }
 
   /** Ended in the next turn, because it has no source yet. */
@@ -125,7 +141,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   }
 
   #outgoing(): PlayOutgoing {
-    return new PlayOutgoing(this.#stream, this.#tracks, this.#isPaused, () => this.#bye())
+    return new PlayOutgoing(this.#stream, this.#choice, this.#tracks, this.#isPaused, () => this.#bye())
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { AmfObject } from '../amf/amf-value.ts'
 import { MessageBatch } from '../live/message-batch.ts'
+import type { TrackChoice } from '../media/choose-tracks.ts'
 import { isMetadata } from '../media/media-state.ts'
 import { wrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
@@ -31,8 +32,8 @@ export class Publishing extends Outgoing<PublishingEvents> {
   readonly #bye: () => void
   readonly #letGo: () => void
 
-  constructor(stream: NetStream<Publishing, Engaged>, bye: () => void) {
-    super(stream)
+  constructor(stream: NetStream<Publishing, Engaged>, tracks: TrackChoice, bye: () => void) {
+    super(stream, tracks)
     this.#bye = bye
     this.#letGo = () => stream.letGo(this)
   }
@@ -49,12 +50,8 @@ export class Publishing extends Outgoing<PublishingEvents> {
   /** Removes metadata that is not true of a live stream. */
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch {
     if (!(item instanceof MessageBatch)) return isMetadata(item) ? kept(item) : item
-    return item.messages.some(isMetadata)
-      ? new MessageBatch(
-          item.messages.map(each => (isMetadata(each) ? kept(each) : each)),
-          item.timestamp
-        )
-      : item
+    if (!item.messages.some(isMetadata)) return item
+    return item.with(item.messages.map(each => (isMetadata(each) ? kept(each) : each)))!
   }
 
   protected override bye(): void {

@@ -323,7 +323,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
       duration: milliseconds(args[3], -1000),
       reset: args[4] === undefined || args[4] === true || (typeof args[4] === 'number' && args[4] !== 0)
     }
-    const play = new Play(stream, streamPath(this.#connect!, text(args[1])), range)
+    const play = new Play(stream, streamPath(this.#connect!, text(args[1])), range, this.connection?.capabilities)
     stream.decide(play)
     return this.#askOnStream('play', play, stream)
   }
