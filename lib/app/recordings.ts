@@ -9,6 +9,8 @@ export interface RecordingOptions {
   record?: string | undefined
   /** Record only what the API starts. */
   recordOnRequest?: boolean
+  /** Whether all tracks of Multitrack are recorded, and not only the primary ones. */
+  recordAllTracks?: boolean
   /** Begins another file after so many milliseconds, or bytes. */
   recordEveryMs?: number | undefined
   recordEveryBytes?: number | undefined
@@ -58,11 +60,13 @@ export class Recordings extends RunningTable {
   }
 
   #begin(name: string, live: LiveStream, folder: string, label: Running): Relay {
-    const { recordEveryMs: everyMs, recordEveryBytes: everyBytes } = this.#options
-    if (everyMs === undefined && everyBytes === undefined) return record(live, folder, { name, label })
+    const { recordEveryMs: everyMs, recordEveryBytes: everyBytes, recordAllTracks } = this.#options
+    const tracks = recordAllTracks ? 'all' : {}
+    if (everyMs === undefined && everyBytes === undefined) return record(live, folder, { name, label, tracks })
     return recordRolled(live, folder, {
       name,
       label,
+      tracks,
       ...(everyMs !== undefined && { everyMs }),
       ...(everyBytes !== undefined && { everyBytes })
     })

@@ -73,6 +73,7 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['serve', '--publish-key', ''], /--publish-key must not be empty$/],
     [['serve', '--record', 'x', '--record-every-ms', '0'], /--record-every-ms must be greater than 0$/],
     [['serve', '--record-every-bytes', '1'], /require --record$/],
+    [['serve', '--record-all-tracks'], /--record-all-tracks requires --record$/],
     [['serve', '--record-on-request'], /--record-on-request requires --record$/],
     [['serve', '--api-token', ''], /--api-token must not be empty$/],
     [['serve', 'extra'], /unexpected argument 'extra'$/]

@@ -417,7 +417,7 @@ t.test('the schema has every option, and accepts and refuses what the command do
     { host: '::1', port: 0, log: 'json', demo: true, tls: false, rawTimestamps: true, takeover: true },
     { tlsCert: 'a.pem', tlsKey: 'b.pem' },
     { proxyProtocolFrom: ['10.0.0.0/8', '127.0.0.1', '::1', 'fd00::/8', '::ffff:10.0.0.1/128'] },
-    { record: 'rec', recordOnRequest: true, recordEveryMs: 1, recordEveryBytes: 1e9 },
+    { record: 'rec', recordOnRequest: true, recordAllTracks: true, recordEveryMs: 1, recordEveryBytes: 1e9 },
     { publishKey: '-k', publishKeys: [{ key: 'a' }, { key: 'b', path: 'live/film' }] },
     { relays: [{ path: 'live/film', to: 'rtmps://u:p@other.example:443/live/film?key=abc' }] },
     {
@@ -454,6 +454,7 @@ t.test('the schema has every option, and accepts and refuses what the command do
     { tlsCert: 'a.pem' },
     { tlsKey: 'a.pem' },
     { recordOnRequest: true },
+    { recordAllTracks: true },
     { recordEveryMs: 1 },
     { recordEveryBytes: 1 },
     { record: 'rec', recordEveryMs: 0 },

@@ -28,6 +28,7 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
   --proxy-protocol-from ADDRESS  connections from this address or range begin with a PROXY header; repeatable
   --record DIR                record every stream to FLV files in this folder
   --record-on-request         record only what the API starts
+  --record-all-tracks         record every track of Multitrack, not only the primary ones
   --record-every-ms N, --record-every-bytes N  start a new file at the next keyframe after N
   --publish-key KEY           require ?key=KEY after the stream name to publish
   --on-publish URL, --on-play URL  ask this URL by HTTP whether a peer may: 2xx accepts, 3xx renames, all else refuses
@@ -53,7 +54,16 @@ export const help = `rtmpipe serve [options]       serve live streams: rtmp, rtm
 
 /** Options that a reload changes; the others need a restart. */
 const RELOADED = new Set([
-  ...['tls-cert', 'tls-key', 'record', 'record-on-request', 'record-every-ms', 'record-every-bytes', 'publish-key'],
+  ...[
+    'tls-cert',
+    'tls-key',
+    'record',
+    'record-on-request',
+    'record-all-tracks',
+    'record-every-ms',
+    'record-every-bytes',
+    'publish-key'
+  ],
   ...['on-publish', 'on-play', 'on-done', 'hook-timeout-ms', 'refuse-missing', 'takeover', 'idle-ms', 'drain-to']
 ])
 
@@ -117,6 +127,7 @@ function readOptions(args: readonly string[]): Read {
     'proxy-protocol-from': { type: 'string', multiple: true },
     record: { type: 'string' },
     'record-on-request': { type: 'boolean', default: false },
+    'record-all-tracks': { type: 'boolean', default: false },
     'record-every-ms': { type: 'string' },
     'record-every-bytes': { type: 'string' },
     'publish-key': { type: 'string' },
@@ -151,6 +162,7 @@ function readOptions(args: readonly string[]): Read {
   if (record === undefined && (everyMs ?? everyBytes) !== undefined)
     throw new UsageError('--record-every-ms and --record-every-bytes require --record')
   if (record === undefined && values['record-on-request']) throw new UsageError('--record-on-request requires --record')
+  if (record === undefined && values['record-all-tracks']) throw new UsageError('--record-all-tracks requires --record')
   if (publishKey === '') throw new UsageError('--publish-key must not be empty')
   if (ladderFile !== undefined && values['no-http']) throw new UsageError('--go-live requires HTTP')
   const apiToken = values['api-token'] ?? (process.env.RTMPIPE_API_TOKEN || undefined)
@@ -164,6 +176,7 @@ function readOptions(args: readonly string[]): Read {
     proxyProtocolFrom: values['proxy-protocol-from']?.map(addresses),
     record,
     recordOnRequest: values['record-on-request'],
+    recordAllTracks: values['record-all-tracks'],
     ...(everyMs !== undefined && { recordEveryMs: positive('--record-every-ms', everyMs) }),
     ...(everyBytes !== undefined && { recordEveryBytes: positive('--record-every-bytes', everyBytes) }),
     publishKey,
