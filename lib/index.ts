@@ -5,7 +5,7 @@
  *   6  doors   createServer  connect  proxy  pushLive  pullLive    rtmpipe: lib/app, of the public parts alone
  *   5  session serverSession  clientSession                    sees only Duplex<Message>
  *  -----------------------------------------------------------------  the waist: Message
- *   4  wires   messageWire(bytes)        flv file              each yields and accepts Messages
+ *   4  wires   messageWire(bytes)  flows of rtmfp, rtws  flv file   each yields and accepts Messages
  *                |  mirror(messageChunker, . , messageAssembler)
  *                |  windowAcknowledger          (a layer over a Duplex of Chunks)
  *                |  mirror(chunkEncoder,   . , chunkDecoder)
@@ -13,7 +13,7 @@
  *                |  tcp · tls · any Duplex
  *   3  stages  one Transform or one layer a file, over; LiveStream, the fan-out
  *   2  joints  Stage Layer chain mirror tap duplex             knows no protocol; the only door to pumpify
- *   1  codecs  handshake chunk message media flv               pure: bytes <-> values, no streams, no clock
+ *   1  codecs  handshake chunk message media flv rtmfp rtws    pure: bytes <-> values, no streams, no clock
  *   0  ground  bytes  amf  crypto                              values and buffers
  *
  * @module rtmpipe

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 
-/** The floors of ARCHITECTURE.md: imports point down. This reads them, so that the picture never lies. */
+/** The floors of ARCHITECTURE.md: imports point down. */
 const lib = new URL('../../lib/', import.meta.url)
 
 interface File {
@@ -205,4 +205,11 @@ t.test('no console, no globals', async t => {
     const code = readFileSync(new URL(path, lib), 'utf8').replace(/^ *\* .*$/gm, '')
     t.notMatch(code, /\bconsole\.|globalThis/, path)
   }
+})
+
+t.test('the map of ARCHITECTURE.md lists what lib has', async t => {
+  const architecture = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'utf8')
+  const listed = /^lib\/\n(?: .*\n)+/m.exec(architecture)![0].matchAll(/^ {2}(?! )(\S+)/gm)
+  const own = readdirSync(lib).map(name => (name.includes('.') ? name : `${name}/`))
+  t.same([...listed].map(([, name]) => name).sort(), own.sort())
 })
