@@ -9,9 +9,7 @@ import { isDataNamed, readData } from '../message/data.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { UserControlEvent } from '../message/user-control-event.ts'
 import type { PlayStatus, Status } from '../status.ts'
-import { loop } from '../stream/loop.ts'
 import type { EmitterOf, StreamEvents } from '../stream/typed.ts'
-import type { PeerSource, Wire } from '../wire.ts'
 import { Answers } from './answers.ts'
 import { Capabilities, tracksFor } from './capabilities.ts'
 import { ClientStream } from './client-stream.ts'
@@ -20,11 +18,11 @@ import { informationOf, refusal, textOf } from './information.ts'
 import type { Due } from './liveness.ts'
 import { NetConnection, type NetConnectionOptions } from './net-connection.ts'
 import { NetStreams } from './net-streams.ts'
+import { PeerSessions } from './peer-sessions.ts'
 import type { Play } from './play.ts'
 import { Playing, type PlayingEvents } from './playing.ts'
 import { Publishing, type PublishingEvents } from './publishing.ts'
 import { type ReconnectRequest, readReconnectRequest } from './reconnect-request.ts'
-import { serverSession } from './server-session.ts'
 import { type ConnectionState, isLegal } from './session-states.ts'
 
 /** Options of ClientSession. */
@@ -106,9 +104,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   #host = ''
   /** The message stream of a session between peers. */
   readonly #onlyStreamId: MessageStreamId | undefined
-  /** Sessions with peers, in which either side plays; and how many plays of peers were begun. */
-  readonly #peers = new Set<NetConnection>()
-  #peerPlays = 0
+  readonly #peers: PeerSessions
   #tcUrl = ''
   #capabilities = new Capabilities()
 
@@ -118,6 +114,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
     this.#timeoutMs = timeoutMs
     this.#answers = new Answers(this.clock, timeoutMs)
+    this.#peers = new PeerSessions(this.limits, this.clock)
     this.#onlyStreamId = options.messageStreamId
     if (this.#onlyStreamId !== undefined) {
       this.#state = 'connected'
@@ -247,7 +244,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
       else this.once('close', resolve)
     })
     super.close()
-    this.#leavePeers()
+    this.#peers.close()
     return closed
   }
 
@@ -322,11 +319,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'session closed locally'))
     for (const stream of this.#streams) this.#drop(stream, reason)
     // what goes on with peers does not need the server
-    if (this.closeReason === 'closed') this.#leavePeers()
-  }
-
-  #leavePeers(): void {
-    for (const session of this.#peers) session.close()
+    if (this.closeReason === 'closed') this.#peers.close()
   }
 
   /** Tells the server where else this client is reached (RFC 7425, 5.3.3), and takes the plays of peers. */
@@ -335,27 +328,21 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
     if (peers === undefined) return
     this.say(createCommand('setPeerInfo', 0, [null, ...peers.addresses]))
     const accepts = () => !this.isOver && this.listenerCount('peerPlay') > 0
-    peers.listen(accepts, (wire, source) => this.#hearPeer(wire, source))
-  }
-
-  #hearPeer(wire: Wire, source: PeerSource): void {
-    const { limits, clock } = this
-    const session = serverSession({ ...source, scheme: 'rtmfp', limits, clock })
-    session.on('publish', publish => publish.reject())
-    session.on('play', play => {
+    this.#peers.listen(peers, accepts, (play, peerId) => {
       const listeners = (this as EmitterOf<ClientSessionEvents>).rawListeners('peerPlay')
-      callListeners(listeners, this, [play, source.peerId], play.failed)
+      callListeners(listeners, this, [play, peerId], play.failed)
     })
-    this.#join(wire, session)
   }
 
   async #playOf(peerId: string, name: string, options?: PlayOptions): Promise<Playing> {
-    const { wire, limits, clock } = this
-    if (wire?.peers === undefined) throw new TypeError('only a session over RTMFP has peers')
-    const messageStreamId = ++this.#peerPlays
-    const dialed = wire.peers.dial(peerId, messageStreamId)
-    const session = new ClientSession({ limits, clock, timeoutMs: this.#timeoutMs, messageStreamId })
-    this.#join(dialed, session)
+    const { limits, clock } = this
+    const { peers } = this.wire ?? {}
+    if (peers === undefined) throw new TypeError('only a session over RTMFP has peers')
+    const session = this.#peers.dial(
+      peers,
+      peerId,
+      messageStreamId => new ClientSession({ limits, clock, timeoutMs: this.#timeoutMs, messageStreamId })
+    )
     try {
       const playing = await session.play(name, options)
       playing.once('close', () => session.close())
@@ -364,11 +351,6 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
       session.destroy()
       throw error
     }
-  }
-
-  #join(wire: Wire, session: NetConnection): void {
-    this.#peers.add(session)
-    loop(wire, session, () => this.#peers.delete(session))
   }
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
