@@ -5,7 +5,7 @@ import { debug, failed } from '../channels.ts'
 import { asError, hasLeft } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import { callListeners, warnOfFailure } from '../listeners.ts'
-import type { EmitterOf } from '../stream/typed.ts'
+import type { EmitterOf, EventArguments, EventName } from '../stream/typed.ts'
 import { peerOf, type Wire } from '../wire.ts'
 import { Doors, type DoorsOptions } from './doors.ts'
 import { type MessageWire, type MessageWireOptions, messageWire } from './message-wire.ts'
@@ -82,6 +82,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   /** All connections, in any state. */
   readonly #connections = new Set<Duplex>()
   readonly #wires = new Set<Wire>()
+  readonly #rtmfp: RtmfpServerOptions | undefined
   #rtmfpSocket: RtmfpSocket | undefined
   /** Of a server that closes: the end of its grace, whether all of TCP has left, and the end of all. */
   #grace: NodeJS.Timeout | undefined
@@ -127,11 +128,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
       { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
     )
     this.#emitter.on('connection', bytes => this.#enter(bytes))
-    if (rtmfp !== false) {
-      const how = rtmfp === true ? {} : rtmfp
-      checkProfile(how)
-      this.#bindBeforeListening(how)
-    }
+    this.#rtmfp = rtmfp === true ? {} : rtmfp || undefined
+    if (this.#rtmfp !== undefined) checkProfile(this.#rtmfp)
     this.#emitter.on('listening', () => {
       this.#isOver = false
       this.#isTcpClosed = false
@@ -215,24 +213,25 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     return this
   }
 
-  /** `'listening'` is emitted once UDP is bound too. */
-  #bindBeforeListening(options: RtmfpServerOptions): void {
-    const emit: (event: string, ...args: unknown[]) => boolean = this.emit.bind(this) as never
-    const bound = async () => {
-      try {
-        await this.#bind(options)
-        // it may have been closed meanwhile
-        if (this.listening) emit('listening')
-        else await this.#closeRtmfp()
-      } catch (error) {
-        super.close()
-        emit('error', asError(error))
-      }
-    }
-    this.emit = (event: string, ...args: unknown[]): boolean => {
-      if (event !== 'listening') return emit(event, ...args)
-      void bound()
-      return true
+  /** As of a net.Server, but `'listening'` waits until UDP is bound too. @internal */
+  override emit<Name extends EventName<NetServerEvents & WireServerEvents & Own>>(
+    event: Name,
+    ...args: EventArguments<NetServerEvents & WireServerEvents & Own, Name>
+  ): boolean {
+    if (event !== 'listening' || this.#rtmfp === undefined) return super.emit(event, ...args)
+    void this.#listenOnUdp(this.#rtmfp, () => super.emit(event, ...args))
+    return true
+  }
+
+  async #listenOnUdp(options: RtmfpServerOptions, listening: () => void): Promise<void> {
+    try {
+      await this.#bind(options)
+      // it may have been closed meanwhile
+      if (this.listening) listening()
+      else await this.#closeRtmfp()
+    } catch (error) {
+      super.close()
+      this.#emitter.emit('error', asError(error))
     }
   }
 

@@ -191,6 +191,17 @@ t.test('a UDP port in use is an error, and TCP is not listened on either', async
   t.equal(server.listening, false)
 })
 
+t.test('a server that is closed before UDP is bound never listens', async t => {
+  const server = createServer({ rtmfp: true })
+  server.on('listening', () => t.fail('it is closed'))
+  server.listen(0)
+  // TCP listens by then, and UDP is about to be bound
+  await new Promise(resolve => process.nextTick(resolve))
+  t.ok(server.listening)
+  await server[Symbol.asyncDispose]()
+  t.equal(server.rtmfpAddress, undefined)
+})
+
 t.test('a server that is closed: its sessions have their grace', async t => {
   const { server, app } = await serving(t, {}, session => session.on('publish', publish => publish.accept().resume()))
   const session = await connect(app)
