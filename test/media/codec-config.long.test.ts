@@ -206,3 +206,42 @@ t.test('sound', { skip }, async t => {
     same(t, `E-AC-3, ${name}`, audio('ec-3', SOUND, eac3), eac3Stream, names)
   }
 })
+
+t.test('the strings of codecs, as the DASH of FFmpeg has them', { skip }, async t => {
+  const string = (configs: CodecConfig[]) => configs[0]?.codecString
+  const named = (input: string, ...args: string[]) => {
+    made(input, 'mpd', ...args)
+    return /codecs="([^"]*)"/.exec(`${readFileSync(join(home, 'made.mpd'))}`)?.[1]
+  }
+  const tone = 'sine=frequency=440:sample_rate=48000'
+  const pictures = picture('1920x1080', '30')
+  for (const args of [
+    ['libx264', '-preset', 'ultrafast', ...pixels('yuv420p')],
+    ['libx264', '-preset', 'fast', '-level', '4.2', ...pixels('yuv422p10le')]
+  ]) {
+    const [file] = made(pictures, 'mp4', '-c:v', ...args)
+    t.equal(string(video('avc1', HEADER, box(file, 'avcC'))), named(pictures, '-c:v', ...args), `${args}`)
+  }
+  for (const format of ['yuv420p', 'yuv420p10le']) {
+    const args = ['-c:v', 'libaom-av1', '-cpu-used', '8', ...pixels(format)]
+    const [file] = made(picture('320x180'), 'mp4', ...args)
+    t.equal(string(video('av01', HEADER, box(file, 'av1C'))), named(picture('320x180'), ...args), `AV1, ${format}`)
+  }
+  for (const size of ['320x180', '1280x720']) {
+    const args = ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', ...pixels('yuv420p')]
+    const [file] = made(picture(size), 'mp4', ...args)
+    t.equal(string(video('vp09', HEADER, box(file, 'vpcC'))), named(picture(size), ...args), `VP9, ${size}`)
+  }
+  const [aac] = made(tone, 'flv', '-c:a', 'aac')
+  const header = aac.indexOf(hex`af00`)
+  t.equal(string(audio('mp4a', HEADER, aac.subarray(header + 2, header + 7))), named(tone, '-c:a', 'aac'))
+  const [opus] = made(tone, 'opus', '-c:a', 'libopus')
+  t.equal(string(audio('Opus', HEADER, opus.subarray(opus.indexOf('OpusHead')))), named(tone, '-c:a', 'libopus'))
+  const [flac] = made(tone, 'flac', '-c:a', 'flac')
+  const flacNamed = named(tone, '-c:a', 'flac', '-strict', '-2')
+  t.equal(string(audio('fLaC', HEADER, flac.subarray(0, 42))), flacNamed)
+  const [ac3] = made(tone, 'ac3', '-c:a', 'ac3')
+  t.equal(string(audio('ac-3', SOUND, ac3)), named(tone, '-c:a', 'ac3'))
+  const [eac3] = made(tone, 'eac3', '-c:a', 'eac3')
+  t.equal(string(audio('ec-3', SOUND, eac3)), named(tone, '-c:a', 'eac3'))
+})

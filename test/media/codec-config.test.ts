@@ -136,7 +136,7 @@ t.test('a config for each track of a message', async t => {
   const sound = (fourCc: string, packetType: 0 | 1, data: Buffer) =>
     readCodecConfig(message(8, writeAudioTag({ form: 'enhanced', modEx, fourCc, packetType, data })))
   t.same(sound('Opus', 0, written.opus), [
-    { kind: 'audio', trackId: 0, codec: 'Opus', sampleRate: 48_000, channels: 2 }
+    { kind: 'audio', trackId: 0, codec: 'Opus', codecString: 'opus', sampleRate: 48_000, channels: 2 }
   ])
   t.match(sound('ac-3', 1, written.ac3), [{ codec: 'AC-3', channels: 6 }])
   t.same([sound('Opus', 1, written.opus), sound('ac-3', 0, written.ac3), sound('xxxx', 0, hex`00`)], [[], [], []])
@@ -166,6 +166,45 @@ t.test('a config of a legacy message', async t => {
     [18, hex`17 00 000000 ${written.avc}`]
   ] as const)
     t.same(readCodecConfig(message(type, payload)), [], 'nothing')
+})
+
+t.test('the string of a codec for MSE, WebCodecs, HLS and DASH', async t => {
+  const strings = (type: number, payload: Buffer) =>
+    readCodecConfig(message(type, payload)).map(config => config.codecString)
+  const pictures = (fourCc: string, packetType: 0 | 3, data: Buffer) =>
+    strings(9, writeVideoTag({ form: 'enhanced', frameType: 1, modEx, fourCc, packetType, data }))
+  const sound = (fourCc: string, packetType: 0 | 1, data: Buffer) =>
+    strings(8, writeAudioTag({ form: 'enhanced', modEx, fourCc, packetType, data }))
+  const records: [string, Buffer, string][] = [
+    ['avc1', written.avc, 'avc1.640028'],
+    ['hvc1', written.hevc, 'hvc1.2.4.L60.90'],
+    // of x265: Main, whose flags say that Main 10 decodes it too, and a tier, a space and constraints in the middle
+    ['hvc1', hex`01 01 60000000 900000000000 3c ${written.hevc.subarray(13)}`, 'hvc1.1.6.L60.90'],
+    ['hvc1', hex`01 64 08000000 9d0800000000 99 ${written.hevc.subarray(13)}`, 'hvc1.A4.10.H153.9D.8'],
+    ['av01', written.av1, 'av01.0.00M.10'],
+    ['av01', hex`81 50 e00a`, 'av01.2.16H.12'],
+    ['vp08', written.vp, 'vp8'],
+    ['vp09', written.vp, 'vp09.02.11.10'],
+    ['vp09', hex`00 00 82 020202 0000`, 'vp09.00.10.08']
+  ]
+  for (const [fourCc, record, string] of records) t.same(pictures(fourCc, 0, record), [string], string)
+  t.same(pictures('vp09', 3, written.vp9), [undefined], 'a keyframe lacks the level')
+  const sounds: [string, 0 | 1, Buffer, string][] = [
+    ['mp4a', 0, written.aac, 'mp4a.40.2'],
+    ['mp4a', 0, hex`2b8a08`, 'mp4a.40.5'],
+    ['mp4a', 0, hex`1390 56e5a0`, 'mp4a.40.2'],
+    ['mp4a', 0, hex`f94640`, 'mp4a.40.42'],
+    ['Opus', 0, written.opus, 'opus'],
+    ['fLaC', 0, written.flac, 'flac'],
+    ['ac-3', 1, written.ac3, 'ac-3'],
+    ['ec-3', 1, written.eac3, 'ec-3'],
+    ['.mp3', 1, written.mp3, 'mp3']
+  ]
+  for (const [fourCc, packetType, data, string] of sounds) t.same(sound(fourCc, packetType, data), [string], string)
+  t.same(strings(9, hex`17 00 000000 ${written.avc}`), ['avc1.640028'])
+  t.same(strings(8, hex`af 00 ${written.aac}`), ['mp4a.40.2'])
+  t.same(strings(8, hex`2e ${written.mp3}`), ['mp3'])
+  t.same(strings(8, hex`b6 00`), [undefined])
 })
 
 t.test('what is cut, absurd or of another codec says less, and throws nothing', async t => {

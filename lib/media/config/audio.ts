@@ -50,7 +50,8 @@ export function aacFormat(config: Buffer): AudioFormat | undefined {
   }
 }
 
-function readObjectType(reader: BitReader): number {
+/** ISO/IEC 14496-3, 1.6.2.1. */
+export function readObjectType(reader: BitReader): number {
   const type = reader.bits(5)
   return type === OTHER_TYPE ? 32 + reader.bits(6) : type
 }

@@ -8,6 +8,7 @@ import { readVideoTag } from '../video-tag-reader.ts'
 import { type AudioFormat, aacFormat, ac3Format, flacFormat, mp3Format, opusFormat } from './audio.ts'
 import { av1Format, av1FrameFormat } from './av1.ts'
 import { avcFormat } from './avc.ts'
+import { codecString } from './codec-string.ts'
 import { hevcFormat } from './hevc.ts'
 import type { VideoFormat } from './video-format.ts'
 import { vp8FrameFormat, vp9FrameFormat, vpFormat } from './vp.ts'
@@ -20,6 +21,11 @@ export interface VideoConfig extends VideoFormat {
   readonly trackId: number
   /** The codec by its name: see videoCodec. */
   readonly codec: string
+  /**
+   * The codec, profile and level as MSE, WebCodecs, HLS and DASH name them (RFC 6381): `avc1.64001f`,
+   * `hvc1.2.4.L60.90`, `av01.0.00M.10`, `vp09.00.11.08`, `vp8`. Sequence headers tell it, keyframes do not.
+   */
+  readonly codecString?: string | undefined
   /** The transfer function of HDR, by the colours; undefined for others. */
   readonly hdr?: 'PQ' | 'HLG' | undefined
 }
@@ -32,6 +38,8 @@ export interface AudioConfig extends AudioFormat {
   readonly trackId: number
   /** The codec by its name: see audioCodec. */
   readonly codec: string
+  /** As that of video: `mp4a.40.2`, `opus`, `flac`, `ac-3`, `ec-3`, `mp3`; undefined for other codecs. */
+  readonly codecString?: string | undefined
 }
 
 /** What a payload says of a track. */
@@ -124,7 +132,8 @@ function videoConfig(fourCc: string, trackId: number, packet: VideoPacket, frame
   const format = (isHeader ? videoHeaders : videoFrames).get(fourCc)?.(data)
   if (format === undefined) return []
   const hdr = hdrOf(format.color?.transferCharacteristics)
-  return [{ kind: 'video', trackId, codec: fourCcName(fourCc), ...format, ...(hdr && { hdr }) }]
+  const named = { codec: fourCcName(fourCc), ...(isHeader && { codecString: codecString(fourCc, data) }) }
+  return [{ kind: 'video', trackId, ...named, ...format, ...(hdr && { hdr }) }]
 }
 
 /** The transfer function of HDR, by the transfer characteristics of H.273; undefined for others. */
@@ -149,15 +158,29 @@ function audioConfig(fourCc: string, trackId: number, packet: AudioPacket): Audi
   const { packetType, data } = packet
   const formats = packetType === AudioPacketType.SequenceStart ? audioHeaders : audioFrames
   const format = packetType <= AudioPacketType.CodedFrames ? formats.get(fourCc)?.(data) : undefined
-  return format === undefined ? [] : [{ kind: 'audio', trackId, codec: fourCcName(fourCc), ...format }]
+  if (format === undefined) return []
+  return [{ kind: 'audio', trackId, codec: fourCcName(fourCc), codecString: codecString(fourCc, data), ...format }]
 }
+
+/** The FourCCs of the legacy formats of sound that have one. */
+const legacySounds: ReadonlyMap<number, string> = new Map([
+  [SoundFormat.Aac, 'mp4a'],
+  [SoundFormat.Mp3, '.mp3'],
+  [SoundFormat.Mp3At8Khz, '.mp3']
+])
 
 /** Hertz, by the two bits of the rate. */
 const SOUND_RATES = [5512, 11_025, 22_050, 44_100]
 
 function legacyAudioConfig(tag: LegacyAudioTag): AudioConfig[] {
   const format = legacyFormat(tag)
-  return format === undefined ? [] : [{ kind: 'audio', trackId: 0, codec: soundFormatName(tag.soundFormat), ...format }]
+  if (format === undefined) return []
+  const fourCc = legacySounds.get(tag.soundFormat)
+  const named = {
+    codec: soundFormatName(tag.soundFormat),
+    ...(fourCc && { codecString: codecString(fourCc, tag.data) })
+  }
+  return [{ kind: 'audio', trackId: 0, ...named, ...format }]
 }
 
 /** FLV 10.1, E.4.2.1: for some codecs the bits of the rate and of the channels mean nothing. */

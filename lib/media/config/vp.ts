@@ -7,9 +7,13 @@ const subsamplings: readonly (Chroma | undefined)[] = ['4:2:0', '4:2:0', '4:2:2'
 const BOX_VERSION = 0x01000000
 const RECORD_LENGTH = 6
 
+/** Where the record begins: behind the version, if there is one. */
+export const vpRecordAt = (record: Buffer): number =>
+  record.length >= RECORD_LENGTH + 4 && record.readUInt32BE(0) === BOX_VERSION ? 4 : 0
+
 /** The format in a VPCodecConfigurationRecord: all but the size, which is that of the keyframes. */
 export function vpFormat(record: Buffer): VideoFormat | undefined {
-  const at = record.length >= RECORD_LENGTH + 4 && record.readUInt32BE(0) === BOX_VERSION ? 4 : 0
+  const at = vpRecordAt(record)
   if (record.length < at + RECORD_LENGTH) return undefined
   const reader = new BitReader(record, at)
   const [profile, level, bitDepth] = [reader.bits(8), reader.bits(8), reader.bits(4)]
