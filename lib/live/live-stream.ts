@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { Refused } from '../errors.ts'
 import { isMedia, isMetadata, isState, MediaState, stateAt } from '../media/media-state.ts'
+import { MetadataTracks } from '../media/metadata-tracks.ts'
 import { RandomAccess } from '../media/random-access.ts'
 import { type Repair, TimestampMender } from '../media/timestamp-mender.ts'
 import { checkRepair, type TimestampRepairOptions } from '../media/timestamp-repair.ts'
@@ -142,6 +143,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   /** Of the current or last publisher: its state, where its tracks start, whether any has started. */
   #state = new MediaState()
   #access = new RandomAccess()
+  #metadataTracks = new MetadataTracks()
   #begun = false
   /**
    * The position of the stream, by its repaired clock. The lag of readers is measured by it, not by the timestamps of
@@ -280,6 +282,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#publishedAt = this.#heardAt
     this.#state = new MediaState()
     this.#access = new RandomAccess()
+    this.#metadataTracks = new MetadataTracks()
     this.#begun = false
     this.#tracks.renew()
     this.emit('publish')
@@ -373,9 +376,10 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
       return
     }
     const isKept = isState(plain)
-    if (begins || this.#begun) this.#gather(this.#placed(plain, waitedMs), isKept, begins)
+    const message = isKept && isVideo(plain) ? this.#metadataTracks.attributed(plain) : plain
+    if (begins || this.#begun) this.#gather(this.#placed(message, waitedMs), isKept, begins)
     // state before the publisher's first frame is delivered with that frame
-    else if (isKept) this.#state.note(plain)
+    else if (isKept) this.#state.note(message)
   }
 
   #placed(message: Message, waitedMs: number): Message {

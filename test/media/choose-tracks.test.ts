@@ -171,6 +171,27 @@ t.test('a stage: another video track begins at its own keyframe', async t => {
   t.throws(() => trackChooser({ audio: 0.5 }), RangeError)
 })
 
+t.test('colours that FFmpeg 8 sends outside Multitrack are given to their track', async t => {
+  const avcHeader = '1700000000 01640010'
+  const [hevcHeader, colours] = [`9600${hvc1}01 01`, `d4${hvc1}020009636f6c6f72496e666f`]
+  const heard = async (...payloads: string[]) => {
+    const live = new LiveStream({ clock: new TestClock() })
+    const reader = live.subscribe()
+    const input = live.input()
+    for (const payload of [...payloads, '1701000000aa']) input.write(said(9, payload))
+    input.end()
+    live.end()
+    return (await reader.toArray()).map(({ payload }) => payload.toString('hex'))
+  }
+  const attributed = `9604${hvc1}01020009636f6c6f72496e666f`
+  t.equal((await heard(avcHeader, hevcHeader, colours))[2], attributed)
+  t.equal((await heard(`90${avc1}01`, hevcHeader, colours))[2], attributed)
+  t.equal((await heard(`9621${avc1}00000001 01 ${hvc1}01 000001 01`, colours))[1], `d4${hvc1}020009636f6c6f72496e666f`)
+  t.equal((await heard(`9620${avc1}00000001 01 ${hvc1}01 000001 01`, colours))[1], attributed)
+  for (const untold of [[hevcHeader, `9600${hvc1}02 01`], [`90${hvc1}01`, hevcHeader], [avcHeader]])
+    t.ok((await heard(...untold, colours)).includes(colours), untold.join())
+})
+
 t.test('readers of a batch share what is made of it', async t => {
   const plain = new MessageBatch([video.keyframe(0), audio.frame(0)])
   const primaryIds = { video: 0, audio: 0 }
