@@ -5,19 +5,19 @@ import { ProtocolError } from '../../errors.ts'
 import { type Option, readOption, writeOption } from '../wire/option.ts'
 import { type GroupKey, readGroup, readGroupKey, writeGroup, writeGroupKey } from './group-key.ts'
 
-/** What endpoints say of themselves (RFC 7425, 4.3). Nobody signs it: who has the keys of a static one, is its owner. */
+/** The certificate of an endpoint (RFC 7425, 4.3). It is not signed: the owner of a static one is whoever has its private keys. */
 export interface Certificate {
-  /** All of it, as it is sent. */
+  /** The whole certificate, as it is sent. */
   readonly bytes: Buffer
   /** SHA-256 of its canonical section, 32 bytes: the peer id (RFC 7425, 4.3.2). */
   readonly fingerprint: Buffer
   /** The name that a discriminator may require; undefined if it has none. */
   readonly hostname: Buffer | undefined
-  /** Whether it belongs to a server, which discriminators may tell a URI. */
+  /** Whether discriminators may contain a URI for its owner, a server. */
   readonly acceptsAncillaryData: boolean
-  /** Of an ephemeral certificate: the groups its owner makes keys in, that preferred first. Otherwise empty. */
+  /** Of an ephemeral certificate: the groups in which its owner makes keys, the preferred one first. Otherwise empty. */
   readonly ephemeralGroups: readonly number[]
-  /** Of a static certificate: the keys of its owner, that preferred first. Otherwise empty. */
+  /** Of a static certificate: the public keys of its owner, the preferred one first. Otherwise empty. */
   readonly staticKeys: readonly GroupKey[]
 }
 
@@ -30,13 +30,13 @@ const CertificateOption = {
   StaticKey: 0x1d
 } as const
 
-/** Those of programs have up to 1000 bytes. A session keeps that of its peer. */
+/** Certificates of known programs have up to 1000 bytes. A session keeps the certificate of its peer. */
 const MAX_LENGTH = 8192
-/** It makes the fingerprint of an ephemeral certificate the only one of its kind. */
+/** Random bytes, which make the fingerprint of an ephemeral certificate unique. */
 const RANDOMNESS_LENGTH = 32
 
 /**
- * Reads a certificate. Only what its canonical section says counts, which is what the fingerprint is of: it ends with the first Marker.
+ * Reads a certificate. Only its canonical section is read, which ends with the first Marker and which the fingerprint is of.
  * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function readCertificate(bytes: Buffer): Certificate {
@@ -72,12 +72,12 @@ function canonicalOptions(bytes: Buffer): { options: Option[]; end: number } {
   return { options, end: end ?? bytes.length }
 }
 
-/** What writeCertificate writes; the rest of a Certificate follows from it. */
+/** The fields that writeCertificate writes; the rest of a Certificate follows from them. */
 export type CertificateFields = Partial<
   Pick<Certificate, 'hostname' | 'acceptsAncillaryData' | 'ephemeralGroups' | 'staticKeys'>
 >
 
-/** The bytes of a certificate: a new one at each call, if it is ephemeral. */
+/** The bytes of a certificate. Those of an ephemeral one differ at each call. */
 export function writeCertificate(fields: CertificateFields): Buffer {
   const { hostname, acceptsAncillaryData = false, ephemeralGroups = [], staticKeys = [] } = fields
   const writer = new ByteWriter()
@@ -90,7 +90,7 @@ export function writeCertificate(fields: CertificateFields): Buffer {
   return writer.done()
 }
 
-/** Of two endpoints that open a session to each other, whether this one stays the initiator (RFC 7425, 4.3.6). */
+/** Whether this endpoint stays the initiator when two open a session to each other at the same time (RFC 7425, 4.3.6). */
 export const winsGlare = (near: Certificate, far: Certificate): boolean => Buffer.compare(near.bytes, far.bytes) <= 0
 
 /** Whether the owner of `certificate` may replace a session of `other` at its address (RFC 7425, 4.3.7). */

@@ -1,6 +1,6 @@
 /**
- * The simple checksum (RFC 7425, 4.7.3.1): the ones' complement of the ones' complement sum of all 16-bit words from `start` on. A byte
- * that is left over is the lower half of its word, where the checksum of IP takes it for the upper.
+ * The simple checksum (RFC 7425, 4.7.3.1): the ones' complement of the ones' complement sum of all 16-bit words from `start` on. An odd last
+ * byte is the lower half of its word; in the checksum of IP it is the upper half.
  */
 export function checksum(bytes: Uint8Array, start: number): number {
   let sum = 0

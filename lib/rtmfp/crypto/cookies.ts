@@ -1,27 +1,27 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { hmacSha256 } from '../../crypto/digest.ts'
 
-/** Milliseconds that a cookie is good for: no less than an initiator tries (RFC 7016, 3.5.1.2). */
+/** Milliseconds that a cookie is valid for: no less than an initiator tries (RFC 7016, 3.5.1.2). */
 export const COOKIE_LIFE_MS = 95_000
 const SECRET_LENGTH = 32
-/** Programs of Flash's time complain of any other. */
+/** Programs of Flash's time complain about any other length. */
 const COOKIE_LENGTH = 64
 const TIME_LENGTH = 4
 const MADE_HERE_LENGTH = 28
 const MADE_HERE_END = TIME_LENGTH + MADE_HERE_LENGTH
 
-/** What a cookie turns out to be: of this responder and for this address, for another address, or none of its own. */
+/** The result of a check: the cookie is valid for this address, valid for another address, or not of this responder. */
 export type CookieCheck = 'good' | 'other address' | 'bad'
 
 /**
- * Makes and checks a responder's cookies, which let it keep no state until an initiator was seen at its address (RFC 7016, 3.5.1.2): the
- * second, its HMAC, and the HMAC of it with the address. The secret changes with every life of a cookie.
+ * Makes and checks the cookies of a responder, which keeps no state until an initiator has proved its address (RFC 7016, 3.5.1.2). A cookie
+ * consists of a time in seconds, its HMAC, and the HMAC of the time and the address. The secret changes after each lifetime of a cookie.
  */
 export class Cookies {
   #secrets: readonly Buffer[] = [randomBytes(SECRET_LENGTH)]
   #period = 0
 
-  /** A cookie of 64 bytes for an address, which may be written in any way that is always the same. `now` is in ms. */
+  /** A cookie of 64 bytes for an address, in any text form that is always the same. `now` is in ms. */
   make(address: string, now: number): Buffer {
     const time = Buffer.alloc(TIME_LENGTH)
     time.writeUInt32BE(Math.floor(now / 1000))
@@ -39,7 +39,7 @@ export class Cookies {
     return timingSafeEqual(cookie.subarray(MADE_HERE_END), madeFor(secret, time, address)) ? 'good' : 'other address'
   }
 
-  /** The secret of a moment, unless it is long past: there are that of now and the one before. */
+  /** The secret of a time; undefined if it is older than the current and the previous one. */
   #secretOf(moment: number, now: number): Buffer | undefined {
     const period = Math.floor(now / COOKIE_LIFE_MS)
     if (period > this.#period) {

@@ -2,20 +2,20 @@ import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { readOptions, writeOption } from '../wire/option.ts'
 import type { Certificate } from './certificate.ts'
 
-/** Whom an IHello is for (RFC 7425, 4.4). */
+/** Selects the endpoint that an IHello is for (RFC 7425, 4.4). */
 export interface EndpointDiscriminator {
-  /** The peer id of the endpoint: it decides alone. */
+  /** The peer id of the endpoint. If it is present, the other fields are ignored. */
   readonly fingerprint?: Buffer | undefined
   /** The name that its certificate must have. */
   readonly hostname?: Buffer | undefined
-  /** A URI, for a certificate that accepts it: what a client wants of a server. */
+  /** The URI that a client connects to, for a certificate that accepts one. */
   readonly ancillaryData?: Buffer | undefined
 }
 
 /** The option types of discriminators (RFC 7425, 4.4.2). */
 const DiscriminatorOption = { Hostname: 0x00, AncillaryData: 0x0a, Fingerprint: 0x0f } as const
 
-/** Reads a discriminator; of an option that is there twice the last counts. @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
+/** Reads a discriminator. Of a repeated option the last one counts. @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
 export function readDiscriminator(bytes: Buffer): EndpointDiscriminator {
   const values = new Map(readOptions(bytes).map(option => [option?.type, option?.value]))
   return {
@@ -25,7 +25,7 @@ export function readDiscriminator(bytes: Buffer): EndpointDiscriminator {
   }
 }
 
-/** The bytes of a discriminator. That of a fingerprint alone is the canonical one of its endpoint (RFC 7425, 4.4.4). */
+/** The bytes of a discriminator. One with a fingerprint alone is canonical (RFC 7425, 4.4.4). */
 export function writeDiscriminator({ fingerprint, hostname, ancillaryData }: EndpointDiscriminator): Buffer {
   const writer = new ByteWriter()
   const write = (type: number, value: Buffer | undefined) => {

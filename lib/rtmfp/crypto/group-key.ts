@@ -3,9 +3,9 @@ import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { type DiffieHellmanGroup, numberOf, primeOf } from '../../crypto/diffie-hellman.ts'
 import { readVlu, writeVlu } from '../wire/vlu.ts'
 
-/** A public key, and the group it is of, as an option has them (RFC 7425, 4.3.3.5, 4.5.2.1). */
+/** A public key and its Diffie-Hellman group, as options carry them (RFC 7425, 4.3.3.5, 4.5.2.1). */
 export interface GroupKey {
-  /** By its number in IKE; those of other endpoints may be of any group. */
+  /** The number of the group in IKE. Other endpoints may use any group. */
   readonly group: number
   /** The most significant byte first, of any length. */
   readonly publicKey: Buffer
@@ -47,5 +47,5 @@ export function isAcceptable(publicKey: Buffer, group: DiffieHellmanGroup): bool
   return ones >= MIN_BITS && bits.length - ones >= MIN_BITS
 }
 
-/** A number as it travels, and as a shared secret is hashed (RFC 7425, 4.6.2): without leading zeros, which 1 in 256 has. */
+/** A number as it is sent, and as a shared secret is hashed (RFC 7425, 4.6.2): without leading zeros, which 1 in 256 numbers has. */
 export const withoutZeros = (number: Buffer): Buffer => number.subarray(number.findIndex(byte => byte !== 0))

@@ -5,20 +5,20 @@ import { profiles } from './profiles.ts'
 
 /** The options of an Identity. */
 export interface IdentityOptions {
-  /** The groups it makes keys in, that preferred first. */
+  /** The groups in which it makes keys, the preferred one first. */
   readonly groups?: readonly DiffieHellmanGroup[]
   /**
-   * Whether its keys, one a group, are of its certificate and last as long as it does: so clients have them (RFC 7425, 7). Otherwise it
-   * makes a key for each session.
+   * Whether its certificate is static: it contains one key for each group, which serve all sessions, as clients do it (RFC 7425, 7). Otherwise
+   * it is ephemeral: each session has a new key.
    */
   readonly isStatic?: boolean
-  /** A name that discriminators may require. */
+  /** The host name of the certificate, which discriminators may require. */
   readonly hostname?: string
-  /** Whether discriminators may tell it a URI: so servers have it. */
+  /** Whether discriminators may contain a URI for it, as those for servers do. */
   readonly acceptsAncillaryData?: boolean
 }
 
-/** An endpoint's certificate with its private keys. Clients take a new one for every server, by which they cannot be told. */
+/** The certificate of an endpoint, with its private keys. A client has a new one for each server, so that servers cannot track it. */
 export class Identity {
   readonly certificate: Certificate
   readonly groups: readonly DiffieHellmanGroup[]
@@ -46,7 +46,7 @@ export class Identity {
     return this.#staticKeys.length > 0
   }
 
-  /** The key of a session in one of its groups: that of its certificate, or a new one. */
+  /** The key for a session in one of its groups: the key of its static certificate, or a new one. */
   keyIn(group: DiffieHellmanGroup): DiffieHellman {
     return this.#staticKeys.find(key => key.group === group) ?? new DiffieHellman(group)
   }

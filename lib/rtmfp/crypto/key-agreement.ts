@@ -9,7 +9,7 @@ import type { PacketProtection } from './packet-protection.ts'
 import { type EndKeys, sessionKeys } from './session-keys.ts'
 import { type AgreedTerms, type AgreementOptions, agreedTerms, type Terms } from './terms.ts'
 
-/** What both ends of a session have come to: all that its packets need, and what a file of keys has (RFC 7425, 4.6). */
+/** The result of the key agreement of a session (RFC 7425, 4.6): what its packets need, and what a key file contains. */
 export interface KeyAgreement {
   readonly group: number
   /** The Diffie-Hellman shared secret, without leading zeros. */
@@ -20,13 +20,13 @@ export interface KeyAgreement {
   readonly responder: AgreedEnd
 }
 
-/** What one end sends. */
+/** The protection of the packets of one end. */
 export interface AgreedEnd {
   readonly protection: PacketProtection
   readonly nonce: Buffer
 }
 
-/** SHA-256 takes a block at once (RFC 7425, 4.5.2.2 allows 16 to 64). */
+/** A block of SHA-256 (RFC 7425, 4.5.2.2 allows 16 to 64). */
 const RANDOMNESS_LENGTH = 64
 
 /** The initiator's half of an agreement. */
@@ -49,7 +49,7 @@ export class Initiation {
   }
 
   /**
-   * What it comes to with the responder's component, the SKRC.
+   * Completes the agreement with the responder's component, the SKRC.
    * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
    */
   agree(skrc: Buffer): KeyAgreement {
@@ -61,8 +61,8 @@ export class Initiation {
 }
 
 /**
- * The responder's half: what it comes to with the initiator's component, the SKIC. What costs nothing is looked at ahead of any
- * Diffie-Hellman, which takes a millisecond or two.
+ * The responder's half: the agreement with the initiator's component, the SKIC. Everything else is checked before the Diffie-Hellman
+ * computation, which takes a millisecond or two.
  * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING`, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function respond(near: Identity, far: Certificate, skic: Buffer, options: AgreementOptions): KeyAgreement {
@@ -77,7 +77,7 @@ export function respond(near: Identity, far: Certificate, skic: Buffer, options:
   return agreement(key, publicKey, [skic, skrc], [terms.far, terms.near])
 }
 
-/** In the first of its own groups that the other end has. */
+/** The key in the first of its own groups that the other end has too. */
 function chosenKey(near: Identity, far: Certificate): DiffieHellman {
   const groups = [...far.ephemeralGroups, ...far.staticKeys.map(({ group }) => group)]
   const group = near.groups.find(each => groups.includes(each))
@@ -85,13 +85,13 @@ function chosenKey(near: Identity, far: Certificate): DiffieHellman {
   return near.keyIn(group)
 }
 
-/** What is in the component of an end besides its terms: its new key, or randomness if its key is known. */
+/** The key fields in the component of an end: a new key, or random bytes if the certificate contains its key. */
 const ownPart = (near: Identity, { group, publicKey }: DiffieHellman): Omit<KeyComponent, 'terms'> =>
   near.isStatic
     ? { randomness: randomBytes(RANDOMNESS_LENGTH) }
     : { ephemeralKey: { group, publicKey: withoutZeros(publicKey) } }
 
-/** The key of the other end in a group, by its certificate if that is static (RFC 7425, 4.6.1). */
+/** The public key of the other end in a group, from its certificate if that is static (RFC 7425, 4.6.1). */
 function publicKeyOf(far: Certificate, { ephemeralKey }: KeyComponent, group: DiffieHellmanGroup): Buffer {
   const keys = far.staticKeys.length > 0 ? far.staticKeys : ephemeralKey === undefined ? [] : [ephemeralKey]
   const key = keys.find(each => each.group === group)

@@ -6,18 +6,18 @@ import { readVlu, writeVlu } from '../wire/vlu.ts'
 import { type GroupKey, readGroup, readGroupKey, writeGroup, writeGroupKey } from './group-key.ts'
 import type { Terms } from './terms.ts'
 
-/** What an end adds to the keys of a session: a Session Key Initiator or Responder Component, SKIC or SKRC (RFC 7425, 4.5). */
+/** The contribution of an end to the keys of a session: a Session Key Initiator or Responder Component, SKIC or SKRC (RFC 7425, 4.5). */
 export interface KeyComponent {
-  /** Of an end whose certificate is ephemeral. */
+  /** The public key of an end whose certificate is ephemeral. */
   readonly ephemeralKey?: GroupKey | undefined
-  /** Of an initiator whose certificate is static: the group of the key that it uses. */
+  /** The group of the key that an initiator with a static certificate uses. */
   readonly selectedGroup?: number | undefined
-  /** Of an end whose certificate is static, in place of a new key: 16 to 64 bytes. */
+  /** The random bytes, 16 to 64, of an end whose certificate is static, in place of a new key. */
   readonly randomness?: Buffer | undefined
   readonly terms: Terms
 }
 
-/** Those of programs have up to 600 bytes. A session keeps both. */
+/** Components of known programs have up to 600 bytes. A session keeps both components. */
 const MAX_LENGTH = 4096
 
 /** The option types of components (RFC 7425, 4.5.2). */
@@ -30,8 +30,8 @@ const ComponentOption = {
 } as const
 
 /**
- * Reads a component; of an option that is there twice the last counts. One that says nothing of HMACs or sequence numbers knows neither.
- * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if it is far too long, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
+ * Reads a component. Of a repeated option the last one counts. Without the options for HMACs or sequence numbers, the end supports neither.
+ * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if it is too long, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function readKeyComponent(bytes: Buffer): KeyComponent {
   if (bytes.length > MAX_LENGTH)

@@ -2,13 +2,14 @@ import { type Cipher, createCipheriv, createDecipheriv, type Decipher } from 'no
 
 /** Bytes of a cipher block. */
 export const BLOCK_LENGTH = 16
-/** AES-128 takes this much of a packet encryption key. */
+/** Bytes of a packet encryption key that AES-128 uses. */
 const KEY_LENGTH = 16
 const zeroIv = Buffer.alloc(BLOCK_LENGTH)
 
 /**
- * AES-128-CBC with an initialization vector of zero for each packet (RFC 7425, 4.7.1), by one cipher object for all of them. To make
- * one costs as much as to encrypt a packet. CBC chains packets by their last cipher block, so that is taken out of the first block.
+ * AES-128-CBC with an initialization vector of zero for each packet (RFC 7425, 4.7.1), by one cipher object for all packets, because creating
+ * one costs as much as encrypting a packet. The object chains a packet to the last cipher block of the one before, so that block is XORed
+ * out of the first block.
  */
 export class BlockEncrypter {
   readonly #cipher: Cipher
@@ -18,7 +19,7 @@ export class BlockEncrypter {
     this.#cipher = createCipheriv('aes-128-cbc', key.subarray(0, KEY_LENGTH), zeroIv).setAutoPadding(false)
   }
 
-  /** The cipher blocks of at least one whole block, whose first is overwritten. */
+  /** Encrypts at least one whole block. The first block of `plain` is overwritten. */
   encrypt(plain: Buffer): Buffer {
     addBlock(plain, this.#last)
     const blocks = this.#cipher.update(plain)
@@ -36,7 +37,7 @@ export class BlockDecrypter {
     this.#decipher = createDecipheriv('aes-128-cbc', key.subarray(0, KEY_LENGTH), zeroIv).setAutoPadding(false)
   }
 
-  /** The plain bytes of at least one whole block, in a buffer of their own. */
+  /** Decrypts at least one whole block into a new buffer. */
   decrypt(blocks: Buffer): Buffer {
     const plain = this.#decipher.update(blocks)
     addBlock(plain, this.#last)
@@ -49,7 +50,7 @@ function addBlock(bytes: Buffer, block: Buffer): void {
   for (let i = 0; i < BLOCK_LENGTH; i++) bytes[i]! ^= block[i]!
 }
 
-/** By hand, as addBlock: for so few bytes a call costs more. */
+/** A loop, as in addBlock: for so few bytes a call of `copy` costs more. */
 function keepLast(blocks: Buffer, block: Buffer): void {
   const at = blocks.length - BLOCK_LENGTH
   for (let i = 0; i < BLOCK_LENGTH; i++) block[i] = blocks[at + i]!

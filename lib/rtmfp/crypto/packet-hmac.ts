@@ -5,15 +5,15 @@ const BLOCK_LENGTH = 64
 const DIGEST_LENGTH = 32
 const INNER_PAD = 0x36
 const OUTER_PAD = 0x5c
-/** More than a packet has that fits any path; it grows for others. */
+/** Enough for a packet that fits any path; the buffer grows for longer ones. */
 const SCRATCH_LENGTH = BLOCK_LENGTH + 1536
 
 /**
- * HMAC-SHA256 (RFC 2104) of many packets by one key. Two hashes, in one call and as a string of bytes each, take half as long as an Hmac
- * object for each packet.
+ * HMAC-SHA256 (RFC 2104) of many packets with one key. Two calls of `hash`, which return strings of bytes, take half as long as an Hmac object
+ * for each packet.
  */
 export class PacketHmac {
-  /** The padded key, and behind it what is hashed. */
+  /** The padded key, followed by the bytes that are hashed. */
   #inner: Buffer
   readonly #outer: Buffer
   readonly #expected = Buffer.alloc(DIGEST_LENGTH)

@@ -5,15 +5,15 @@ import { PacketHmac } from './packet-hmac.ts'
 import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 import { CHECKSUM_LENGTH } from './packet-sealer.ts'
 
-/** The inverse of PacketSealer. A packet that does not verify leaves no trace. */
+/** The inverse of PacketSealer. A packet that does not verify has no effect. */
 export class PacketOpener {
   readonly #protection: PacketProtection
   readonly #decrypter: BlockDecrypter
   readonly #hmac: PacketHmac | undefined
-  /** The session sequence number of the packet opened last; 0 where packets have none. A replay has one that was seen before. */
+  /** The session sequence number of the packet opened last, which shows replays; 0 where packets have none. */
   sequence = 0
 
-  /** @throws RangeError for a length that no HMAC may have. */
+  /** @throws RangeError for an invalid HMAC length. */
   constructor(protection: PacketProtection) {
     checkHmacLength(protection.hmacLength)
     this.#protection = protection
@@ -21,7 +21,7 @@ export class PacketOpener {
     if (protection.hmacLength > 0) this.#hmac = new PacketHmac(protection.hmacKey)
   }
 
-  /** The packet, with its padding, in a buffer of its own; undefined if the encrypted packet does not verify. */
+  /** The packet, with its padding, in a new buffer; undefined if the encrypted packet does not verify. */
   open(encrypted: Buffer): Buffer | undefined {
     const { hmacLength, isSequenced } = this.#protection
     const length = encrypted.length - hmacLength
@@ -42,13 +42,13 @@ export class PacketOpener {
   }
 }
 
-/** Bytes of the VLU at the start; more than there are if it does not end. */
+/** Bytes of the VLU at the start; more than the packet has if the VLU does not end in it. */
 function sequenceLength(plain: Buffer): number {
   for (let i = 0; i < MAX_VLU_LENGTH; i++) if (plain[i]! < 0x80) return i + 1
   return Number.POSITIVE_INFINITY
 }
 
-/** By multiplication, as the numbers of a session may pass 2^31. */
+/** By multiplication, because the numbers of a session may exceed 2^31. */
 function readSequence(plain: Buffer): number {
   let sequence = 0
   for (let i = 0; ; i++) {

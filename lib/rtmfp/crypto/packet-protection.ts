@@ -4,13 +4,13 @@ export interface PacketProtection {
   readonly key: Buffer
   /** The key of the packet HMAC; unused where `hmacLength` is 0. */
   readonly hmacKey: Buffer
-  /** Bytes of the truncated HMAC behind each packet, 4 to 32; 0 if a simple checksum inside it stands for it. */
+  /** Bytes of the truncated HMAC after each packet, 4 to 32; 0 for a simple checksum inside the packet instead. */
   readonly hmacLength: number
-  /** Whether a session sequence number leads each packet. */
+  /** Whether each packet begins with a session sequence number. */
   readonly isSequenced: boolean
 }
 
-/** The protection of startup packets in both directions: by the Default Session Key, which everybody knows (RFC 7425, 4.1). */
+/** The protection of startup packets in both directions, by the public Default Session Key (RFC 7425, 4.1). */
 export const defaultProtection: PacketProtection = Object.freeze({
   key: Buffer.from('Adobe Systems 02'),
   hmacKey: Buffer.alloc(0),

@@ -7,20 +7,20 @@ import { checkHmacLength, type PacketProtection } from './packet-protection.ts'
 /** Bytes of the checksum inside a packet that has no HMAC. */
 export const CHECKSUM_LENGTH = 2
 const PADDING = 0xff
-/** More than a packet has that fits any path; it grows for others. */
+/** Enough for a packet that fits any path; the buffer grows for longer ones. */
 const SCRATCH_LENGTH = 1536
 
-/** Turns packets into encrypted packets (RFC 7425, 4.7): of one direction of a session, or of startup. */
+/** Encrypts packets of one direction of a session, or of startup (RFC 7425, 4.7). */
 export class PacketSealer {
   readonly #protection: PacketProtection
   readonly #encrypter: BlockEncrypter
   readonly #hmac: PacketHmac | undefined
-  /** Where plain packets are put together, one after another. */
+  /** The buffer in which each plain packet is assembled. */
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
   /** The session sequence number of the next packet, where packets have one (RFC 7425, 4.7.3.3). */
   sequence = 0
 
-  /** @throws RangeError for a length that no HMAC may have. */
+  /** @throws RangeError for an invalid HMAC length. */
   constructor(protection: PacketProtection) {
     checkHmacLength(protection.hmacLength)
     this.#protection = protection
@@ -29,7 +29,7 @@ export class PacketSealer {
   }
 
   /**
-   * The encrypted packet, behind `headroom` bytes that are the caller's to fill: those of the scrambled session id.
+   * The encrypted packet, after `headroom` bytes that the caller fills with the scrambled session id.
    * @throws RangeError if the packet is empty.
    */
   seal(packet: Buffer, headroom = 0): Buffer {
@@ -61,7 +61,7 @@ export class PacketSealer {
   }
 }
 
-/** A VLU in place, from its end; by division, as the numbers of a session may pass 2^31. */
+/** Writes a VLU from its end; by division, because the numbers of a session may exceed 2^31. */
 function writeSequence(sequence: number, bytes: Buffer, end: number): void {
   let rest = sequence
   for (let at = end - 1; at >= 0; at--) {

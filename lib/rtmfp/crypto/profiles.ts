@@ -1,9 +1,9 @@
 import type { DiffieHellmanGroup } from '../../crypto/diffie-hellman.ts'
 import { type AgreementOptions, defaultTerms, Term } from './terms.ts'
 
-/** What an end has and wants of its sessions: options of an Identity, and of an endpoint. */
+/** The options of an Identity and of an endpoint that belong together. */
 export interface Profile extends AgreementOptions {
-  /** The groups that it makes keys in, that preferred first. */
+  /** The groups in which it makes keys, the preferred one first. */
   readonly groups: readonly DiffieHellmanGroup[]
 }
 
@@ -11,17 +11,17 @@ const { Requests, SendsOnRequest, SendsAlways } = Term
 const always = Requests | SendsOnRequest | SendsAlways
 
 /**
- * Profiles by who the peers are. Group 14 is enough: an agreement in it takes a millisecond, in which nothing else is done, and one in group
- * 16, which an initiator may choose where it is offered, four.
+ * Profiles for kinds of peers. Group 14 is enough: an agreement in it blocks the process for a millisecond. One in group 16, which an
+ * initiator may choose where it is offered, takes four.
  */
 export const profiles: Readonly<Record<'default' | 'strict' | 'legacy', Profile>> = {
-  /** All of them, as far as that is possible: HMACs and session sequence numbers where the peer knows them. */
+  /** For all peers: HMACs and session sequence numbers are used if the peer supports them. */
   default: { groups: [14, 2], terms: defaultTerms, isStrict: false },
-  /** Those of today: no session without HMACs and session sequence numbers both ways, nor by the 1024 bits of group 2. */
+  /** For current peers: HMACs and session sequence numbers are required in both directions, and the 1024 bits of group 2 are refused. */
   strict: { groups: [14, 16], terms: { hmac: always, hmacLength: 16, sequence: always }, isStrict: true },
   /**
-   * Programs of Flash's time, for an initiator whose Identity is static: MonaServer takes the key from the certificate, where it reads one of
-   * group 2 and no other, and knows neither HMACs nor session sequence numbers.
+   * For servers of Flash's time, with a static Identity: MonaServer reads the initiator's key from the certificate, only in group 2, and
+   * supports neither HMACs nor session sequence numbers.
    */
   legacy: {
     groups: [2],

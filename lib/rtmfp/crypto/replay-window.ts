@@ -1,18 +1,18 @@
 const WORD_BITS = 32
 const WORDS = 33
 
-/** Sequence numbers that may arrive behind the highest one: RFC 7425, 4.7.3.3 asks for 32 at least. */
+/** How far a sequence number may be below the highest one: RFC 7425, 4.7.3.3 requires at least 32. */
 export const REPLAY_WINDOW: number = (WORDS - 1) * WORD_BITS
 
 /**
- * The session sequence numbers of received packets (RFC 7425, 4.7.3.3): a bitmap of those behind the highest, in a ring of words, one of
- * which is spare so that the window need not end where a word does.
+ * The session sequence numbers of received packets (RFC 7425, 4.7.3.3): a bitmap of those below the highest, in a ring of words. One word is
+ * spare, so that the window need not end at the boundary of a word.
  */
 export class ReplayWindow {
   readonly #seen = new Uint32Array(WORDS)
   #highest = -1
 
-  /** Whether this number is new; from now on it is not. Ask for verified packets only: any other would move the window. */
+  /** Whether this number is new; it is recorded. Call it for verified packets only: any other would move the window. */
   accepts(sequence: number): boolean {
     if (sequence <= this.#highest - REPLAY_WINDOW) return false
     const word = Math.floor(sequence / WORD_BITS)

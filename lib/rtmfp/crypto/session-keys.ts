@@ -1,15 +1,15 @@
 import { hmacSha256 } from '../../crypto/digest.ts'
 
-/** The keys of what one end of a session sends, and its nonce (RFC 7425, 4.6.3 to 4.6.5). 32 bytes each. */
+/** The keys of the packets that one end of a session sends, and its nonce (RFC 7425, 4.6.3 to 4.6.5). 32 bytes each. */
 export interface EndKeys {
   /** The packet encryption key. */
   readonly key: Buffer
   readonly hmacKey: Buffer
-  /** What both ends know of this one alone: for authentication within the session. */
+  /** The nonce of this end, for authentication within the session. */
   readonly nonce: Buffer
 }
 
-/** The keys of both ends of a session, by their shared secret without leading zeros and the two components, as they were sent. */
+/** Derives the keys of both ends from the shared secret, without leading zeros, and the two components, as they were sent. */
 export function sessionKeys(secret: Buffer, skic: Buffer, skrc: Buffer): { initiator: EndKeys; responder: EndKeys } {
   const keysOf = (near: Buffer, far: Buffer): EndKeys => {
     const key = hmacSha256(secret, hmacSha256(far, near))

@@ -1,12 +1,12 @@
 import { ProtocolError } from '../../errors.ts'
 
-/** What an end says of HMACs and of session sequence numbers; any of these bits together (RFC 7425, 4.5.2.4, 4.5.2.5). */
+/** The bits by which an end negotiates HMACs and session sequence numbers; any combination (RFC 7425, 4.5.2.4, 4.5.2.5). */
 export const Term = {
-  /** It wants them from the other. */
+  /** It requests them from the other end. */
   Requests: 1,
-  /** It sends them if the other requests them. */
+  /** It sends them if the other end requests them. */
   SendsOnRequest: 2,
-  /** It sends them anyway. */
+  /** It always sends them. */
   SendsAlways: 4
 } as const
 
@@ -14,22 +14,22 @@ export const Term = {
 export interface Terms {
   /** Bits of Term, for HMACs. */
   readonly hmac: number
-  /** Bytes of the HMACs that it would send, 4 to 32; 0 only if it never sends any. */
+  /** Bytes of the HMACs that it sends, 4 to 32; 0 only if it never sends any. */
   readonly hmacLength: number
   /** Bits of Term, for session sequence numbers. */
   readonly sequence: number
 }
 
-/** What an end wants of a session. */
+/** What an end requires of a session. */
 export interface AgreementOptions {
   readonly terms: Terms
-  /** Whether a peer whose packets would have no HMAC or no session sequence number is refused. */
+  /** Whether a session without HMACs or session sequence numbers from the peer is refused. */
   readonly isStrict?: boolean
 }
 
 /**
- * Requests both, and sends both on request. That an end always sends them would break programs that know neither, such as MonaServer; to
- * those that do, rtmfp-cpp's, it comes to the same.
+ * Requests both, and sends both on request. Always sending them would break programs that support neither, such as MonaServer; for those that
+ * do, such as rtmfp-cpp's, there is no difference.
  */
 export const defaultTerms: Terms = Object.freeze({
   hmac: Term.Requests | Term.SendsOnRequest,
@@ -37,20 +37,20 @@ export const defaultTerms: Terms = Object.freeze({
   sequence: Term.Requests | Term.SendsOnRequest
 })
 
-/** What the packets of one end have. */
+/** The negotiated protection of the packets of one end. */
 export interface AgreedTerms {
-  /** 0 for a checksum. */
+  /** 0 for a simple checksum. */
   readonly hmacLength: number
   readonly isSequenced: boolean
 }
 
-/** Whether the one end sends what the other may have requested. */
+/** Whether an end sends a feature, by its own bits and those of the other end. */
 export const isSent = (sender: number, receiver: number): boolean =>
   (sender & Term.SendsAlways) !== 0 || ((sender & Term.SendsOnRequest) !== 0 && (receiver & Term.Requests) !== 0)
 
 /**
- * What the packets of an end have, by its own terms and those of the other end.
- * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if it is to send HMACs of a length that none has.
+ * The protection of the packets of an end, by its own terms and those of the other end.
+ * @throws ProtocolError `ERR_RTMP_RTMFP_KEYING` if it would send HMACs of an invalid length.
  */
 export function agreedTerms(sender: Terms, receiver: Terms): AgreedTerms {
   const isSequenced = isSent(sender.sequence, receiver.sequence)

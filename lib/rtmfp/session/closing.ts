@@ -8,11 +8,11 @@ const CLOSE_INTERVAL_MS = 5000
 const NEAR_CLOSE_MS = 90_000
 const FAR_CLOSE_MS = 19_000
 
-/** How far a session is from being closed, and what that has it wait for (RFC 7016, 3.5.5). */
+/** The states of a session from open to closed, with their timeouts (RFC 7016, 3.5.5). */
 export class Closing {
   #state: SessionState = 'open'
   #reason: CloseReason | undefined
-  /** When Close is to be said, and when the state ends. */
+  /** When the Session Close Request is due, and when the state ends. */
   #sayAt = Number.POSITIVE_INFINITY
   #endAt = Number.POSITIVE_INFINITY
 
@@ -29,12 +29,12 @@ export class Closing {
     return Math.min(this.#sayAt, this.#endAt)
   }
 
-  /** This side asks. */
+  /** This side requests the close. */
   near(now: number): void {
     this.#become('near close', 'near', now, now + NEAR_CLOSE_MS)
   }
 
-  /** The other side has asked: its repetitions are still answered. */
+  /** The other side has requested the close. Repeated requests are still answered. */
   far(now: number): void {
     this.#become('far close', 'far', Number.POSITIVE_INFINITY, now + FAR_CLOSE_MS)
   }
@@ -43,7 +43,7 @@ export class Closing {
     this.#become('closed', reason, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   }
 
-  /** Whether Close is to be said, which is repeated. */
+  /** Whether the Session Close Request, which is repeated, is due. */
   isDue(now: number): boolean {
     if (now < this.#sayAt) return false
     this.#sayAt = now + CLOSE_INTERVAL_MS

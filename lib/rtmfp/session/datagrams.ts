@@ -25,21 +25,21 @@ export function sealDatagram(sealer: PacketSealer, packet: Buffer, sessionId: nu
   return datagram
 }
 
-/** What an encrypted packet holds; undefined if it does not verify or is no packet. */
+/** The content of an encrypted packet; undefined if it does not verify or is malformed. */
 export function openPacket(opener: PacketOpener, encrypted: Buffer): RtmfpPacket | undefined {
   const packet = opener.open(encrypted)
-  // mode 0, which is to be ignored, or cut inside its header
+  // mode 0, which is ignored (RFC 7016, 2.2.4), or truncated inside its header
   if (packet === undefined || (packet[0]! & 0x03) === 0 || packet.length < 5) return undefined
   return readPacket(packet)
 }
 
 const PADDING = 0xff
 
-/** A packet with so many bytes more, which mean nothing (RFC 7016, 2.2.4). */
+/** A packet with so many bytes of padding (RFC 7016, 2.2.4). */
 export const padded = (packet: Buffer, padding: number): Buffer =>
   padding === 0 ? packet : Buffer.concat([packet, Buffer.alloc(padding, PADDING)])
 
-/** The packets of startup, which the key that everybody knows encrypts (RFC 7425, 4.1). */
+/** Startup packets, which are encrypted with the Default Session Key (RFC 7425, 4.1). */
 export class StartupPackets {
   readonly #sealer = new PacketSealer(defaultProtection)
   readonly #opener = new PacketOpener(defaultProtection)
@@ -63,13 +63,13 @@ export class StartupPackets {
     return sealDatagram(this.#sealer, padded(packet, padding), sessionId)
   }
 
-  /** The chunks of a startup packet; undefined if it is none. */
+  /** The chunks of a startup packet; undefined if the packet is not valid. */
   open(encrypted: Buffer): readonly RtmfpChunk[] | undefined {
     const packet = openPacket(this.#opener, encrypted)
     return packet?.mode === PacketMode.Startup ? packet.chunks : undefined
   }
 
-  /** These chunks of a startup packet, and those of one that its last fragment is among them. */
+  /** These chunks of a startup packet, and the chunks of a fragmented packet that they complete. */
   *joined(chunks: readonly RtmfpChunk[], source: string, now: number): Generator<RtmfpChunk, void> {
     for (const chunk of chunks) {
       const whole = chunk.kind === 'PacketFragment' ? this.#fragments.add(source, chunk, now) : undefined
@@ -80,7 +80,7 @@ export class StartupPackets {
   }
 }
 
-/** What a peer's bytes say; undefined if they say nothing that is of use. */
+/** What is read from a peer's bytes; undefined if they are malformed. */
 export function readable<Value>(read: () => Value): Value | undefined {
   try {
     return read()

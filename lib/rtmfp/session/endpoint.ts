@@ -22,11 +22,11 @@ import type { StartupHost } from './startup-host.ts'
 
 export type { EndpointOptions }
 
-/** Answers to a stranger are no longer, all together, than this many times what it sent: its address may be another's. */
+/** Answers to a stranger have at most this many times the bytes that it sent, because its source address may be spoofed. */
 const MAX_AMPLIFICATION = 3
-/** Datagrams that wait to be sent; answers beyond them are left out. */
+/** Datagrams that wait to be sent; further answers are dropped. */
 const MAX_QUEUED = 1024
-/** Hellos that introducers pass on and this side answers: whom they name did not ask. */
+/** Forwarded hellos that are answered per second: the address that one names may not belong to the initiator. */
 const MAX_FORWARDED_PER_SECOND = 32
 
 /** Bytes that may be sent in answer to a packet of a stranger. One chunk of it is answered: each costs hashes, encryption, or an agreement. */
@@ -35,8 +35,8 @@ interface Budget {
 }
 
 /**
- * One end of any number of sessions, on one socket (RFC 7016). It has no socket and no clock: it is given datagrams and the time, in ms,
- * and asked for datagrams and the next timeout. What a stranger sends costs no state until its cookie comes back.
+ * One end of any number of sessions (RFC 7016). It has no socket and no clock: it is given datagrams and the time, in ms, and asked for
+ * datagrams and the next timeout. A stranger causes no state until it returns its cookie.
  */
 export class RtmfpEndpoint {
   readonly #options: EndpointOptions
@@ -49,7 +49,7 @@ export class RtmfpEndpoint {
   readonly #host: SessionEndpoint<Session>
   readonly #forwards = new PerSecond(MAX_FORWARDED_PER_SECOND)
   #now = 0
-  /** Whether a call is under way behind which `output` and `nextTimeout` are looked at anyway, and whether `wake` was called. */
+  /** Whether a call is in progress after which `output` and `nextTimeout` are read anyway, and whether `wake` was called. */
   #isBusy = false
   #isWoken = false
   /** Sessions that were opened. */
@@ -94,19 +94,19 @@ export class RtmfpEndpoint {
     return this.#sessions.size
   }
 
-  /** Whether a peer is yet to answer this side's Close. */
+  /** Whether a peer has not answered this side's Session Close Request yet. */
   get isClosing(): boolean {
     return [...this.#sessions].some(entry => entry instanceof Session && entry.state === 'near close')
   }
 
-  /** Opens a session to whom a discriminator selects, at any of these addresses; one that there is, or is opening, serves. */
+  /** Opens a session to the endpoint that a discriminator selects, at any of these addresses. Returns an existing opening if there is one. */
   open(discriminator: EndpointDiscriminator, places: readonly Place[], now: number): Opening {
     const opening = this.#initiator.open(discriminator, places, now)
     this.#wake()
     return opening
   }
 
-  /** Takes a datagram; then `output` may have others, and `nextTimeout` may be now. What does not verify leaves no trace. */
+  /** Processes a datagram; then `output` may have others, and `nextTimeout` may be now. A datagram that does not verify has no effect. */
   input(datagram: Buffer, from: Place, now: number): void {
     this.#now = now
     this.#isBusy = true
@@ -133,7 +133,7 @@ export class RtmfpEndpoint {
     }
   }
 
-  /** The datagrams that are to be sent now: to be taken to the end. */
+  /** The datagrams to send now. The caller iterates to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     this.#isWoken = false
     this.#isBusy = true
@@ -154,7 +154,7 @@ export class RtmfpEndpoint {
     return this.#sessions.timeouts.next
   }
 
-  /** Does what has fallen due. To be called at `nextTimeout()`, or more often. */
+  /** Does what is due. Call it at `nextTimeout()`, or more often. */
   elapsed(now: number): void {
     this.#now = now
     this.#isWoken = false
@@ -197,7 +197,7 @@ export class RtmfpEndpoint {
 
   #forwarded(session: Session, hello: FIHello): void {
     const { forwardedHellos = 'ignore' } = this.#options
-    // a peer that has come to this side could have it send to anybody
+    // otherwise a peer that connected to this side could make it send to any address
     if (forwardedHellos === 'ignore' || session.role !== 'initiator' || !this.#forwards.allows(this.#now)) return
     if (this.#options.responds?.(session) === false) return
     const budget = { left: MAX_AMPLIFICATION * HELLO_LENGTH }

@@ -11,21 +11,21 @@ export interface FlowChunks {
 }
 
 /**
- * What a session knows of its flows (RFC 7016, 3.6): they get the chunks that are not the session's own, and fill its packets. They call
+ * What a session knows of its flows (RFC 7016, 3.6): they receive the chunks that concern flows, and fill the session's packets. They call
  * `session.wake()` when they have something to send.
  */
 export interface SessionFlows {
   /** A chunk of a verified packet, whose buffers are views of the packet. */
   receive(chunk: RtmfpChunk, now: number): void
-  /** Behind the last chunk of each packet. */
+  /** Called after the last chunk of each packet. */
   received(header: PacketHeader, now: number): void
   /** The chunks of the next packet, of at most `room` bytes; undefined if there is none to send now. */
   fill(room: number, now: number): FlowChunks | undefined
-  /** Whether other sessions receive time critical data, which all packets tell; false if omitted. */
+  /** Whether other sessions receive time critical data, which the flags of all packets tell; false if omitted. */
   isTimeCriticalReverse?(now: number): boolean
   /** When `elapsed` is to be called; Infinity for never. */
   nextTimeout(): number
   elapsed(now: number): void
-  /** The session is over, and has no packets any more. */
+  /** The session is over, and sends no more packets. */
   over(): void
 }

@@ -7,10 +7,10 @@ import type { Place, StartupPackets } from './datagrams.ts'
 import { Opening } from './opening.ts'
 import type { StartupHost } from './startup-host.ts'
 
-/** Long enough that the answer of a server with a static certificate, which has some 1000 bytes, is no amplification. */
+/** Long enough that the answer of a server with a static certificate, some 1000 bytes, is not refused as an amplification. */
 export const HELLO_LENGTH = 344
 
-/** Opens sessions (RFC 7016, 3.5.1.1): what is said to responders, and what their answers lead to. */
+/** Opens sessions as the initiator (RFC 7016, 3.5.1.1). */
 export class Initiator {
   readonly #host: StartupHost
   readonly #startup: StartupPackets
@@ -38,7 +38,7 @@ export class Initiator {
     return opening
   }
 
-  /** Says what an opening has to say now, or gives it up. */
+  /** Sends the chunks of an opening that are due, or gives it up. */
   due(opening: Opening, now: number): void {
     for (const { chunk, to } of opening.due(now)) {
       const length = chunk.kind === 'IHello' ? HELLO_LENGTH : 0
@@ -64,13 +64,13 @@ export class Initiator {
     const session = sessions.of(fingerprint)
     const isOpening = [...sessions.openings].some(each => each.certificate?.fingerprint.equals(fingerprint))
     if (session !== undefined) sessions.settle(opening, session)
-    // one to the same peer is further: that session will serve both, once hello is said again
+    // another opening to the same peer is further along: its session serves both once this hello is repeated
     else if (!isOpening) opening.key(hello, far, from, now)
     if (opening.isOver) sessions.remove(opening)
     sessions.timeouts.expect(opening)
   }
 
-  /** A chunk to the id of an opening session. */
+  /** A chunk to the session id of an opening. */
   keyed(opening: Opening, chunk: RtmfpChunk, now: number): void {
     if (chunk.kind === 'CookieChange') opening.changeCookie(chunk, now)
     else if (chunk.kind === 'RIKeying') this.#keyingAnswered(opening, chunk, now)

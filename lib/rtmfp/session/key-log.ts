@@ -1,7 +1,7 @@
 import type { AgreedEnd } from '../crypto/key-agreement.ts'
 import type { SessionStart } from './session-start.ts'
 
-/** The lines of a file of keys, as `rtmpipe inspect --rtmfp-keys` reads them, on one session: who has them reads its packets. */
+/** The lines of one session in a key file, as `rtmpipe inspect --rtmfp-keys` reads them. Anyone who has them can decrypt its packets. */
 export function* keyLines(number: number, start: SessionStart): Generator<string, void> {
   const { role, nearId, farId, cookie, agreement } = start
   const [initiatorId, responderId] = role === 'initiator' ? [nearId, farId] : [farId, nearId]

@@ -11,18 +11,18 @@ const CHECK_LENGTH = 32
 const LIFE_SECONDS = 120
 const INTERVAL_MS = 1000
 
-/** Where the peer of a session has moved to is asked of who is there, not more than once a second (RFC 7016, 3.5.4.2). */
+/** Checks whether the peer of a session has moved to a new address, at most once per second (RFC 7016, 3.5.4.2). */
 export class Mobility {
   readonly #secret: Buffer
   #askedAt = Number.NEGATIVE_INFINITY
   #provenSecond = -1
 
-  /** With a secret of this side, by which it knows its own checks. */
+  /** `secret` authenticates the checks of this side. */
   constructor(secret: Buffer) {
     this.#secret = secret
   }
 
-  /** The message of a Ping to another place than the peer's, where a packet of it came from; undefined if it is too early to ask. */
+  /** The message of a Ping to a new address that a packet of the peer came from; undefined if the last check was too recent. */
   ask(place: Place, now: number): Buffer | undefined {
     if (now < this.#askedAt + INTERVAL_MS) return undefined
     this.#askedAt = now
@@ -32,7 +32,7 @@ export class Mobility {
   /** Whether a Ping Reply proves that the peer is at a place. */
   proves(message: Buffer, place: Place, now: number): boolean {
     const second = checkedAt(this.#secret, message, place, now)
-    // an earlier check may be answered late, behind that of the address that it has moved to
+    // the answer to an earlier check may arrive after that of a later one
     if (second === undefined || second <= this.#provenSecond) return false
     this.#provenSecond = second
     return true
@@ -40,8 +40,8 @@ export class Mobility {
 }
 
 /**
- * The message of a Ping that tells whether a session's peer is at a new address (RFC 7016, 3.5.4.2): a time, and a hash of it and the
- * address with a secret of this side. Only who is there can send it back.
+ * The message of a Ping that checks whether a session's peer is at a new address (RFC 7016, 3.5.4.2): a time, and a hash of the time and
+ * the address with a secret of this side. Only a host that receives at that address can send it back.
  */
 export function mobilityCheck(secret: Buffer, place: Place, now: number): Buffer {
   const writer = new ByteWriter(40).u8(MARK)
@@ -50,7 +50,7 @@ export function mobilityCheck(secret: Buffer, place: Place, now: number): Buffer
   return Buffer.concat([head, checkOf(secret, head, place)])
 }
 
-/** The second that a Ping Reply answers a check of; undefined if it is none for this address, or too old. */
+/** The time, in seconds, of the check that a Ping Reply answers; undefined if it answers no check of this address, or is too old. */
 export function checkedAt(secret: Buffer, message: Buffer, place: Place, now: number): number | undefined {
   const head = message.subarray(0, -CHECK_LENGTH)
   if (message[0] !== MARK || head.length < 2) return undefined

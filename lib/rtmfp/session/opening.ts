@@ -16,16 +16,16 @@ const TAG_LENGTH = 16
 /** The first repetition, and how much later each is than the one before (RFC 7016, 3.5.1.1.1). */
 const FIRST_INTERVAL_MS = 1000
 const INTERVAL_GROWTH_MS = 1500
-/** Milliseconds that an initiator tries for, and a cookie is good for. */
+/** Milliseconds after which an initiator gives up. A cookie is valid for as long. */
 export const STARTUP_MS: number = 95_000
-/** Addresses that redirects may add (RFC 7016, 3.5.1.4). */
+/** The most addresses that are tried, those from redirects included (RFC 7016, 3.5.1.4). */
 const MAX_ADDRESSES = 24
-/** A longer cookie is of no responder: those of programs have 64 or 65 bytes. */
+/** A longer cookie is ignored: those of known programs have 64 or 65 bytes. */
 const MAX_COOKIE_LENGTH = 1024
-/** Packets of the session that overtake the RIKeying. */
+/** Packets of the session that are kept when they arrive before the RIKeying. */
 const MAX_EARLY = 16
 
-/** When a hello or a keying is to be said again. */
+/** When an IHello or an IIKeying is sent again. */
 class Repetition {
   #nextAt: number
   #interval = FIRST_INTERVAL_MS
@@ -52,14 +52,14 @@ class Repetition {
 export class Opening {
   readonly discriminator: EndpointDiscriminator
   readonly tag: Buffer = randomBytes(TAG_LENGTH)
-  /** In packets to this end. */
+  /** The session id in packets to this end. */
   readonly nearId: number
   readonly endAt: number
-  /** The session that it has led to: a new one, or one that there was. */
+  /** The session that it led to: a new one, or an existing one to the same peer. */
   session: Session | undefined
-  /** Why it has led to none. */
+  /** Why it failed. */
   error: RtmpError | undefined
-  /** Session packets that came ahead of the keys. */
+  /** Packets of the session that arrived before its keys were known. */
   readonly early: { readonly encrypted: Buffer; readonly from: Place }[] = []
   readonly #identity: Identity
   readonly #options: AgreementOptions
@@ -93,17 +93,17 @@ export class Opening {
     return this.#certificate
   }
 
-  /** Where the keying goes, once a responder has answered. */
+  /** The address that the IIKeying is sent to, once a responder has answered. */
   get address(): Place | undefined {
     return this.#keying?.repetition.to
   }
 
-  /** That of the keying, once a responder has answered. */
+  /** The cookie in the IIKeying, once a responder has answered. */
   get cookie(): Buffer | undefined {
     return this.#keying?.chunk.cookieEcho
   }
 
-  /** Says hello at an address too, unless there are enough, or somebody has answered. */
+  /** Sends the IHello to a further address, unless there are enough, or a responder has answered. */
   try(place: Place, now: number): void {
     const key = addressText(place)
     if (this.#keying !== undefined || this.#addresses.size >= MAX_ADDRESSES || this.#addresses.has(key)) return
@@ -121,7 +121,7 @@ export class Opening {
     return Math.min(this.endAt, ...repetitions.map(({ nextAt }) => nextAt))
   }
 
-  /** The chunks that are to be said now, or again. */
+  /** The chunks to send now, or again. */
   *due(now: number): Generator<{ chunk: RtmfpChunk; to: Place }, void> {
     if (this.isOver) return
     const keying = this.#keying
@@ -134,14 +134,14 @@ export class Opening {
     }
   }
 
-  /** The certificate of an RHello; undefined unless it is of whom was asked for, and asked for in time. */
+  /** The certificate of an RHello; undefined if the discriminator does not select it, or if it came too late. */
   answeredBy({ cookie, certificate }: RHello): Certificate | undefined {
     if (this.#keying !== undefined || this.isOver || cookie.length > MAX_COOKIE_LENGTH) return undefined
     const far = readable(() => readCertificate(certificate))
     return far !== undefined && selects(this.discriminator, far) ? far : undefined
   }
 
-  /** Goes on to the keying, with the first responder that has answered. */
+  /** Sends the IIKeying to the first responder that has answered. */
   key(hello: RHello, far: Certificate, from: Place, now: number): void {
     let initiation: Initiation
     try {
@@ -162,7 +162,7 @@ export class Opening {
     this.#keying = { initiation, chunk, repetition: new Repetition(from, now), mayChange: true }
   }
 
-  /** Takes a new cookie, once: another address has been seen of this side than the old one was made for. */
+  /** Uses a new cookie, once: the responder saw this side at another address than the old cookie was made for. */
   changeCookie({ oldCookie, newCookie }: CookieChange, now: number): void {
     const keying = this.#keying
     if (!keying?.mayChange || !oldCookie.equals(keying.chunk.cookieEcho)) return
@@ -171,7 +171,7 @@ export class Opening {
     this.#keying = { ...keying, chunk, repetition: new Repetition(keying.repetition.to, now), mayChange: false }
   }
 
-  /** What it comes to with the responder; undefined if they have no terms in common, which ends it: all its answers are the same. */
+  /** The agreement with the responder; undefined if the two have no terms in common. That ends it: further answers would be the same. */
   agree({ keyComponent }: RIKeying): KeyAgreement | undefined {
     try {
       return this.#keying?.initiation.agree(keyComponent)
@@ -187,5 +187,5 @@ export class Opening {
   }
 }
 
-/** "X": nobody signs (RFC 7425, 4.3.5). */
+/** "X": nothing is signed (RFC 7425, 4.3.5). */
 export const NO_SIGNATURE: Buffer = Buffer.from('X')

@@ -1,15 +1,15 @@
 import { isIPv6 } from 'node:net'
 
-/** Bytes of the longest datagram that any path is taken to carry: IPv6 has 1280 at least, with its own header and that of UDP. */
+/** Bytes of the longest datagram that every path is assumed to carry: the minimum MTU of IPv6 is 1280, headers of IPv6 and UDP included. */
 export const CERTAIN_LENGTH = 1204
-/** What Ethernet carries with IPv4, and what UDP has over IPv4 at most. */
+/** Bytes of a datagram that fits Ethernet with IPv4, and the most that UDP allows over IPv4. */
 const ETHERNET_LENGTH = 1472
 const MAX_LENGTH = 65_507
-/** Bytes that the header of IPv6 has more than that of IPv4. */
+/** Bytes by which the header of IPv6 is longer than that of IPv4. */
 const IPV6_LENGTH = 20
-/** Bytes of datagrams that are tried, before the longest that is allowed: through tunnels and PPPoE, and Ethernet with IPv6. */
+/** Lengths of probes before the longest that is allowed: they fit tunnels, PPPoE, and Ethernet with IPv6. */
 const STEPS = [1280, 1400, 1452]
-/** A datagram with as much data tells that longer ones would be of use. */
+/** A datagram of at least so many bytes shows that longer ones would be used. */
 const FULL_LENGTH = 1100
 const MAX_TRIES = 3
 const CONFIRM_INTERVAL_MS = 5000
@@ -23,22 +23,22 @@ export interface MtuProbe {
 }
 
 /**
- * How long the datagrams are that the path of a session carries (RFC 7016, 3.5.4.3; RFC 4821): longer ones are tried while there is data to
- * fill them, one that is answered is believed, and is asked again while it is used, as paths change.
+ * Discovers how long datagrams the path of a session carries (RFC 7016, 3.5.4.3; RFC 4821). Longer ones are probed while there is data to
+ * fill them. A length that is answered is used, and probed again while it is used, because paths change.
  */
 export class PathMtu {
   readonly #maxBytes: number
-  /** Bytes of the longest datagram that is tried. */
+  /** Bytes of the longest probe. */
   #most = CERTAIN_LENGTH
   #length = CERTAIN_LENGTH
   #probe: (MtuProbe & { tries: number }) | undefined
   #count = 0
   #isUsed = false
-  /** When longer datagrams may be tried. */
+  /** When longer datagrams may be probed. */
   #raiseAt = Number.POSITIVE_INFINITY
   #nextAt = Number.POSITIVE_INFINITY
 
-  /** @param maxBytes Bytes of the longest datagram that is tried over IPv4. */
+  /** @param maxBytes Bytes of the longest probe over IPv4. */
   constructor(maxBytes: number, address: string) {
     this.#maxBytes = maxBytes
     this.reset(address)
@@ -49,12 +49,12 @@ export class PathMtu {
     return this.#length
   }
 
-  /** When `due` is to be called; Infinity while no data asks for longer datagrams. */
+  /** When to call `due`; Infinity while no data would use longer datagrams. */
   get nextAt(): number {
     return this.#nextAt
   }
 
-  /** A datagram with data is sent. */
+  /** A datagram with data was sent. */
   sent(length: number, now: number): void {
     if (length < FULL_LENGTH) return
     this.#isUsed = true
@@ -62,7 +62,7 @@ export class PathMtu {
     if (isIdle && (this.#length > CERTAIN_LENGTH || now >= this.#raiseAt)) this.#nextAt = now
   }
 
-  /** The probe that is to be sent at `nextAt`, where a reply takes `erto` ms. */
+  /** The probe to send at `nextAt`. `erto` is how long its reply is waited for, in ms. */
   due(now: number, erto: number): MtuProbe | undefined {
     if (this.#probe?.tries === MAX_TRIES) this.#fail(this.#probe, now)
     this.#probe ??= this.#newProbe(now)
@@ -72,7 +72,7 @@ export class PathMtu {
     return this.#probe
   }
 
-  /** Whether a Ping Reply is that to the probe. */
+  /** Whether a Ping Reply answers the probe. */
   answered(message: Buffer, now: number): boolean {
     const probe = this.#probe
     if (probe === undefined || !message.equals(probe.message)) return false
@@ -82,7 +82,7 @@ export class PathMtu {
     return true
   }
 
-  /** The path is another one. */
+  /** The path has changed. */
   reset(address: string): void {
     this.#most = this.#maxBytes - (isIPv6(address) ? IPV6_LENGTH : 0)
     this.#length = CERTAIN_LENGTH
@@ -101,7 +101,7 @@ export class PathMtu {
     return { message, length, tries: 0 }
   }
 
-  /** The length to ask for: a longer one, or again that which is used. */
+  /** The length to probe: a longer one, or the current one again. */
   #wanted(now: number): number | undefined {
     const step = [...STEPS, this.#most].find(step => step > this.#length)
     if (step !== undefined && step <= this.#most && now >= this.#raiseAt) return step
@@ -115,7 +115,7 @@ export class PathMtu {
   }
 }
 
-/** The option `maxDatagramBytes` of an endpoint. @throws RangeError if no path carries as much, or any more. */
+/** The option `maxDatagramBytes` of an endpoint. @throws RangeError if it is below what every path carries, or above what UDP allows. */
 export function checkedDatagramBytes(bytes: number = ETHERNET_LENGTH): number {
   if (bytes >= CERTAIN_LENGTH && bytes <= MAX_LENGTH) return bytes
   throw new RangeError(`maxDatagramBytes must be ${CERTAIN_LENGTH} to ${MAX_LENGTH}, not ${bytes}`)

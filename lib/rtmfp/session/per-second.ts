@@ -1,4 +1,4 @@
-/** So many times a second something may be done. Times are in ms. */
+/** Limits how often something is done per second. Times are in ms. */
 export class PerSecond {
   readonly #most: number
   #second = -1
@@ -8,7 +8,7 @@ export class PerSecond {
     this.#most = most
   }
 
-  /** Whether it may be done once more; then it counts. */
+  /** Whether it may be done once more; if so, this is counted. */
   allows(now: number): boolean {
     const second = Math.floor(now / 1000)
     if (second !== this.#second) this.#count = 0

@@ -15,23 +15,23 @@ import type { Say, StartupHost } from './startup-host.ts'
 
 /** The options of a Responder. */
 export interface ResponderOptions {
-  /** Whether initiators are answered now: they are. Of one whose hello is passed on, the introducer is told. */
+  /** Whether initiators are answered now; they are without this function. `introducer` is the session that a forwarded hello came from. */
   readonly responds?: ((introducer: Session | undefined) => boolean) | undefined
-  /** Where an initiator is to try instead: then it is redirected (RFC 7016, 3.5.1.4). */
+  /** The addresses that an initiator is redirected to (RFC 7016, 3.5.1.4); undefined to answer it here. */
   readonly redirect?: ((discriminator: EndpointDiscriminator, from: Place) => readonly Place[] | undefined) | undefined
   /**
-   * Whether an initiator, by its own open session if it has one, is introduced to the peer of the one that it asks for (RFC 7016, 3.5.1.5).
-   * Without this function nobody is.
+   * Whether an initiator is introduced to the peer of the session `asked` (RFC 7016, 3.5.1.5). `asker` is the initiator's own open session,
+   * if it has one. Without this function no initiator is introduced.
    */
   readonly introduces?: ((asker: Session | undefined, asked: Session) => boolean) | undefined
   /** What is answered to an IHello that an introducer passes on: nothing, an RHello, or a Redirect to this side. */
   readonly forwardedHellos?: 'ignore' | 'answer' | 'redirect'
 }
 
-/** A longer tag is not answered: an initiator needs few bytes to know the answer by. */
+/** A hello with a longer tag is not answered: an initiator needs few bytes to recognize the answer. */
 const MAX_TAG_LENGTH = 256
 
-/** Answers to initiators (RFC 7016, 3.5.1.2). What a stranger sends costs no state until its cookie comes back. */
+/** Answers initiators (RFC 7016, 3.5.1.2). A stranger causes no state until it returns its cookie. */
 export class Responder {
   readonly #options: ResponderOptions
   readonly #host: StartupHost
@@ -50,7 +50,7 @@ export class Responder {
     this.#agreements = new PerSecond(limits.rtmfpAgreementsPerSecond)
   }
 
-  /** Answers an IHello, or passes it on to the peer that it is for. */
+  /** Answers an IHello, or forwards it to the peer that it selects. */
   hello(chunk: IHello, from: Place, now: number, say: Say): void {
     if (chunk.tag.length > MAX_TAG_LENGTH) return
     const discriminator = readable(() => readDiscriminator(chunk.endpointDiscriminator))
@@ -70,7 +70,7 @@ export class Responder {
     }
   }
 
-  /** An introducer says that an initiator asks for this side. */
+  /** An introducer forwards the hello of an initiator that asks for this side. */
   forwarded({ replyAddress, ...hello }: FIHello, now: number, say: (chunk: RtmfpChunk, to: Place) => void): void {
     if (hello.tag.length > MAX_TAG_LENGTH) return
     const to = { address: replyAddress.address, port: replyAddress.port }
@@ -88,7 +88,7 @@ export class Responder {
     say({ kind: 'RHello', tagEcho: tag, cookie, certificate: this.#host.identity.certificate.bytes })
   }
 
-  /** Takes an IIKeying, in the order of what that costs (RFC 7016, 3.5.1.2). */
+  /** Processes an IIKeying; the cheapest checks come first (RFC 7016, 3.5.1.2). */
   keyed(chunk: IIKeying, from: Place, now: number, say: Say): void {
     if (!this.#isKnown(chunk, from, now, say)) return
     const { sessions, identity, agreement: options } = this.#host
@@ -99,10 +99,10 @@ export class Responder {
     }
     const certificate = readable(() => readCertificate(Buffer.from(chunk.certificate)))
     if (certificate === undefined) return
-    // RFC 7016 has it ignored; but the address of a client that is gone may be given to another, which would wait for minutes
+    // RFC 7016 ignores it; but a NAT may give the address of a client that is gone to another, which would have to wait for minutes
     if (there !== undefined && !overrides(certificate, there.certificate) && !there.isGone(now)) return
     const glaring = [...sessions.openings].find(opening => opening.isOpeningTo(from))
-    // the keying of an initiator that has lost may also come late, behind the answer to this side's
+    // the IIKeying of an initiator that has lost may also arrive after the answer to this side's
     const isWon = there?.role === 'initiator' && now < there.openedAt + STARTUP_MS
     if ((glaring !== undefined || isWon) && winsGlare(identity.certificate, certificate)) return
     if (sessions.size >= this.#limits.rtmfpSessions || !this.#agreements.allows(now)) return
@@ -131,7 +131,7 @@ export class Responder {
     else if (bytes !== undefined) this.#host.send({ bytes, to: session.address })
   }
 
-  /** Whether the sender of an IIKeying has been seen at its address; a cookie that was made for another is changed. */
+  /** Whether the cookie proves that the sender of an IIKeying is at its address. A cookie that was made for another address is changed. */
   #isKnown({ cookieEcho, initiatorSessionId }: IIKeying, from: Place, now: number, say: Say): boolean {
     const address = addressText(from)
     const check = this.#cookies.check(cookieEcho, address, now)
@@ -149,6 +149,6 @@ const redirectOf = (tagEcho: Buffer, places: readonly Place[], origin: Address['
   destinations: places.map(({ address, port }) => ({ address, port, origin }))
 })
 
-/** Whether it is the one that has led to a session: its answer was lost. */
+/** Whether it repeats the IIKeying that led to a session, because the answer was lost. */
 const isRepeated = ({ initiatorSessionId, keyComponent }: IIKeying, { role, farId, agreement }: Session): boolean =>
   role === 'responder' && farId === initiatorSessionId && keyComponent.equals(agreement.skic)

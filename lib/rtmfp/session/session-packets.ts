@@ -14,17 +14,17 @@ import { CERTAIN_LENGTH } from './path-mtu.ts'
 import type { SessionStart } from './session-start.ts'
 import { Timestamps } from './timestamps.ts'
 
-/** Chunks of a session's own that wait; a Ping beyond them has no answer. */
+/** Chunks of the session itself that may wait; a Ping beyond them is not answered. */
 const MAX_WAITING = 16
 /** Flags and timestamps. */
 const MAX_HEADER_LENGTH = 5
-/** That of any number that a sender can come to. */
+/** Bytes of the longest session sequence number. */
 const MAX_SEQUENCE_LENGTH = 8
 
-/** The packets of a session, which its own keys encrypt: chunks to datagrams, and back. */
+/** The packets of a session, which are encrypted with its keys: chunks to datagrams, and back. */
 export class SessionPackets {
   readonly timestamps: Timestamps = new Timestamps()
-  /** Packets of the peer that were verified, and those to it; bytes of their datagrams. */
+  /** Verified packets of the peer, packets to it, and the bytes of their datagrams. */
   packetsIn = 0
   packetsOut = 0
   bytesIn = 0
@@ -51,7 +51,7 @@ export class SessionPackets {
     this.#replays = far.protection.isSequenced ? new ReplayWindow() : undefined
   }
 
-  /** An encrypted packet of the peer. One that does not verify, or was seen before, leaves no trace. */
+  /** Decrypts a packet of the peer. One that does not verify, or is a replay, has no effect. */
   open(encrypted: Buffer, now: number): RtmfpPacket | undefined {
     const packet = openPacket(this.#opener, encrypted)
     if (packet?.mode !== this.#farMode || this.#replays?.accepts(this.#opener.sequence) === false) return undefined
@@ -61,12 +61,12 @@ export class SessionPackets {
     return packet
   }
 
-  /** Queues a chunk of the session's own, for a packet of its own: see `seal`. */
+  /** Queues a chunk of the session itself, for a packet with no other chunk: see `seal`. */
   say(chunk: RtmfpChunk, to: Place, length: number): void {
     if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ chunk, to, length })
   }
 
-  /** The datagrams of what was queued. */
+  /** The datagrams of the queued chunks. */
   *said(now: number, timeCriticalReverse = false): Generator<OutDatagram, void> {
     for (const { chunk, to, length } of this.#waiting.splice(0)) {
       const chunks = { chunks: [chunk], timeCritical: false, timeCriticalReverse }
@@ -79,7 +79,7 @@ export class SessionPackets {
     return this.#plainLength(length) - MAX_HEADER_LENGTH - (this.#protection.isSequenced ? MAX_SEQUENCE_LENGTH : 0)
   }
 
-  /** The datagram of these chunks; padded to `length` bytes, as far as whole blocks go. */
+  /** The datagram of these chunks, padded to `length` bytes or up to a block less. */
   seal({ chunks, timeCritical, timeCriticalReverse }: FlowChunks, now: number, length = 0): Buffer {
     const { timestamp, timestampEcho } = this.timestamps.stamp(now)
     const header = { mode: this.#nearMode, timeCritical, timeCriticalReverse, timestamp, timestampEcho, chunks }

@@ -3,35 +3,35 @@ import type { KeyAgreement } from '../crypto/key-agreement.ts'
 import type { FIHello } from '../wire/startup-chunks.ts'
 import type { Place } from './datagrams.ts'
 
-/** What a session is told of at its start. */
+/** What is known of a session when it opens. */
 export interface SessionStart {
   readonly role: 'initiator' | 'responder'
-  /** In packets to this end, and in those to the other. */
+  /** The session ids in packets to this end, and in those to the other end. */
   readonly nearId: number
   readonly farId: number
   readonly address: Place
-  /** Of the other end. */
+  /** The certificate of the other end. */
   readonly certificate: Certificate
   readonly agreement: KeyAgreement
-  /** By which the responder knew the initiator. */
+  /** The cookie by which the responder verified the address of the initiator. */
   readonly cookie: Buffer
 }
 
 /** What a session needs of its endpoint. */
 export interface SessionEndpoint<Session> {
-  /** By which it knows its own mobility checks. */
+  /** Authenticates its own mobility checks. */
   readonly secret: Buffer
   /** Milliseconds of silence until it sends a Ping. */
   readonly keepaliveMs: number
-  /** The same of an initiator, behind data. */
+  /** The same for an initiator, after packets with data. */
   readonly quietMs: number
-  /** Bytes of the longest datagrams that are tried; 20 fewer over IPv6. */
+  /** Bytes of the longest datagrams that are probed; 20 fewer over IPv6. */
   readonly maxDatagramBytes: number
-  /** It has something to send, or a nearer timeout. */
+  /** It has something to send, or an earlier timeout. */
   wake(session: Session): void
   moved(session: Session, from: Place): void
   forwarded(session: Session, hello: FIHello): void
-  /** It is not open any more: its peer may open another. */
+  /** It is no longer open: its peer may open another. */
   left(session: Session): void
   closed(session: Session): void
 }

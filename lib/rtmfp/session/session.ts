@@ -23,9 +23,9 @@ export class Session {
   readonly agreement: KeyAgreement
   readonly openedAt: number
   readonly timestamps: Timestamps
-  /** What it passes chunks of flows to. */
+  /** Its flows, which receive the chunks that concern them. */
   flows: SessionFlows | undefined
-  /** Where the peer says that it is reached besides (RFC 7425, 5.3.3): an introducer tells others. */
+  /** Further addresses that the peer reported (RFC 7425, 5.3.3). An introducer tells them to other peers. */
   reportedAddresses: readonly Address[] = []
   readonly #endpoint: SessionEndpoint<Session>
   readonly #packets: SessionPackets
@@ -60,7 +60,7 @@ export class Session {
     return this.#closing.reason
   }
 
-  /** Where the peer is, as far as it has been proven. */
+  /** The address of the peer that was verified last. */
   get address(): Place {
     return this.#address
   }
@@ -85,7 +85,7 @@ export class Session {
     return this.#packets.bytesOut
   }
 
-  /** Whether a packet of the peer has been verified: then it has the keys. */
+  /** Whether a packet of the peer has been verified, which shows that it has the keys. */
   get isHeard(): boolean {
     return this.packetsIn > 0
   }
@@ -95,7 +95,7 @@ export class Session {
     return this.#silence.heardAt
   }
 
-  /** Bytes of chunks that a packet has room for, by what is known of the path: it may become less. */
+  /** Bytes of chunks that a packet has room for on the current path. It may become less. */
   get room(): number {
     return this.#packets.room(this.#path.length)
   }
@@ -105,7 +105,7 @@ export class Session {
     return this.#packets.room(CERTAIN_LENGTH)
   }
 
-  /** Takes an encrypted packet. One that does not verify, or was seen before, leaves no trace. */
+  /** Processes an encrypted packet. One that does not verify, or is a replay, has no effect. */
   input(encrypted: Buffer, from: Place, now: number): void {
     const packet = this.#packets.open(encrypted, now)
     if (packet === undefined) return
@@ -117,7 +117,7 @@ export class Session {
     if (message !== undefined) this.#say({ kind: 'Ping', message }, from)
   }
 
-  /** The datagrams that it has to send now: to be taken to the end. */
+  /** The datagrams to send now. The caller iterates to the end. */
   *output(now: number): Generator<OutDatagram, void> {
     yield* this.#packets.said(now, this.flows?.isTimeCriticalReverse?.(now))
     while (this.state === 'open') {
@@ -129,7 +129,7 @@ export class Session {
     }
   }
 
-  /** Asks to be given the chance to send. */
+  /** There is something to send: `output` is to be called. */
   wake(): void {
     this.#endpoint.wake(this)
   }
@@ -155,7 +155,7 @@ export class Session {
   }
 
   /**
-   * Closes it: in order, which asks the other end and waits for its answer, or at once. Either ends all flows: what they still hold is lost.
+   * Closes it: orderly, which asks the other end and waits for its answer, or at once. Both end all flows; what they still hold is lost.
    */
   close(now: number, isOrderly = true): void {
     if (this.state === 'closed') return
@@ -169,19 +169,19 @@ export class Session {
     }
   }
 
-  /** Whether the peer, whose place another has come to, is gone: it is asked, and found gone when this is called 3 s later. */
+  /** Whether the peer is gone, when another endpoint appears at its address: it is pinged, and gone if it is still silent 3 s later. */
   isGone(now: number): boolean {
     const isGone = this.#silence.isGone(now)
     this.#endpoint.wake(this)
     return isGone
   }
 
-  /** Ends it because its peer, or another in its place, has opened another. */
+  /** Ends it because its peer, or another endpoint at the same address, has opened another session. */
   replace(): void {
     this.#end('replaced')
   }
 
-  /** Passes an IHello on to the peer, which it may be for (RFC 7016, 3.5.1.5). */
+  /** Forwards an IHello to the peer (RFC 7016, 3.5.1.5). */
   forward(hello: FIHello): void {
     if (this.state === 'open') this.#say(hello)
   }
@@ -210,7 +210,7 @@ export class Session {
     this.#end(this.closeReason ?? 'far')
   }
 
-  /** It is not open any more. */
+  /** It is no longer open. */
   #leave(): void {
     this.flows?.over()
     this.flows = undefined
@@ -226,7 +226,7 @@ export class Session {
     this.#endpoint.closed(this)
   }
 
-  /** Asks what the path carries, and whether the peer is there. */
+  /** Queues the pings that are due: to probe the path, and to ask whether the peer is there. */
   #ask(now: number): void {
     const { erto } = this.timestamps
     const probe = now < this.#path.nextAt ? undefined : this.#path.due(now, erto)

@@ -6,13 +6,13 @@ import { Opening } from './opening.ts'
 import type { Session } from './session.ts'
 import { Timeouts } from './timeouts.ts'
 
-/** The sessions of an endpoint, those that are opening too. */
+/** The sessions of an endpoint, those that are opening included. */
 export class Sessions {
-  /** By the id in packets to this end. */
+  /** By the session id in packets to this end. */
   readonly #byId = new Map<number, Session | Opening>()
   readonly #openings = new Set<Opening>()
   readonly timeouts: Timeouts<Session | Opening> = new Timeouts()
-  /** Open ones, by where their peers are, and who they are. */
+  /** Open sessions, by the address and by the fingerprint of the peer. */
   readonly #byAddress = new Map<string, Session>()
   readonly #byFingerprint = new Map<string, Session>()
 
@@ -40,13 +40,13 @@ export class Sessions {
     return this.#byFingerprint.get(nameOf(fingerprint))
   }
 
-  /** An id that nobody can guess, as only who knows it comes as far as the session's keys. */
+  /** A random id: packets of a sender that cannot guess it are dropped before they are decrypted. */
   newId(): number {
     const id = randomBytes(4).readUInt32BE()
     return id === STARTUP_SESSION_ID || this.#byId.has(id) ? this.newId() : id
   }
 
-  /** An open session has the id of its opening. */
+  /** Adds an opening, or an open session, which keeps the id of its opening. */
   add(entry: Session | Opening): void {
     this.#byId.set(entry.nearId, entry)
     if (entry instanceof Opening) this.#openings.add(entry)
@@ -61,7 +61,7 @@ export class Sessions {
     this.#byAddress.set(addressText(session.address), session)
   }
 
-  /** It is not open any more: packets still find it, but its peer may open another. */
+  /** It is no longer open: packets still reach it, but its peer may open another. */
   left(session: Session): void {
     forget(this.#byAddress, addressText(session.address), session)
     forget(this.#byFingerprint, nameOf(session.certificate.fingerprint), session)

@@ -1,26 +1,26 @@
 const NO_PROGRESS_MS = 120_000
 const MAX_INTERVAL_MS = 10_000
 const BACKOFF = Math.SQRT2
-/** Milliseconds without a sign of life, while one is asked for, that another in the place of a peer waits for. */
+/** Milliseconds of silence after a Ping until a peer gives way to another endpoint at its address. */
 const GONE_MS = 3000
 
-/** Whether a peer is still there: it is pinged when it is silent, and given up when no Ping has a reply (RFC 7016, 3.5.4.1). */
+/** Decides whether a peer is still there: it is pinged when it is silent, and given up when no Ping is answered (RFC 7016, 3.5.4.1). */
 export class Silence {
   #keepaliveMs: number
   #quietMs: number
   #heardAt: number
-  /** Whether data of the peer was heard, and no Ping has told since that there is no more. */
+  /** Whether the peer has sent data, and no Ping since then was answered without data. */
   #isFed = false
-  /** Since when a Ping has no reply, and how long the next one is waited for. */
+  /** Since when no Ping was answered, and after how many ms the next one follows. */
   #pinging: { readonly since: number; readonly interval: number } | undefined
   #nextAt: number
-  /** Since when there is reason to ask, besides that nothing is heard. */
+  /** Since when there is another reason to ping than silence. */
   #doubtedAt: number | undefined
 
   /**
    * @param keepaliveMs Milliseconds without a packet of the peer until it is pinged.
-   * @param quietMs The same, where the last ones brought data: a NAT may have given this side another address, and then only what it says
-   * tells the peer.
+   * @param quietMs The same, after packets with data: a NAT may have assigned this side another address, which the peer learns only from a
+   * packet of this side.
    */
   constructor(keepaliveMs: number, quietMs: number, now: number) {
     this.#keepaliveMs = keepaliveMs
@@ -29,7 +29,7 @@ export class Silence {
     this.#nextAt = now + keepaliveMs
   }
 
-  /** Changes `keepaliveMs`; `nextAt` may be an earlier one now. */
+  /** Changes `keepaliveMs`; `nextAt` may then be earlier. */
   keepAlive(keepaliveMs: number): void {
     this.#keepaliveMs = keepaliveMs
     this.#quietMs = Math.min(this.#quietMs, keepaliveMs)
@@ -40,12 +40,12 @@ export class Silence {
     return this.#heardAt
   }
 
-  /** When `due` is to be called. */
+  /** When to call `due`. */
   get nextAt(): number {
     return this.#nextAt
   }
 
-  /** A packet of the peer has been verified. Whether `nextAt` is an earlier one now. */
+  /** A packet of the peer has been verified. Whether `nextAt` is earlier now. */
   heard(now: number, hasData: boolean): boolean {
     const before = this.#nextAt
     this.#heardAt = now
@@ -61,7 +61,7 @@ export class Silence {
     return this.#nextAt < before
   }
 
-  /** Whether a peer whose place another has come to is gone: it has been silent for three seconds of being asked, which begins now. */
+  /** Whether the peer is gone, when another endpoint appears at its address: it is pinged from now on, and gone after 3 s of silence. */
   isGone(now: number): boolean {
     if (this.#doubtedAt === undefined) {
       this.#doubtedAt = now
@@ -70,7 +70,7 @@ export class Silence {
     return now >= this.#doubtedAt + GONE_MS
   }
 
-  /** What is to be done at `nextAt`, where a reply takes `erto` ms: a Ping, to give up, or nothing. */
+  /** What to do at `nextAt`: send a Ping, give up, or nothing. `erto` is how long a reply is waited for, in ms. */
   due(now: number, erto: number): 'ping' | 'give up' | undefined {
     if (now < this.#pingAt) {
       this.#nextAt = this.#pingAt

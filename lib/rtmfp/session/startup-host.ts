@@ -12,11 +12,11 @@ export interface StartupHost {
   readonly identity: Identity
   readonly agreement: AgreementOptions
   readonly sessions: Sessions
-  /** A session is open: the one that an opening of this side has led to, if there was one. */
+  /** A session is open; `opening` is the opening of this side that led to it, if there was one. */
   begin(start: SessionStart, now: number, opening?: Opening): Session
   /** Sends a startup packet. */
   send(datagram: OutDatagram): void
 }
 
-/** Says a chunk to an opening session, or, with id 0, to whoever is there. */
+/** Sends a chunk to an opening session, or, with id 0, to a sender without one. */
 export type Say = (chunk: RtmfpChunk, sessionId?: number) => void

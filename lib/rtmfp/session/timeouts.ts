@@ -1,4 +1,4 @@
-/** What has a timeout: Infinity for never. */
+/** An object with a timeout; Infinity for never. */
 interface Timed {
   nextTimeout(): number
 }
@@ -10,19 +10,19 @@ interface Slot<Entry> {
 }
 
 /**
- * Whose timeout is next: a binary heap that has each entry once. That a timeout has become later is noticed when the earlier one comes, so
- * that what is put off with each packet costs a comparison.
+ * Entries by their next timeout: a binary heap that has each entry once. An entry whose timeout becomes later is not moved until its earlier
+ * timeout comes, so a timeout that each packet postpones costs one comparison.
  */
 export class Timeouts<Entry extends Timed> {
   readonly #heap: Slot<Entry>[] = []
   readonly #slots = new Map<Entry, Slot<Entry>>()
 
-  /** When `take` is to be called, at the latest; Infinity for never. */
+  /** When to call `take`, at the latest; Infinity for never. */
   get next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY
   }
 
-  /** The timeout of an entry may be nearer than it was. */
+  /** Adds an entry, or moves one whose timeout has become earlier. */
   expect(entry: Entry): void {
     const at = entry.nextTimeout()
     const slot = this.#slots.get(entry)
@@ -39,7 +39,7 @@ export class Timeouts<Entry extends Timed> {
     if (slot !== undefined) this.#remove(slot)
   }
 
-  /** Removes those that may have fallen due, the first ahead. Each is to be expected again. */
+  /** Removes the entries whose timeouts may be due, the earliest first. The caller calls `expect` for each again. */
   take(now: number): Entry[] {
     const due: Entry[] = []
     for (let slot = this.#heap[0]; slot !== undefined && slot.at <= now; slot = this.#heap[0]) {

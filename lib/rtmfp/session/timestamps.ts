@@ -1,7 +1,7 @@
 import { type PacketHeader, TIMESTAMP_TICK_MS } from '../wire/packet.ts'
 
 const TICKS = 0x10000
-/** Behind this an echo tells nothing: the clock goes round in 262 s. */
+/** A timestamp of the peer is echoed for so long: 16 bits of 4 ms wrap around after 262 s. */
 const MAX_ECHO_MS = 128_000
 const INITIAL_ERTO_MS = 3000
 const INITIAL_MRTO_MS = 250
@@ -12,21 +12,21 @@ const DELAYED_ACK_MS = 200
 
 const tickOf = (now: number): number => Math.floor(now / TIMESTAMP_TICK_MS) % TICKS
 
-/** The timestamps of a session's packets, and what they tell of its round trip (RFC 7016, 2.2.4, 3.5.2.1, 3.5.2.2). Times are in ms. */
+/** The timestamps of a session's packets, and the round trip measured by them (RFC 7016, 2.2.4, 3.5.2.1, 3.5.2.2). Times are in ms. */
 export class Timestamps {
   #heard: { readonly tick: number; readonly at: number } | undefined
   #sent: number | undefined
   #echoSent: number | undefined
   #echoHeard: number | undefined
   #variance = 0
-  /** Smoothed; undefined until it was measured. */
+  /** The smoothed round trip time; undefined until it was measured. */
   roundTrip: number | undefined
   /** The measured retransmission timeout, MRTO. */
   mrto: number = INITIAL_MRTO_MS
-  /** The effective retransmission timeout, ERTO: grown by each timeout, until the round trip is measured again. */
+  /** The effective retransmission timeout, ERTO: each timeout increases it, until the round trip is measured again. */
   erto: number = INITIAL_ERTO_MS
 
-  /** Of a packet that is sent now: what has not changed since the last one is left out. */
+  /** The timestamps of a packet that is sent now. A value that has not changed since the last packet is left out. */
   stamp(now: number): Pick<PacketHeader, 'timestamp' | 'timestampEcho'> {
     const [timestamp, timestampEcho] = [tickOf(now), this.#echo(now)]
     const fields = {
@@ -38,7 +38,7 @@ export class Timestamps {
     return fields
   }
 
-  /** Of a verified packet. */
+  /** Processes the header of a verified packet. */
   hear({ timestamp, timestampEcho }: Pick<PacketHeader, 'timestamp' | 'timestampEcho'>, now: number): void {
     if (timestamp !== undefined && timestamp !== this.#heard?.tick) this.#heard = { tick: timestamp, at: now }
     if (timestampEcho === undefined || timestampEcho === this.#echoHeard) return
