@@ -3,8 +3,7 @@ import type { FlvFile } from './flv/flv-file.ts'
 import { FlvFiles, type FlvFilesOptions } from './flv/flv-files.ts'
 import type { FlvRecordingOptions } from './flv/flv-recording.ts'
 import type { LiveStream, SubscribeOptions } from './live/live-stream.ts'
-import { trackChooser } from './live/track-chooser.ts'
-import { checkTrackIds, type TrackChoice } from './media/choose-tracks.ts'
+import { checkTrackIds, PRIMARY } from './media/choose-tracks.ts'
 import { timestampRepair } from './media/timestamp-repair.ts'
 import { safeRecordPath } from './record-path.ts'
 import { type Attempt, positive, type RecordedFile, Relay, type RelayOptions } from './relay.ts'
@@ -20,8 +19,6 @@ export interface RecordOptions
   maxLagMs?: number
   /** The longest delay of a retry in milliseconds: 10,000. */
   maxRetryMs?: number
-  /** The tracks that are recorded: the primary ones, which any program plays. */
-  tracks?: TrackChoice
 }
 
 /** Options of recordRolled(). */
@@ -73,7 +70,7 @@ function recordInto(
     wait = false,
     label,
     maxKeyframes,
-    tracks = {},
+    tracks = PRIMARY,
     ...options
   }: RecordOptions,
   bounds: Pick<FlvFilesOptions, 'everyMs' | 'everyBytes'>
@@ -89,7 +86,7 @@ function recordInto(
   const attempt: Attempt = async (signal, is) => {
     if (isOver) return true
     is('connecting')
-    const messages = live.subscribe({ maxLagMs, wait, label })
+    const messages = live.subscribe({ maxLagMs, wait, label, tracks })
     const leave = () => messages.destroy()
     signal.addEventListener('abort', leave, { once: true })
     const repair = timestampRepair()
@@ -102,7 +99,7 @@ function recordInto(
     messages.pipe(repair)
     messages.once('close', () => repair.end())
     try {
-      await (tracks === 'all' ? pipeline(repair, files) : pipeline(repair, trackChooser(tracks), files))
+      await pipeline(repair, files)
       return true
     } finally {
       signal.removeEventListener('abort', leave)

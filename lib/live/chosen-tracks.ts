@@ -7,17 +7,18 @@ import { MessageBatch } from './message-batch.ts'
 export class ChosenTracks {
   /** Undefined for all. */
   readonly #ids: Required<TrackIds> | undefined
-  /** Random access points of a stream are those of its primary track. */
-  readonly #access: RandomAccess
+  /** Another video track: random access points of a stream are those of its primary track. */
+  readonly #access: RandomAccess | undefined
 
   /** @throws RangeError for an id that is not an integer from 0 to 255. */
   constructor(choice: TrackChoice) {
     this.#ids = choice === 'all' ? undefined : checkTrackIds(choice)
-    this.#access = new RandomAccess(this.#ids === undefined || this.#ids.video === 0)
+    this.#access = this.#ids === undefined || this.#ids.video === 0 ? undefined : new RandomAccess()
   }
 
   /** The part of a message or a batch that the reader receives; undefined for none. */
   of(message: Message): Message | undefined
+  of(batch: MessageBatch): MessageBatch | undefined
   of(item: Message | MessageBatch): Message | MessageBatch | undefined
   of(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (this.#ids === undefined) return item
@@ -26,13 +27,12 @@ export class ChosenTracks {
       return chosen !== undefined && this.#passes(chosen) ? chosen : undefined
     }
     const chosen = item.choosing(this.#ids)
-    if (chosen === undefined || this.#access.isOpen) return chosen
+    if (chosen === undefined || this.#access === undefined || this.#access.isOpen) return chosen
     return chosen.with(chosen.messages.filter(message => this.#passes(message)))
   }
 
   #passes(message: Message): boolean {
-    if (this.#access.isOpen) return true
-    this.#access.note(message)
-    return this.#access.passes(message)
+    this.#access?.note(message)
+    return this.#access?.passes(message) ?? true
   }
 }

@@ -1,8 +1,10 @@
+import type { TrackChoice } from '../media/choose-tracks.ts'
 import type { Gap } from '../media/keyframe-gate.ts'
 import { isMetadata, stateAt } from '../media/media-state.ts'
 import type { Message } from '../message/message.ts'
 import { DirectReadable, type Fed, sourceOf } from '../stream/direct.ts'
 import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'
+import { ChosenTracks } from './chosen-tracks.ts'
 import { type LiveReaderStats, noReaderCounts, type ReaderCounts } from './live-stats.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
@@ -332,11 +334,17 @@ export class BatchCursor extends LiveCursor<MessageBatch> {
 
 /** Yields the messages of batches. */
 export class MessageCursor extends LiveCursor<Message> {
+  readonly #tracks: ChosenTracks
   #messages: readonly Message[] = []
   #given = 0
 
+  constructor(source: LiveSource, options: LiveCursorOptions, tracks: TrackChoice) {
+    super(source, options)
+    this.#tracks = new ChosenTracks(tracks)
+  }
+
   protected override give(batch: MessageBatch): boolean {
-    this.#messages = batch.messages
+    this.#messages = this.#tracks.of(batch)?.messages ?? []
     this.#given = 0
     return this.giveRest()
   }

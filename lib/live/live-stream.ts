@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { Refused } from '../errors.ts'
+import { PRIMARY, type TrackChoice } from '../media/choose-tracks.ts'
 import { isMedia, isMetadata, isState, MediaState, stateAt } from '../media/media-state.ts'
 import { MetadataTracks } from '../media/metadata-tracks.ts'
 import { RandomAccess } from '../media/random-access.ts'
@@ -71,6 +72,11 @@ export interface SubscribeOptions extends CursorOptions {
    * Apply backpressure to the publisher for this reader: it misses nothing, and only such a reader can slow the source.
    */
   wait?: boolean
+  /**
+   * The tracks it reads: the primary ones, as a stream without Multitrack, or another of each kind. `'all'` is for a reader that knows
+   * Multitrack.
+   */
+  tracks?: TrackChoice
 }
 
 /** Milliseconds that audio waits for the next video frame at most. */
@@ -289,16 +295,18 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     return input
   }
 
-  /** A Readable of MessageBatches, which `play.accept()` accepts whole: the cheapest way to many players. */
+  /** A Readable of MessageBatches of all tracks, which `play.accept()` accepts whole: the cheapest way to many players. */
   player({ maxLagMs = 5000, label }: CursorOptions = {}): LiveReader<MessageBatch> {
     return this.#join(new BatchCursor(this.#source, { maxLagMs, from: 'keyframe', label }))
   }
 
   /** A Readable of Messages, for recorders, transcoders and your own stages. */
-  subscribe({ maxLagMs = 5000, wait = false, from = 'keyframe', label }: SubscribeOptions = {}): LiveReader<Message> {
-    if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from, label }))
+  subscribe(options: SubscribeOptions = {}): LiveReader<Message> {
+    const { maxLagMs = 5000, wait = false, from = 'keyframe', label, tracks = PRIMARY } = options
+    if (!wait) return this.#join(new MessageCursor(this.#source, { maxLagMs, from, label }, tracks))
     const moved = () => this.#input?.release()
-    const cursor = new MessageCursor(this.#source, { maxLagMs: Number.POSITIVE_INFINITY, from, label, moved })
+    const strict = { maxLagMs: Number.POSITIVE_INFINITY, from, label, moved }
+    const cursor = new MessageCursor(this.#source, strict, tracks)
     this.#strict.add(cursor)
     return this.#join(cursor)
   }

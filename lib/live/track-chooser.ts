@@ -28,7 +28,7 @@ export class TrackChooser extends Stage<Message, Message> {
  *
  * @example
  * ```ts
- * pipeline(live.subscribe(), trackChooser({ video: 1 }), flvFile('second.flv'), report)
+ * pipeline(createReadStream('film.flv'), flvDecoder(), trackChooser({ video: 1 }), flvFile('second.flv'), report)
  * ```
  */
 export const trackChooser = (ids?: TrackIds): TrackChooser => new TrackChooser(ids)

@@ -176,7 +176,7 @@ t.test('colours that FFmpeg 8 sends outside Multitrack are given to their track'
   const [hevcHeader, colours] = [`9600${hvc1}01 01`, `d4${hvc1}020009636f6c6f72496e666f`]
   const heard = async (...payloads: string[]) => {
     const live = new LiveStream({ clock: new TestClock() })
-    const reader = live.subscribe()
+    const reader = live.subscribe({ tracks: 'all' })
     const input = live.input()
     for (const payload of [...payloads, '1701000000aa']) input.write(said(9, payload))
     input.end()
@@ -294,6 +294,17 @@ t.test('a viewer over HTTP', async t => {
   t.same(await heard, [primaries, seconds, whole])
 })
 
+t.test('a reader of a live stream', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const choices: TrackChoice[] = [{}, { video: 1 }, 'all']
+  const heard = Promise.all(
+    [live.subscribe(), ...choices.map(tracks => live.subscribe({ tracks }))].map(each => each.toArray())
+  )
+  await publishTo(() => live, 4)
+  t.same((await heard).map(media), [primaries, primaries, seconds, whole])
+  t.throws(() => live.subscribe({ tracks: { video: 256 } }), RangeError)
+})
+
 t.test('a recording', async t => {
   const recorded = async (tracks?: TrackChoice) => {
     const live = new LiveStream({ clock: new TestClock() })
@@ -333,7 +344,7 @@ t.test('a server that does not state that it knows Multitrack is sent the primar
   t.teardown(() => [...relays, pull].map(relay => relay.close()))
   const heard = Promise.all([
     ...[silent.received('live/primary'), silent.received('live/all')],
-    ...[source.received('live/stated'), source.received('live/second'), pulled.subscribe().toArray()]
+    ...[source.received('live/stated'), source.received('live/second'), pulled.subscribe({ tracks: 'all' }).toArray()]
   ])
   await publishTo(() => from, 5)
   await Promise.all([...relays, pull].map(relay => once(relay, 'ended')))

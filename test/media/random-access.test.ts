@@ -147,7 +147,7 @@ t.test('another track begins at its own keyframe: what precedes it is of no use'
   t.same((await collect<Message>(Readable.from(sent).pipe(keyframeGate()))).map(word), passed)
   const live = new LiveStream({ clock: new TestClock() })
   const heard: string[] = []
-  live.subscribe().on('data', (message: Message) => heard.push(word(message)))
+  live.subscribe({ tracks: 'all' }).on('data', (message: Message) => heard.push(word(message)))
   const input = live.input()
   for (const message of sent) {
     input.write(message)
@@ -176,7 +176,7 @@ t.test('what FFmpeg 8 publishes passes a live stream unchanged (captures/ffmpeg8
       if (message !== undefined && [8, 9].includes(message.type)) sent.push(message)
     }
     const live = new LiveStream({ clock: new TestClock() })
-    const reading = live.subscribe()
+    const reading = live.subscribe({ tracks: 'all' })
     const heard: Message[] = []
     reading.on('data', (message: Message) => heard.push(message))
     const repairs: unknown[] = []

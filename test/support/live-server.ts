@@ -62,7 +62,7 @@ export class LiveServer {
 
   /** Everything that is published at a path, until it ends. */
   received(path: string): Promise<Message[]> {
-    return this.at(path).subscribe({ wait: true }).toArray()
+    return this.at(path).subscribe({ wait: true, tracks: 'all' }).toArray()
   }
 
   /** Settles when so many messages have been published at a path. */
