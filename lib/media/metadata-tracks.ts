@@ -2,7 +2,7 @@ import { ProtocolError } from '../errors.ts'
 import type { Message } from '../message/message.ts'
 import type { VideoTag } from './tag-forms.ts'
 import { MultitrackType } from './tag-header.ts'
-import { VideoCodecId, VideoFrameType, VideoPacketType } from './video-tag.ts'
+import { VideoCodecId, VideoPacketType } from './video-tag.ts'
 import { readVideoTag } from './video-tag-reader.ts'
 import { writeVideoTag } from './video-tag-writer.ts'
 
@@ -26,14 +26,14 @@ export class MetadataTracks {
       if (tag.codecId === VideoCodecId.Avc) this.#note(0, 'avc1', tag.packetType)
       return message
     }
-    const { modEx, fourCc, packetType, data } = tag
+    const { frameType, modEx, fourCc, packetType, data } = tag
     this.#note(0, fourCc, packetType)
     if (packetType !== VideoPacketType.Metadata) return message
     const trackId = this.#trackOf(fourCc)
     if (trackId === undefined) return message
     const track = { trackId, fourCc, packetType, data }
-    // the frame type of metadata has no meaning; 5, that of a command, misleads readers
-    const [form, frameType, multitrackType] = ['multitrack', VideoFrameType.Keyframe, MultitrackType.OneTrack] as const
+    // FFmpeg reads metadata of frame type 5 alone, and takes any other for a frame
+    const [form, multitrackType] = ['multitrack', MultitrackType.OneTrack] as const
     return { ...message, payload: writeVideoTag({ form, frameType, modEx, multitrackType, tracks: [track] }) }
   }
 

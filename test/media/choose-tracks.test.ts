@@ -183,7 +183,7 @@ t.test('colours that FFmpeg 8 sends outside Multitrack are given to their track'
     live.end()
     return (await reader.toArray()).map(({ payload }) => payload.toString('hex'))
   }
-  const attributed = `9604${hvc1}01020009636f6c6f72496e666f`
+  const attributed = `d604${hvc1}01020009636f6c6f72496e666f`
   t.equal((await heard(avcHeader, hevcHeader, colours))[2], attributed)
   t.equal((await heard(`90${avc1}01`, hevcHeader, colours))[2], attributed)
   t.equal((await heard(`9621${avc1}00000001 01 ${hvc1}01 000001 01`, colours))[1], `d4${hvc1}020009636f6c6f72496e666f`)
