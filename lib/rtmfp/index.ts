@@ -2,7 +2,7 @@
  * The codecs of RTMFP (RFC 7016, RFC 7425) that the inspector reads captures with. It is no entry of the package.
  *
  *   flow-mapping   RTMP messages in the messages of flows
- *   flow           fragments of a flow, in whatever order, to messages
+ *   flow           fragments of a flow, in any order, to messages
  *   wire           packets of chunks, to bytes and back
  *   crypto         encrypted packets
  */

@@ -5,21 +5,21 @@ import type { MessageStreamId } from '../../message/message.ts'
 import type { ReceiveOrder } from '../flow/receive-buffer.ts'
 import { readVlu, writeVlu } from '../wire/vlu.ts'
 
-/** What the metadata of a flow of RTMP messages says (RFC 7425, 5.1.1). */
+/** The fields in the metadata of a flow of RTMP messages (RFC 7425, 5.1.1). */
 export interface FlowMetadata {
-  /** That of its messages. */
+  /** The message stream of its messages. */
   readonly messageStreamId: MessageStreamId
-  /** The order that its messages are to be received in. */
+  /** The order in which its messages are delivered. */
   readonly receiveOrder: ReceiveOrder
 }
 
-/** "TC", by which a flow of RTMP messages is known. */
+/** "TC", the signature of a flow of RTMP messages. */
 const SIGNATURE = 0x5443
 const STREAM_ID_FLAG = 0x04
 const RECEIVE_INTENT_BITS = 0x03
 const NETWORK_ORDER = 1
 
-/** Undefined for a flow of another protocol, which is to be rejected. */
+/** Reads metadata; undefined for a flow of another protocol, which is to be rejected. */
 export function readFlowMetadata(metadata: Buffer): FlowMetadata | undefined {
   const reader = new ByteReader(metadata, 'rtmfp')
   try {

@@ -3,15 +3,15 @@ import type { ReceiveOrder } from '../flow/receive-buffer.ts'
 
 /** A flow that this side sends. */
 export interface OutgoingFlow {
-  /** Whether it takes messages without holding more than its capacity. */
+  /** Whether it is open, and less than its capacity waits to be sent. */
   readonly isWritable: boolean
-  /** Bytes that wait for the receiver to have them. */
+  /** Bytes that wait to be sent or acknowledged. */
   readonly queuedBytes: number
-  /** Bytes that wait to be sent from which on it is not writable. */
+  /** The bytes that wait to be sent at which it stops being writable. */
   capacityBytes: number
   /** Queues a message, which is not copied. */
   write(payload: Buffer, now: number, options?: OutgoingMessageOptions): unknown
-  /** Takes no more messages, and ends once those that it has have arrived. */
+  /** Accepts no more messages, and ends once the queued ones have arrived. */
   close(): void
 }
 
@@ -22,9 +22,9 @@ export interface OutgoingFlowOptions {
   readonly returnOf?: IncomingFlow
   /** 0 to 7: a higher one is sent ahead of lower ones. */
   readonly priority?: number
-  /** There is room again, behind a time when `isWritable` was false. */
+  /** There is room again, after `isWritable` was false. */
   drained?(): void
-  /** Once. */
+  /** The flow is over. Called once. */
   ended?(): void
 }
 
@@ -33,15 +33,15 @@ export interface IncomingFlow {
   readonly id: number
   /** Whether `read` has a message. */
   readonly isReadable: boolean
-  /** Whether all of it has come. */
+  /** Whether all of it was received. */
   readonly isComplete: boolean
-  /** The next message, if there is one whose turn it is. */
+  /** The next message, if there is one. */
   read(): { readonly payload: Buffer } | undefined
-  /** Takes nothing more, and tells the sender. */
+  /** Rejects the flow, and tells the sender. */
   reject(): void
 }
 
-/** What the peer says of a flow that it opens. */
+/** The fields with which the peer opens a flow. */
 export interface IncomingFlowOpening {
   readonly metadata: Buffer
   /** The flow of this side that it answers. */
@@ -51,16 +51,16 @@ export interface IncomingFlowOpening {
 /** How a flow of the peer is received. */
 export interface IncomingFlowOptions {
   readonly order: ReceiveOrder
-  /** `read` has a message that it had not. */
+  /** `read` has a message, and had none before. */
   readable(flow: IncomingFlow): void
-  /** Once: nothing more comes. */
+  /** Nothing more arrives. Called once. */
   ended(flow: IncomingFlow): void
 }
 
-/** Decides on a flow of the peer; undefined rejects it. */
+/** Decides on a flow of the peer: returns how it is received, or undefined to reject it. */
 export type AcceptFlow = (opening: IncomingFlowOpening) => IncomingFlowOptions | undefined
 
-/** Flows both ways between two ends: those of a session of RTMFP, or of an RTWebSocket. */
+/** Flows in both directions: those of a session of RTMFP, or of an RTWebSocket. */
 export interface FlowSet {
   open(options: OutgoingFlowOptions): OutgoingFlow
 }

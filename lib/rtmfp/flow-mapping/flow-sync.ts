@@ -1,23 +1,23 @@
 import { type Message, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent, type UserControlEvent } from '../../message/user-control-event.ts'
 
-/** So many flows wait for each other. */
+/** A FlowSync event: `count` flows wait for each other. */
 export type FlowSync = Extract<UserControlEvent, { kind: 'FlowSync' }>
 
-/** Undefined if it is another message. */
+/** The FlowSync event in a message; undefined for any other message. */
 export function readFlowSync({ type, payload }: Message): FlowSync | undefined {
   if (type !== MessageTypeId.UserControl) return undefined
   const event = readUserControlEvent(payload)
   return event.kind === 'FlowSync' ? event : undefined
 }
 
-/** Flows that wait for others, until as many FlowSync messages have come as each of them says (RFC 7425, 5.3.4.2). */
+/** Flows that wait until as many FlowSync messages of an id were received as each of them states (RFC 7425, 5.3.4.2). */
 export class FlowSyncs<Flow> {
   readonly #waiting = new Map<number, { count: number; readonly flows: Set<Flow> }>()
   readonly #held = new Set<Flow>()
   readonly #max: number
 
-  /** At most so many are waited for at a time: a further one takes the place of the first. */
+  /** `max` ids are waited for at a time: a further one ends the wait for the oldest. */
   constructor(max: number) {
     this.#max = max
   }
@@ -26,7 +26,7 @@ export class FlowSyncs<Flow> {
     return this.#held.has(flow)
   }
 
-  /** A FlowSync message came on a flow, which waits for the others if `isHeld`. Whether any flow waits no more. */
+  /** A FlowSync message was received on a flow, which waits for the others if `isHeld`. Whether a wait has ended. */
   add({ syncId: id, count }: Pick<FlowSync, 'syncId' | 'count'>, flow: Flow, isHeld: boolean): boolean {
     const sync = this.#waiting.get(id) ?? { count: 0, flows: new Set() }
     sync.count++

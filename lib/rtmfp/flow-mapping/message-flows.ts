@@ -6,24 +6,24 @@ import { type MessageOptions, SendingMessages } from './sending-messages.ts'
 /** The options of RTMP over flows. */
 export interface MessageFlowsOptions {
   readonly role: 'client' | 'server'
-  /** Between peers, the message stream of all messages of this side (RFC 7425, 5.4): then no flow is of message stream 0. */
+  /** Between peers, the message stream of all messages of this side (RFC 7425, 5.4). No flow is then of message stream 0. */
   readonly messageStreamId?: MessageStreamId | undefined
-  /** `read` has a message that it had not. */
+  /** `read` has a message, and had none before. */
   readonly readable?: () => void
-  /** There is room again, behind a `write` that was false. */
+  /** There is room again, after `write` returned false. */
   readonly drained?: () => void
-  /** Once: the control flow is over, and the connection with it (RFC 7425, 5.3.1). What was received can still be read. */
+  /** The control flow is over, and with it the connection (RFC 7425, 5.3.1). What was received can still be read. Called once. */
   readonly ended?: () => void
-  /** Everything that was written ahead of `close` has arrived, or nobody waits for it. */
+  /** Everything that was written before `close` has arrived, or the session is over. */
   readonly finished?: () => void
 }
 
 const CONTROL_STREAM: MessageStreamId = 0
 
 /**
- * The messages of an RTMP connection over flows (RFC 7425, 5): each message stream has a flow, and its audio and its video have one more
- * each. The first flow of the client, on message stream 0, is that of control: the first of the server on it answers it, and all further
- * ones of either answer the other's. It has no clock: times are in ms.
+ * The messages of an RTMP connection over flows (RFC 7425, 5). Each message stream has a flow, and one more for its audio and for its video.
+ * The first flow of the client on message stream 0 is its control flow. The first flow of the server on that stream answers it, and is the
+ * control flow of the server. Each further flow answers the control flow of the other side. It has no clock: times are in ms.
  */
 export class MessageFlows<Flows extends FlowSet = FlowSet> {
   readonly flows: Flows
@@ -32,7 +32,7 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
   readonly #receiving: ReceivingMessages
   #isOver = false
 
-  /** `flowsOf` makes the flows: those of the peer are decided on by the function that it is given. */
+  /** `flowsOf` makes the flows, with a function that decides on those of the peer. */
   constructor(flowsOf: (accept: AcceptFlow) => Flows, options: MessageFlowsOptions) {
     this.#options = options
     const { role, messageStreamId: controlStream = CONTROL_STREAM } = options
@@ -61,15 +61,15 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     })
   }
 
-  /** Whether everything that was written has arrived, and nothing more will be. */
+  /** Whether it is closed, and everything that was written has arrived. */
   get isFinished(): boolean {
     return this.#sending.isFinished
   }
 
   /**
-   * Queues a message of a message stream, in the form of writeFlowMessage. Whether its flow has room for more. What belongs to a chunk
-   * stream (RFC 7425, 5.2) is left out, and all behind `close` and the end.
-   * @throws RangeError if the peer has no flow yet that this would answer.
+   * Queues a message of a message stream, in the form of writeFlowMessage. Whether its flow has room for more. Protocol control messages, which
+   * concern chunk streams (RFC 7425, 5.2), are dropped, and so is everything after `close` and after the end.
+   * @throws RangeError if a flow is needed, and the peer has no control flow yet that it would answer.
    */
   write(
     type: number,
@@ -81,12 +81,12 @@ export class MessageFlows<Flows extends FlowSet = FlowSet> {
     return this.#sending.write(type, this.#options.messageStreamId ?? messageStreamId, bytes, now, options)
   }
 
-  /** The next message of any flow, if there is one whose turn it is. */
+  /** The next message of any flow, if there is one. */
   read(): Message | undefined {
     return this.#receiving.read()
   }
 
-  /** Says nothing more: what was written still arrives. */
+  /** Accepts nothing more. What was written still arrives. */
   close(): void {
     this.#sending.close()
   }

@@ -1,11 +1,11 @@
 import { type Address, parseAddress } from '../wire/address.ts'
 
-/** A client has few interfaces; further addresses are ignored. Whoever asks for the client says hello at each. */
+/** A client has few interfaces; further addresses are ignored, because every initiator sends its hello to each. */
 const MAX_ADDRESSES = 16
 
 /**
- * The addresses of a `setPeerInfo` command (RFC 7425, 5.3.3), which a client says it can be reached by. `args` are those behind the
- * transaction id. What is no address is ignored.
+ * The addresses of a `setPeerInfo` command (RFC 7425, 5.3.3), at which a client reports that it can be reached. `args` are those after the
+ * transaction id. Invalid addresses are ignored.
  */
 export function readPeerInfo(args: readonly unknown[]): Address[] {
   const addresses: Address[] = []

@@ -9,48 +9,48 @@ import { kindOf } from './message-kind.ts'
 /** What the messages that this side receives need of the connection. */
 export interface ReceivingMessagesHost {
   readonly role: 'client' | 'server'
-  /** That whose flow all others answer. */
+  /** The message stream of the control flows. */
   readonly controlStream: MessageStreamId
   /** Whether the connection is over. */
   readonly isOver: boolean
   readable(): void
-  /** The flow of control is over. */
+  /** The control flow of the peer is over. */
   ended(): void
 }
 
 const MAX_SYNCS = 64
-/** Message streams that a client knows to have begun: more than any has. */
+/** The most message streams that a client remembers as begun. */
 const MAX_BEGUN = 1024
-/** Messages that wait for their message stream to begin, each the first of a flow; further ones do not wait. */
+/** The most messages that wait for their message stream to begin, each the first of a flow; further ones do not wait. */
 const MAX_EARLY = 8
 
 /** The messages that one end of an RTMP connection receives in flows. */
 export class ReceivingMessages {
   readonly #host: ReceivingMessagesHost
-  /** In turn, with what each has said of itself. */
+  /** Readable flows with their metadata, in turn. */
   readonly #readable = new Map<IncomingFlow, FlowMetadata>()
   readonly #syncs = new FlowSyncs<IncomingFlow>(MAX_SYNCS)
   /**
-   * Of a client: message streams that the peer has said anything but media on, and media that has come ahead of that. tcserver sends no
-   * FlowSync between `NetStream.Play.Start` and the sequence headers, and either may be lost and sent again.
+   * At a client: message streams on which the peer has sent a message other than media, and media that arrived before. tcserver sends no
+   * FlowSync between `NetStream.Play.Start` and the sequence headers, and either may be lost and retransmitted.
    */
   readonly #begun = new Set<MessageStreamId>()
   readonly #early = new Map<IncomingFlow, Message>()
   #control: IncomingFlow | undefined
   #hasControl = false
-  /** Whether a flow that was passed over may be read now. */
+  /** Whether a flow that had to wait may be read now. */
   #isReleased = false
 
   constructor(host: ReceivingMessagesHost) {
     this.#host = host
   }
 
-  /** The first flow of the peer on the control stream, once something has come on it. */
+  /** The control flow of the peer, once a message was received on it. */
   get control(): IncomingFlow | undefined {
     return this.#control
   }
 
-  /** Flows of other protocols, and of other connections, are rejected (RFC 7425, 5.3.1). */
+  /** Decides on a flow of the peer: those of other protocols and of other connections are rejected (RFC 7425, 5.3.1). */
   accept({ metadata, returnOf }: IncomingFlowOpening): IncomingFlowOptions | undefined {
     const { role, controlStream, isOver } = this.#host
     const told = readFlowMetadata(metadata)
@@ -74,14 +74,14 @@ export class ReceivingMessages {
     }
   }
 
-  /** The next message of any flow, if there is one whose turn it is. */
+  /** The next message of any flow, if there is one. */
   read(): Message | undefined {
     do {
       this.#isReleased = false
       for (const [flow, told] of this.#readable) {
         const message = this.#syncs.holds(flow) ? undefined : this.#next(flow, told)
         if (message === undefined) continue
-        // to the end of the turn
+        // to the end of the order, so that flows are read in turn
         this.#readable.delete(flow)
         if (flow.isReadable) this.#readable.set(flow, told)
         return message
@@ -90,7 +90,7 @@ export class ReceivingMessages {
     return undefined
   }
 
-  /** The next message of a flow, unless it is early. */
+  /** The next message of a flow, unless it waits for its message stream to begin. */
   #next(flow: IncomingFlow, told: FlowMetadata): Message | undefined {
     const message = this.#early.get(flow) ?? this.#readFrom(flow, told)
     this.#early.delete(flow)
@@ -116,7 +116,7 @@ export class ReceivingMessages {
       }
       const sync = readFlowSync(message)
       if (sync !== undefined) {
-        // behind the last message of a flow there is nothing to hold
+        // after the last message of a flow there is nothing to hold
         const mayWait = receiveOrder === 'sequence' && (flow.isReadable || !flow.isComplete)
         this.#isReleased = this.#syncs.add(sync, flow, mayWait) || this.#isReleased
         if (this.#syncs.holds(flow)) return undefined

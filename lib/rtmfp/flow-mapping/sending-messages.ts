@@ -8,25 +8,25 @@ import { kindOf, type MessageKind } from './message-kind.ts'
 
 /** How a message is queued. */
 export interface MessageOptions extends OutgoingMessageOptions {
-  /** Bytes that wait on its flow from which on there is no room; 64 KiB. */
+  /** The bytes waiting on its flow at which there is no more room; 64 KiB. */
   readonly capacityBytes?: number
-  /** Whether it comes behind the media that was written ahead of it, as commands do. */
+  /** Whether it is delivered after the media that was written before it, as commands are. */
   readonly isBehindMedia?: boolean
 }
 
 /** What the messages that this side sends need of the connection. */
 export interface SendingMessagesHost {
   readonly flows: FlowSet
-  /** That whose flow all others answer. */
+  /** The message stream of the control flows. */
   readonly controlStream: MessageStreamId
-  /** Whether the first flow of that answers none. */
+  /** Whether the control flow of this side comes first, and so answers no other flow. */
   readonly isFirst: boolean
-  /** The flow of the peer that all others of this side answer, once there is one. */
+  /** The control flow of the peer, once there is one. */
   readonly answered: IncomingFlow | undefined
   drained(): void
-  /** The flow that answers none is over. */
+  /** The control flow of this side is over, if it was the first. */
   ended(): void
-  /** Everything that was written ahead of `close` has arrived, or nobody waits for it. */
+  /** Everything that was written before `close` has arrived, or the session is over. */
   finished(): void
 }
 
@@ -34,7 +34,7 @@ export interface SendingMessagesHost {
 interface Sending {
   readonly messageStreamId: MessageStreamId
   readonly flow: OutgoingFlow
-  /** The commands on its message stream, counted, that it is in order with. */
+  /** How many commands of its message stream precede its messages. */
   behind: number
 }
 
@@ -48,7 +48,7 @@ const PRIORITY = 5
 const VIDEO_PRIORITY = 4
 const CAPACITY_BYTES = 65_536
 
-/** The messages that one end of an RTMP connection sends in flows; commands keep their place among the media of their stream by FlowSync. */
+/** The messages that one end of an RTMP connection sends in flows. FlowSync keeps commands and media of a message stream in order. */
 export class SendingMessages {
   readonly #host: SendingMessagesHost
   readonly #streams = new Map<MessageStreamId, StreamFlows>()
@@ -60,7 +60,7 @@ export class SendingMessages {
     this.#host = host
   }
 
-  /** Whether everything that was written has arrived, and nothing more will be. */
+  /** Whether it is closed, and everything that was written has arrived. */
   get isFinished(): boolean {
     return this.#isClosed && this.#streams.size === 0
   }
@@ -79,13 +79,13 @@ export class SendingMessages {
     return flow.isWritable
   }
 
-  /** Says nothing more: what was written still arrives. */
+  /** Accepts nothing more. What was written still arrives. */
   close(): void {
     this.#isClosed = true
     this.#closeFlows()
   }
 
-  /** That of control is the last one, once all others have arrived: with it the connection is over for the peer. */
+  /** The control flow is closed last, once the others have ended: with it the connection ends for the peer. */
   #closeFlows(): void {
     const all = [...this.#sending()]
     const control = this.#streams.get(this.#host.controlStream)?.rest
@@ -131,7 +131,7 @@ export class SendingMessages {
     return audio === undefined && video === undefined && rest === undefined
   }
 
-  /** A command comes behind the media that was written ahead of it: of its message stream, or on stream 0 of all. */
+  /** A command is delivered after the media that was written before it: that of its message stream, or of all on stream 0. */
   #command(stream: StreamFlows, sending: Sending, now: number): void {
     stream.commands++
     const others = sending.messageStreamId === 0 ? [...this.#sending()] : [stream.audio, stream.video]
@@ -139,7 +139,7 @@ export class SendingMessages {
     this.#sync([sending, ...(busy as Sending[])], now)
   }
 
-  /** Media comes behind the commands of its message stream that were written ahead of it. */
+  /** Media is delivered after the commands of its message stream that were written before it. */
   #follow(stream: StreamFlows, sending: Sending, now: number): void {
     sending.behind = stream.commands
     if (stream.rest !== undefined && stream.rest.flow.queuedBytes > 0) this.#sync([stream.rest, sending], now)

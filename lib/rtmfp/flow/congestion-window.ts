@@ -1,25 +1,25 @@
-/** What the acknowledgements of one packet told, in bytes. */
+/** The result of the acknowledgements in one packet, in bytes. */
 export interface AcknowledgedBytes {
-  /** In flight ahead of them. */
+  /** Bytes in flight before these acknowledgements. */
   readonly outstanding: number
   readonly acknowledged: number
   readonly lost: number
-  /** Whether fragments that were sent ahead of acknowledged ones are still missing. */
+  /** Whether fragments that were sent before acknowledged ones are still missing. */
   readonly hasGaps: boolean
 }
 
-/** Who else needs the path (RFC 7016, appendix A.1). */
+/** Time critical data in this and other sessions, which changes how the window grows (RFC 7016, appendix A.1). */
 export interface Urgency {
-  /** Whether this session has sent time critical data lately: it gives way less. */
+  /** Whether this session has sent time critical data recently: its window is cut less. */
   readonly isTimeCritical: boolean
-  /** Whether no time critical data is known of anywhere: then it grows as TCP does, else slower. */
+  /** Whether no session is known to send or receive time critical data: then the window grows as that of TCP does, otherwise slower. */
   readonly mayGrowFast: boolean
 }
 
-/** The bytes of a segment that the window is reckoned in. */
+/** The segment size by which the window is computed. */
 const SENDER_MSS = 1460
 const INITIAL_BYTES = 3 * SENDER_MSS
-/** Beyond it, a window of a fast path is cut by an eighth and not by a half. */
+/** A larger window is cut by an eighth and not by a half, if it may grow fast. */
 const FAST_PATH_BYTES = 67_200
 
 /** How many bytes of user data a session may have in flight (RFC 7016, appendix A.2). */
@@ -27,7 +27,7 @@ export class CongestionWindow {
   #bytes = INITIAL_BYTES
   #threshold = Number.POSITIVE_INFINITY
   #accumulated = 0
-  /** Bytes that were in flight at the last cut, and are neither acknowledged nor lost yet: they tell of the same congestion. */
+  /** Bytes that were in flight at the last cut, and are neither acknowledged nor lost yet. Their losses belong to the same congestion. */
   #draining = 0
 
   get bytes(): number {
@@ -47,7 +47,7 @@ export class CongestionWindow {
     else if (!hasGaps && outstanding >= this.#bytes) this.#grow(acknowledged, urgency)
   }
 
-  /** Nothing was acknowledged for the retransmission timeout (RFC 7016, 3.6.2.6); `isLost` if something was in flight. */
+  /** The retransmission timeout has passed without an acknowledgement (RFC 7016, 3.6.2.6); `isLost` if something was in flight. */
   timedOut(isLost: boolean): void {
     this.#threshold = Math.max(this.#threshold, (this.#bytes * 3) / 4)
     this.#accumulated = 0
@@ -57,7 +57,7 @@ export class CongestionWindow {
 
   #cut(outstanding: number, remaining: number, { isTimeCritical, mayGrowFast }: Urgency): void {
     const gently = isTimeCritical || (outstanding > FAST_PATH_BYTES && mayGrowFast)
-    // what was in flight and not what was allowed: a window that was not filled has proven nothing
+    // by the bytes in flight, not by the window: a window that was not filled is no measure of the path
     this.#bytes = Math.max(Math.min(outstanding, this.#bytes) * (gently ? 7 / 8 : 1 / 2), INITIAL_BYTES)
     this.#threshold = this.#bytes
     this.#accumulated = 0

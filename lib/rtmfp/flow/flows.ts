@@ -11,15 +11,15 @@ import { TimeCriticalData } from './time-critical.ts'
 /** The options of the flows of a session. */
 export interface FlowsOptions {
   readonly limits?: Partial<Limits>
-  /** A flow of the peer: how it is received; undefined rejects it, and so do flows without this option. */
+  /** Decides on a flow of the peer: returns how it is received, or undefined to reject it. Without this function all are rejected. */
   readonly accept?: (opening: FlowOpening) => ReceivingFlowOptions | undefined
-  /** That of all sessions of the endpoint. */
+  /** Shared by all sessions of the endpoint. */
   readonly timeCritical?: TimeCriticalData
 }
 
 /**
- * The flows of a session (RFC 7016, 3.6), both ways: what a session knows as its `SessionFlows`. What it has to say goes into the packets of the session, whose clock and timer it
- * shares: times are in ms.
+ * The flows of a session in both directions (RFC 7016, 3.6): the `SessionFlows` of the session. They put their chunks into its packets, and
+ * share its clock and timer. Times are in ms.
  */
 export class Flows {
   readonly #timeCritical: TimeCriticalData
@@ -37,30 +37,29 @@ export class Flows {
     })
   }
 
-  /** Flows that this side sends, and that it receives; those that linger included. */
+  /** The numbers of sending and receiving flows, those that linger included. */
   get sizes(): { readonly sending: number; readonly receiving: number } {
     return { sending: this.#sending.size, receiving: this.#receiving.size }
   }
 
-  /** Bytes that may be in flight, and that are. */
+  /** The congestion window, and the bytes in flight. */
   get congestion(): { readonly windowBytes: number; readonly bytesInFlight: number } {
     return { windowBytes: this.#sending.windowBytes, bytesInFlight: this.#sending.bytesInFlight }
   }
 
-  /** Bytes of all flows that wait for the peer to have them: what a peer that stops reading, or a dead path, makes this side hold. */
+  /** Bytes of all flows that are queued or not acknowledged: the memory that a peer that stops reading, or a dead path, costs this side. */
   get queuedBytes(): number {
     return this.#sending.queuedBytes
   }
 
   /**
-   * Since when, in ms, something waits for the peer of which it has acknowledged nothing: a stall, if that is long ago. Undefined if
-   * nothing waits.
+   * Since when, in ms, something waits to be acknowledged without any progress: a stall, if that is long ago. Undefined if nothing waits.
    */
   get owedSince(): number | undefined {
     return this.#sending.owedSince
   }
 
-  /** Bytes of the peer's flows that are not complete, or were not read; each fragment counts 128 bytes more. */
+  /** Bytes received from the peer that are incomplete or not read; each fragment counts 128 bytes more. */
   get heldBytes(): number {
     return this.#receiving.heldBytes
   }
@@ -87,7 +86,7 @@ export class Flows {
     const packet = new PacketSpace(room)
     if (this.#receiving.isDue) this.#receiving.answer(packet)
     const hasData = this.#sending.fill(packet, now)
-    // data takes along what would be acknowledged later (RFC 7016, 3.6.3.4.6)
+    // a packet with data also carries acknowledgements that could wait (RFC 7016, 3.6.3.4.6)
     if (hasData && !this.#receiving.isDue) this.#receiving.answer(packet)
     if (packet.chunks.length === 0) return undefined
     packet.timeCriticalReverse = this.isTimeCriticalReverse(now)

@@ -5,16 +5,16 @@ import type { Owed } from './owed.ts'
 
 const EMPTY = Buffer.alloc(0)
 
-/** The fragments of a sending flow that are neither acknowledged nor given up (RFC 7016, 3.6.2), by their numbers. */
+/** The fragments of a sending flow that are neither acknowledged nor abandoned (RFC 7016, 3.6.2), by their sequence numbers. */
 export class FragmentQueue {
   readonly #flow: OutgoingFragment['flow']
   readonly #owed: Owed
   readonly #fragments = new Map<number, OutgoingFragment>()
-  /** The lowest number of them. */
+  /** The lowest sequence number among them. */
   #first = 1
-  /** The number that the next fragment will have. */
+  /** The sequence number of the next fragment. */
   #next = 1
-  /** The lowest that may have to be sent. */
+  /** The lowest sequence number that may have to be sent. */
   #cursor = 1
   #bytes = 0
 
@@ -39,12 +39,12 @@ export class FragmentQueue {
     return this.#next
   }
 
-  /** Whether some may have to be sent. */
+  /** Whether fragments may have to be sent. */
   get isWaiting(): boolean {
     return this.#cursor < this.#next
   }
 
-  /** The highest number that, with all below it, will not be sent (again): RFC 7016, 3.6.2.3. */
+  /** The highest number up to which no fragment will be sent again (RFC 7016, 3.6.2.3). */
   get forwardSequenceNumber(): number {
     const fragment = this.#fragments.get(this.#first)
     const isGivenUp = fragment?.message.isAbandoned && (!fragment.isInFlight || fragment.isSentAbandoned)
@@ -59,7 +59,7 @@ export class FragmentQueue {
     }
   }
 
-  /** Adds a fragment that carries the forward sequence number, or the end of the flow, and no data. */
+  /** Adds a fragment without data, which carries the forward sequence number or the end of the flow. */
   addAbandoned(number: number): void {
     const message = new OutgoingMessage(number, 0, {})
     message.abandon()
@@ -72,7 +72,7 @@ export class FragmentQueue {
     return this.#fragments.get(number)
   }
 
-  /** The first that waits to be sent; it stays so until it is in flight. */
+  /** The first fragment that waits to be sent. It is returned again until it is in flight. */
   nextWaiting(): OutgoingFragment | undefined {
     for (; this.#cursor < this.#next; this.#cursor++) {
       const fragment = this.#fragments.get(this.#cursor)
@@ -81,7 +81,7 @@ export class FragmentQueue {
     return undefined
   }
 
-  /** One is to be sent again. */
+  /** A fragment is to be retransmitted. */
   again(number: number): void {
     this.#cursor = Math.min(this.#cursor, number)
   }
@@ -94,15 +94,15 @@ export class FragmentQueue {
     return fragment
   }
 
-  /** The data of one that is abandoned is not needed any more: it is sent without. */
+  /** Drops the data of an abandoned fragment, which is sent without it. */
   empty(fragment: OutgoingFragment): void {
     this.#count(0, -fragment.data.length)
     fragment.data = EMPTY
   }
 
   /**
-   * Forgets the abandoned ones that are ahead of all others (RFC 7016, 3.6.2.7). One stays to say so. Those behind others are sent without
-   * their data, so that the receiver goes on at once.
+   * Removes abandoned fragments at the head (RFC 7016, 3.6.2.7). The last one stays, to carry the forward sequence number. Abandoned fragments
+   * after others are sent without their data, so that the receiver can continue at once.
    */
   discard(now: number): void {
     for (; this.#first < this.#next; this.#first++) {

@@ -9,25 +9,25 @@ export interface OutgoingFragment {
   readonly fragmentControl: FragmentControl
   data: Buffer
   isSent: boolean
-  /** Whether it was last sent without its data, as abandoned. */
+  /** Whether it was last sent as abandoned, without its data. */
   isSentAbandoned: boolean
   isInFlight: boolean
-  /** What it took of its packet. */
+  /** The bytes that it took of its packet. */
   length: number
   /** The number of the packet that it was last sent in. */
   transmission: number
-  /** How many packets acknowledged what was sent later. */
+  /** How many packets acknowledged fragments that were sent later (negative acknowledgements). */
   negatives: number
 }
 
-/** So many make a fragment lost (RFC 7016, 3.6.2.5). */
+/** After so many negative acknowledgements a fragment counts as lost (RFC 7016, 3.6.2.5). */
 const NEGATIVES_OF_LOSS = 3
 
-/** The fragments of all flows of a session that were sent and are neither acknowledged nor lost (RFC 7016, 3.6.2.5), in that order. */
+/** The fragments of all flows of a session that are neither acknowledged nor lost (RFC 7016, 3.6.2.5), in the order in which they were sent. */
 export class InFlight {
   readonly #fragments = new Set<OutgoingFragment>()
   #bytes = 0
-  /** Of the last packet that was sent, and the last that something was acknowledged of. */
+  /** The number of the last packet that was sent, and of the last packet with an acknowledged fragment. */
   #transmission = 0
   #acknowledged = 0
 
@@ -39,7 +39,7 @@ export class InFlight {
     return this.#fragments.size === 0
   }
 
-  /** From here on fragments go into another packet. */
+  /** The fragments added from here on are in another packet. */
   beginPacket(): void {
     this.#transmission++
   }
@@ -59,7 +59,7 @@ export class InFlight {
     this.#remove(fragment)
   }
 
-  /** Behind the acknowledgements of a packet: what was sent ahead of the last acknowledged, and is missing once more. */
+  /** Called after the acknowledgements of a packet: counts a negative acknowledgement for what was sent before the last acknowledged packet. */
   countNegatives(): { lost: number; hasGaps: boolean } {
     let lost = 0
     let hasGaps = false
@@ -73,12 +73,12 @@ export class InFlight {
     return { lost, hasGaps }
   }
 
-  /** All are lost: nothing was heard for too long (RFC 7016, 3.6.2.6). */
+  /** All are lost: the retransmission timeout has passed (RFC 7016, 3.6.2.6). */
   loseAll(): void {
     for (const fragment of this.#fragments) this.#lose(fragment)
   }
 
-  /** Nobody waits for them any more. */
+  /** The session is over. */
   clear(): void {
     this.#fragments.clear()
     this.#bytes = 0

@@ -1,16 +1,16 @@
-/** How long a message is worth sending. Without any of these it is reliable. */
+/** The lifetime of a message. Without any of these options the message is reliable. */
 export interface OutgoingMessageOptions {
-  /** Milliseconds within which its first fragment is to be sent. */
+  /** Milliseconds within which its first fragment must be sent. */
   readonly startWithinMs?: number
-  /** Milliseconds within which its last fragment is to be sent, for the last time. */
+  /** Milliseconds within which its last fragment must be sent for the last time. */
   readonly finishWithinMs?: number
-  /** Whether it is of no use without the message ahead of it, and is abandoned with that: as frames are, up to the next keyframe. */
+  /** Whether it depends on the message before it and is abandoned with that, as a video frame is up to the next keyframe. */
   readonly isDependent?: boolean
 }
 
-/** Messages each of which depends on the one ahead of it. */
+/** Messages that each depend on the one before. */
 interface Chain {
-  /** The number of the first that was abandoned, and all behind it with it. */
+  /** The number of the first abandoned message; all after it are abandoned too. */
   abandonedFrom: number
 }
 
@@ -42,12 +42,12 @@ export class OutgoingMessage {
     return this.sequenceNumber >= this.#chain.abandonedFrom
   }
 
-  /** Gives it up, and those that depend on it: what has not arrived will not be sent again. */
+  /** Abandons it and the messages that depend on it: what has not arrived is not sent again. */
   abandon(): void {
     this.#chain.abandonedFrom = Math.min(this.#chain.abandonedFrom, this.sequenceNumber)
   }
 
-  /** Gives it up if it is late. */
+  /** Abandons it if it is late. */
   expire(now: number): void {
     if (now >= this.#finishBy || (!this.isStarted && now >= this.#startBy)) this.abandon()
   }

@@ -1,6 +1,6 @@
 /**
- * What a session owes its peer: the fragments of all its flows that are neither acknowledged nor given up, and since when the peer has
- * acknowledged none of them. Times are in ms.
+ * The fragments of all flows of a session that are neither acknowledged nor abandoned, counted, and since when the peer has acknowledged
+ * none of them. Times are in ms.
  */
 export class Owed {
   #bytes = 0
@@ -11,7 +11,7 @@ export class Owed {
     return this.#bytes
   }
 
-  /** Undefined if nothing is owed. */
+  /** Since when there is no progress; undefined if nothing waits. */
   get since(): number | undefined {
     return this.#since
   }
@@ -22,7 +22,7 @@ export class Owed {
     if (this.#fragments === 0) this.#since = undefined
   }
 
-  /** If something is owed, it is from now on, unless it was before. */
+  /** Something may have been queued: starts the time if nothing waited before. */
   began(now: number): void {
     if (this.#fragments > 0) this.#since ??= now
   }

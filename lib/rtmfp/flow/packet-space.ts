@@ -21,7 +21,7 @@ export class PacketSpace {
     return CHUNK_HEADER_LENGTH + length <= this.#left
   }
 
-  /** Adds a chunk with a payload of so many bytes: see `has`. Returns what it takes of the packet. */
+  /** Adds a chunk with a payload of so many bytes: see `has`. Returns the bytes that it takes of the packet. */
   add(chunk: RtmfpChunk, length: number): number {
     this.chunks.push(chunk)
     this.#left -= CHUNK_HEADER_LENGTH + length
@@ -29,5 +29,5 @@ export class PacketSpace {
   }
 }
 
-/** Bytes of a packet that one chunk may have as its payload. */
+/** The longest payload of a single chunk in a packet with so many bytes of room. */
 export const payloadRoom = (room: number): number => room - CHUNK_HEADER_LENGTH

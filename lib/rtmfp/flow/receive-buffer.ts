@@ -7,22 +7,22 @@ import { SequenceSet } from './sequence-set.ts'
 
 /** A message of a flow, with all its fragments. */
 export interface FlowMessage {
-  /** That of its first fragment. */
+  /** The sequence number of its first fragment. */
   readonly sequenceNumber: number
-  /** How many fragments carried it. */
+  /** The number of its fragments. */
   readonly fragments: number
-  /** Maybe a view of its packet. */
+  /** Its bytes, which may be a view of the packet. */
   readonly payload: Buffer
 }
 
-/** In which order a flow hands on its messages (RFC 7016, 3.6.3.3): as they were queued, or each as soon as it is complete. */
+/** The order in which a flow delivers its messages (RFC 7016, 3.6.3.3): as they were queued, or each as soon as it is complete. */
 export type ReceiveOrder = 'sequence' | 'network'
 
 export interface ReceiveBufferOptions {
   /** `'sequence'` if omitted. */
   order?: ReceiveOrder
   limits?: Partial<Limits>
-  /** Where the bytes that it holds are counted, with those of other buffers. Each fragment counts 128 bytes more. */
+  /** Counts the bytes that it holds, together with those of other buffers. Each fragment counts 128 bytes more. */
   held?: HeldBytes
 }
 
@@ -32,8 +32,8 @@ export interface HeldBytes {
 }
 
 /**
- * What became of a fragment: `'duplicate'` if it had come before or is not needed any more; `'refused'` if there is no room, so that it is
- * to be sent again, or if it lies behind the last of the flow.
+ * The result for a fragment: `'duplicate'` if it was received before or is no longer needed; `'refused'` if there is no room, so that it
+ * has to be retransmitted, or if it lies after the last fragment of the flow.
  */
 export type Added = 'new' | 'duplicate' | 'refused'
 
@@ -47,23 +47,23 @@ interface Run {
   pieces: Buffer[]
 }
 
-/** Bytes of a fragment besides its data, so that empty ones are bounded too. */
+/** Bytes that a fragment counts beside its data, so that empty ones are bounded too. */
 const FRAGMENT_COST = 128
-/** A message of more fragments than these has that many bytes in each, or it is too long: the next one in order always has room. */
+/** A message may have so many fragments, and one more for each FRAGMENT_COST bytes of `messageBytes`. */
 const FEW_FRAGMENTS = 1024
 
 /**
- * The receiving end of a flow (RFC 7016, 3.6.3): fragments in, in whatever order, messages out. It knows what to acknowledge, and what it
- * holds is bounded: fragments that would make one gap too many, or for which there is no room, are left out as if they were lost. The next
- * one in order always has room, so that the flow goes on.
+ * The receive buffer of a flow (RFC 7016, 3.6.3): fragments in any order in, messages out. It knows what to acknowledge. Its memory is bounded:
+ * fragments that would make too many gaps, or for which there is no room, are dropped as if they were lost. The next fragment in order always
+ * has room, so that the flow makes progress.
  */
 export class ReceiveBuffer {
   readonly #order: ReceiveOrder
   readonly #limits: Limits
   readonly #numbers: SequenceSet
-  /** In order of their numbers. */
+  /** In the order of their sequence numbers. */
   readonly #runs: Run[] = []
-  /** Complete, in network order. */
+  /** Complete messages, in network order. */
   readonly #ready: Run[] = []
   readonly #heldByAll: HeldBytes
   #held = 0
@@ -79,12 +79,12 @@ export class ReceiveBuffer {
     this.#numbers = new SequenceSet(this.#limits.rtmfpGaps)
   }
 
-  /** All fragments up to this number have come, or will not be sent any more. */
+  /** All fragments up to this number were received, or will not be sent again. */
   get cumulativeAck(): number {
     return this.#numbers.cumulative
   }
 
-  /** What has come beyond it. */
+  /** The ranges received beyond it. */
   get received(): SequenceRange[] {
     return this.#numbers.ranges()
   }
@@ -93,22 +93,22 @@ export class ReceiveBuffer {
     return this.#numbers.gaps
   }
 
-  /** Bytes of messages that were not taken yet. */
+  /** Bytes of messages that were not taken yet, incomplete ones included. */
   get bufferedBytes(): number {
     return this.#bufferedBytes
   }
 
-  /** No fragment up to this number will be sent any more. */
+  /** No fragment up to this number will be sent again. */
   get forwardSequenceNumber(): number {
     return this.#forward
   }
 
-  /** The number of the last fragment, once it has come. */
+  /** The number of the last fragment of the flow, once it was received. */
   get finalSequenceNumber(): number | undefined {
     return this.#final
   }
 
-  /** Whether all fragments up to the last have come, or will not be sent any more. */
+  /** Whether all fragments up to the last were received, or will not be sent again. */
   get isComplete(): boolean {
     return this.#final !== undefined && this.#numbers.cumulative >= this.#final
   }
@@ -119,14 +119,14 @@ export class ReceiveBuffer {
     return this.#ready.length > 0 || (run !== undefined && run.first <= this.cumulativeAck && isWhole(run))
   }
 
-  /** Drops what it holds and what comes, and still knows what to acknowledge: for a flow that was rejected. */
+  /** For a rejected flow: drops what it holds and what arrives, but still knows what to acknowledge. */
   reject(): void {
     this.#rejected = true
     for (const run of this.#runs.splice(0)) this.#drop(run)
     for (const run of this.#ready.splice(0)) this.#drop(run)
   }
 
-  /** Nothing more comes: keeps what `take` has, and drops what will not be complete. */
+  /** Nothing more arrives: keeps the messages that `take` has, and drops incomplete ones. */
   end(): void {
     for (const run of this.#runs.splice(0)) {
       if (run.first <= this.cumulativeAck && isWhole(run)) this.#runs.push(run)
@@ -134,17 +134,17 @@ export class ReceiveBuffer {
     }
   }
 
-  /** Takes a fragment. @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`, behind which the flow is to be rejected. */
+  /** Adds a fragment. @throws ProtocolError `ERR_RTMP_MESSAGE_TOO_LONG`; the flow is then to be rejected. */
   add({ sequenceNumber, forwardSequenceNumber, fragmentControl, abandon, final, data }: UserData): Added {
     const added = this.#note(sequenceNumber, forwardSequenceNumber, abandon ? 0 : data.length)
-    // one ahead of what has come is none
+    // a final fragment below the highest number received is not valid
     if (added !== 'refused' && final && sequenceNumber >= this.#numbers.highest) this.#final ??= sequenceNumber
     if (added === 'new' && !abandon && !this.#rejected) this.#keep(sequenceNumber, fragmentControl, data)
     this.#dropAbandoned()
     return added
   }
 
-  /** The next message that is complete and whose turn it is. */
+  /** The next message that is complete and next in the order of the flow. */
   take(): FlowMessage | undefined {
     const ready = this.#ready.shift()
     if (ready !== undefined) return this.#release(ready)
@@ -169,7 +169,7 @@ export class ReceiveBuffer {
   #keep(sequenceNumber: number, fragmentControl: UserData['fragmentControl'], data: Buffer): void {
     const begins = fragmentControl === 'whole' || fragmentControl === 'begin'
     const ends = fragmentControl === 'whole' || fragmentControl === 'end'
-    // a fragment that waits must not hold on to a packet that is much larger
+    // a fragment that waits must not retain a much larger packet
     const piece = data.buffer.byteLength > PINNED * data.length ? Buffer.from(data) : data
     let run: Run = { first: sequenceNumber, last: sequenceNumber, begins, ends, bytes: data.length, pieces: [piece] }
     this.#count(1, data.length)
@@ -193,7 +193,7 @@ export class ReceiveBuffer {
     }
   }
 
-  /** Drops from the head what can never be complete: messages of which a fragment was given up, or that have no beginning. */
+  /** Drops messages at the head that can never be complete: a fragment was abandoned, or there is no first one. */
   #dropAbandoned(): void {
     for (;;) {
       const [run] = this.#runs
@@ -239,7 +239,7 @@ const isWhole = ({ begins, ends }: Run): boolean => begins && ends
 
 const joins = (one: Run, other: Run): boolean => one.last + 1 === other.first && !one.ends && !other.begins
 
-/** The longer list takes up the shorter: fragments may come in any order. */
+/** Appends the shorter list to the longer: fragments may arrive in any order. */
 function joined(one: Run, other: Run): Run {
   const { first, begins } = one
   const { last, ends } = other

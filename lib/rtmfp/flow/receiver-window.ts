@@ -1,34 +1,34 @@
 import { type Acknowledgement, BUFFER_BLOCK_BYTES } from '../wire/acknowledgement.ts'
 
-/** Receivers have at least so much room before they say (RFC 7016, 3.6.2.1). */
+/** The room that a receiver is assumed to have until it announces it (RFC 7016, 3.6.2.1). */
 const INITIAL_BYTES = 65_536
 const FIRST_INTERVAL_MS = 1000
 const MAX_INTERVAL_MS = 60_000
 const BACKOFF = Math.SQRT2
 
-/** What the receiver of a flow has, and has room for, as it last said; when one without room is asked again (RFC 7016, 3.6.2.4, 3.6.2.9). */
+/** What the receiver of a flow last acknowledged and announced, and when to probe one without room (RFC 7016, 3.6.2.4, 3.6.2.9). */
 export class ReceiverWindow {
   #bytes = INITIAL_BYTES
   #cumulativeAck = 0
   #probeAt = Number.POSITIVE_INFINITY
   #interval = FIRST_INTERVAL_MS
 
-  /** It has all fragments up to this number, or knows that they will not be sent any more. */
+  /** The receiver has all fragments up to this number, or knows that they will not be sent again. */
   get cumulativeAck(): number {
     return this.#cumulativeAck
   }
 
-  /** When the next probe falls due; Infinity while it has room. */
+  /** When the next probe is due; Infinity while the receiver has room. */
   get probeAt(): number {
     return this.#probeAt
   }
 
-  /** Whether it has room for more than what is in flight. */
+  /** Whether the receiver has room for more than what is in flight. */
   allows(outstandingBytes: number): boolean {
     return outstandingBytes < this.#bytes
   }
 
-  /** An acknowledgement; one that was overtaken says nothing of the room. `erto` is the retransmission timeout. */
+  /** Processes an acknowledgement. The room in one that was overtaken is ignored. `erto` is the retransmission timeout. */
   told({ cumulativeAck, bufferBlocksAvailable }: Acknowledgement, now: number, erto: number): void {
     if (cumulativeAck < this.#cumulativeAck) return
     this.#cumulativeAck = cumulativeAck
@@ -37,7 +37,7 @@ export class ReceiverWindow {
     else if (this.#probeAt === Number.POSITIVE_INFINITY) this.#probeAt = now + Math.max(this.#interval, erto)
   }
 
-  /** Whether it is to be asked now; then the next time is later. */
+  /** Whether a probe is due now; if so, the next one is scheduled. */
   isProbeDue(now: number): boolean {
     if (now < this.#probeAt) return false
     this.#interval = Math.min(this.#interval * BACKOFF, MAX_INTERVAL_MS)
@@ -45,7 +45,7 @@ export class ReceiverWindow {
     return true
   }
 
-  /** Asks no more. */
+  /** Ends probing. */
   end(): void {
     this.#probeAt = Number.POSITIVE_INFINITY
     this.#interval = FIRST_INTERVAL_MS

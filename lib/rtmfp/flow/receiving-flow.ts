@@ -7,20 +7,20 @@ import type { PacketSpace } from './packet-space.ts'
 import { type FlowMessage, type HeldBytes, ReceiveBuffer, type ReceiveOrder } from './receive-buffer.ts'
 import type { SendingFlow } from './sending-flow.ts'
 
-/** What the peer says of a flow that it opens (RFC 7016, 3.6.3.1). */
+/** The fields with which the peer opens a flow (RFC 7016, 3.6.3.1). */
 export interface FlowOpening {
   readonly metadata: Buffer
   /** The flow of this side that it answers. */
   readonly returnOf: SendingFlow | undefined
 }
 
-/** How a flow of the peer is received, and what it tells of itself, from inside the call that causes it. */
+/** How a flow of the peer is received, and its events, which are called synchronously. */
 export interface ReceivingFlowOptions {
   /** `'sequence'` if omitted. */
   readonly order?: ReceiveOrder
-  /** Bytes that the peer may send ahead of what was read; 1 MiB. */
+  /** Bytes that may be received and not read, as announced to the peer; 1 MiB. */
   readonly windowBytes?: number
-  /** `read` has a message that it had not. */
+  /** `read` has a message, and had none before. */
   readable?(flow: ReceivingFlow): void
   /** Once: all was read, the flow was rejected because of what came, or the session is over. */
   ended?(flow: ReceivingFlow, isComplete: boolean): void
@@ -29,19 +29,19 @@ export interface ReceivingFlowOptions {
 /** What a receiving flow needs of its session. */
 export interface ReceivingFlowHost {
   readonly limits: Partial<Limits> | undefined
-  /** Where what its flows hold is counted. */
+  /** Counts the bytes that all flows hold. */
   readonly held: HeldBytes
-  /** What is advertised at most, as other flows hold memory too. */
+  /** The most that may be announced, because other flows hold memory too. */
   roomBytes(): number
   /** It has something to acknowledge at once. */
   acknowledge(flow: ReceivingFlow): void
 }
 
 const DEFAULT_WINDOW_BYTES = 1024 * 1024
-/** Where so few blocks were advertised, the sender waits for more. */
+/** With fewer blocks announced, the sender waits for room: its fragments and reads are acknowledged at once. */
 const FEW_BLOCKS = 2
 
-/** The receiving end of a flow (RFC 7016, 3.6.3): it holds what the application has not read, and answers for it. */
+/** The receiving end of a flow (RFC 7016, 3.6.3): it holds what the application has not read, and composes acknowledgements. */
 export class ReceivingFlow {
   readonly id: number
   readonly returnOf: SendingFlow | undefined
@@ -61,7 +61,7 @@ export class ReceivingFlow {
     this.#buffer = new ReceiveBuffer({ order, held: host.held, ...(host.limits && { limits: host.limits }) })
   }
 
-  /** Whether all of it has come (RFC 7016, 3.6.3.8): it is kept for a while, to acknowledge what comes again. */
+  /** Whether all of it was received (RFC 7016, 3.6.3.8). It is kept for a while, to acknowledge retransmissions. */
   get isComplete(): boolean {
     return this.#buffer.isComplete
   }
@@ -75,7 +75,7 @@ export class ReceivingFlow {
     return this.#buffer.isReadable
   }
 
-  /** The next message, if there is one whose turn it is. What is read makes room for more. */
+  /** The next message, if there is one. Reading makes room for more. */
   read(): FlowMessage | undefined {
     const message = this.#buffer.take()
     if (message === undefined) return undefined
@@ -84,7 +84,7 @@ export class ReceivingFlow {
     return message
   }
 
-  /** Takes nothing more, and tells the sender (RFC 7016, 3.6.3.7). */
+  /** Rejects the flow, and tells the sender (RFC 7016, 3.6.3.7). */
   reject(exceptionCode = 0): void {
     if (this.#isOver || this.#exceptionCode !== undefined) return
     this.#isOver = true
@@ -97,7 +97,7 @@ export class ReceivingFlow {
     if (!this.isComplete) this.#end(false)
   }
 
-  /** Takes a fragment (RFC 7016, 3.6.3.2). Whether it is to be acknowledged at once (3.6.3.4.5). */
+  /** Adds a fragment (RFC 7016, 3.6.3.2). Whether it is to be acknowledged at once (3.6.3.4.5). */
   add(chunk: UserData): boolean {
     const gaps = this.#buffer.gaps
     const wasReadable = this.isReadable
@@ -109,15 +109,15 @@ export class ReceivingFlow {
   }
 
   /**
-   * Whether it is the next fragment in order, so that the flow goes on with it, and nothing waits to be read: what may always come in.
+   * Whether it is the next fragment in order, and nothing waits to be read. Such a fragment is always accepted, so that the flow makes progress.
    */
   isNext({ sequenceNumber }: UserData): boolean {
     return sequenceNumber <= this.#buffer.cumulativeAck + 1 && !this.isReadable
   }
 
   /**
-   * Puts what it has received into a packet (RFC 7016, 3.6.3.4.3), behind its exception if it was rejected. Ranges that have no room are
-   * left out where `mayTruncate`; else false if not all of it has room.
+   * Adds the acknowledgement to a packet (RFC 7016, 3.6.3.4.3), after the exception if the flow was rejected. With `mayTruncate`, ranges for
+   * which there is no room are left out; otherwise false if the whole acknowledgement has no room.
    */
   answer(packet: PacketSpace, mayTruncate: boolean): boolean {
     const { cumulativeAck, received } = this.#buffer
@@ -150,7 +150,7 @@ export class ReceivingFlow {
     return true
   }
 
-  /** Blocks that there is room for (RFC 7016, 3.6.3.5): at least one, for what is not complete, unless the application does not read. */
+  /** Blocks that there is room for (RFC 7016, 3.6.3.5): at least one, to complete a message, unless one waits to be read. */
   #blocks(): number {
     const { windowBytes = DEFAULT_WINDOW_BYTES } = this.#options
     const left = Math.min(windowBytes - this.bufferedBytes, this.#host.roomBytes())

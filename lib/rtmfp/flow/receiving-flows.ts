@@ -11,21 +11,21 @@ import type { SendingFlow } from './sending-flow.ts'
 /** What the receiving flows of a session need. */
 export interface ReceivingFlowsHost {
   readonly limits?: Partial<Limits>
-  /** A flow of the peer: how it is received; undefined rejects it. */
+  /** Decides on a flow of the peer: returns how it is received, or undefined to reject it. */
   readonly accept?: (opening: FlowOpening) => ReceivingFlowOptions | undefined
-  /** An open flow of this side. */
+  /** The open sending flow with this id. */
   flow(id: number): SendingFlow | undefined
   /** There is something to acknowledge at once. */
   wake(): void
 }
 
-/** Acknowledgements wait so long for a second packet (RFC 7016, 3.6.3.4.4). */
+/** Milliseconds that an acknowledgement may be delayed (RFC 7016, 3.6.3.4.4). */
 const DELAY_MS = 200
-/** Packets of data that one acknowledgement may be for. */
+/** After so many packets of data an acknowledgement is sent at once. */
 const PACKETS_PER_ACKNOWLEDGEMENT = 2
-/** How long a complete flow acknowledges what comes again (RFC 7016, 3.6.3.8). */
+/** Milliseconds for which a complete flow acknowledges retransmissions (RFC 7016, 3.6.3.8). */
 const LINGER_MS = 120_000
-/** Answers to fragments of flows that there is no state of; further ones are left out. */
+/** The most answers that wait to fragments of unknown flows; further fragments are not answered. */
 const MAX_REFUSALS = 64
 
 /** The flows that the peer of a session sends, and when they are acknowledged (RFC 7016, 3.6.3.4). */
@@ -33,14 +33,14 @@ export class ReceivingFlows {
   readonly #host: ReceivingFlowsHost
   readonly #limits: Limits
   readonly #flows = new Map<number, ReceivingFlow>()
-  /** Complete ones, and when each is forgotten, in that order. */
+  /** Complete flows and when each is forgotten, in that order. */
   readonly #lingering = new Map<ReceivingFlow, number>()
   readonly #owing = new Set<ReceivingFlow>()
   readonly #held: HeldBytes = { bytes: 0 }
   #refusals: UserData[] = []
   #isDue = false
   #dueAt = Number.POSITIVE_INFINITY
-  /** Data packets that were not acknowledged yet, and whether the one that is read is one. */
+  /** The number of data packets that were not acknowledged yet, and whether the current packet has data. */
   #packets = 0
   #isData = false
 
@@ -53,7 +53,7 @@ export class ReceivingFlows {
     return this.#flows.size
   }
 
-  /** Bytes that are not complete or were not read; each fragment counts 128 bytes more. */
+  /** Bytes received that are incomplete or not read; each fragment counts 128 bytes more. */
   get heldBytes(): number {
     return this.#held.bytes
   }
@@ -62,13 +62,13 @@ export class ReceivingFlows {
     return this.#isDue
   }
 
-  /** When `elapsed` is to be called. */
+  /** When to call `elapsed`. */
   get timeoutAt(): number {
     const [forgetAt] = this.#lingering.values()
     return Math.min(this.#isDue ? Number.POSITIVE_INFINITY : this.#dueAt, forgetAt ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Takes a fragment (RFC 7016, 3.6.3.2). */
+  /** Adds a fragment (RFC 7016, 3.6.3.2). */
   add(chunk: UserData, now: number): void {
     this.#isData = true
     const known = this.#flows.get(chunk.flowId)
@@ -91,7 +91,7 @@ export class ReceivingFlows {
     if (flow !== undefined) this.#acknowledge(flow)
   }
 
-  /** Behind each packet. Whether there was data in it. */
+  /** Called after each packet. Whether there was data in it. */
   received(now: number): boolean {
     const wasData = this.#isData
     this.#isData = false
@@ -102,14 +102,14 @@ export class ReceivingFlows {
     return wasData
   }
 
-  /** Puts the acknowledgements that are owed into a packet (RFC 7016, 3.6.3.4.2), as far as they have room. */
+  /** Adds the acknowledgements that are due to a packet (RFC 7016, 3.6.3.4.2), as far as they have room. */
   answer(packet: PacketSpace): void {
     while (this.#refusals.length > 0) {
       if (!refuse(packet, this.#refusals[0]!)) return
       this.#refusals.shift()
     }
     for (const flow of this.#owing) {
-      // a flow with more gaps than a packet tells of the first of them
+      // an acknowledgement with more gaps than fit a whole packet is truncated
       if (!flow.answer(packet, packet.chunks.length === 0)) return
       this.#owing.delete(flow)
     }
@@ -123,7 +123,7 @@ export class ReceivingFlows {
     for (const [flow, forgetAt] of this.#lingering) {
       if (forgetAt > now) break
       this.#lingering.delete(flow)
-      // what was not read still counts as held
+      // its unread messages still count as held
       if (flow.isReadable) this.#lingering.set(flow, now + LINGER_MS)
       else this.#forget(flow)
     }
@@ -140,7 +140,7 @@ export class ReceivingFlows {
     for (const flow of flows) flow.over()
   }
 
-  /** A flow that a fragment opens (RFC 7016, 3.6.3.1); undefined if it opens none, or one too many. */
+  /** The flow that a fragment opens (RFC 7016, 3.6.3.1); undefined if it opens none, or if there are too many. */
   #opened({ flowId, options }: UserData): ReceivingFlow | undefined {
     const { metadata, returnFlowId, rejected } = readFlowOptions(options, this.#host.limits)
     const returnOf = returnFlowId === undefined ? undefined : this.#host.flow(returnFlowId)
@@ -160,7 +160,7 @@ export class ReceivingFlows {
     return flow
   }
 
-  /** Of flows that are complete, the oldest is forgotten early. */
+  /** Makes room for a flow: the oldest complete flow is forgotten early. */
   #makesRoom(): boolean {
     if (this.#flows.size < this.#limits.rtmfpFlows) return true
     for (const flow of this.#lingering.keys()) {
@@ -171,7 +171,7 @@ export class ReceivingFlows {
     return false
   }
 
-  /** Where the session holds too much, what would have to be held is left out as if it were lost. */
+  /** Whether a fragment may be held. Otherwise the session holds too much, and it is dropped as if it were lost. */
   #hasRoom(flow: ReceivingFlow, chunk: UserData): boolean {
     if (this.#held.bytes + chunk.data.length <= this.#limits.rtmfpSessionBytes) return true
     if (!flow.isNext(chunk)) return false
@@ -200,8 +200,8 @@ export class ReceivingFlows {
 }
 
 /**
- * Rejects a flow that there is no state of (RFC 7016, 3.6.3.7): each fragment is acknowledged as it comes, so that the sender, which
- * abandons them, comes to an end.
+ * Rejects a fragment of an unknown flow (RFC 7016, 3.6.3.7). Each fragment is acknowledged as it arrives, so that the sender, which abandons
+ * them, can end the flow.
  */
 function refuse(packet: PacketSpace, { flowId, sequenceNumber, forwardSequenceNumber }: UserData): boolean {
   const isNext = sequenceNumber <= forwardSequenceNumber + 1

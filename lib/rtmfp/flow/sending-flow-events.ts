@@ -1,10 +1,10 @@
-/** Why a sending flow is over: all has arrived, the receiver rejected it, or its session is over. */
+/** Why a sending flow is over: everything was acknowledged or abandoned, the receiver rejected it, or its session is over. */
 export type FlowEnd = 'complete' | 'rejected' | 'session over'
 
-/** What a sending flow tells of itself, from inside the call that causes it. */
+/** The events of a sending flow, which are called synchronously. */
 export interface SendingFlowEvents {
-  /** There is room again, behind a time when `isWritable` was false. */
+  /** There is room again, after `isWritable` was false. */
   drained?(): void
-  /** Once; with the code of the receiver if it rejected the flow. */
+  /** The flow is over; `exceptionCode` is that of a receiver that rejected it. Called once. */
   ended?(why: FlowEnd, exceptionCode?: number): void
 }

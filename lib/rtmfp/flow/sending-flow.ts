@@ -15,7 +15,7 @@ export interface SendingFlowStart {
   readonly id: number
   /** 0 to 7: a higher one goes first, and from 4 on it is time critical. */
   readonly priority: number
-  /** What it says of itself until it is acknowledged: see flowOptions. */
+  /** The options that open it, sent until the flow is acknowledged: see flowOptions. */
   readonly options: readonly Option[]
   /** Bytes of chunks that a packet has room for: see FlowsSession. */
   readonly session: { readonly room: number; readonly certainRoom: number }
@@ -25,7 +25,7 @@ export interface SendingFlowStart {
   readonly events: SendingFlowEvents
   /** It may have something to send. */
   ready(flow: SendingFlow): void
-  /** Its last fragment has arrived, or nobody waits for it. */
+  /** Its last fragment was acknowledged, or its session is over. */
   over(flow: SendingFlow): void
 }
 
@@ -33,7 +33,7 @@ export interface SendingFlowStart {
 export class SendingFlow {
   readonly id: number
   readonly priority: number
-  /** Queued bytes from which on it is not writable: it may be changed ahead of a write. */
+  /** The queued bytes at which it stops being writable. It may be changed before a write. */
   capacityBytes: number
   readonly #start: SendingFlowStart
   readonly #queue: FragmentQueue
@@ -61,12 +61,12 @@ export class SendingFlow {
     return this.#isOpen
   }
 
-  /** Bytes that wait for the receiver to have them. */
+  /** Bytes that are not acknowledged, those in flight included. */
   get queuedBytes(): number {
     return this.#queue.bytes
   }
 
-  /** Whether it is open, and less than its capacity waits to be sent. What is in flight does not count: a long path takes much. */
+  /** Whether it is open, and less than its capacity waits to be sent. Bytes in flight do not count, because a long path holds many. */
   get isWritable(): boolean {
     return this.#isOpen && this.#queue.bytes - this.#outstandingBytes < this.capacityBytes
   }
@@ -76,21 +76,21 @@ export class SendingFlow {
     return this.#outstandingBytes
   }
 
-  /** Whether it has something that may be sent as far as the receiver is concerned. */
+  /** Whether something waits that the receiver has room for. */
   get isReady(): boolean {
     return this.#mayTransmit && this.#queue.isWaiting
   }
 
   /**
-   * Queues a message (RFC 7016, 3.6.2.2), which is not copied; undefined if the flow is not open. Beyond its capacity it is queued as well:
-   * see `isWritable`.
+   * Queues a message (RFC 7016, 3.6.2.2), which is not copied; undefined if the flow is not open. It is queued even beyond the capacity: see
+   * `isWritable`.
    */
   write(payload: Buffer, now: number, options: OutgoingMessageOptions = {}): OutgoingMessage | undefined {
     if (!this.#isOpen) return undefined
     const message = new OutgoingMessage(this.#queue.next, now, options, this.#last)
     this.#last = message
     const optionsLength = this.#isAcknowledged ? 0 : optionListLength(this.#start.options)
-    // fragments cannot be cut again: those of what must arrive have to fit, whatever becomes of the path
+    // fragments cannot be cut again: those of a reliable message must fit even if the path changes
     const { room, certainRoom } = this.#start.session
     const most = payloadRoom(message.isReliable ? certainRoom : room)
     this.#queue.cut(message, payload, most - MAX_USER_DATA_HEADER - optionsLength)
@@ -101,7 +101,7 @@ export class SendingFlow {
     return message
   }
 
-  /** Takes no more messages, and ends once those that it has have arrived (RFC 7016, 3.6.2.11). */
+  /** Accepts no more messages, and ends once the queued ones have arrived (RFC 7016, 3.6.2.11). */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -133,7 +133,7 @@ export class SendingFlow {
     this.#end('session over')
   }
 
-  /** Puts into a packet what is to be sent next (RFC 7016, 3.6.2.3), and returns the bytes of it. */
+  /** Adds the next fragments to a packet (RFC 7016, 3.6.2.3), and returns their bytes. */
   fill(packet: PacketSpace, now: number): number {
     this.#discard(now)
     const forward = this.#queue.forwardSequenceNumber
@@ -146,7 +146,7 @@ export class SendingFlow {
       if (fragment.message.isAbandoned) this.#queue.empty(fragment)
       const chunk = this.#chunk(fragment, forward, previous)
       const length = userDataLength(chunk)
-      // one that was cut for a packet with more room goes alone
+      // a fragment that was cut for a packet with more room is sent alone
       if (!packet.has(length) && packet.chunks.length > 0) break
       previous = fragment.sequenceNumber
       const added = packet.add(chunk, length)
@@ -157,7 +157,7 @@ export class SendingFlow {
     return filled
   }
 
-  /** Takes an acknowledgement (RFC 7016, 3.6.2.4). One of what was never sent has no effect. */
+  /** Processes an acknowledgement (RFC 7016, 3.6.2.4). One of fragments that were never sent is ignored. */
   acknowledged(acknowledgement: Acknowledgement, now: number, erto: number): void {
     const { cumulativeAck, received } = acknowledgement
     const [, highest] = received.at(-1) ?? [0, cumulativeAck]
@@ -173,19 +173,19 @@ export class SendingFlow {
     this.#start.ready(this)
   }
 
-  /** A fragment that was in flight is lost: it is to be sent again, or its message is late by now. */
+  /** A fragment that was in flight is lost: it is retransmitted, unless its message is late. */
   lost(fragment: OutgoingFragment): void {
     this.#outstandingBytes -= fragment.length
     this.#queue.again(fragment.sequenceNumber)
     this.#start.ready(this)
   }
 
-  /** When `probe` is to be called; Infinity while the receiver has room. */
+  /** When to call `probe`; Infinity while the receiver has room. */
   get probeAt(): number {
     return this.#receiver.probeAt
   }
 
-  /** Asks the receiver whether it has room again (RFC 7016, 3.6.2.9.1), if anything waits for that. */
+  /** The Buffer Probe that asks whether the receiver has room again (RFC 7016, 3.6.2.9.1), if it is due and something waits for room. */
   probe(now: number): BufferProbe | undefined {
     return this.#receiver.isProbeDue(now) && this.#queue.size > 0 ? { kind: 'BufferProbe', flowId: this.id } : undefined
   }
@@ -237,7 +237,7 @@ export class SendingFlow {
     }
   }
 
-  /** All that it had is acknowledged or abandoned. The receiver must know of the latter (RFC 7016, 3.6.2.7.1). */
+  /** Ends the flow once everything is acknowledged. The receiver must also know what was abandoned (RFC 7016, 3.6.2.7.1). */
   #settle(): void {
     if (this.#queue.size > 0) return
     const last = this.#queue.next - 1

@@ -14,24 +14,24 @@ import { isRecent, type TimeCriticalData } from './time-critical.ts'
 
 /** A flow that this side opens. */
 export interface SendingFlowOptions extends SendingFlowEvents {
-  /** What it says it is for; at most 512 bytes. */
+  /** Tells what the flow is for; at most 512 bytes. */
   readonly metadata: Buffer
   /** The flow of the peer that it answers. */
   readonly returnOf?: Pick<ReceivingFlow, 'id'>
   /** 0 to 7: a higher one is sent ahead of lower ones, and from 4 on it is time critical. 3 if omitted. */
   readonly priority?: number
-  /** Bytes that wait to be sent from which on it is not writable; 64 KiB. */
+  /** The queued bytes at which it stops being writable; 64 KiB. */
   readonly capacityBytes?: number
 }
 
 /** What the flows of a session need of it. */
 export interface FlowsSession {
-  /** Bytes of chunks that a packet has room for; it may become less. */
+  /** Bytes of chunks that a packet has room for on the current path; it may become less. */
   readonly room: number
-  /** Bytes of chunks that a packet has room for in any case. */
+  /** Bytes of chunks that a packet has room for on any path. */
   readonly certainRoom: number
   readonly timestamps: { readonly roundTrip: number | undefined; readonly erto: number; timedOut(): void }
-  /** There may be something to send, or a nearer timeout. */
+  /** There may be something to send, or an earlier timeout. */
   wake(): void
 }
 
@@ -40,29 +40,29 @@ const ROUTINE_PRIORITY = 3
 const DEFAULT_CAPACITY_BYTES = 65_536
 const MAX_METADATA_LENGTH = 512
 
-/** The flows that a session sends: which of them is next, how much may be in flight, and what is lost (RFC 7016, 3.5.2, 3.6.2). */
+/** The flows that a session sends: priorities, congestion control and loss (RFC 7016, 3.5.2, 3.6.2). */
 export class SendingFlows {
   readonly #session: FlowsSession
   readonly #timeCritical: TimeCriticalData
   readonly #flows = new Map<number, SendingFlow>()
-  /** Those that may have something to send, by priority; in each, whose turn it is. */
+  /** Flows that may have something to send, by priority, and in each priority in turn. */
   readonly #ready: Set<SendingFlow>[] = Array.from({ length: MAX_PRIORITY + 1 }, () => new Set())
-  /** Those whose receivers have no room. */
+  /** Flows whose receivers have no room. */
   readonly #blocked = new Set<SendingFlow>()
   readonly #inFlight = new InFlight()
   readonly #owed = new Owed()
   readonly #window = new CongestionWindow()
   readonly #pacing = new Pacing()
-  /** When the window may be filled further. */
+  /** When pacing allows the next packet. */
   #pacedAt = Number.POSITIVE_INFINITY
   #probes: BufferProbe[] = []
   #nextId = 1
-  /** When what is in flight is lost (RFC 7016, 3.6.2.6). */
+  /** When everything in flight counts as lost (RFC 7016, 3.6.2.6). */
   #timeoutAt = Number.POSITIVE_INFINITY
-  /** When time critical data was last sent, and the peer last told of such of others. */
+  /** When time critical data was last sent, and when the peer last reported that it receives such data from others. */
   #urgentAt = Number.NEGATIVE_INFINITY
   #reverseAt = Number.NEGATIVE_INFINITY
-  /** In flight ahead of the acknowledgements of the packet that is read; undefined if there were none. */
+  /** Bytes in flight before the acknowledgements in the current packet; undefined if there were none. */
   #before: number | undefined
 
   constructor(session: FlowsSession, timeCritical: TimeCriticalData) {
@@ -74,7 +74,7 @@ export class SendingFlows {
     return this.#flows.size
   }
 
-  /** Bytes that may be in flight. */
+  /** The congestion window. */
   get windowBytes(): number {
     return this.#window.bytes
   }
@@ -83,32 +83,32 @@ export class SendingFlows {
     return this.#inFlight.bytes
   }
 
-  /** Bytes of all flows that wait for the receiver to have them. */
+  /** Bytes of all flows that are not acknowledged. */
   get queuedBytes(): number {
     return this.#owed.bytes
   }
 
-  /** Since when something waits for the receiver, and nothing of it was acknowledged; undefined if nothing waits. */
+  /** Since when something waits to be acknowledged without any progress; undefined if nothing waits. */
   get owedSince(): number | undefined {
     return this.#owed.since
   }
 
-  /** When `elapsed` is to be called. */
+  /** When to call `elapsed`. */
   get timeoutAt(): number {
     let at = Math.min(this.#timeoutAt, this.#pacedAt)
     for (const { probeAt } of this.#blocked) at = Math.min(at, probeAt)
     return at
   }
 
-  /** An open flow. */
+  /** The open flow with this id. */
   get(id: number): SendingFlow | undefined {
     const flow = this.#flows.get(id)
     return flow?.isOpen ? flow : undefined
   }
 
   /**
-   * Opens a flow (RFC 7016, 3.6.2.1). The peer knows of it once something is sent.
-   * @throws RangeError for a priority that is none, or metadata that is too long.
+   * Opens a flow (RFC 7016, 3.6.2.1). Its first fragment opens it at the peer.
+   * @throws RangeError for an invalid priority, or metadata that is too long.
    */
   open(options: SendingFlowOptions): SendingFlow {
     const { metadata, returnOf, priority = ROUTINE_PRIORITY, capacityBytes = DEFAULT_CAPACITY_BYTES } = options
@@ -153,7 +153,7 @@ export class SendingFlows {
     this.#flows.get(flowId)?.rejected(exceptionCode)
   }
 
-  /** Behind each packet: what its acknowledgements tell of the path (RFC 7016, 3.6.2.5). */
+  /** Called after each packet: its acknowledgements show losses, and change the window (RFC 7016, 3.6.2.5). */
   received({ timeCriticalReverse }: PacketHeader, now: number): void {
     if (timeCriticalReverse) this.#reverseAt = now
     const outstanding = this.#before
@@ -173,9 +173,9 @@ export class SendingFlows {
     this.#session.wake()
   }
 
-  /** Puts into a packet what is to be sent next. Whether there is any data. */
+  /** Adds to a packet what is to be sent next. Whether there is any data. */
   fill(packet: PacketSpace, now: number): boolean {
-    // the end of a flow is queued without a time
+    // the end of a flow is queued by `close`, which knows no time
     this.#owed.began(now)
     while (this.#probes.length > 0 && packet.has(10)) packet.add(this.#probes.pop()!, 10)
     this.#pacedAt = Number.POSITIVE_INFINITY
@@ -225,7 +225,7 @@ export class SendingFlows {
     for (const flow of [...this.#flows.values()]) flow.over()
   }
 
-  /** By priority, and in turn where that is equal. The highest priority that it put in. */
+  /** Fills the packet by priority, and in turn within one. Returns the highest priority that was added. */
   #fill(packet: PacketSpace, now: number): number | undefined {
     let highest: number | undefined
     for (let priority = MAX_PRIORITY; priority >= 0; priority--) {
@@ -236,7 +236,7 @@ export class SendingFlows {
         if (filled > 0) highest ??= priority
         flows.delete(flow)
         if (!flow.isReady) continue
-        // to the end of the turn; the packet is full
+        // the packet is full: the flow goes to the end of its queue
         flows.add(flow)
         return highest
       }

@@ -1,12 +1,12 @@
 import type { SequenceRange } from '../wire/acknowledgement.ts'
 
 /**
- * Sequence numbers from 0 on, as ranges in order (RFC 7016, 3.6.3, SEQUENCE_SET): what was received of a flow, or is not sent any more.
- * Its size is bounded by the number of gaps, however far a number lies away.
+ * Sequence numbers from 0 on, as ordered ranges (RFC 7016, 3.6.3, SEQUENCE_SET): what was received of a flow, or will not be sent again.
+ * Its size is bounded by the number of gaps, not by their length.
  */
 export class SequenceSet {
   readonly #maxGaps: number
-  /** The first and the last number of each range. There is a gap ahead of each but the first, which begins at 0. */
+  /** The first and the last number of each range. There is a gap before each but the first, which begins at 0. */
   readonly #firsts: number[] = [0]
   readonly #lasts: number[] = [0]
 
@@ -27,7 +27,7 @@ export class SequenceSet {
     return this.#firsts.length - 1
   }
 
-  /** The ranges beyond the cumulative number, in order, as acknowledgements have them. */
+  /** The ranges beyond the cumulative number, in order, as in acknowledgements. */
   ranges(): SequenceRange[] {
     const ranges: SequenceRange[] = []
     for (let i = 1; i < this.#firsts.length; i++) ranges.push([this.#firsts[i]!, this.#lasts[i]!])
@@ -38,7 +38,7 @@ export class SequenceSet {
     return number <= this.#lasts[this.#indexOf(number)]!
   }
 
-  /** Puts a number in; false if it would make one gap too many, and was not. */
+  /** Adds a number; false if that would make too many gaps, so that it is not added. */
   add(number: number): boolean {
     const at = this.#indexOf(number)
     const last = this.#lasts[at]!
@@ -58,16 +58,16 @@ export class SequenceSet {
     return true
   }
 
-  /** Puts all numbers up to this one in. */
+  /** Adds all numbers up to this one. */
   addUpTo(number: number): void {
     if (number <= this.cumulative) return
-    // the range behind it is adjacent if it begins at the next number
+    // the following range is adjacent if it begins at the next number
     const at = this.#indexOf(number + 1)
     this.#lasts[0] = Math.max(number, this.#lasts[at]!)
     this.#remove(1, at)
   }
 
-  /** The index of the last range that begins at `number` or ahead of it. */
+  /** The index of the last range that begins at or before `number`. */
   #indexOf(number: number): number {
     let low = 0
     let high = this.#firsts.length - 1

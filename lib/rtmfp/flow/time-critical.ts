@@ -1,15 +1,15 @@
-/** How long time critical data is known of (RFC 7016, 3.5.2.1). */
+/** Milliseconds for which time critical data has an effect (RFC 7016, 3.5.2.1). */
 const KNOWN_MS = 800
 
 export const isRecent = (at: number, now: number): boolean => now - at < KNOWN_MS
 
 /**
- * The time critical data of all sessions of an endpoint (RFC 7016, 3.5.2.1): other sessions grow slower beside what is sent, and tell
- * their peers of what is received.
+ * The time critical data of all sessions of an endpoint (RFC 7016, 3.5.2.1). While one sends it, the windows of the others grow slower. While
+ * one receives it, the others tell their peers.
  */
 export class TimeCriticalData {
   #sentAt = Number.NEGATIVE_INFINITY
-  /** When it last came, from which session, and when from any other. */
+  /** When it was last received, in which session, and when in any other session. */
   #receivedAt = Number.NEGATIVE_INFINITY
   #receiver: object | undefined
   #othersAt = Number.NEGATIVE_INFINITY

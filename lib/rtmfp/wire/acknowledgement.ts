@@ -6,22 +6,22 @@ import { readVlu, vluLength, writeVlu } from './vlu.ts'
 /** Sequence numbers, from the first to the last of them. */
 export type SequenceRange = readonly [first: number, last: number]
 
-/** Bytes of the blocks that room is told in (RFC 7016, 2.3.13). */
+/** Bytes of a block: the room of a receive buffer is announced in blocks (RFC 7016, 2.3.13). */
 export const BUFFER_BLOCK_BYTES = 1024
 
 /**
- * Data Acknowledgement, as a Bitmap or as Ranges (RFC 7016, 2.3.13, 2.3.14): what the receiver of a flow has, and how much more it takes.
- * The two say the same in other bytes.
+ * Data Acknowledgement, as a Bitmap or as Ranges (RFC 7016, 2.3.13, 2.3.14): what the receiver of a flow has received, and how much more it
+ * has room for. The two encode the same fields differently.
  */
 export interface Acknowledgement {
   readonly kind: 'BitmapAck' | 'RangeAck'
-  /** Of a flow that the receiver of this chunk sends. */
+  /** The id of a flow that the receiver of this chunk sends. */
   readonly flowId: number
-  /** Blocks that there is room for: see BUFFER_BLOCK_BYTES. */
+  /** Blocks that the receiver has room for: see BUFFER_BLOCK_BYTES. */
   readonly bufferBlocksAvailable: number
-  /** Every number up to this one was received, or given up by the sender. */
+  /** Every number up to this one was received, or abandoned by the sender. */
   readonly cumulativeAck: number
-  /** What was received beyond it, in order. Between any two ranges, and ahead of the first, there is a gap. */
+  /** The ranges received beyond it, in order. There is a gap before each. */
   readonly received: readonly SequenceRange[]
 }
 
@@ -40,7 +40,7 @@ const readHead = (reader: ByteReader): Pick<Acknowledgement, 'flowId' | 'bufferB
   cumulativeAck: readVlu(reader)
 })
 
-/** Bit 0 of the first byte stands for the cumulative number + 2, as the one ahead of it is missing. */
+/** Bit 0 of the first byte is the number `cumulativeAck` + 2, because `cumulativeAck` + 1 is missing. */
 function ranges(bits: Buffer, cumulativeAck: number): SequenceRange[] {
   const found: SequenceRange[] = []
   let first: number | undefined
@@ -57,15 +57,15 @@ function ranges(bits: Buffer, cumulativeAck: number): SequenceRange[] {
 }
 
 /**
- * A range that is cut short ends the list, and what is ahead of it holds; so does one that passes 2^53 - 1.
- * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`, for what is ahead of the list.
+ * A truncated range, or one that exceeds 2^53 - 1, ends the list; the ranges before it are kept.
+ * @throws ProtocolError `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`, for the fields before the list.
  */
 export function readRangeAck(reader: ByteReader): Acknowledgement {
   const head = readHead(reader)
   return { kind: 'RangeAck', ...head, received: reader.left === 0 ? none : rangeList(reader, head.cumulativeAck) }
 }
 
-/** Pairs of VLUs, each one less: how many are missing, and how many are behind them. */
+/** Pairs of VLUs, each minus one: how many numbers are missing, and how many follow that were received. */
 function rangeList(reader: ByteReader, cumulativeAck: number): SequenceRange[] {
   const found: SequenceRange[] = []
   let end = cumulativeAck
@@ -82,7 +82,7 @@ function rangeList(reader: ByteReader, cumulativeAck: number): SequenceRange[] {
   return found
 }
 
-/** The longest chunk has so many bits: a bitmap cannot say what was received beyond them. */
+/** The bits of the longest chunk: a bitmap cannot tell what was received beyond them. */
 const MAX_BITS = 0xffff * 8
 
 /** @throws RangeError for ranges that are out of order, adjacent, or too far away for a bitmap. */
@@ -117,7 +117,7 @@ function writeBitmap(writer: ByteWriter, received: readonly SequenceRange[], cum
   if (bits !== 0) writer.u8(bits)
 }
 
-/** Bytes that a range takes in a Range Ack, behind what ends with `end`. */
+/** Bytes of a range in a Range Ack, after a range that ends with `end`. */
 export const rangeLength = ([first, last]: SequenceRange, end: number): number =>
   vluLength(first - end - 2) + vluLength(last - first)
 

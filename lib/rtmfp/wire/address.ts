@@ -2,12 +2,12 @@ import { isIP } from 'node:net'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 
-/** Who says that an address is one of an endpoint (RFC 7016, 2.1.5), by the bits that say it. */
+/** The origin of an address (RFC 7016, 2.1.5): who claims that it belongs to an endpoint. */
 export const AddressOrigin = { Other: 0, Reported: 1, Observed: 2, Relay: 3 } as const
 
 /** An Internet socket address (RFC 7016, 2.1.5). */
 export interface Address {
-  /** Of IPv4 or IPv6, as `dgram` has it: `192.0.2.1`, `2001:db8::1`. */
+  /** An IPv4 or IPv6 address in the form of `dgram`: `192.0.2.1`, `2001:db8::1`. */
   readonly address: string
   /** 0 to 65535. */
   readonly port: number
@@ -57,7 +57,7 @@ export function parseAddress(text: string): Address | undefined {
 
 function ipText(bytes: Buffer): string {
   if (bytes.length === IPV4_LENGTH) return bytes.join('.')
-  // a URL has the shortest form of IPv6 (RFC 5952), in brackets
+  // URL normalizes an IPv6 address to its shortest form (RFC 5952), in brackets
   return new URL(`http://[${bytes.toString('hex').match(/.{4}/g)!.join(':')}]`).hostname.slice(1, -1)
 }
 
@@ -65,7 +65,7 @@ function ipBytes(text: string): Uint8Array {
   const family = isIP(text)
   if (family === 0) throw new RangeError(`address must be IPv4 or IPv6, not ${text}`)
   if (family === 4) return Uint8Array.from(text.split('.').map(Number))
-  // the zone of an address is known to its own host alone
+  // the zone of an address has a meaning only on its own host
   const [short] = text.split('%') as [string]
   const [head, tail] = new URL(`http://[${short}]`).hostname.slice(1, -1).split('::') as [string, string?]
   const [before, after] = [words(head), words(tail ?? '')]

@@ -61,19 +61,19 @@ export const RtmfpChunkType = {
   PacketFragment: 0x7f
 } as const
 
-/** A chunk that is passed over: padding between chunks (types 00 and ff), or of a type that is not known. */
+/** A chunk that is ignored: padding between chunks (types 00 and ff), or an unknown type. */
 export interface UnknownChunk {
   readonly kind: 'Unknown'
   readonly type: number
   readonly payload: Buffer
 }
 
-/** A chunk that breaks its own rules, and is passed over. */
+/** A malformed chunk, which is ignored. */
 export interface MalformedChunk {
   readonly kind: 'Malformed'
   readonly type: number
   readonly payload: Buffer
-  /** Its offset is that of the packet. */
+  /** The offset is relative to the packet. */
   readonly error: ProtocolError
 }
 
@@ -124,7 +124,7 @@ const MAX_PAYLOAD_LENGTH = 0xffff
 
 /**
  * The chunks of a packet, from `offset` on. They end where fewer than three bytes are left or a length does not fit: the rest is padding
- * (RFC 7016, 2.2.4). No chunk is an error of the packet.
+ * (RFC 7016, 2.2.4). A malformed chunk does not make the packet invalid.
  */
 export function readChunks(packet: Buffer, offset: number): { chunks: RtmfpChunk[]; end: number } {
   const chunks: RtmfpChunk[] = []
@@ -137,7 +137,7 @@ export function readChunks(packet: Buffer, offset: number): { chunks: RtmfpChunk
     const chunk = readChunk(packet.subarray(0, end), packet[at]!, start, userData)
     chunks.push(chunk)
     if (chunk.kind === 'UserData' || chunk.kind === 'NextUserData') userData = chunk
-    // what follows a chunk that could not be read must not count on from the one ahead of it
+    // Next User Data after a malformed chunk must not continue the User Data before that chunk
     else if (chunk.kind === 'Malformed' && isUserData(chunk.type)) userData = undefined
     at = end
   }

@@ -2,7 +2,7 @@ import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { readVlu, writeVlu } from './vlu.ts'
 
-/** Buffer Probe (RFC 7016, 2.3.15): the sender of a flow asks for an acknowledgement, as the last one left no room. */
+/** Buffer Probe (RFC 7016, 2.3.15): the sender of a flow asks for an acknowledgement, because the last one announced no room. */
 export interface BufferProbe {
   readonly kind: 'BufferProbe'
   readonly flowId: number
@@ -12,7 +12,7 @@ export interface BufferProbe {
 export interface FlowException {
   readonly kind: 'FlowException'
   readonly flowId: number
-  /** 0 where no application chose it. */
+  /** The code of the application; 0 if it chose none. */
   readonly exceptionCode: number
 }
 

@@ -8,16 +8,16 @@ import { readVlu, writeVlu } from './vlu.ts'
 /** The options of User Data (RFC 7016, 2.3.11.1). */
 const METADATA = 0x00
 const RETURN_FLOW_ASSOCIATION = 0x0a
-/** From this type on, an option that is not known is ignored. */
+/** Unknown options of this type and above are ignored; lower ones reject the flow. */
 const OPTIONAL = 8192
 
-/** What opens a flow: the options of its first fragments (RFC 7016, 2.3.11.1). */
+/** The fields that open a flow: the options of its first fragments (RFC 7016, 2.3.11.1). */
 export interface FlowOptions {
-  /** Says what the flow is for. */
+  /** Tells what the flow is for. */
   readonly metadata?: Buffer
-  /** A flow of the other side, which this one answers. */
+  /** The id of a flow of the other side, which this one answers. */
   readonly returnFlowId?: number
-  /** Why the flow is to be rejected: an option that is not known or not valid. */
+  /** Why the flow is to be rejected: an unknown or invalid option. */
   readonly rejected?: string
 }
 

@@ -5,7 +5,7 @@ import { readSized, writeSized } from './vlu.ts'
 /** Initiator Initial Keying (RFC 7016, 2.3.7). */
 export interface IIKeying {
   readonly kind: 'IIKeying'
-  /** The id, 32 bits, that packets to the initiator are to have. */
+  /** The session id, 32 bits, for packets to the initiator. */
   readonly initiatorSessionId: number
   readonly cookieEcho: Buffer
   readonly certificate: Buffer
@@ -17,7 +17,7 @@ export interface IIKeying {
 /** Responder Initial Keying (RFC 7016, 2.3.8). */
 export interface RIKeying {
   readonly kind: 'RIKeying'
-  /** The id, 32 bits, that packets to the responder are to have. */
+  /** The session id, 32 bits, for packets to the responder. */
   readonly responderSessionId: number
   /** The Session Key Responder Component, SKRC. */
   readonly keyComponent: Buffer

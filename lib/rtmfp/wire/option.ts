@@ -4,9 +4,9 @@ import { readVlu, vluLength, writeVlu } from './vlu.ts'
 
 /** An Option (RFC 7016, 2.1.3): a type and a value of any length. Without both it is a Marker, which ends a list. */
 export interface Option {
-  /** 0 to 2^53 - 1; what it means depends on the list. */
+  /** 0 to 2^53 - 1; its meaning depends on the list. */
   readonly type: number
-  /** Its bytes; empty if the type says it all. */
+  /** The value; empty for an option that consists of its type. */
   readonly value: Buffer
 }
 
@@ -18,13 +18,13 @@ export function readOption(reader: ByteReader): Option | undefined {
   const end = readVlu(reader) + reader.offset
   if (end === reader.offset) return undefined
   const within = new ByteReader(reader.bytes.subarray(0, end), 'rtmfp', reader.offset)
-  // a length beyond the bytes is told as such, not as a type that is cut
+  // a length beyond the bytes is reported as such, not as a truncated type
   reader.view(end - reader.offset)
   const type = readVlu(within)
   return { type, value: within.view(within.left) }
 }
 
-/** The Options up to a Marker, which is passed (RFC 7016, 2.1.4). @throws ProtocolError as readOption, also without a Marker. */
+/** The Options up to a Marker, which is consumed (RFC 7016, 2.1.4). @throws ProtocolError as readOption, also without a Marker. */
 export function readOptionList(reader: ByteReader): Option[] {
   const options: Option[] = []
   for (let option = readOption(reader); option !== undefined; option = readOption(reader)) options.push(option)
@@ -32,8 +32,8 @@ export function readOptionList(reader: ByteReader): Option[] {
 }
 
 /**
- * All Options of a field that they fill, as in certificates, discriminators and keying components; undefined stands for a Marker.
- * @throws ProtocolError as readOption; offsets are those of the field.
+ * All Options of a field that consists of them, as certificates, discriminators and keying components do; undefined stands for a Marker.
+ * @throws ProtocolError as readOption; offsets are relative to the field.
  */
 export function readOptions(field: Buffer): (Option | undefined)[] {
   const reader = new ByteReader(field, 'rtmfp')
@@ -63,7 +63,7 @@ export function optionListLength(options: readonly Option[]): number {
   return length
 }
 
-/** Writes Options and the Marker behind them. */
+/** Writes Options and a Marker after them. */
 export function writeOptionList(writer: ByteWriter, options: readonly Option[]): void {
   for (const option of options) writeOption(writer, option)
   writeOption(writer, undefined)

@@ -1,11 +1,11 @@
 import { type Limits, limitsWith } from '../../limits.ts'
 import type { PacketFragment } from './packet-fragment.ts'
 
-/** Milliseconds that a packet may take to come, and that may lie between two of its fragments (RFC 7016, 2.3.1). */
+/** Milliseconds within which a packet must be complete, and within which its next fragment must arrive (RFC 7016, 2.3.1). */
 const MAX_AGE_MS = 60_000
 const MAX_PAUSE_MS = 1_000
 
-/** Bytes of a fragment besides its data, so that many of one byte are bounded too. */
+/** Bytes that a fragment counts beside its data, so that many of one byte are bounded too. */
 const FRAGMENT_COST = 128
 
 /** The fragments of one packet. */
@@ -13,18 +13,18 @@ interface Pieces {
   readonly byNumber: Map<number, Buffer>
   readonly begun: number
   latest: number
-  /** How many there are, once the last has come. */
+  /** The number of fragments, once the last has arrived. */
   count: number | undefined
   bytes: number
 }
 
 /**
- * Joins Packet Fragments to packets (RFC 7016, 2.3.1). Anybody can send them, so few packets are in progress: a further one takes the place
- * of the one whose last fragment is oldest.
+ * Assembles packets from Packet Fragments (RFC 7016, 2.3.1). Anybody can send them, so few packets may be in progress: a further one replaces
+ * the one whose latest fragment is the oldest.
  */
 export class PacketAssembler {
   readonly #limits: Limits
-  /** Those with the oldest latest fragment first. */
+  /** In the order of their latest fragments, the oldest first. */
   readonly #packets = new Map<string, Pieces>()
 
   constructor({ limits }: { limits?: Partial<Limits> } = {}) {
@@ -36,8 +36,8 @@ export class PacketAssembler {
   }
 
   /**
-   * Takes a fragment; gives the packet if it is whole. `source` names where it came from, as other sources may choose the same packet id;
-   * `now` is in milliseconds. The packet must have the mode of the packets that brought it.
+   * Adds a fragment; returns the packet if it is complete. `source` names where it came from, because other sources may choose the same packet
+   * id; `now` is in milliseconds. The packet must have the mode of the packets that carried it.
    */
   add(source: string, { packetId, fragmentNumber, more, data }: PacketFragment, now: number): Buffer | undefined {
     const key = `${packetId} ${source}`
@@ -47,7 +47,7 @@ export class PacketAssembler {
     const pieces: Pieces = isOld ? { byNumber: new Map(), begun: now, latest: now, count: undefined, bytes: 0 } : known
     pieces.latest = now
     if (!pieces.byNumber.has(fragmentNumber)) {
-      // a copy, which does not hold on to the packet that brought it
+      // a copy, which does not retain the packet that carried it
       pieces.byNumber.set(fragmentNumber, Buffer.from(data))
       pieces.bytes += FRAGMENT_COST + data.length
     }
@@ -63,7 +63,7 @@ export class PacketAssembler {
   }
 }
 
-/** Undefined if there are others than 0 to `count` - 1 among the fragments. */
+/** Undefined unless the fragments are 0 to `count` - 1. */
 function joined(byNumber: ReadonlyMap<number, Buffer>, count: number): Buffer | undefined {
   const pieces: Buffer[] = []
   for (let number = 0; number < count; number++) {

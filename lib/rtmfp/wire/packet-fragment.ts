@@ -7,11 +7,11 @@ export interface PacketFragment {
   readonly kind: 'PacketFragment'
   /** Whether more fragments follow. */
   readonly more: boolean
-  /** That of all fragments of a packet. */
+  /** The same for all fragments of a packet. */
   readonly packetId: number
-  /** From 0. */
+  /** Its number, from 0. */
   readonly fragmentNumber: number
-  /** A piece of the packet that is in the fragments. */
+  /** Its bytes of the packet. */
   readonly data: Buffer
 }
 
@@ -22,7 +22,7 @@ export const readPacketFragment = (reader: ByteReader): PacketFragment => ({
   more: (reader.u8() & MORE_FLAG) !== 0,
   packetId: readVlu(reader),
   fragmentNumber: readVlu(reader),
-  // an empty one would be no progress
+  // an empty fragment would make no progress
   data: reader.view(Math.max(1, reader.left))
 })
 

@@ -3,7 +3,7 @@ import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
 import { type RtmfpChunk, readChunks, writeChunk } from './chunk.ts'
 
-/** Who sends a packet, and when (RFC 7016, 2.2.4). */
+/** The mode of a packet (RFC 7016, 2.2.4): the role of its sender in the session, or startup. */
 export const PacketMode = { Initiator: 1, Responder: 2, Startup: 3 } as const
 
 export type PacketMode = (typeof PacketMode)[keyof typeof PacketMode]
@@ -20,14 +20,14 @@ export interface PacketHeader {
   readonly timeCriticalReverse: boolean
   /** The sender's clock, in ticks of 4 ms, 16 bits. */
   readonly timestamp: number | undefined
-  /** The clock of the other side, as received last, advanced by the ticks since. */
+  /** The timestamp received last, advanced by the ticks since then. */
   readonly timestampEcho: number | undefined
 }
 
 /** A packet (RFC 7016, 2.2.4), as it is inside an encrypted packet. */
 export interface RtmfpPacket extends PacketHeader {
   readonly chunks: readonly RtmfpChunk[]
-  /** Bytes behind the last chunk. */
+  /** The number of bytes after the last chunk. */
   readonly padding: number
 }
 
@@ -38,7 +38,7 @@ const TIMESTAMP_ECHO_FLAG = 0x04
 const MODE_BITS = 0x03
 
 /**
- * Reads a packet. Its chunks are views of `bytes`; a malformed one costs itself alone.
+ * Reads a packet. Its chunks are views of `bytes`; a malformed chunk does not affect the others.
  * @throws ProtocolError `ERR_RTMP_RTMFP_PACKET` for mode 0, which is to be ignored, `ERR_RTMP_TRUNCATED`.
  */
 export function readPacket(bytes: Buffer): RtmfpPacket {
@@ -62,7 +62,7 @@ export function readPacket(bytes: Buffer): RtmfpPacket {
 
 const isMode = (mode: number): mode is PacketMode => mode !== 0
 
-/** Writes what is ahead of the chunks of a packet. */
+/** Writes the header of a packet, up to its chunks. */
 export function writePacketHeader(writer: ByteWriter, header: PacketHeader): void {
   const { mode, timeCritical, timeCriticalReverse, timestamp, timestampEcho } = header
   writer.u8(
@@ -77,8 +77,8 @@ export function writePacketHeader(writer: ByteWriter, header: PacketHeader): voi
 }
 
 /**
- * The bytes of a packet, without padding, which its encryption adds. They are a view of the buffer of `writer`: one that serves many packets
- * holds the last of them.
+ * The bytes of a packet, without padding, which its encryption adds. They are a view of the buffer of `writer`, which the next packet
+ * overwrites.
  * @throws RangeError as writeChunk.
  */
 export function writePacket(packet: Omit<RtmfpPacket, 'padding'>, writer: ByteWriter = new ByteWriter(1500)): Buffer {
@@ -88,8 +88,8 @@ export function writePacket(packet: Omit<RtmfpPacket, 'padding'>, writer: ByteWr
 }
 
 /**
- * Whether a chunk may be in a packet of this mode (RFC 7016, 2.3): those of startup in startup, all others in sessions. One that may not
- * is to be ignored.
+ * Whether a chunk is allowed in a packet of this mode (RFC 7016, 2.3): startup chunks in startup, all others in sessions. Otherwise it is
+ * ignored.
  */
 export const isInMode = ({ kind }: RtmfpChunk, mode: PacketMode): boolean =>
   everywhere.includes(kind) || startup.includes(kind) === (mode === PacketMode.Startup)

@@ -1,12 +1,11 @@
-/** Bytes of the scrambled session id, ahead of the encrypted packet. */
+/** Bytes of the scrambled session id before the encrypted packet. */
 export const SESSION_ID_LENGTH = 4
 
 /** The session id of startup: packets with it are encrypted with the Default Session Key (RFC 7425, 4.7). */
 export const STARTUP_SESSION_ID = 0
 
 /**
- * The session id of a datagram, 32 bits, by which its receiver finds the session (RFC 7016, 2.2.2); undefined if there is no packet
- * behind it.
+ * The session id of a datagram, 32 bits, by which its receiver finds the session (RFC 7016, 2.2.2); undefined if no packet follows it.
  */
 export function readSessionId(datagram: Buffer): number | undefined {
   return datagram.length > SESSION_ID_LENGTH ? (datagram.readUInt32BE(0) ^ mask(datagram)) >>> 0 : undefined
@@ -17,7 +16,7 @@ export function writeSessionId(datagram: Buffer, sessionId: number): void {
   datagram.writeUInt32BE((sessionId ^ mask(datagram)) >>> 0, 0)
 }
 
-/** The first two words of the encrypted packet; behind a shorter one there are zeros. */
+/** The first two words of the encrypted packet; a shorter one is padded with zeros. */
 function mask(datagram: Buffer): number {
   if (datagram.length >= 12) return datagram.readUInt32BE(4) ^ datagram.readUInt32BE(8)
   let word = 0

@@ -8,7 +8,7 @@ export interface IHello {
   readonly kind: 'IHello'
   /** The Endpoint Discriminator. */
   readonly endpointDiscriminator: Buffer
-  /** Comes back in the answers. */
+  /** Echoed in the answers. */
   readonly tag: Buffer
 }
 
@@ -16,7 +16,7 @@ export interface IHello {
 export interface FIHello {
   readonly kind: 'FIHello'
   readonly endpointDiscriminator: Buffer
-  /** Where the initiator is. */
+  /** The address of the initiator. */
   readonly replyAddress: Address
   readonly tag: Buffer
 }
@@ -25,7 +25,7 @@ export interface FIHello {
 export interface RHello {
   readonly kind: 'RHello'
   readonly tagEcho: Buffer
-  /** Of the responder alone; comes back in the IIKeying. */
+  /** Opaque to the initiator, which echoes it in the IIKeying. */
   readonly cookie: Buffer
   readonly certificate: Buffer
 }
@@ -34,11 +34,11 @@ export interface RHello {
 export interface Redirect {
   readonly kind: 'Redirect'
   readonly tagEcho: Buffer
-  /** None means where this comes from. */
+  /** The addresses to try; an empty list means the address that this chunk came from. */
   readonly destinations: readonly Address[]
 }
 
-/** RHello Cookie Change (RFC 7016, 2.3.6): the cookie was made for another address. */
+/** RHello Cookie Change (RFC 7016, 2.3.6): the old cookie was made for another address. */
 export interface CookieChange {
   readonly kind: 'CookieChange'
   readonly oldCookie: Buffer

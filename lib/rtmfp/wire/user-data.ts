@@ -4,28 +4,28 @@ import { ProtocolError } from '../../errors.ts'
 import { type Option, optionListLength, readOptionList, writeOptionList } from './option.ts'
 import { MAX_VLU_LENGTH, readVlu, vluLength, writeVlu } from './vlu.ts'
 
-/** Which piece of its message a fragment is (RFC 7016, 2.3.11), by the bits that say it. */
+/** The position of a fragment in its message (RFC 7016, 2.3.11), in the order of their codes. */
 const fragmentControls = ['whole', 'begin', 'end', 'middle'] as const
 
 export type FragmentControl = (typeof fragmentControls)[number]
 
 /**
- * User Data (RFC 7016, 2.3.11): one fragment of a message of a flow. Next User Data (2.3.12) leaves out what follows from the chunk of
- * this kind ahead of it in its packet: the same flow and forward sequence number, and the next sequence number.
+ * User Data (RFC 7016, 2.3.11): one fragment of a message of a flow. Next User Data (2.3.12) leaves out what follows from the User Data
+ * before it in its packet: the same flow and forward sequence number, and the next sequence number.
  */
 export interface UserData {
   readonly kind: 'UserData' | 'NextUserData'
   readonly flowId: number
-  /** From 1, and one more for each fragment of the flow. */
+  /** The number of the fragment in its flow, from 1. */
   readonly sequenceNumber: number
-  /** No fragment up to this number will be sent any more. */
+  /** No fragment up to this number will be sent again. */
   readonly forwardSequenceNumber: number
   readonly fragmentControl: FragmentControl
-  /** Whether the sender has given the fragment up; its data is to be ignored. */
+  /** Whether the sender has abandoned the fragment; its data is ignored. */
   readonly abandon: boolean
   /** Whether it is the last fragment of its flow. */
   readonly final: boolean
-  /** Those that open the flow, until it is acknowledged: see flowOptions. */
+  /** The options that open the flow, until the flow is acknowledged: see flowOptions. */
   readonly options: readonly Option[]
   readonly data: Buffer
 }
@@ -35,7 +35,7 @@ const ABANDON_FLAG = 0x02
 const FINAL_FLAG = 0x01
 const none: readonly Option[] = Object.freeze([])
 
-/** @throws ProtocolError `ERR_RTMP_RTMFP_CHUNK` where the forward sequence number would lie below 0, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
+/** @throws ProtocolError `ERR_RTMP_RTMFP_CHUNK` if the forward sequence number is below 0, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`. */
 export function readUserData(reader: ByteReader): UserData {
   const { offset } = reader
   const flags = reader.u8()
@@ -52,7 +52,7 @@ export function readUserData(reader: ByteReader): UserData {
 }
 
 /**
- * `previous` is the User Data or Next User Data ahead of it in the packet.
+ * `previous` is the User Data or Next User Data before it in the packet.
  * @throws ProtocolError `ERR_RTMP_RTMFP_CHUNK` if there is none, `ERR_RTMP_VLU`, `ERR_RTMP_TRUNCATED`.
  */
 export function readNextUserData(reader: ByteReader, previous: UserData | undefined): UserData {
@@ -91,7 +91,7 @@ function fragment(
   }
 }
 
-/** Bytes of User Data besides its options and data, at most: flags, and three VLUs. */
+/** The most bytes of User Data beside its options and data: flags, and three VLUs. */
 export const MAX_USER_DATA_HEADER: number = 1 + 3 * MAX_VLU_LENGTH
 
 /** Bytes that writeUserData writes. */

@@ -2,7 +2,7 @@ import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors.ts'
 
-/** Seven bits a byte: ten carry the 64 bits that RFC 7016 (2.1.2) asks for. */
+/** Seven bits per byte: ten bytes carry the 64 bits that RFC 7016 (2.1.2) requires. */
 export const MAX_VLU_LENGTH = 10
 
 /**
@@ -23,13 +23,13 @@ export function readVlu(reader: ByteReader): number {
   throw new ProtocolError('ERR_RTMP_VLU', { layer: reader.layer, offset })
 }
 
-/** Writes `value` in as few bytes as it needs. @throws RangeError for no whole number of 0 to 2^53 - 1. */
+/** Writes `value` in the fewest bytes. @throws RangeError unless it is a whole number from 0 to 2^53 - 1. */
 export function writeVlu(writer: ByteWriter, value: number): void {
   for (let rest = vluLength(value) - 1; rest > 0; rest--) writer.u8((Math.floor(value / 128 ** rest) & 0x7f) | 0x80)
   writer.u8(value & 0x7f)
 }
 
-/** Bytes that writeVlu writes. @throws RangeError for no whole number of 0 to 2^53 - 1. */
+/** Bytes that writeVlu writes. @throws RangeError unless it is a whole number from 0 to 2^53 - 1. */
 export function vluLength(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0)
     throw new RangeError(`a VLU must be a whole number of 0 to 2^53 - 1, not ${value}`)
@@ -38,10 +38,10 @@ export function vluLength(value: number): number {
   return length
 }
 
-/** A view of bytes behind their length, a VLU. @throws ProtocolError as readVlu. */
+/** A view of bytes that follow their length, a VLU. @throws ProtocolError as readVlu. */
 export const readSized = (reader: ByteReader): Buffer => reader.view(readVlu(reader))
 
-/** Writes bytes behind their length, a VLU. */
+/** Writes the length of bytes, a VLU, and the bytes. */
 export function writeSized(writer: ByteWriter, bytes: Uint8Array): void {
   writeVlu(writer, bytes.length)
   writer.raw(bytes)
