@@ -164,6 +164,7 @@ export { type ColorInfo, readColorInfo, type TrackColorInfo } from './media/colo
 export type { AudioFormat } from './media/config/audio.ts'
 export { type AudioConfig, type CodecConfig, readCodecConfig, type VideoConfig } from './media/config/codec-config.ts'
 export type { Chroma, ColorDescription, VideoFormat } from './media/config/video-format.ts'
+export { joinTracks, type TrackSource } from './media/join-tracks.ts'
 export {
   type Gap,
   KeyframeGate,
@@ -173,6 +174,7 @@ export {
 } from './media/keyframe-gate.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
+export { type SplitTrack, SplitTracks, type SplitTracksOptions, splitTracks } from './media/split-tracks.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
 export {
   type AudioMetadata,
@@ -208,6 +210,7 @@ export {
   timestampRepair
 } from './media/timestamp-repair.ts'
 export type { AudioStats, VideoStats } from './media/track-counts.ts'
+export type { TrackDescription } from './media/track-description.ts'
 export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
 export {
   isKeyframe,
@@ -220,6 +223,7 @@ export {
 } from './media/video-tag.ts'
 export { readVideoTag, type VideoTagOptions } from './media/video-tag-reader.ts'
 export { writeVideoTag } from './media/video-tag-writer.ts'
+export { withTrackId } from './media/with-track-id.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'
 export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'

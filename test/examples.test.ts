@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   ChunkWriter,
@@ -17,11 +18,12 @@ import {
   MessageWriter,
   pace,
   type Refused,
+  readCodecConfig,
   windowAcknowledgementSize
 } from 'rtmpipe'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { readCapture } from './support/captures.ts'
+import { capturedMedia, readCapture } from './support/captures.ts'
 import { folder } from './support/films.ts'
 import { LiveServer } from './support/live-server.ts'
 import { audio, metadata, stream, video, word } from './support/media.ts'
@@ -172,6 +174,28 @@ t.test('delay: a stream a second time, a second late', async t => {
     )
   }
   t.ok(got.indexOf('late 0') > got.indexOf('live 520'))
+})
+
+t.test('split-tracks: each track of FFmpeg 8 under a name of its own, and all under that of the publish', async t => {
+  const program = example(t, 'split-tracks', '0')
+  const [, url] = await program.says(/listening (\S+)/)
+  const session = await connect(`${url}/live`, { capabilities: { multitrack: true } })
+  const gets = async (name: string) => {
+    const sizes = new Set<string>()
+    for await (const message of await session.play(name)) {
+      for (const config of readCodecConfig(message))
+        if (config.kind === 'video') sizes.add(`track ${config.trackId}: ${config.width}x${config.height}`)
+    }
+    return [...sizes]
+  }
+  const played = ['film', 'film_120p', 'film_60p'].map(gets)
+  const publisher = await connect(`${url}/live`)
+  const publishing = await publisher.publish('film?clientConfigId=id-1')
+  await pipeline(Readable.from(capturedMedia('ffmpeg8-publish-two-tracks')), publishing)
+  await publisher.close()
+  t.same(await Promise.all(played), [['track 0: 160x120', 'track 1: 80x60'], ['track 0: 160x120'], ['track 0: 80x60']])
+  await session.close()
+  await program.says(/live\/film follows id-1\nlive\/film_120p: AVC, 160x120\nlive\/film_60p: AVC, 80x60/)
 })
 
 t.test('load-test: publishers and players, each counted', async t => {

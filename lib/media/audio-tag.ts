@@ -89,6 +89,12 @@ export const isMultitrackAudio = (payload: Buffer): boolean =>
 export const audioTrackId = (payload: Buffer): number =>
   payload.length > 0 && payload[0]! >> 4 === SoundFormat.ExHeader ? lowestTrackId(payload, AUDIO_MULTITRACK) : 0
 
+/** The tracks of an audio payload, each once. */
+export const audioTrackIds = (payload: Buffer): ReadonlySet<number> =>
+  payload.length > 0 && payload[0]! >> 4 === SoundFormat.ExHeader ? trackIds(payload, AUDIO_MULTITRACK) : ONLY_TRACK
+
+const ONLY_TRACK: ReadonlySet<number> = new Set([0])
+
 /** What an audio payload sets of a decoder's state; undefined for a frame, and for what sets none. */
 export function audioStateKind(payload: Buffer): 'header' | 'channels' | undefined {
   const packetType = packetTypeOf(payload)
@@ -104,6 +110,5 @@ export function audioStateKind(payload: Buffer): 'header' | 'channels' | undefin
 export function audioStates(payload: Buffer): string[] {
   const kind = audioStateKind(payload)
   if (kind === undefined) return []
-  const isExHeader = payload[0]! >> 4 === SoundFormat.ExHeader
-  return [...(isExHeader ? trackIds(payload, AUDIO_MULTITRACK) : [0])].map(id => `audio ${kind} ${id}`)
+  return [...audioTrackIds(payload)].map(id => `audio ${kind} ${id}`)
 }

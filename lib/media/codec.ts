@@ -1,6 +1,6 @@
-import { type AudioTagHeader, readAudioTagHeader } from './audio-tag.ts'
+import { type AudioTagHeader, readAudioTagHeader, SoundFormat } from './audio-tag.ts'
 import { FOUR_CC_LENGTH } from './tag-header.ts'
-import { readVideoTagHeader, VideoFrameType, VideoPacketType, type VideoTagHeader } from './video-tag.ts'
+import { readVideoTagHeader, VideoCodecId, VideoFrameType, VideoPacketType, type VideoTagHeader } from './video-tag.ts'
 
 /** FLV 10.1, E.4.3.1; 12 and 13 are HEVC and AV1 by convention. */
 const videoCodecs: ReadonlyMap<number, string> = new Map([
@@ -47,6 +47,18 @@ const fourCcs: ReadonlyMap<string, string> = new Map([
   ['.mp3', 'MP3']
 ])
 
+const videoFourCcs: ReadonlyMap<number, string> = new Map([
+  [VideoCodecId.Avc, 'avc1'],
+  [VideoCodecId.Hevc, 'hvc1'],
+  [VideoCodecId.Av1, 'av01']
+])
+
+const soundFourCcs: ReadonlyMap<number, string> = new Map([
+  [SoundFormat.Aac, 'mp4a'],
+  [SoundFormat.Mp3, '.mp3'],
+  [SoundFormat.Mp3At8Khz, '.mp3']
+])
+
 /**
  * The codec of a video payload by its usual name, the same for legacy and Enhanced: `AVC`, `HEVC`, `AV1`. An unknown FourCC is its own
  * name. Undefined for a payload that ends in its header, and for an Enhanced command frame, which has no codec.
@@ -91,6 +103,12 @@ export function fourCc(payload: Buffer, { fourCcAt }: VideoTagHeader | AudioTagH
 
 /** The usual name of the codec of a FourCC; an unknown one is its own name. */
 export const fourCcName = (code: string): string => fourCcs.get(code) ?? code
+
+/** The FourCC of a legacy codec id; undefined for a codec without one. */
+export const videoFourCc = (id: number): string | undefined => videoFourCcs.get(id)
+
+/** The FourCC of a sound format; undefined for a codec without one. */
+export const soundFourCc = (format: number): string | undefined => soundFourCcs.get(format)
 
 /** Whether Enhanced RTMP lists the FourCC. */
 export const isKnownFourCc = (code: string): boolean => fourCcs.has(code) || code === 'Opus'

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { connect, FlvWriter, isKeyframe, isVideo, type Message } from 'rtmpipe'
+import { connect, FlvWriter, isKeyframe, isVideo, joinTracks, type Message } from 'rtmpipe'
 import t from 'tap'
 import { film, folder, packetLines, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
@@ -240,6 +241,32 @@ t.test('ladder: three renditions of one ffmpeg, which is killed and comes back',
     else t.match(all[i]!.program.said, /#media_type 0: audio\n(?!#.* 1:)/)
     t.ok(Math.min(...steps(times(got, 0))) >= 0, 'one timeline')
   }
+})
+
+t.test('split-tracks: what two ffmpegs publish, joined into one stream and split again', { ...options }, async t => {
+  const home = folder(t)
+  const server = new LiveServer(t, live)
+  const sizes = ['320x240', '160x120'] as const
+  const sources = sizes.map(size => film(join(home, `${size}.flv`), { seconds: 3, size }))
+  const program = example(t, 'split-tracks', '0')
+  const url = await urlOf(program)
+  const all = ['240p', '120p'].map(each => players.ffmpeg(t, `${url}/live/film_${each}`))
+  const primary = players.ffmpeg(t, `${url}/live/film`)
+  const origin = await server.listen()
+  const session = await connect(`${url}/live`)
+  const joined = joinTracks(
+    sizes.map((size, id) => ({ source: server.at(`live/${size}`).subscribe(), video: id, audio: id }))
+  )
+  const sent = pipeline(joined, await session.publish('film'))
+  await Promise.all(sizes.map((size, i) => publishers.ffmpeg(t, sources[i]!, `${origin}/live/${size}`).ends()))
+  await sent
+  await session.close()
+  await program.says(/film_240p: AVC, 320x240/)
+  await program.says(/film_120p: AVC, 160x120/)
+  const video = (lines: readonly string[]) => lines.filter(line => line.startsWith('0,'))
+  for (const [i, source] of sources.entries())
+    t.same(video(await all[i]!.packets()), video(packets(source)), `${sizes[i]}`)
+  t.same(video(await primary.packets()), video(packets(sources[0]!)), 'the whole is played as its primary tracks')
 })
 
 t.test('tap-recording: a file beside the players', { ...options }, async t => {

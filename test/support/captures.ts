@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import type { Message } from 'rtmpipe'
+import { ChunkReader, isMedia, type Message, MessageReader } from 'rtmpipe'
 
 /**
  * What real programs sent, in test/captures: a pcap of one RTMP connection to nginx-rtmp on loopback, and beside it what each
@@ -51,6 +51,17 @@ export function readCapture(name: string): Capture {
 /** The bytes that each side of the one TCP connection of a pcap sent, the side that connected first. */
 export const readConnection = (name: string): [Buffer, Buffer] =>
   readPcap(readFileSync(new URL(`${name}.pcap`, folder)))
+
+/** The audio, video and data that the client of a capture sent. */
+export function capturedMedia(name: string): Message[] {
+  const messages: Message[] = []
+  const reader = new MessageReader()
+  for (const { header, payload, last } of new ChunkReader().chunks(readCapture(name).client.bytes.subarray(3073))) {
+    const message = reader.add(header, payload, 0, payload.length, last)
+    if (message !== undefined && isMedia(message)) messages.push(message)
+  }
+  return messages
+}
 
 /** What the oracle lists of a message; the format is that of its first chunk. */
 export function listed(message: Message, format: number): ExpectedMessage {

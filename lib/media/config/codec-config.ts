@@ -1,9 +1,9 @@
 import { type Message, MessageTypeId } from '../../message/message.ts'
 import { AudioPacketType, SoundFormat } from '../audio-tag.ts'
 import { readAudioTag } from '../audio-tag-reader.ts'
-import { fourCcName, soundFormatName } from '../codec.ts'
+import { fourCcName, soundFormatName, videoFourCc } from '../codec.ts'
 import type { AudioPacket, AudioTag, LegacyAudioTag, VideoPacket, VideoTag } from '../tag-forms.ts'
-import { VideoCodecId, VideoFrameType, VideoPacketType } from '../video-tag.ts'
+import { VideoFrameType, VideoPacketType } from '../video-tag.ts'
 import { readVideoTag } from '../video-tag-reader.ts'
 import { type AudioFormat, aacFormat, ac3Format, flacFormat, mp3Format, opusFormat } from './audio.ts'
 import { av1Format, av1FrameFormat } from './av1.ts'
@@ -71,13 +71,6 @@ const audioFrames: FormatOf<AudioFormat> = new Map([
   ['.mp3', mp3Format]
 ])
 
-/** The FourCCs of the legacy codecs that have one. */
-const legacyFourCcs: ReadonlyMap<number, string> = new Map([
-  [VideoCodecId.Avc, 'avc1'],
-  [VideoCodecId.Hevc, 'hvc1'],
-  [VideoCodecId.Av1, 'av01']
-])
-
 /**
  * What the payload of an audio or video message says of its tracks: size, frame rate, profile, level and colours of AVC,
  * HEVC, AV1, VP8 and VP9; rate and channels of AAC, Opus, FLAC, AC-3, E-AC-3, MP3, and of legacy sound whose header has
@@ -116,7 +109,7 @@ function videoConfigs(tag: VideoTag): VideoConfig[] {
     case 'command':
       return []
     case 'legacy':
-      return videoConfig(legacyFourCcs.get(tag.codecId) ?? '', 0, tag, tag.frameType)
+      return videoConfig(videoFourCc(tag.codecId) ?? '', 0, tag, tag.frameType)
     case 'enhanced':
       return videoConfig(tag.fourCc, 0, tag, tag.frameType)
     default:
