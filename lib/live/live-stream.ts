@@ -384,7 +384,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
       return
     }
     const isKept = isState(plain)
-    const message = isKept && isVideo(plain) ? this.#metadataTracks.attributed(plain) : plain
+    const message = isKept ? this.#metadataTracks.attributed(plain) : plain
     if (begins || this.#begun) this.#gather(this.#placed(message, waitedMs), isKept, begins)
     // state before the publisher's first frame is delivered with that frame
     else if (isKept) this.#state.note(message)

@@ -2,7 +2,7 @@ import { ProtocolError } from '../errors.ts'
 import type { Message } from '../message/message.ts'
 import type { VideoTag } from './tag-forms.ts'
 import { MultitrackType } from './tag-header.ts'
-import { VideoCodecId, VideoPacketType } from './video-tag.ts'
+import { isVideo, VideoCodecId, VideoPacketType, videoStateKind } from './video-tag.ts'
 import { readVideoTag } from './video-tag-reader.ts'
 import { writeVideoTag } from './video-tag-writer.ts'
 
@@ -14,8 +14,9 @@ export class MetadataTracks {
   /** The FourCC of each track, by its sequence header. */
   readonly #codecs = new Map<number, string>()
 
-  /** Observes each state message of video, in order. Returns it, or in place of a metadata frame one with the id of its track. */
+  /** Observes each message of a stream, in order. Returns it, or in place of a metadata frame one with the id of its track. */
   attributed(message: Message): Message {
+    if (!isVideo(message) || videoStateKind(message.payload) === undefined) return message
     const tag = tagOf(message.payload)
     if (tag === undefined || tag.form === 'command') return message
     if (tag.form === 'multitrack') {

@@ -4,6 +4,7 @@ import type { ReadableOf } from '../stream/typed.ts'
 import { audioTrackIds, isAudio } from './audio-tag.ts'
 import { checkTrackIds, chooseTracks, type TrackIds } from './choose-tracks.ts'
 import { isSequenceHeader, MediaState, stateAt } from './media-state.ts'
+import { MetadataTracks } from './metadata-tracks.ts'
 import { describedTrack, type TrackDescription } from './track-description.ts'
 import { TrackStream } from './track-stream.ts'
 import { isKeyframe, isVideo, videoTrackIds } from './video-tag.ts'
@@ -44,6 +45,7 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
   readonly #by: 'video' | 'audio'
   readonly #common: Required<TrackIds>
   readonly #state = new MediaState()
+  readonly #metadata = new MetadataTracks()
   readonly #streams = new Map<number, TrackStream>()
   /** The first sound of audio tracks that wait for a keyframe. */
   readonly #waiting = new Map<number, Message>()
@@ -57,7 +59,8 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
     this.#common = checkTrackIds(common)
   }
 
-  protected override turn(message: Message): void | Promise<void> {
+  protected override turn(given: Message): void | Promise<void> {
+    const message = this.#metadata.attributed(given)
     this.#state.note(message)
     for (const id of this.#beginning(message)) if (!this.#streams.has(id)) this.#begin(id, message)
     const waits = this.#streamsOf(message).flatMap(stream => stream.deliver(message) ?? [])

@@ -6,6 +6,7 @@ import {
   AmfDate,
   type AmfValue,
   ChunkReader,
+  chooseTracks,
   commandMessage,
   createCommand,
   Dictionary,
@@ -277,6 +278,7 @@ export async function drive(bytes: Buffer, pieces: (bytes: Buffer) => Iterable<B
 function faultOf(message: Message): unknown {
   try {
     readCodecConfig(message)
+    for (const id of [0, 1]) chooseTracks(message, { video: id, audio: id })
     if (isVideo(message)) readVideoTag(message.payload, { hasHevcAndAv1: true })
     else if (isAudio(message)) readAudioTag(message.payload)
   } catch (error) {
