@@ -25,7 +25,7 @@ export interface WireCounters {
 }
 
 /**
- * What a client's wire over RTMFP knows of its place among the clients of its server (RFC 7425, 5.3.3, 5.4).
+ * What a client's wire over RTMFP offers for plays between the clients of its server (RFC 7425, 5.3.3, 5.4).
  *
  * @example
  * ```ts
@@ -36,19 +36,19 @@ export interface WireCounters {
 export interface Peers {
   /** The peer id of this client: the SHA-256 of its certificate, in hex. It has another one at each server (RFC 7425, 4.3.2). */
   readonly ownId: string
-  /** Where this client is reached in its own networks, as the server is told: `192.0.2.1:50000`. Empty before the wire has opened. */
+  /** The addresses of this client in its own networks, as the server is told them: `192.0.2.1:50000`. Empty before the wire has opened. */
   readonly addresses: readonly string[]
   /**
    * A wire to a peer, for a play on a message stream other than 0: see `clientSession({ messageStreamId })`. It is returned before the server
-   * has introduced the two; if that does not come about within `limits.handshakeMs`, it fails with `ERR_RTMP_HANDSHAKE_TIMEOUT`.
-   * @throws TypeError for a peer id that is none, or this client's own.
+   * has introduced the two. If it does not do so within `limits.handshakeMs`, the wire fails with `ERR_RTMP_HANDSHAKE_TIMEOUT`.
+   * @throws TypeError for an invalid peer id, or this client's own.
    */
   dial(peerId: string, messageStreamId: MessageStreamId): Wire
-  /** Takes the wires of peers that want to play, as long as `accepts` says so. Until then, and otherwise, a peer has no answer. */
+  /** Accepts the wires of peers that want to play, while `accepts` returns true. Otherwise, and before this call, a peer gets no answer. */
   listen(accepts: () => boolean, accept: (wire: Wire, source: PeerSource) => void): void
 }
 
-/** Who a peer's wire is from, and the message stream of its play. */
+/** The origin of a peer's wire, and the message stream of its play. */
 export interface PeerSource {
   /** The address of the peer. */
   readonly peer: string
@@ -84,7 +84,7 @@ export interface Wire extends DuplexOf<Message | AddressedBatch, Message>, LifeS
   takeNow(item: Message | AddressedBatch): boolean
   /** As `takeNow({ batch, messageStreamId })`, without allocating the object: it is called once per batch and player. */
   takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean
-  /** Of a server's wire over RTMFP: takes the arguments of `setPeerInfo`, the addresses that the client says it is reached by (RFC 7425, 5.3.3). */
+  /** Of a server's wire over RTMFP: processes the arguments of `setPeerInfo`, the addresses that the client reports (RFC 7425, 5.3.3). */
   heedPeerInfo?(args: readonly unknown[]): void
 }
 

@@ -1,26 +1,26 @@
-/** What is asked of the peer, in bytes, is between these. */
+/** The least and the most bytes after which the peer is asked to acknowledge. */
 const MIN_ACK_WINDOW_BYTES = 2800
 const MAX_ACK_WINDOW_BYTES = 11_200
 const MIN_WINDOW_BYTES = 65_536
-/** So long a queue on the path is filled, beyond the shortest round trip of late. */
+/** Milliseconds of data that may queue on the path, beyond the shortest recent round trip. */
 const ADDED_DELAY_MS = 50
 const HISTORY_MS = 150_000
 const SHORTEST_MS = 0.1
 
 /**
- * Bytes that may be sent ahead of their acknowledgement. TCP would take any number, and what it has taken cannot be abandoned: so no more
- * than the path carries in its shortest round trip and 50 ms. Times are in ms.
+ * Bytes that may be sent and not acknowledged. TCP would accept any number, and what it has accepted cannot be abandoned. So the window is what
+ * the path carries in its shortest round trip and 50 ms. Times are in ms.
  */
 export class OutstandingWindow {
   #windowBytes = MIN_WINDOW_BYTES
   #sentBytes = 0
   #acknowledgedBytes = 0
   #ackWindowBytes = MIN_ACK_WINDOW_BYTES
-  /** A round trip that is measured: since when, and how much is to be acknowledged. */
+  /** The current measurement of a round trip: when it began, and how much has to be acknowledged. */
   #measured: { readonly at: number; readonly sentBytes: number } | undefined
-  /** What was sent when the last one ended. */
+  /** The bytes sent when the last measurement ended. */
   #previousBytes = 0
-  /** The shortest round trips of the last history and of the one ahead of it. */
+  /** The shortest round trips of the current period and of the one before. */
   #shortest = Number.POSITIVE_INFINITY
   #shortestBefore = Number.POSITIVE_INFINITY
   #historyAt = Number.NEGATIVE_INFINITY
@@ -37,7 +37,7 @@ export class OutstandingWindow {
     return this.outstandingBytes < this.#windowBytes
   }
 
-  /** After how many bytes the peer is to acknowledge. */
+  /** The bytes after which the peer is asked to acknowledge. */
   get ackWindowBytes(): number {
     return this.#ackWindowBytes
   }
@@ -58,7 +58,7 @@ export class OutstandingWindow {
     this.#measured = undefined
     this.#previousBytes = this.#sentBytes
     this.#note(roundTrip, now)
-    // an application that sends little says nothing of what the path can carry
+    // an application that sends little does not show what the path can carry
     if (bytesSent < MIN_WINDOW_BYTES - MIN_ACK_WINDOW_BYTES) return
     const carried = (bytesSent / roundTrip) * (Math.min(this.#shortest, this.#shortestBefore) + ADDED_DELAY_MS)
     this.#windowBytes = Math.max(MIN_WINDOW_BYTES, carried)

@@ -5,16 +5,16 @@ import type { HeldBytes } from '../rtmfp/flow/receive-buffer.ts'
 import type { RtwsMessage } from './rtws-message.ts'
 import { INITIAL_WINDOW_BYTES, type RtwsSendingFlow } from './sending-flow.ts'
 
-/** What the peer says of a flow that it opens. */
+/** The fields with which the peer opens a flow. */
 export interface RtwsFlowOpening {
   readonly metadata: Buffer
   /** The flow of this side that it answers. */
   readonly returnOf: RtwsSendingFlow | undefined
 }
 
-/** How a flow of the peer is received, and what it tells of itself, from inside the call that causes it. */
+/** How a flow of the peer is received, and its events, which are called synchronously. */
 export interface RtwsReceivingFlowOptions {
-  /** `read` has a message that it had not. */
+  /** `read` has a message, and had none before. */
   readable?(flow: RtwsReceivingFlow): void
   /** Once: all was read, the flow was rejected because of what came, or the connection is over. */
   ended?(flow: RtwsReceivingFlow, isComplete: boolean): void
@@ -23,7 +23,7 @@ export interface RtwsReceivingFlowOptions {
 /** What a receiving flow needs of its connection. */
 export interface RtwsReceivingFlowHost {
   readonly limits: Limits
-  /** What all flows hold. */
+  /** Counts the bytes that all flows hold. */
   readonly held: HeldBytes
   /** It has something to acknowledge. */
   acknowledge(flow: RtwsReceivingFlow, isAtOnce: boolean): void
@@ -32,14 +32,14 @@ export interface RtwsReceivingFlowHost {
   released(): void
 }
 
-/** Bytes that the peer may send ahead of what was read: no fragment is longer. */
+/** Bytes that may be received and not read. No fragment is longer. */
 export const WINDOW_BYTES: number = 1024 * 1024
-/** Bytes of a fragment besides its data, so that empty ones are bounded too. */
+/** Bytes that a fragment counts beside its data, so that empty ones are bounded too. */
 const FRAGMENT_COST = 128
-/** What is advertised at least while the application reads, so that a message is completed. */
+/** The least that is advertised while no message waits to be read, so that one can be completed. */
 const LEAST_WINDOW_BYTES = 1400
 
-/** The receiving end of a flow of RTWebSocket: it holds what the application has not read, and answers for it. */
+/** The receiving end of a flow of RTWebSocket: it holds what the application has not read, and composes acknowledgements. */
 export class RtwsReceivingFlow {
   readonly id: number
   readonly metadata: Buffer
@@ -47,13 +47,13 @@ export class RtwsReceivingFlow {
   readonly #options: RtwsReceivingFlowOptions
   readonly #host: RtwsReceivingFlowHost
   readonly #messages: Buffer[] = []
-  /** The fragments of a message whose last one has not come. */
+  /** The fragments of an incomplete message. */
   readonly #pieces: Buffer[] = []
   #pieceBytes = 0
   #heldBytes = 0
   #receivedBytes = 0
   #unacknowledgedBytes = 0
-  /** Up to which of its bytes the peer was ever allowed to send. */
+  /** The highest byte that the peer was ever allowed to send. */
   #allowedBytes = INITIAL_WINDOW_BYTES
   #advertisedBytes = INITIAL_WINDOW_BYTES
   #isClosed = false
@@ -73,12 +73,12 @@ export class RtwsReceivingFlow {
     return this.#messages.length > 0
   }
 
-  /** Whether the sender may forget it: it is closed, and all was read. */
+  /** Whether it is closed, and everything was read. The sender may then forget it. */
   get isComplete(): boolean {
     return this.#isClosed && !this.isReadable
   }
 
-  /** Whether it was advertised less than it could have by now. */
+  /** Whether it now has at least twice the room that was advertised. */
   get hasRoomAgain(): boolean {
     return !this.#isRejected && this.#roomBytes >= 2 * Math.max(this.#advertisedBytes, LEAST_WINDOW_BYTES)
   }
@@ -88,7 +88,7 @@ export class RtwsReceivingFlow {
     return !this.#isRejected && this.#advertisedBytes < WINDOW_BYTES / 2
   }
 
-  /** The next message. What is read makes room for more. */
+  /** The next message. Reading makes room for more. */
   read(): { readonly payload: Buffer } | undefined {
     const payload = this.#messages.shift()
     if (payload === undefined) return undefined
@@ -98,23 +98,23 @@ export class RtwsReceivingFlow {
     return { payload }
   }
 
-  /** Takes nothing more, and tells the sender. */
+  /** Rejects the flow, and tells the sender. */
   reject(exceptionCode = 0): void {
     if (this.#isOver || this.#isRejected) return
     this.#isOver = true
     this.#refuse(exceptionCode)
   }
 
-  /** Takes a fragment, which came in so many bytes. @throws ProtocolError if the peer was not allowed to send it. */
+  /** Adds a fragment, which had `length` bytes with its header. @throws ProtocolError if the peer was not allowed to send it. */
   add(data: Buffer, isLast: boolean, length: number): void {
     if (this.#isClosed) throw wrong('sends on a flow that it has closed')
-    // what is sent last may exceed its window by a header
+    // the last fragment may exceed the window by its header
     if (this.#receivedBytes > this.#allowedBytes) throw wrong('sends more than there is room for')
     this.#receivedBytes += length
     this.#unacknowledgedBytes += length
     this.#host.acknowledge(this, this.#unacknowledgedBytes >= this.#advertisedBytes / 2)
     if (this.#isRejected) return
-    // a fragment that waits must not hold on to a read that is much larger
+    // a fragment that waits must not retain a much larger read
     this.#pieces.push(data.buffer.byteLength > PINNED * data.length ? Buffer.from(data) : data)
     this.#pieceBytes += data.length
     this.#hold(data.length + FRAGMENT_COST)
@@ -125,14 +125,14 @@ export class RtwsReceivingFlow {
     } else if (isLast) this.#whole()
   }
 
-  /** The sender gives up what it has begun, or would have. */
+  /** The sender abandons the message that it has begun, or messages that it has not begun. */
   abandoned(): void {
     if (this.#isClosed) throw wrong('abandons on a flow that it has closed')
     this.#dropPieces()
     this.#host.acknowledge(this, true)
   }
 
-  /** The sender has nothing more. */
+  /** The sender has closed the flow. */
   closed(): void {
     if (this.#isClosed) throw wrong('closes a flow that it has closed')
     this.#dropPieces()
@@ -147,7 +147,7 @@ export class RtwsReceivingFlow {
     if (!this.#isClosed) this.#end(false)
   }
 
-  /** What the sender is told of it now. */
+  /** The messages that acknowledge it now. */
   answers(): RtwsMessage[] {
     const bufferBytes = this.#roomBytes
     const answer: RtwsMessage = {
@@ -162,7 +162,7 @@ export class RtwsReceivingFlow {
     return this.isComplete ? [answer, { kind: 'FlowCloseAck', flowId: this.id }] : [answer]
   }
 
-  /** A message that is not complete does not count, as nothing else could make room for its rest. */
+  /** An incomplete message does not count, because only its completion can make room. */
   get #roomBytes(): number {
     if (this.#isRejected) return 0
     const own = WINDOW_BYTES - (this.isReadable ? this.#heldBytes : 0)

@@ -13,11 +13,11 @@ import type { RtwsSendingFlow } from './sending-flow.ts'
 /** What the receiving flows of an RTWebSocket need. */
 export interface RtwsReceivingFlowsHost {
   readonly limits: Limits
-  /** A flow of the peer: how it is received; undefined rejects it. */
+  /** Decides on a flow of the peer: returns how it is received, or undefined to reject it. */
   readonly accept: ((opening: RtwsFlowOpening) => RtwsReceivingFlowOptions | undefined) | undefined
-  /** An open flow of this side. */
+  /** The open sending flow with this id. */
   flow(id: number): RtwsSendingFlow | undefined
-  /** Something is to be said at once. */
+  /** There is something to send at once. */
   say(message: RtwsMessage): void
   wake(): void
 }
@@ -32,14 +32,14 @@ export class RtwsReceivingFlows implements RtwsReceivingFlowHost {
   readonly #host: RtwsReceivingFlowsHost
   readonly #flows = new Map<number, RtwsReceivingFlow>()
   readonly #owing = new Set<RtwsReceivingFlow>()
-  /** Those whose last advertisement was small. */
+  /** Flows whose last advertisement was small. */
   readonly #short = new Set<RtwsReceivingFlow>()
   #answers: RtwsMessage[] = []
   #isDue = false
   #dueAt = Number.POSITIVE_INFINITY
   #now = 0
   #ackWindowBytes = INITIAL_ACK_WINDOW_BYTES
-  /** Bytes of all flows since the last time that the ack window was full. */
+  /** Bytes of all flows since the ack window was last full. */
   #bytes = 0
 
   constructor(host: RtwsReceivingFlowsHost) {
@@ -51,12 +51,12 @@ export class RtwsReceivingFlows implements RtwsReceivingFlowHost {
     return this.#flows.size
   }
 
-  /** When `elapsed` is to be called. */
+  /** When to call `elapsed`. */
   get timeoutAt(): number {
     return this.#isDue ? Number.POSITIVE_INFINITY : this.#dueAt
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for the id of a flow that is there, or for too many flows. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for the id of an existing flow, or for too many flows. */
   opened(flowId: number, metadata: Buffer, returnFlowId: number | undefined, now: number): void {
     this.#now = now
     if (this.#flows.has(flowId)) throw wrong(`flow ${flowId} is opened twice`)
@@ -72,7 +72,7 @@ export class RtwsReceivingFlows implements RtwsReceivingFlowHost {
     this.acknowledge(flow, true)
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there, or that has no room. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown flow, or one without room. */
   add(flowId: number, data: Buffer, isLast: boolean, length: number, now: number): void {
     this.#now = now
     this.#known(flowId).add(data, isLast, length)
@@ -80,23 +80,23 @@ export class RtwsReceivingFlows implements RtwsReceivingFlowHost {
     this.#dueOnWindow()
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown flow. */
   abandoned(flowId: number): void {
     this.#known(flowId).abandoned()
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there or closed. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown or closed flow. */
   closed(flowId: number): void {
     this.#known(flowId).closed()
   }
 
-  /** The peer says after how many bytes it wants an acknowledgement. */
+  /** The peer asks for an acknowledgement after each so many bytes. */
   askedFor(bytes: number): void {
     this.#ackWindowBytes = Math.max(bytes, INITIAL_ACK_WINDOW_BYTES)
     this.#dueOnWindow()
   }
 
-  /** The next acknowledgement, of those that are due together. */
+  /** The next of the acknowledgements that are due. */
   next(): RtwsMessage | undefined {
     if (this.#answers.length === 0 && this.#isDue) {
       for (const flow of this.#owing) this.#answer(flow)

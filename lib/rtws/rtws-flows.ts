@@ -10,15 +10,15 @@ import { type RtwsSendingFlowOptions, RtwsSendingFlows } from './sending-flows.t
 /** The options of the flows of an RTWebSocket. */
 export interface RtwsFlowsOptions {
   readonly limits?: Partial<Limits>
-  /** A flow of the peer: how it is received; undefined rejects it, and so do flows without this option. */
+  /** Decides on a flow of the peer: returns how it is received, or undefined to reject it. Without this function all are rejected. */
   readonly accept?: (opening: RtwsFlowOpening) => RtwsReceivingFlowOptions | undefined
-  /** `output` may have a message, or `nextTimeout` is nearer. */
+  /** `output` may have a message, or `nextTimeout` is earlier. */
   readonly wake?: () => void
 }
 
 /**
- * RTWebSocket without a WebSocket: its binary messages and the time in, binary messages and the next timeout out. It carries flows as a
- * session of RTMFP does, by the same names (the file `protocol` of zenomt/rtwebsocket). Times are in ms.
+ * RTWebSocket without a WebSocket: binary messages and the time in, binary messages and the next timeout out. It carries flows as a session of
+ * RTMFP does, with the same names (the file `protocol` of zenomt/rtwebsocket). Times are in ms.
  */
 export class RtwsFlows {
   readonly #limits: Limits
@@ -42,33 +42,33 @@ export class RtwsFlows {
     })
   }
 
-  /** Flows that this side sends, and that it receives, until both sides have forgotten them. */
+  /** The numbers of sending and receiving flows that this side has not forgotten. */
   get sizes(): { readonly sending: number; readonly receiving: number } {
     return { sending: this.#sending.size, receiving: this.#receiving.size }
   }
 
-  /** Bytes that may be outstanding, and that are. */
+  /** The window, and the bytes that are not acknowledged. */
   get outstanding(): { readonly windowBytes: number; readonly bytes: number } {
     const { bytes, outstandingBytes } = this.#sending.window
     return { windowBytes: bytes, bytes: outstandingBytes }
   }
 
-  /** Bytes that wait for the peer to have them. */
+  /** Bytes that wait to be sent or acknowledged. */
   get queuedBytes(): number {
     return this.#sending.queuedBytes + this.#answerBytes
   }
 
-  /** Bytes of flows that were not sent. */
+  /** Bytes that wait to be sent. */
   get waitingBytes(): number {
     return this.#sending.queuedBytes - this.#sending.window.outstandingBytes
   }
 
-  /** Since when something waits for the peer of which it has acknowledged nothing; undefined if nothing waits. */
+  /** Since when something waits to be acknowledged without any progress; undefined if nothing waits. */
   get owedSince(): number | undefined {
     return this.#sending.owedSince
   }
 
-  /** Bytes of the peer's flows that are not complete, or were not read; each fragment counts 128 bytes more. */
+  /** Bytes received from the peer that are incomplete or not read; each fragment counts 128 bytes more. */
   get heldBytes(): number {
     return this.#receiving.held.bytes
   }
@@ -79,7 +79,7 @@ export class RtwsFlows {
   }
 
   /**
-   * Takes a binary message of the peer, whose bytes it may keep. After an error the connection is to be closed.
+   * Processes a binary message of the peer, whose buffer it may keep. After an error the connection is to be closed.
    * @throws ProtocolError `ERR_RTMP_RTWS` for what is not allowed in the state of a flow, `ERR_RTMP_TRUNCATED`, `ERR_RTMP_VLU`; RtmpError
    * `ERR_RTMP_REPLIES`.
    */
@@ -122,7 +122,7 @@ export class RtwsFlows {
     }
   }
 
-  /** The next binary message to send; undefined if there is none now. Ask only while the connection takes it: what is late is left out here. */
+  /** The next binary message to send, if there is one. Call it only when the connection has room: late messages are dropped in this call. */
   output(now: number): Buffer | undefined {
     if (this.#isOver) return undefined
     const answer = this.#answers.shift()
@@ -134,12 +134,12 @@ export class RtwsFlows {
     return acknowledgement ? rtwsMessage(acknowledgement) : this.#sending.next(now)
   }
 
-  /** When `elapsed` is to be called; Infinity for never. */
+  /** When to call `elapsed`; Infinity for never. */
   nextTimeout(): number {
     return this.#receiving.timeoutAt
   }
 
-  /** Its time has come: `output` may have a message. */
+  /** The timeout has passed: `output` may have a message. */
   elapsed(now: number): void {
     this.#receiving.elapsed(now)
   }

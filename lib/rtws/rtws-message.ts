@@ -19,27 +19,27 @@ export const RtwsCode = {
 } as const
 
 /**
- * What one binary message of WebSocket says (the file `protocol` of zenomt/rtwebsocket). Ids of flows are numbered by the side that sends
- * the flow. Buffers are views.
+ * A message of RTWebSocket, which is one binary message of WebSocket (the file `protocol` of zenomt/rtwebsocket). The sender of a flow chooses
+ * its id. Buffers are views.
  */
 export type RtwsMessage =
   | { readonly kind: 'Ping' | 'PingReply'; readonly data: Buffer }
-  /** Data is to be acknowledged whenever so many bytes have come. */
+  /** Asks for an acknowledgement after each so many bytes. */
   | { readonly kind: 'AckWindow'; readonly bytes: number }
   | { readonly kind: 'FlowOpen'; readonly flowId: number; readonly metadata: Buffer }
-  /** `returnFlowId` is the flow of the receiver that it answers. */
+  /** `returnFlowId` is the flow of the other side that it answers. */
   | {
       readonly kind: 'ReturnFlowOpen'
       readonly flowId: number
       readonly returnFlowId: number
       readonly metadata: Buffer
     }
-  /** A piece of a message of a flow. */
+  /** A fragment of a message of a flow. */
   | { readonly kind: 'LastFragment' | 'Fragment'; readonly flowId: number; readonly data: Buffer }
-  /** Gives up the message whose last fragment has not come, and more that were not begun; or `countMinusOne` + 1 of the latter. */
+  /** Abandons `countMinusOne` + 1 messages of a flow; the first of them may have been sent in part. */
   | { readonly kind: 'Abandon'; readonly flowId: number; readonly countMinusOne: number }
   | { readonly kind: 'FlowClose' | 'FlowCloseAck'; readonly flowId: number }
-  /** So many bytes of fragments have come since the last, and so many more may. */
+  /** Acknowledges `deltaBytes` of fragments since the last acknowledgement, and allows `bufferBytes` more. */
   | {
       readonly kind: 'DataAck'
       readonly flowId: number
@@ -47,14 +47,14 @@ export type RtwsMessage =
       readonly bufferBytes: number
     }
   | { readonly kind: 'FlowException'; readonly flowId: number; readonly exceptionCode: number; readonly text: string }
-  /** A code that is not known. */
+  /** An unknown code. */
   | { readonly kind: 'Unknown'; readonly code: number; readonly data: Buffer }
 
 const kinds: ReadonlyMap<number, keyof typeof RtwsCode> = new Map(
   Object.entries(RtwsCode).map(([kind, code]) => [code, kind as keyof typeof RtwsCode])
 )
 
-/** @throws ProtocolError `ERR_RTMP_TRUNCATED`, also for no bytes at all; `ERR_RTMP_VLU`. */
+/** Reads a message. @throws ProtocolError `ERR_RTMP_TRUNCATED`, also for an empty one; `ERR_RTMP_VLU`. */
 export function readRtwsMessage(bytes: Buffer): RtwsMessage {
   const reader = new ByteReader(bytes, 'rtws')
   const code = reader.u8()
@@ -91,7 +91,7 @@ export function readRtwsMessage(bytes: Buffer): RtwsMessage {
 /** A code and three VLUs. */
 const MAX_HEADER_LENGTH = 1 + 3 * MAX_VLU_LENGTH
 
-/** The inverse of readRtwsMessage. @throws RangeError for a number that no VLU carries. */
+/** The inverse of readRtwsMessage. @throws RangeError for a number that a VLU cannot carry. */
 export function rtwsMessage(message: RtwsMessage): Buffer {
   const writer = new ByteWriter(MAX_HEADER_LENGTH + ('data' in message ? message.data.length : 0))
   writer.u8(message.kind === 'Unknown' ? message.code : RtwsCode[message.kind])
@@ -129,5 +129,5 @@ export function rtwsMessage(message: RtwsMessage): Buffer {
 
 const rest = (reader: ByteReader): Buffer => reader.view(reader.left)
 
-/** A number at the end that is left out where it is 0. */
+/** Reads a number at the end, which is omitted if it is 0. */
 const readOptional = (reader: ByteReader): number => (reader.left === 0 ? 0 : readVlu(reader))

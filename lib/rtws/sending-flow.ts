@@ -15,34 +15,34 @@ export interface RtwsSendingFlowStart {
   readonly events: SendingFlowEvents
   /** It may have something to send. */
   ready(flow: RtwsSendingFlow): void
-  /** The receiver has forgotten it, or the connection is over. */
+  /** The receiver has acknowledged its close, or the connection is over. */
   over(flow: RtwsSendingFlow): void
 }
 
-/** A message that was not sent to its end. */
+/** A message that was not sent completely. */
 interface Queued {
   readonly message: OutgoingMessage
   readonly payload: Buffer
-  /** Bytes of it that were sent. */
+  /** The bytes of it that were sent. */
   offset: number
 }
 
 const FRAGMENT_BYTES = 1400
-/** Receivers have at least so much room before they say. */
+/** The room that a receiver is assumed to have until it announces it. */
 export const INITIAL_WINDOW_BYTES = 65_536
 
-/** The sending end of a flow of RTWebSocket: messages in, fragments out, unless they are late by then. */
+/** The sending end of a flow of RTWebSocket: messages in, fragments of those that are not late out. */
 export class RtwsSendingFlow {
   readonly id: number
   readonly priority: number
-  /** Queued bytes from which on it is not writable: it may be changed ahead of a write. */
+  /** The queued bytes at which it stops being writable. It may be changed before a write. */
   capacityBytes: number
   readonly #start: RtwsSendingFlowStart
   readonly #queue: Queued[] = []
   #queuedBytes = 0
   #number = 1
   #last: OutgoingMessage | undefined
-  /** Messages that were given up, which the receiver was not told of. */
+  /** Abandoned messages that the receiver was not told of yet. */
   #abandoned = 0
   #sentBytes = 0
   #acknowledgedBytes = 0
@@ -66,7 +66,7 @@ export class RtwsSendingFlow {
     return this.#isOpen
   }
 
-  /** Bytes that wait to be sent: what was sent has its place ahead of all that will be, whatever flow it is of. */
+  /** Bytes that wait to be sent. What was sent is delivered before everything that is sent later, on any flow. */
   get queuedBytes(): number {
     return this.#queuedBytes
   }
@@ -87,7 +87,7 @@ export class RtwsSendingFlow {
   }
 
   /**
-   * Queues a message, which is not copied; undefined if the flow is not open. Beyond its capacity it is queued as well: see `isWritable`.
+   * Queues a message, which is not copied; undefined if the flow is not open. It is queued even beyond the capacity: see `isWritable`.
    */
   write(payload: Buffer, now: number, options: OutgoingMessageOptions = {}): OutgoingMessage | undefined {
     if (!this.#isOpen) return undefined
@@ -103,7 +103,7 @@ export class RtwsSendingFlow {
     return message
   }
 
-  /** Takes no more messages, and ends once the receiver has those that it has. */
+  /** Accepts no more messages, and ends once the queued ones have arrived. */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -111,7 +111,7 @@ export class RtwsSendingFlow {
     else this.#start.ready(this)
   }
 
-  /** The next message that the receiver is to have of it, if it has room for it. */
+  /** The next message of RTWebSocket to send for it, if the receiver has room. */
   next(now: number): RtwsMessage | undefined {
     this.#discard(now)
     if (!this.#isOpenSent) {
@@ -130,7 +130,7 @@ export class RtwsSendingFlow {
     return { kind: 'FlowClose', flowId: this.id }
   }
 
-  /** A fragment of it was sent, in so many bytes: header and data. */
+  /** A fragment of it was sent, in `length` bytes with its header. */
   sent(length: number, dataLength: number): void {
     this.#sentBytes += length
     this.#start.owed.add(length, length - dataLength)
@@ -138,7 +138,7 @@ export class RtwsSendingFlow {
 
   /**
    * The receiver has received `deltaBytes` more, and has room for `bufferBytes`.
-   * @throws ProtocolError `ERR_RTMP_RTWS` if so much was not sent.
+   * @throws ProtocolError `ERR_RTMP_RTWS` if that much was not sent.
    */
   acknowledged(deltaBytes: number, bufferBytes: number, now: number): void {
     if (!this.#isOpenSent || deltaBytes > this.outstandingBytes) throw wrong('acknowledges what was not sent')
@@ -164,7 +164,7 @@ export class RtwsSendingFlow {
     this.#start.events.ended?.('rejected', exceptionCode)
   }
 
-  /** The receiver has forgotten it. @throws ProtocolError if it was not closed. */
+  /** The receiver has acknowledged its close. @throws ProtocolError if it was not closed. */
   closeAcknowledged(): void {
     if (!this.#isCloseSent) throw wrong('acknowledges the close of a flow that is open')
     this.#end('complete')
@@ -198,7 +198,7 @@ export class RtwsSendingFlow {
     return { kind: isLast ? 'LastFragment' : 'Fragment', flowId: this.id, data }
   }
 
-  /** Forgets what is late at the head of the queue. */
+  /** Abandons late messages at the head of the queue. */
   #discard(now: number): void {
     for (let [queued] = this.#queue; queued !== undefined; [queued] = this.#queue) {
       queued.message.expire(now)

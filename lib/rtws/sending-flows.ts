@@ -14,18 +14,18 @@ export interface RtwsSendingFlowOptions extends Omit<SendingFlowOptions, 'return
 const PRIORITIES = 8
 const ROUTINE_PRIORITY = 3
 const DEFAULT_CAPACITY_BYTES = 65_536
-/** What a peer takes as its ack window until it is told. */
+/** The ack window of a peer until it is told another. */
 const INITIAL_ACK_WINDOW_BYTES = 2800
 
 type Of<Kind> = RtwsMessage & { readonly kind: Kind }
 
-/** The flows that this side of an RTWebSocket sends: which of them is next, and how much may be outstanding. */
+/** The flows that this side of an RTWebSocket sends: priorities, and how much may be outstanding. */
 export class RtwsSendingFlows {
   readonly #wake: () => void
   readonly #flows = new Map<number, RtwsSendingFlow>()
   readonly #freeIds: number[] = []
   #nextId = 0
-  /** Those that may have something to send, by priority; in each, whose turn it is. */
+  /** Flows that may have something to send, by priority, and in each priority in turn. */
   readonly #ready: Set<RtwsSendingFlow>[] = Array.from({ length: PRIORITIES }, () => new Set())
   readonly #window = new OutstandingWindow()
   readonly #owed = new Owed()
@@ -39,7 +39,7 @@ export class RtwsSendingFlows {
     return this.#flows.size
   }
 
-  /** Bytes that were not sent or not acknowledged. */
+  /** Bytes that wait to be sent or acknowledged. */
   get queuedBytes(): number {
     return this.#owed.bytes
   }
@@ -52,13 +52,13 @@ export class RtwsSendingFlows {
     return this.#window
   }
 
-  /** An open flow. */
+  /** The open flow with this id. */
   get(id: number): RtwsSendingFlow | undefined {
     const flow = this.#flows.get(id)
     return flow?.isOpen ? flow : undefined
   }
 
-  /** Opens a flow. The peer knows of it once something is sent. */
+  /** Opens a flow. It is opened at the peer with its first message. */
   open(options: RtwsSendingFlowOptions): RtwsSendingFlow {
     const { metadata, returnOf, priority = ROUTINE_PRIORITY, capacityBytes = DEFAULT_CAPACITY_BYTES } = options
     const flowId = this.#freeIds.pop() ?? this.#nextId++
@@ -77,7 +77,7 @@ export class RtwsSendingFlows {
         this.#wake()
       },
       over: flow => {
-        // what it did not acknowledge of this flow does not count against the others
+        // unacknowledged bytes of this flow do not count against the others
         this.#window.forgotten(flow.outstandingBytes)
         this.#flows.delete(flow.id)
         this.#freeIds.push(flow.id)
@@ -88,24 +88,24 @@ export class RtwsSendingFlows {
     return flow
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there, or what was never sent. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown flow, or bytes that were never sent. */
   acknowledged({ flowId, deltaBytes, bufferBytes }: Of<'DataAck'>, now: number): void {
     this.#known(flowId).acknowledged(deltaBytes, bufferBytes, now)
     this.#window.acknowledged(deltaBytes, now)
     this.#wake()
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there or open. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown or open flow. */
   closeAcknowledged({ flowId }: { readonly flowId: number }): void {
     this.#known(flowId).closeAcknowledged()
   }
 
-  /** @throws ProtocolError `ERR_RTMP_RTWS` for a flow that is not there. */
+  /** @throws ProtocolError `ERR_RTMP_RTWS` for an unknown flow. */
   rejected({ flowId, exceptionCode }: Of<'FlowException'>, now: number): void {
     this.#known(flowId).rejected(exceptionCode, now)
   }
 
-  /** What is to be sent next, by priority, and in turn where that is equal. */
+  /** The next message to send, by priority, and in turn within one. */
   next(now: number): Buffer | undefined {
     if (!this.#window.isOpen) return undefined
     if (this.#ackWindowBytes !== this.#window.ackWindowBytes) {
@@ -118,7 +118,7 @@ export class RtwsSendingFlows {
         const message = flow.next(now)
         flows.delete(flow)
         if (message === undefined) continue
-        // to the end of the turn
+        // to the end of its queue
         if (flow.isReady) flows.add(flow)
         return this.#sent(flow, message, now)
       }

@@ -30,15 +30,15 @@ export interface WireServerOptions
 
 /** Options of RTMFP at a server. */
 export interface RtmfpServerOptions<Client = WireSource> extends RtmfpOptions {
-  /** The UDP port: that of TCP, unless told. */
+  /** The UDP port: that of TCP by default. */
   readonly port?: number
-  /** The address: that of TCP, unless told. */
+  /** The address: that of TCP by default. */
   readonly address?: string
   /**
-   * Whether a client is introduced to another, whose peer id it asks for: each is told the addresses of the other, and the two open a
-   * session of their own (RFC 7016, 3.5.1.5). Without this function no client is. A refused asker is told nothing, and asks again
-   * for a while: decide alike each time. The asker is undefined where no client is at its address, which may be another's then: rtmfp-cpp's
-   * tcconn asks so.
+   * Whether a client is introduced to another one, whose peer id it asks for: each is told the addresses of the other, and the two open a
+   * session of their own (RFC 7016, 3.5.1.5). Without this function no client is introduced. A refused asker gets no answer and asks again
+   * for a while, so the decision should not change. `asker` is undefined if no client has the address that the request came from; that
+   * address may be spoofed. rtmfp-cpp's tcconn asks in this way.
    */
   readonly introduces?: (asker: Client | undefined, asked: Client) => boolean
 }
@@ -84,7 +84,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   readonly #wires = new Set<Wire>()
   readonly #rtmfp: RtmfpServerOptions | undefined
   #rtmfpSocket: RtmfpSocket | undefined
-  /** Of a server that closes: the end of its grace, whether all of TCP has left, and the end of all. */
+  /** While the server closes: the timer of its grace period, whether TCP is closed, and the end of everything. */
   #grace: NodeJS.Timeout | undefined
   #isTcpClosed = false
   #ending: Promise<void> | undefined
@@ -180,14 +180,14 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#doors.setSecureContext(secrets)
   }
 
-  /** Ends the wires, whose grace is over; settles when they have gone. */
+  /** Ends the wires at the end of the grace period. Settles when they are closed. */
   protected async endWires(): Promise<void> {
     const wires = [...this.#wires]
     for (const wire of wires) wire.end()
     await Promise.all(wires.map(wire => new Promise(resolve => wire.once('close', resolve))))
   }
 
-  /** Connections that carry no wire have nothing to wait for, once the others are over. */
+  /** Ends the wires, then the connections without a wire, then UDP. */
   async #end(): Promise<void> {
     this.#isOver = true
     await this.endWires()
@@ -195,7 +195,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     await this.#closeRtmfp()
   }
 
-  /** The last wire may have left by itself: then nothing waits for the end of the grace. */
+  /** If the last wire has closed by itself, the rest of the grace period is not waited for. */
   #left(): void {
     if (!this.#isTcpClosed || this.#wires.size > 0) return
     clearTimeout(this.#grace)
@@ -208,7 +208,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     this.#ended()
   }
 
-  /** Without the events of a subclass, which are not known here. */
+  /** This server without the events of a subclass, whose types are not known here. */
   get #emitter(): EmitterOf<NetServerEvents & WireServerEvents> {
     return this
   }
@@ -287,7 +287,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     if (!this.#emitter.emit('wireError', failure)) warnOfFailure(failure)
   }
 
-  /** A decision of the application: no, if it fails. */
+  /** A decision function of the application: false if it throws. */
   #guarded<Asked extends unknown[]>(decide: (...asked: Asked) => boolean): (...asked: Asked) => boolean {
     return (...asked) => {
       try {

@@ -12,7 +12,7 @@ import { RtwsCarrier, webSocketOptions } from './rtws-carrier.ts'
 
 /** Options of dialRtws(). */
 export interface DialRtwsOptions extends Pick<DialOptions, 'signal' | 'tls' | 'limits' | 'clock'> {
-  /** How long live media is worth sending. */
+  /** The lifetimes of live media. */
   readonly lifetimes?: MediaLifetimes
 }
 

@@ -8,7 +8,7 @@ import { RtwsFlows } from '../rtws/rtws-flows.ts'
 import type { FlowCarrier } from '../transport/rtmfp/flow-carrier.ts'
 import type { FlowWire } from '../transport/rtmfp/flow-wire.ts'
 
-/** What a WebSocket of this kind has of `ws`. No fragment is longer than what was advertised. Media is compressed already. */
+/** The options of `ws` for an RTWebSocket. No fragment is longer than the window that is advertised. Media is already compressed. */
 export const webSocketOptions: {
   readonly perMessageDeflate: false
   readonly autoPong: false
@@ -22,7 +22,7 @@ export const webSocketOptions: {
   maxFragments: 64
 }
 
-/** What is needed of a WebSocket of `ws`, whose declarations not every user has. */
+/** The used part of a WebSocket of `ws`, whose declarations not every user has. */
 interface BinaryWebSocket {
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown
   on(event: 'ping', listener: (data: Buffer) => void): unknown
@@ -33,10 +33,10 @@ interface BinaryWebSocket {
   terminate(): void
 }
 
-/** What an RTWebSocket is carried by, and whom it carries. */
+/** The parts of an RTWebSocket. */
 export interface RtwsCarrierOptions {
   readonly webSocket: BinaryWebSocket
-  /** What is under the WebSocket. */
+  /** The socket under the WebSocket. */
   readonly socket: Duplex
   readonly wire: FlowWire
   readonly clock: Clock
@@ -131,7 +131,7 @@ export class RtwsCarrier implements FlowCarrier {
     this.#wake()
   }
 
-  /** What is to be sent leaves at the end of the turn, together. */
+  /** Sends everything at the end of the turn. */
   #wake(): void {
     if (this.#isScheduled || this.#isClosed) return
     this.#isScheduled = true
@@ -143,7 +143,7 @@ export class RtwsCarrier implements FlowCarrier {
     if (this.#isClosed) return
     const now = this.#clock.now()
     this.#socket.cork()
-    // what the socket does not take now may be late by then, or behind something urgent
+    // messages stay in their flows until the socket has room: by then they may be late, or something more urgent may wait
     while (!this.#socket.writableNeedDrain) {
       const bytes = this.#flows.output(now)
       if (bytes === undefined) break
@@ -174,7 +174,7 @@ export class RtwsCarrier implements FlowCarrier {
     this.#stopTimer?.()
     this.#flows.over()
     this.#webSocket.close(code)
-    // a peer that does not answer
+    // for a peer that does not answer the close
     this.#stopTimer = this.#clock.after(this.#lingerMs, () => this.#webSocket.terminate())
   }
 

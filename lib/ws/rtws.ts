@@ -16,7 +16,7 @@ export interface RtwsOptions {
   readonly limits?: Partial<Limits>
   /** The clock to use; the system's by default. */
   readonly clock?: Clock
-  /** How long live media is worth sending. */
+  /** The lifetimes of live media. */
   readonly lifetimes?: MediaLifetimes
   /** An origin whose pages may connect, beside those of the server's own host, or `*`: see WsFlvOptions. */
   readonly origin?: string
@@ -47,7 +47,7 @@ export function rtws(
       refuseUpgrade(request, socket, 403, 'origin is not allowed')
       return
     }
-    // a request that is no handshake of WebSocket is answered by this too, and opens nothing
+    // it also answers a request that is not a WebSocket handshake, without opening anything
     server.handleUpgrade(request, socket, head, webSocket => {
       const wire = new FlowWire({ role: 'server', ...options })
       webSocket.on('error', error => wire.over(error))

@@ -15,7 +15,7 @@ export interface WsFlvOptions extends FlvRequestOptions {
   origin?: string
 }
 
-/** A viewer has nothing to say: bounds on what it sends, which is ignored. */
+/** Bounds on what a viewer sends, which is ignored. */
 const bounds = { maxPayload: 1024, maxFragments: 16, maxBufferedChunks: 64 }
 
 /**
@@ -34,7 +34,7 @@ export function wsFlv(
   options: WsFlvOptions = {}
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const requests = new FlvRequests(hearPlay, options)
-  // a ping is answered by the answer, and only while there is room
+  // pings are answered by the FlvAnswer, and only while there is room
   const server = new WebSocketServer({ noServer: true, clientTracking: false, autoPong: false, ...bounds })
   return (request, socket, head) => {
     // the peer may reset it while the application decides
@@ -67,7 +67,7 @@ class WebSocketAnswer implements FlvAnswer, FlvSink {
 
   accept(open: () => void): void {
     const socket = this.#socket
-    // a request that is no handshake of WebSocket is answered by this too, and opens nothing
+    // it also answers a request that is not a WebSocket handshake, without opening anything
     this.#server.handleUpgrade(this.#request, socket, this.#head, webSocket => {
       this.#webSocket = webSocket
       webSocket.on('error', () => webSocket.terminate())

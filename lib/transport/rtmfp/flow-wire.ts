@@ -24,7 +24,7 @@ import { type MediaLifetimes, Urgency } from './urgency.ts'
 export interface FlowWireOptions {
   /** Whether it opens the connection or answers. */
   readonly role: 'client' | 'server'
-  /** The limits that differ from the defaults: see Limits. `handshakeMs`, `stallMs` and `lingerMs` are heeded. */
+  /** The limits that differ from the defaults: see Limits. `handshakeMs`, `stallMs` and `lingerMs` are used. */
   readonly limits?: Partial<Limits>
   /** The clock it measures time by: the system's. */
   readonly clock?: Clock
@@ -32,7 +32,7 @@ export interface FlowWireOptions {
   readonly lifetimes?: MediaLifetimes
   /** Of a client over RTMFP: see `wire.peers`. */
   readonly peers?: Peers
-  /** Between peers: the message stream that all messages are of (RFC 7425, 5.4). */
+  /** Between peers: the message stream of all messages (RFC 7425, 5.4). */
   readonly messageStreamId?: MessageStreamId
 }
 
@@ -41,15 +41,15 @@ const BATCHES = 4
 /** The shortest keepalive period that a server may set, in milliseconds (RFC 7425, 5.3.4.1). */
 const LEAST_KEEPALIVE_MS = 5000
 
-/** Shared by all wires, as nothing in these bytes depends on one. */
+/** Shared by all wires, because these bytes are the same for each. */
 const flowMessages: BatchEncoder = {
   encode: writeFlowMessages,
   equals: (other: BatchEncoder) => other === flowMessages
 }
 
 /*
- *     up      carrier → MessageFlows … pump, behind each packet → push → takeNow of the session
- *     down    takeNow, or write (taking.ts) → MessageFlows.write → flow, as much as its capacity … drained
+ *     up      carrier → MessageFlows … pump, after each packet → push → takeNow of the session
+ *     down    takeNow, or write (taking.ts) → MessageFlows.write → flow, up to its capacity … drained
  *             takeBatchNow: batch.encoded, shared by all players, each message with its lifetime
  */
 
@@ -70,13 +70,13 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
   /** Whether the reader wants more. */
   #isWanted = false
   #isPumping = false
-  /** Whether a flow has more than its capacity. */
+  /** Whether a flow has no room. */
   #isFull = false
-  /** Whether the peer says nothing more. */
+  /** Whether the peer sends nothing more. */
   #isEnded = false
   /** Whether the end waits for what was written to arrive. */
   #isEnding = false
-  /** Bytes of the item that was written last. */
+  /** Bytes of the item written last. */
   #itemLength = 0
   #messagesIn = 0
   #messagesOut = 0
@@ -95,7 +95,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     )
   }
 
-  /** The carrier is there: `carry` returns it, and decides on flows of the peer by the function that it is given. */
+  /** Opens it: `carry` returns the carrier, and passes flows of the peer to the function that it is given. */
   open(carry: (accept: AcceptFlow) => FlowCarrier): void {
     this.#stopTimer?.()
     this.#messages = new MessageFlows(carry, {
@@ -135,23 +135,23 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     return this.#isFull
   }
 
-  /** Without what is in flight, as without what the buffers of the system hold for a socket: see MessageWire. */
+  /** Without what is in flight: MessageWire does not count the buffers of the operating system either. */
   heldBytes(behind = 0): number {
     const { heldBytes = 0, waitingBytes = 0 } = this.#carrier ?? {}
     return heldBytes + waitingBytes + (this.writableLength + behind) * this.#itemLength
   }
 
-  /** When `check` is to be called; Infinity while nothing waits. */
+  /** When to call `check`; Infinity while nothing waits. */
   get stallsAt(): number {
     return (this.#carrier?.owedSince ?? Number.POSITIVE_INFINITY) + this.#limits.stallMs
   }
 
-  /** Ends a peer that has taken nothing of what waits for it, for `limits.stallMs`. */
+  /** Disconnects a peer that has acknowledged nothing for `limits.stallMs`, while something waits. */
   check(now: number): void {
     if (now >= this.stallsAt) this.destroy(new RtmpError('ERR_RTMP_STALLED'))
   }
 
-  /** Gives its reader what has come: to be called behind each packet of the carrier. */
+  /** Pushes the messages that have arrived. The carrier calls it after each packet. */
   pump(): void {
     if (this.#isPumping || this.#messages === undefined) return
     this.#isPumping = true
@@ -166,7 +166,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     if (this.#isEnded && this.#isWanted && !this.destroyed) this.#end()
   }
 
-  /** The carrier is over: the peer has closed it, or, with this error, it has failed. */
+  /** The carrier is over: the peer has closed it, or it has failed with this error. */
   over(error?: Error): void {
     if (error !== undefined) this.destroy(error)
     this.#isEnded = true
@@ -239,7 +239,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     if (!this.#messages!.write(type, messageStreamId, bytes, now, options)) this.#isFull = true
   }
 
-  /** A server says how often its clients are to ping it (RFC 7425, 5.3.4.1). */
+  /** A server tells its clients how often to ping it (RFC 7425, 5.3.4.1). */
   #heedKeepalive({ payload }: Message): void {
     const event = readUserControlEvent(payload)
     if (event.kind === 'SetKeepalive') this.#carrier?.keepAlive?.(Math.max(event.serverPeriod, LEAST_KEEPALIVE_MS))
@@ -250,7 +250,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     this._release()
   }
 
-  /** Everything that was written has arrived, or nobody waits for it. */
+  /** Everything that was written has arrived, or is given up. */
   #finished(): void {
     if (!this.#isEnding) return
     this.#isEnding = false
@@ -263,7 +263,7 @@ export class FlowWire extends TakingDuplex<Message | AddressedBatch, Message> im
     this.once('end', () => this.#linger())
   }
 
-  /** One end has said all: the other has `limits.lingerMs` for the rest. */
+  /** One side sends nothing more: the other has `limits.lingerMs` for the rest. */
   #linger(): void {
     this.#stopTimer?.()
     if (!this.destroyed) this.#stopTimer = this.#clock.after(this.#limits.lingerMs, () => this.destroy())

@@ -2,21 +2,21 @@ import { type AddressInfo, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { addressText, parseAddress } from '../../rtmfp/wire/address.ts'
 
-/** Where sockets that are bound to all addresses of this machine are reached in its own networks, as `setPeerInfo` has it. */
+/** The addresses of this machine in its own networks, with the ports of sockets that are bound to all of them, for `setPeerInfo`. */
 export const localAddresses = (bound: readonly AddressInfo[]): string[] =>
   bound.flatMap(({ family, port }) =>
     Object.values(networkInterfaces())
       .flatMap(each => each ?? [])
-      // a link-local address means nothing on another link
+      // a link-local address is of no use on another link
       .filter(each => !each.internal && !each.scopeid && (family === 'IPv6' || each.family === 'IPv4'))
       .map(({ address }) => addressText({ address, port }))
   )
 
-/** Addresses that the application says it is reached by: one without a port has that of the socket. */
+/** The addresses that the application states; one without a port gets the port of the socket. */
 export const withPort = (addresses: readonly string[], { port }: AddressInfo): string[] =>
   addresses.map(text => (isIP(text) === 0 ? text : addressText({ address: text, port })))
 
-/** @throws TypeError for a text that is no address. */
+/** @throws TypeError for an invalid address. */
 export function checkAddresses(addresses: readonly string[]): void {
   for (const text of addresses)
     if (isIP(text) === 0 && parseAddress(text) === undefined)

@@ -23,20 +23,20 @@ import { CarryingFlows } from './wire-flows.ts'
 export interface PeerFlowsHost {
   readonly limits: Partial<Limits> | undefined
   readonly timeCritical: TimeCriticalData
-  /** A wire for a play of the peer, which is passed on once it is open; undefined if the peer may not play. */
+  /** A wire for a play of the peer, which is passed to `accept` once it is open; undefined if the peer may not play. */
   wireFor(messageStreamId: MessageStreamId): FlowWire | undefined
   accept(wire: FlowWire, session: Session, messageStreamId: MessageStreamId): void
 }
 
 /**
- * The flows of a session with a peer, which any number of wires share: each is a play by either of the two. The flow of who plays answers no
- * other, and all others of its wire answer that one, or each other (RFC 7425, 5.4).
+ * The flows of a session with a peer, which any number of wires share. Each wire is a play by either of the two. The first flow of a wire is
+ * sent by the side that plays and answers no other; all further flows of the wire answer a flow of it (RFC 7425, 5.4).
  */
 export class PeerFlows extends CarryingFlows implements SessionFlows {
   readonly #host: PeerFlowsHost
   readonly #limits: Limits
   readonly #wires = new Map<FlowWire, PeerWireFlows>()
-  /** When it is closed if no wire has been opened. */
+  /** When the session is closed if it has no wire. */
   readonly #unusedAt: number
 
   constructor(session: Session, clock: Clock, host: PeerFlowsHost) {
@@ -51,7 +51,7 @@ export class PeerFlows extends CarryingFlows implements SessionFlows {
     return this.session === session
   }
 
-  /** Opens a wire over it. */
+  /** Opens a wire over the session. */
   add(wire: FlowWire): PeerWireFlows {
     const flows = new PeerWireFlows(this)
     if (this.session.state !== 'open') wire.destroy(new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
@@ -176,7 +176,7 @@ export class PeerWireFlows implements FlowCarrier {
     }
   }
 
-  /** The session may have other wires: only the flows of this one end. */
+  /** Ends the flows of this wire alone: the session may have other wires. */
   close(): void {
     this.#isClosed = true
     for (const flow of this.#sending) flow.close()

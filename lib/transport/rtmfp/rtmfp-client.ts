@@ -16,11 +16,11 @@ import { PeerFlows, type PeerFlowsHost } from './peer-flows.ts'
 import { RtmfpSocket } from './rtmfp-socket.ts'
 import { openOver, peerIdOf, type RtmfpClientOptions, type RtmfpWireOptions, socketOptions } from './rtmfp-wires.ts'
 
-/** Where a wire is dialed to. */
+/** The server that a wire is dialed to. */
 export interface RtmfpPlace {
   readonly host: string
   readonly port: number
-  /** What the server is told that it is asked for. */
+  /** The URI in the discriminator of the hello. */
   readonly url: string
 }
 
@@ -33,7 +33,7 @@ const PEER_ID = /^[0-9a-f]{64}$/
 /** The RtmfpSocket of a client, with a session to its server and one to each peer. The socket is closed with the last wire of them. */
 class RtmfpClient implements Peers {
   readonly ownId: string
-  /** That to the server. */
+  /** The session to the server. */
   readonly wire: FlowWire
   readonly #options: RtmfpWireOptions
   readonly #addresses: readonly string[] | undefined
@@ -45,11 +45,11 @@ class RtmfpClient implements Peers {
   #accepts: () => boolean = () => false
   #accept: (wire: Wire, source: PeerSource) => void = wire => wire.destroy()
 
-  /** @throws TypeError for an address that is none. */
+  /** @throws TypeError for an invalid address. */
   constructor(place: RtmfpPlace, { addresses, ...options }: RtmfpWireOptions & RtmfpClientOptions) {
     if (addresses !== undefined) checkAddresses(addresses)
     const { groups, options: bounds } = socketOptions(options)
-    // by a certificate of its own for each server: no two know it for the same peer (RFC 7425, 5.3)
+    // a new certificate for each server, so that servers cannot track a client by its peer id (RFC 7425, 5.3)
     const identity = new Identity({ groups, isStatic: true })
     this.ownId = peerIdOf(identity)
     this.#options = options
@@ -59,7 +59,7 @@ class RtmfpClient implements Peers {
       ...bounds,
       identity,
       forwardedHellos: 'answer',
-      // a peer could have this side send to anybody
+      // otherwise a peer could make this side send to any address
       responds: introducer => this.#isOpenToPeers && (introducer === undefined || introducer === this.#server),
       opened: session => this.#opened(session),
       closed: session => {
@@ -105,7 +105,7 @@ class RtmfpClient implements Peers {
     )
   }
 
-  /** The first session of this side is that to the server: peers are found by it. */
+  /** The first session is that to the server, which introduces peers. */
   #opened(session: Session): SessionFlows {
     if (this.#server === undefined && session.role === 'initiator') {
       this.#server = session
@@ -129,7 +129,7 @@ class RtmfpClient implements Peers {
     }
   }
 
-  /** The session with a peer, to which the server introduces this side unless there is one. */
+  /** The session with a peer: an existing one, or a new one by the introduction of the server. */
   async #find(peerId: string): Promise<PeerFlows> {
     const there = this.#peers.get(peerId)
     if (there !== undefined) return there
@@ -140,7 +140,7 @@ class RtmfpClient implements Peers {
     return flows
   }
 
-  /** Keeps the socket until the wire has closed. */
+  /** Keeps the socket open until the wire has closed. */
   #hold(wire: FlowWire): FlowWire {
     this.#wires.add(wire)
     wire.once('close', () => {

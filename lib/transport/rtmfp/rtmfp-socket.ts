@@ -14,20 +14,20 @@ export interface RtmfpSocketOptions extends Omit<EndpointOptions, 'wake'> {
   readonly clock?: Clock
 }
 
-/** Datagrams that wait for the kernel before sessions are asked for no more: their deadlines then count, and memory does not grow. */
+/** With so many datagrams waiting for the kernel, sessions are asked for no more: memory is bounded, and late messages are dropped. */
 const MAX_QUEUED = 64
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** How an opening ends for who waits for it. */
+/** A promise of `open` that waits for an opening. */
 interface Waiting {
   resolve(session: Session): void
   reject(error: RtmpError): void
 }
 
 /**
- * An RtmfpEndpoint on UDP: it has the sockets, the time and one timer. What its sessions have to send goes out at the end of the turn of the
- * event loop, all together. It has no events: sessions are told of by the options `opened` and `closed`, and what is lost on the way, or
- * cannot be sent, is for them to say again. It keeps the process alive while it is bound.
+ * An RtmfpEndpoint on UDP: it has the sockets, the clock and one timer. Everything that its sessions send leaves at the end of the turn of the
+ * event loop. It has no events: the options `opened` and `closed` report sessions, and sessions retransmit what is lost or cannot be sent. It
+ * keeps the process alive while it is bound.
  */
 export class RtmfpSocket {
   readonly #endpoint: RtmfpEndpoint
@@ -38,33 +38,33 @@ export class RtmfpSocket {
   #turn: NodeJS.Immediate | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #stopTimer: (() => void) | undefined
-  /** What is left of an output that waits for the kernel. */
+  /** The rest of an output that waits for the kernel. */
   #output: Generator<OutDatagram, void> | undefined
   #isHeld = false
   #closing: Promise<void> | undefined
   #endLinger: (() => void) | undefined
   #isOver = false
 
-  /** @throws RangeError or TypeError for limits that are none. */
+  /** @throws RangeError or TypeError for invalid limits. */
   constructor({ clock = systemClock, ...options }: RtmfpSocketOptions) {
     this.#clock = clock
     this.#lingerMs = limitsWith(options.limits).lingerMs
     this.#endpoint = new RtmfpEndpoint({ ...options, wake: () => this.#soon() })
   }
 
-  /** Where it is bound, in the order of `bind`. */
+  /** The addresses it is bound to, in the order of `bind`. */
   get addresses(): readonly AddressInfo[] {
     return this.#sockets.map(({ address }) => address)
   }
 
-  /** Sessions, those that are opening or closing included. */
+  /** The number of sessions, those that are opening or closing included. */
   get size(): number {
     return this.#endpoint.size
   }
 
   /**
-   * Binds it to an address, and to more with each call. Answers leave by the socket that was asked, the rest by the last bound one that has
-   * the family. Rejects with the error of the kernel, such as EADDRINUSE.
+   * Binds it to an address, and to one more with each call. Answers are sent by the socket that received the question, the rest by the socket
+   * of the right family that was bound last. Rejects with the error of the kernel, such as EADDRINUSE.
    */
   async bind(options: BindOptions = {}): Promise<AddressInfo> {
     const socket = await UdpSocket.bind(options, (datagram, from) => {
@@ -81,8 +81,8 @@ export class RtmfpSocket {
   }
 
   /**
-   * As `bind`, and leaves all other addresses. Sessions go on: a peer follows them once it has a packet from the new address and the answer
-   * to a check (RFC 7016, 3.5.4.2).
+   * As `bind`, and closes the sockets of all other addresses. Sessions continue: a peer follows once it has received a packet from the new
+   * address and the answer to its check (RFC 7016, 3.5.4.2).
    */
   async rebind(options: BindOptions = {}): Promise<AddressInfo> {
     const before = [...this.#sockets]
@@ -93,10 +93,10 @@ export class RtmfpSocket {
   }
 
   /**
-   * Opens a session to whom a discriminator selects, at any of these addresses of IPv4 or IPv6; one that there is, or is opening, serves.
-   * It waits until the socket is bound. Rejects with ERR_RTMP_RTMFP_TIMEOUT, with ERR_RTMP_RTMFP_KEYING if the two ends have no terms in
-   * common, and with ERR_RTMP_PREMATURE_CLOSE if the socket is closed.
-   * @throws TypeError for an address that is none, RangeError for a port out of 1 to 65535.
+   * Opens a session to the endpoint that a discriminator selects, at any of these addresses of IPv4 or IPv6. Resolves with an existing session
+   * to that endpoint if there is one. It waits until the socket is bound. Rejects with ERR_RTMP_RTMFP_TIMEOUT, with ERR_RTMP_RTMFP_KEYING if
+   * the two ends have no terms in common, and with ERR_RTMP_PREMATURE_CLOSE if the socket is closed.
+   * @throws TypeError for an invalid address, RangeError for a port out of 1 to 65535.
    */
   open(discriminator: EndpointDiscriminator, places: readonly Place[]): Promise<Session> {
     for (const { address, port } of places) {
@@ -112,8 +112,8 @@ export class RtmfpSocket {
   }
 
   /**
-   * Closes its sessions, and then its sockets: in order, which waits for the answers of peers, `limits.lingerMs` at most, or at once. What
-   * flows still hold is lost either way. Settles when all is closed.
+   * Closes its sessions, and then its sockets: orderly, which waits for the answers of peers for `limits.lingerMs` at most, or at once. What
+   * flows still hold is lost in both cases. Settles when everything is closed.
    */
   close({ orderly = true }: { readonly orderly?: boolean } = {}): Promise<void> {
     if (!orderly) this.#endLinger?.()
@@ -145,7 +145,7 @@ export class RtmfpSocket {
     await Promise.all(sockets.map(socket => socket.close()))
   }
 
-  /** Runs once in this turn, behind all datagrams that it reads. */
+  /** Runs once per turn, after all datagrams of the turn. */
   #soon(): void {
     if (this.#isOver) return
     this.#turn ??= setImmediate(() => {
@@ -165,7 +165,7 @@ export class RtmfpSocket {
 
   #flush(now: number): void {
     if (this.#isHeld || this.#sockets.length === 0) return
-    // for ... of would end the rest with the loop
+    // `for ... of` would end the generator when the loop is left
     this.#output ??= this.#endpoint.output(now)
     for (let next = this.#output.next(); !next.done; next = this.#output.next()) {
       const socket = this.#socketFor(next.value.to)
@@ -194,7 +194,7 @@ export class RtmfpSocket {
     this.#openings.delete(opening)
   }
 
-  /** The timer may be early, and looks again then: it is set anew only for what is due before. */
+  /** The timer is set again only for an earlier time. One that is too early finds nothing due, and is set again then. */
   #arm(now: number): void {
     const at = this.#endpoint.nextTimeout()
     if (at >= this.#timerAt) return

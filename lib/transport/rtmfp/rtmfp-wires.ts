@@ -12,16 +12,16 @@ import { WireFlows } from './wire-flows.ts'
 
 /** Options of RTMFP that both sides have. */
 export interface RtmfpOptions {
-  /** How long live media is worth sending. */
+  /** The lifetimes of live media. */
   readonly lifetimes?: MediaLifetimes
   /**
-   * Who the peers are: `'default'` for all, with HMACs and session sequence numbers where the peer knows them; `'strict'` for those that
-   * know both, and a group of 2048 bits or more; `'legacy'` at a client for servers of Flash's time, such as MonaServer.
+   * The kind of peers: `'default'` for all, with HMACs and session sequence numbers if the peer supports them; `'strict'` for those that
+   * support both, and a group of 2048 bits or more; `'legacy'` at a client, for servers of Flash's time such as MonaServer.
    */
   readonly profile?: RtmfpProfile
   /**
-   * Receives a line for each key of a session, in the form that `rtmpipe inspect --rtmfp-keys` reads. Who has them can read, and write, all
-   * that is said.
+   * Receives a line for each key of a session, in the form that `rtmpipe inspect --rtmfp-keys` reads. Anyone who has these lines can decrypt
+   * and forge the packets of the session.
    */
   readonly keyLog?: (line: string) => void
 }
@@ -32,13 +32,13 @@ export type RtmfpProfile = keyof typeof profiles
 /** Options of RTMFP at a client. */
 export interface RtmfpClientOptions extends RtmfpOptions {
   /**
-   * Addresses of this client that the server may tell its other clients, `192.0.2.1` or `[2001:db8::1]:1935`, beside the one that it sees
-   * (RFC 7425, 5.3.3): those of the interfaces, without loopback and link-local ones. `[]` tells of none.
+   * Addresses of this client, `192.0.2.1` or `[2001:db8::1]:1935`, that the server may tell its other clients beside the one that it sees
+   * (RFC 7425, 5.3.3). By default those of the interfaces, without loopback and link-local ones; `[]` for none.
    */
   readonly addresses?: readonly string[]
 }
 
-/** Who a wire of a server is from: see WireSource. */
+/** The origin of a wire of a server: see WireSource. */
 export interface RtmfpSource {
   readonly peer: string
   readonly scheme: 'rtmfp'
@@ -47,15 +47,15 @@ export interface RtmfpSource {
 
 /** Options of acceptRtmfp. */
 export interface RtmfpAcceptOptions extends RtmfpWireOptions {
-  /** Whether a client, or a stranger, is introduced to a client: nobody is without this function. */
+  /** Whether a client, or an endpoint without a session, is introduced to a client. Without this function nobody is introduced. */
   readonly introduces?: ((asker: RtmfpSource | undefined, asked: RtmfpSource) => boolean) | undefined
 }
 
-/** The id of who has a certificate: an Identity, or the peer of a session (RFC 7425, 4.3.2). */
+/** The peer id by a certificate: that of an Identity, or of the peer of a session (RFC 7425, 4.3.2). */
 export const peerIdOf = ({ certificate }: Pick<Identity, 'certificate'>): string =>
   certificate.fingerprint.toString('hex')
 
-/** What wires and sockets of RTMFP take of the options of a server or a client. */
+/** The options of a server or a client that wires and sockets of RTMFP use. */
 export interface RtmfpWireOptions extends RtmfpOptions {
   readonly limits?: Partial<Limits>
   readonly clock?: Clock
@@ -77,13 +77,13 @@ export function openOver(
   return flows!
 }
 
-/** @throws TypeError for a profile that is none. */
+/** @throws TypeError for an unknown profile. */
 export function checkProfile({ profile = 'default' }: RtmfpOptions): void {
   if (!Object.hasOwn(profiles, profile))
     throw new TypeError(`rtmfp.profile must be ${Object.keys(profiles).join(', ')}, not ${profile}`)
 }
 
-/** The options of a socket, and the groups of its identity. @throws TypeError for a profile that is none. */
+/** The options of a socket, and the groups of its identity. @throws TypeError for an unknown profile. */
 export function socketOptions({ profile = 'default', lifetimes, ...rest }: RtmfpWireOptions): {
   readonly groups: Profile['groups']
   readonly options: Omit<Profile, 'groups'> & Omit<RtmfpWireOptions, 'profile' | 'lifetimes'>
@@ -93,7 +93,7 @@ export function socketOptions({ profile = 'default', lifetimes, ...rest }: Rtmfp
   return { groups, options: { ...rest, ...agreement } }
 }
 
-/** A socket whose sessions are wires of a server: each is passed to `accept` with who it is from. */
+/** A socket whose sessions are wires of a server: each is passed to `accept` with its origin. */
 export function acceptRtmfp(
   { introduces, ...options }: RtmfpAcceptOptions,
   accept: (wire: FlowWire, source: RtmfpSource) => void

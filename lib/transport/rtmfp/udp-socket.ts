@@ -5,22 +5,22 @@ import { type AddressInfo, isIPv6 } from 'node:net'
 import { debug } from '../../channels.ts'
 import type { OutDatagram, Place } from '../../rtmfp/session/datagrams.ts'
 
-/** Where a socket is bound. */
+/** The address that a socket is bound to. */
 export interface BindOptions {
-  /** 0, or no port, for any that is free. */
+  /** The port; 0, the default, for any free port. */
   readonly port?: number
-  /** An address of this machine, or a name of one; without it `::`, which IPv4 is received at too, or `0.0.0.0` where there is no IPv6. */
+  /** An address of this machine, or a name of one. By default `::`, which receives IPv4 too, or `0.0.0.0` where there is no IPv6. */
   readonly address?: string
 }
 
 /**
- * Bursts of many peers wait here while the process is busy: of 50 keyframes of 60 KB at once, Linux's default of 208 KiB loses three
- * quarters, and 4 MiB none. A kernel that does not give that may give half of it, and so on.
+ * The receive buffer, where bursts of many peers wait while the process is busy. Of 50 keyframes of 60 KB at once, the default of Linux,
+ * 208 KiB, loses three quarters, and 4 MiB loses none. If the kernel refuses a size, half of it is tried, and so on.
  */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 const MAPPED = '::ffff:'
 
-/** Where a datagram has come from, and by which socket: answers leave by the same. */
+/** The address a datagram came from, and the socket that received it, which sends the answers. */
 export class UdpPlace implements Place {
   readonly address: string
   readonly port: number
@@ -33,9 +33,9 @@ export class UdpPlace implements Place {
   }
 }
 
-/** A bound UDP socket. IPv4 addresses are written as such where it has both families, and what it fails to send is lost. */
+/** A bound UDP socket. One of both families reports IPv4 addresses as such, not as IPv6. A datagram that cannot be sent is lost. */
 export class UdpSocket {
-  /** Where it is bound. */
+  /** The address it is bound to. */
   readonly address: AddressInfo
   readonly #socket: dgram.Socket
   #isOpen = true
@@ -45,7 +45,7 @@ export class UdpSocket {
     this.address = socket.address()
   }
 
-  /** Binds a socket, which passes on what it receives. Rejects with the error of the kernel. */
+  /** Binds a socket that passes what it receives to `received`. Rejects with the error of the kernel. */
   static async bind(
     { port = 0, address }: BindOptions,
     received: (datagram: Buffer, from: UdpPlace) => void
@@ -68,11 +68,11 @@ export class UdpSocket {
     const isSix = isIPv6(address)
     const bound = dgram.createSocket({
       type: isSix ? 'udp6' : 'udp4',
-      // dgram asks for each datagram that is sent; dns.lookup answers a tick later, so that no queue could be seen to grow
+      // dgram calls it for each datagram that is sent; dns.lookup answers a tick later, which would hide how the queue grows
       lookup: (host, _, found) => found(null, isSix && !host.includes(':') ? MAPPED + host : host, isSix ? 6 : 4)
     })
     const listening = once(bound, 'listening')
-    // else the workers of a cluster would share it, and each get some datagrams of a session
+    // otherwise the workers of a cluster would share it, and each would receive some datagrams of a session
     bound.bind({ port, address, exclusive: true })
     await listening
     for (let bytes = RECEIVE_BUFFER_BYTES; bytes > bound.getRecvBufferSize(); bytes /= 2) {
@@ -85,7 +85,7 @@ export class UdpSocket {
       const plain = address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address
       received(datagram, new UdpPlace(plain, port, socket))
     })
-    // of a receive: what the network tells of a datagram is no more than that this one is lost
+    // an error of a receive only tells that a datagram was lost in the network
     bound.on('error', error => debug('RTMFP: %s', error.message))
     return socket
   }
@@ -105,9 +105,9 @@ export class UdpSocket {
     return address.includes(':') ? family === 'IPv6' : family === 'IPv4' || own === '::'
   }
 
-  /** Sends a datagram; `gone` is called once it has left, or is lost. */
+  /** Sends a datagram; `gone` is called once it was sent, or is lost. */
   send({ bytes, to: { address, port } }: OutDatagram, gone?: () => void): void {
-    // without a callback dgram tells of no error; port 0, which a peer may have told of, it would throw at
+    // without a callback dgram reports no error; for port 0, which a peer may have reported, it would throw
     if (this.#isOpen && port > 0) this.#socket.send(bytes, port, address, gone)
     else gone?.()
   }

@@ -5,7 +5,7 @@ import { type Message, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent } from '../../message/user-control-event.ts'
 import type { MessageOptions } from '../../rtmfp/flow-mapping/sending-messages.ts'
 
-/** How long live media is worth sending. */
+/** The lifetimes of live media: what could not be sent within them is left out. */
 export interface MediaLifetimes {
   /** Milliseconds, for audio: 2200. */
   readonly audioMs?: number
@@ -13,14 +13,14 @@ export interface MediaLifetimes {
   readonly videoMs?: number
 }
 
-/** Of live media: about two seconds of it, at 16 Mbit/s. It leaves by its lifetime, and not by backpressure, so that audio goes on. */
+/** The capacity for live media: two seconds at 16 Mbit/s. Lifetimes drop late media, not backpressure, so that audio continues. */
 const LIVE_CAPACITY_BYTES = 4 * 1024 * 1024
-/** The last fragment of a message may be so much later than the first. */
+/** Milliseconds that the last fragment of a message may be sent after the first. */
 const FINISH_MS = 100
 const STATE: MessageOptions = { capacityBytes: LIVE_CAPACITY_BYTES }
 const LAST: MessageOptions = { isBehindMedia: true }
 
-/** What a message is worth: how it is queued among the others. */
+/** Decides how each message is queued: its lifetime, and what it depends on. */
 export class Urgency {
   readonly #audio: MessageOptions
   readonly #keyframe: MessageOptions
@@ -32,12 +32,12 @@ export class Urgency {
     this.#frame = { ...this.#keyframe, isDependent: true }
   }
 
-  /** Of a single message, which is reliable. */
+  /** The options of a single message, which is reliable. */
   of(message: Message): MessageOptions | undefined {
     return endsPlay(message) ? LAST : undefined
   }
 
-  /** Of live media; a sequence header is never late. */
+  /** The options of a message of live media. Sequence headers are reliable. */
   ofLive(message: Message): MessageOptions {
     if (message.type === MessageTypeId.Audio) return isSequenceHeader(message) ? STATE : this.#audio
     if (message.type !== MessageTypeId.Video || isSequenceHeader(message)) return STATE
@@ -45,7 +45,7 @@ export class Urgency {
   }
 }
 
-/** Whether players end at it, though it is no command. */
+/** Whether the play ends with it, although it is not a command. */
 const endsPlay = (message: Message): boolean =>
   isDataNamed(message, 'onPlayStatus') ||
   (message.type === MessageTypeId.UserControl && readUserControlEvent(message.payload).kind === 'StreamEof')

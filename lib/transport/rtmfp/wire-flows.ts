@@ -8,7 +8,7 @@ import type { PacketHeader } from '../../rtmfp/wire/packet.ts'
 import type { FlowCarrier } from './flow-carrier.ts'
 import type { FlowWire } from './flow-wire.ts'
 
-/** The flows of a session, with what a wire over them has to know. */
+/** The flows of a session, with the numbers that a wire over them reports. */
 export class CarryingFlows extends Flows {
   protected readonly session: Session
   protected readonly clock: Clock
@@ -20,7 +20,7 @@ export class CarryingFlows extends Flows {
   }
 
   get waitingBytes(): number {
-    // what is in flight has headers too
+    // bytes in flight include headers
     return Math.max(0, this.queuedBytes - this.congestion.bytesInFlight)
   }
 
@@ -40,13 +40,13 @@ export class CarryingFlows extends Flows {
     this.session.close(this.clock.now())
   }
 
-  /** Why its session is over, for a wire; undefined if that was closed. */
+  /** The error that ended the session, for its wire; undefined if the session was closed. */
   protected get failure(): RtmpError | undefined {
     return this.session.closeReason === 'timeout' ? new RtmpError('ERR_RTMP_IDLE') : undefined
   }
 }
 
-/** The flows of a session that a wire is open over: for `opened` of an RtmfpEndpoint to return. */
+/** The flows of a session with one wire, which `opened` of an RtmfpEndpoint returns. */
 export class WireFlows extends CarryingFlows implements SessionFlows, FlowCarrier {
   readonly #wire: FlowWire
 
