@@ -11,7 +11,8 @@ const MAX_TIME = 0x7fffff
 
 /**
  * Writes a video payload, the inverse of readVideoTag. FFmpeg 8.1 reads no more than the first track of a SequenceStart:
- * write a payload for each track, with OneTrack. Of frames it reads all tracks.
+ * write a payload for each track, with OneTrack. Of frames it reads all tracks. It reads Metadata in the form 'enhanced'
+ * with frame type Command alone; with another frame type it takes it for a frame.
  *
  * @throws RangeError for what the form cannot express: a value out of range, a composition time of a codec that has none.
  *

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AV_LOG_ERROR, AVMEDIA_TYPE_DATA, AVMEDIA_TYPE_VIDEO } from 'node-av/constants'
+import { AV_CHANNEL_ORDER_NATIVE, AV_LOG_ERROR, AVMEDIA_TYPE_DATA, AVMEDIA_TYPE_VIDEO } from 'node-av/constants'
 import { avGetCodecName, FFmpegError, FormatContext, getFFmpegInfo, Log, Packet } from 'node-av/lib'
 
 /**
@@ -42,9 +42,9 @@ function described({ id, codecpar }) {
     track: id,
     codec: avGetCodecName(codecpar.codecId),
     config: codecpar.extradata === null ? '' : hash(codecpar.extradata),
-    format: isVideo ? `${width}x${height}` : `${sampleRate} Hz, ${channelLayout.nbChannels}`,
+    format: isVideo ? `${width}x${height}` : `${channelLayout.nbChannels} x ${sampleRate} Hz`,
     color: [colorPrimaries, colorTrc, colorSpace],
-    channels: channelLayout.mask.toString()
+    speakers: channelLayout.order === AV_CHANNEL_ORDER_NATIVE ? channelLayout.mask.toString() : ''
   }
 }
 

@@ -1,12 +1,38 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { record } from 'rtmpipe'
+import {
+  AudioPacketType,
+  type AudioTag,
+  FlvWriter,
+  type Message,
+  MessageTypeId,
+  MultitrackType,
+  record,
+  VideoCodecId,
+  VideoFrameType,
+  VideoPacketType,
+  type VideoTag,
+  withTimestampNanos,
+  writeAmf0
+} from 'rtmpipe'
 import t from 'tap'
 import { type Found, readByFfmpeg8, sendByFfmpeg8, withoutFfmpeg8 } from '../support/ffmpeg8.ts'
-import { folder } from '../support/films.ts'
+import { folder, tags } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { without } from '../support/programs.ts'
+import {
+  joined,
+  readTag,
+  single,
+  type Tag,
+  type Tracks,
+  timed,
+  tracksOf,
+  untimed,
+  withTag
+} from '../support/tag-forms.ts'
 
 /** FFmpeg 8, which has the codecs and the tracks of Enhanced RTMP, on the server and on what is written. */
 t.jobs = 2
@@ -52,18 +78,18 @@ const named = (found: readonly Found[]): string[] =>
   found.map(({ kind, track, codec, format }) => `${kind} ${track} ${codec} ${format}`)
 
 const published: [video: string[], audio: string[], found: string[]][] = [
-  [['HEVC'], ['AAC'], ['audio 0 aac 48000 Hz, 1', 'video 0 hevc 160x120']],
-  [['AV1'], ['Opus'], ['audio 0 opus 48000 Hz, 1', 'video 0 av1 160x120']],
-  [['VP9'], ['FLAC'], ['audio 0 flac 48000 Hz, 1', 'video 0 vp9 160x120']],
-  [['H.264'], ['AC-3'], ['audio 0 ac3 48000 Hz, 1', 'video 0 h264 160x120']],
-  [['H.264'], ['E-AC-3'], ['audio 0 eac3 48000 Hz, 1', 'video 0 h264 160x120']],
-  [['H.264', 'HEVC'], ['AAC'], ['audio 0 aac 48000 Hz, 1', 'video 0 h264 160x120', 'video 1 hevc 128x96']],
-  [['H.264', 'AV1'], ['AAC'], ['audio 0 aac 48000 Hz, 1', 'video 0 h264 160x120', 'video 1 av1 128x96']],
-  [['H.264'], ['AAC', 'Opus'], ['audio 0 aac 48000 Hz, 1', 'audio 1 opus 48000 Hz, 1', 'video 0 h264 160x120']],
+  [['HEVC'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 hevc 160x120']],
+  [['AV1'], ['Opus'], ['audio 0 opus 1 x 48000 Hz', 'video 0 av1 160x120']],
+  [['VP9'], ['FLAC'], ['audio 0 flac 1 x 48000 Hz', 'video 0 vp9 160x120']],
+  [['H.264'], ['AC-3'], ['audio 0 ac3 1 x 48000 Hz', 'video 0 h264 160x120']],
+  [['H.264'], ['E-AC-3'], ['audio 0 eac3 1 x 48000 Hz', 'video 0 h264 160x120']],
+  [['H.264', 'HEVC'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 h264 160x120', 'video 1 hevc 128x96']],
+  [['H.264', 'AV1'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 h264 160x120', 'video 1 av1 128x96']],
+  [['H.264'], ['AAC', 'Opus'], ['audio 0 aac 1 x 48000 Hz', 'audio 1 opus 1 x 48000 Hz', 'video 0 h264 160x120']],
   [
     ['HEVC', 'HEVC'],
     ['AAC', 'AAC'],
-    ['audio 0 aac 48000 Hz, 1', 'audio 1 aac 48000 Hz, 1', 'video 0 hevc 160x120', 'video 1 hevc 128x96']
+    ['audio 0 aac 1 x 48000 Hz', 'audio 1 aac 1 x 48000 Hz', 'video 0 hevc 160x120', 'video 1 hevc 128x96']
   ]
 ]
 
@@ -85,3 +111,146 @@ for (const [video, audio, streams] of published) {
     t.same(await readByFfmpeg8(t, path), sent, 'and from a recording')
   })
 }
+
+const { CodedFrames, CodedFramesX } = VideoPacketType
+
+const packetTypeOf = (tag: Tag): number | undefined =>
+  'tracks' in tag ? tag.tracks[0]!.packetType : 'packetType' in tag ? tag.packetType : undefined
+
+/** A tag for each message, of its tracks. */
+const each =
+  (made: (tracks: Tracks) => Tag) =>
+  (messages: readonly Message[]): Message[] =>
+    messages.map(message => withTag(message, made(tracksOf(message))))
+
+/** Of a type that nobody knows, with a size in 8 bits and in 16. */
+const reserved = [255, 256, 300].map(length => ({ type: 9, data: Buffer.alloc(length, 1) }))
+
+/**
+ * How a film is written, and which of its tags must be so. FFmpeg 8.1 reads all tracks of frames; of other packets the
+ * first alone.
+ */
+const forms: [name: string, made: (messages: readonly Message[]) => Message[], is: (tag: Tag) => boolean][] = [
+  ['as it was sent', messages => messages.map(message => withTag(message, readTag(message))), () => true],
+  ['FourCC', each(single), ({ form }) => form === 'enhanced'],
+  ['OneTrack', each(tag => tag), tag => 'tracks' in tag && tag.multitrackType === MultitrackType.OneTrack],
+  [
+    'ManyTracks',
+    messages => joined(messages, MultitrackType.ManyTracks),
+    tag => 'tracks' in tag && tag.multitrackType === MultitrackType.ManyTracks
+  ],
+  [
+    'ManyTracksManyCodecs',
+    messages => joined(messages, MultitrackType.ManyTracksManyCodecs),
+    tag => 'tracks' in tag && tag.multitrackType === MultitrackType.ManyTracksManyCodecs && tag.tracks.length === 2
+  ],
+  ['CodedFrames', each(tag => single(timed(tag))), tag => packetTypeOf(tag) === CodedFrames],
+  ['CodedFramesX', each(tag => single(untimed(tag))), tag => packetTypeOf(tag) === CodedFramesX],
+  ['ModEx', each(tag => ({ ...single(tag), modEx: reserved }) as Tag), tag => 'modEx' in tag && tag.modEx.length > 0],
+  [
+    'TimestampOffsetNano',
+    messages => each(single)(messages).map(message => withTimestampNanos(message, 500_000)),
+    tag => 'modEx' in tag && tag.modEx[0]!.type === 0
+  ]
+]
+
+const films = [
+  [
+    ['H.264', 'HEVC'],
+    ['AAC', 'AC-3']
+  ],
+  [
+    ['HEVC', 'HEVC'],
+    ['AAC', 'AAC']
+  ],
+  [
+    ['VP9', 'AV1'],
+    ['Opus', 'FLAC']
+  ]
+] as const
+
+for (const [video, audio] of films) {
+  t.test(`FFmpeg 8 reads all forms of ${[...video, ...audio].join(', ')}`, { skip, buffered: true }, async t => {
+    const home = folder(t)
+    const [source, path] = [join(home, 'film.flv'), join(home, 'form.flv')]
+    await sendByFfmpeg8(t, film(join(home, 'film.mp4'), video, audio), source)
+    const [metadata, ...messages] = tags(readFileSync(source)).map(({ message }) => message)
+    const sent = await readByFfmpeg8(t, source)
+    for (const [name, written, is] of forms) {
+      const made = written(messages)
+      const writer = new FlvWriter()
+      writeFileSync(path, Buffer.concat([metadata!, ...made].flatMap(message => writer.write(message))))
+      const count = made.map(readTag).filter(is).length
+      t.ok(count > 10, `${name} is in ${count} of ${made.length} tags`)
+      t.same((await readByFfmpeg8(t, path)).map(uncolored), sent.map(uncolored))
+    }
+  })
+}
+
+/** It reads colours of one form alone: a test of their own has them. */
+const uncolored = ({ color: _, ...found }: Found) => found
+
+const hevc = { form: 'enhanced', frameType: VideoFrameType.Keyframe, modEx: [], fourCc: 'hvc1' } as const
+const opus = { form: 'enhanced', modEx: [], fourCc: 'Opus' } as const
+const { MultichannelConfig, SequenceEnd } = AudioPacketType
+const speakers = { packetType: MultichannelConfig, channelOrder: 1, channelCount: 2, channelFlags: 3 } as const
+const colorConfig = { bitDepth: 10, colorPrimaries: 9, transferCharacteristics: 16, matrixCoefficients: 9 }
+const colors = { packetType: VideoPacketType.Metadata, data: writeAmf0('colorInfo', { colorConfig }) } as const
+const end = { packetType: SequenceEnd, data: Buffer.alloc(0) } as const
+
+/** What is no frame, and what it changes of its track. */
+const others: [name: string, tag: VideoTag | AudioTag, change: Partial<Found>][] = [
+  // with another frame type FFmpeg 8.1 takes it for a frame
+  ['colours', { ...hevc, ...colors, frameType: VideoFrameType.Command }, { color: [9, 16, 9] }],
+  [
+    'colours behind ModEx',
+    { ...hevc, ...colors, frameType: VideoFrameType.Command, modEx: reserved },
+    { color: [9, 16, 9] }
+  ],
+  ['speakers by a mask', { ...opus, ...speakers }, { format: '2 x 48000 Hz', speakers: '3' }],
+  [
+    'speakers of a track',
+    { form: 'multitrack', modEx: [], multitrackType: 0, tracks: [{ ...opus, ...speakers, trackId: 0 }] },
+    { format: '2 x 48000 Hz', speakers: '3' }
+  ],
+  [
+    'speakers, each',
+    { ...opus, packetType: MultichannelConfig, channelOrder: 2, channelCount: 3, channelMapping: [0, 1, 2] },
+    { format: '3 x 48000 Hz', speakers: '' }
+  ],
+  [
+    'speakers by default',
+    { ...opus, packetType: MultichannelConfig, channelOrder: 0, channelCount: 3 },
+    { format: '3 x 48000 Hz', speakers: '11' }
+  ],
+  ['a legacy command', { form: 'command', enhanced: false, codecId: VideoCodecId.Avc, command: 0 }, {}],
+  ['a command', { form: 'command', enhanced: true, packetType: 0, modEx: [], command: 1 }, {}],
+  ['silence', { form: 'silence' }, {}],
+  ['the end of video', { ...hevc, ...end }, {}],
+  ['the end of audio', { ...opus, ...end }, {}]
+]
+
+t.test(
+  'FFmpeg 8 reads colours and speakers, and passes over what it has no use for',
+  { skip, buffered: true },
+  async t => {
+    const home = folder(t)
+    const [source, path] = [join(home, 'film.flv'), join(home, 'form.flv')]
+    await sendByFfmpeg8(t, film(join(home, 'film.mp4'), ['HEVC'], ['Opus']), source)
+    const sent = await readByFfmpeg8(t, source)
+    const messages = tags(readFileSync(source)).map(({ message }) => message)
+    for (const [name, tag, change] of others) {
+      const kind = tag.form === 'command' || 'frameType' in tag ? 'video' : 'audio'
+      const type = kind === 'video' ? MessageTypeId.Video : MessageTypeId.Audio
+      // near the end: at the start what FFmpeg's decoders say counts for more
+      const made = messages.toSpliced(-8, 0, withTag({ ...messages.at(-8)!, type }, tag))
+      const writer = new FlvWriter()
+      writeFileSync(path, Buffer.concat(made.flatMap(message => writer.write(message))))
+      t.same(
+        await readByFfmpeg8(t, path),
+        sent.map(each => ({ ...each, ...(each.kind === kind && change) })),
+        name
+      )
+    }
+  }
+)

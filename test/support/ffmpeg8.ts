@@ -17,14 +17,14 @@ export interface Found {
   /** The id of a track; 0 where there are none. */
   readonly track: number
   readonly codec: string
-  /** Width and height, or sample rate and channels. */
+  /** Width and height, or channels and sample rate. */
   readonly format: string
   /** A hash of what the decoder needs first. */
   readonly config: string
   /** Primaries, transfer and matrix, by their numbers in FFmpeg; 2 for unknown. */
   readonly color: readonly number[]
-  /** The mask of the speakers. */
-  readonly channels: string
+  /** The mask of the speakers; empty where there is none. */
+  readonly speakers: string
   /** Presentation and decoding time in milliseconds, length and hash of each. */
   readonly packets: readonly string[]
 }
