@@ -380,6 +380,15 @@ t.test('metadata tells the size of each track where nothing else does', async t 
   t.match(readStreamMetadata(tracks[1]!.messages[0]!)?.video.get(0), { height: 720 }, 'and each stream has its own')
 })
 
+t.test('the colours that FFmpeg 8 sends of a track as if it were the first are those of its track', async t => {
+  const colors = as(9, hex`d4 68766331 02 0009 636f6c6f72496e666f 03 000009`)
+  const hevc = (first: number) => withTrackId(as(9, Buffer.concat([Buffer.of(first), hex`68766331 000000`])), 1)!
+  const [primary, second] = await split([video.header(), hevc(0x90), colors, video.keyframe(0), hevc(0x91), colors])
+  const states = (messages: Message[]) => messages.map(({ payload }) => payload.toString('hex', 0, 5))
+  t.same(states(primary!.messages), ['1700000000', '1701616161'])
+  t.same(states(second!.messages), ['9068766331', 'd468766331', '9168766331', 'd468766331'])
+})
+
 t.test('a stream that is not read stops the source; one that is destroyed stops nothing', async t => {
   const tracks = splitTracks()
   const input = source()
