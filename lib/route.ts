@@ -7,25 +7,26 @@ import { type RtmpUrl, readRtmpUrl, splitStreamUrl } from './transport/rtmp-url.
 /** Options of Route. */
 export interface RouteOptions extends ConnectOptions {
   /**
-   * Whether it follows a server that asks to reconnect (Enhanced RTMP v2): true, and to any URL, unless that gives up TLS. A function
-   * decides on each request, and may name another URL of an app. With false the server is not even told that it could ask.
+   * Whether it follows a server's request to reconnect (Enhanced RTMP v2). True, the default, follows to any URL, but not from TLS to a
+   * connection without TLS. A function decides on each request, and may return another URL of an app. With false the capability is not
+   * announced, so that servers do not ask.
    */
   reconnect?: boolean | ((request: ReconnectRequest) => boolean | string)
 }
 
 /** How a request to reconnect is followed. */
 interface Following<Ready> {
-  /** Closes what is connected. */
+  /** Closes the connection. */
   readonly signal: AbortSignal
   /** Called when a request is not followed: declined, or with the error. */
   stayed(error?: Error): void
-  /** Makes the new session ready, before the one in use is given up. */
+  /** Prepares the new session, before the current one is closed. */
   prepare(session: ClientSession): Promise<Ready>
 }
 
 /**
- * Where a relay connects to: the app of its own URL, or the one that a server has asked it to reconnect to (Enhanced RTMP v2). A URL that
- * it was moved to is tried once more if its connection is lost, and then its own again.
+ * The server that a relay connects to: that of its own URL, or the one that a server asked it to reconnect to (Enhanced RTMP v2). If the
+ * connection to the latter is lost, that URL is tried once more, and then its own URL again.
  */
 export class Route {
   /** The name of the stream, at each server. */
@@ -34,9 +35,9 @@ export class Route {
   readonly #where: RtmpUrl
   readonly #options: ConnectOptions
   readonly #reconnect: NonNullable<RouteOptions['reconnect']>
-  /** The app of the next attempt. */
+  /** The URL of the app for the next attempt. */
   #next: string
-  /** The app it is connected to, or connects to. */
+  /** The URL of the app that it is connected to, or connects to. */
   #at: string
 
   /** @throws TypeError for an invalid URL of a stream. */
@@ -56,12 +57,12 @@ export class Route {
   /** Connects, for a first or a further attempt. The session is closed at the signal. */
   open(signal: AbortSignal): Promise<ClientSession> {
     this.#at = this.#next
-    // until it has shown to be of use
+    // only a URL that has granted something is tried again: see `arrived`
     this.#next = this.#own
     return this.#dial(this.#at, signal)
   }
 
-  /** The server has granted what was asked for: a later attempt begins there. */
+  /** The server has granted the publish or play: the next attempt begins there. */
   arrived(): void {
     this.#next = this.#at
   }
@@ -72,8 +73,8 @@ export class Route {
   }
 
   /**
-   * Calls `follow` when the server asks to reconnect and the application agrees, with what will be ready at the new URL. Returns a function
-   * that ends this.
+   * Calls `follow` when the server asks to reconnect and the application agrees, with a promise of what `prepare` returns for the new session.
+   * Returns a function that ends this.
    */
   heed<Ready>(
     session: ClientSession,
@@ -88,7 +89,7 @@ export class Route {
       try {
         next = await this.#dial(url, signal)
         const ready = await prepare(next)
-        // a relay whose connection was lost meanwhile connects anew, and first there
+        // the current connection was lost meanwhile: the next attempt connects to this URL
         if (isOver) throw new Error('connection was lost first')
         this.#at = url
         return ready
@@ -121,7 +122,7 @@ export class Route {
     }
   }
 
-  /** The URL of the app to follow to; undefined to stay. @throws TypeError for one that cannot be connected to. */
+  /** The URL of the app to reconnect to; undefined to stay. @throws TypeError for an invalid URL. */
   #decide(request: ReconnectRequest): string | undefined {
     const decision = typeof this.#reconnect === 'function' ? this.#reconnect(request) : this.#reconnect
     if (decision === false) return undefined

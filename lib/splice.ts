@@ -6,15 +6,15 @@ import { isKeyframe, isVideo } from './media/video-tag.ts'
 import type { Message } from './message/message.ts'
 import type { ReadableOf, WritableOf } from './stream/typed.ts'
 
-/** Milliseconds that the old source has to deliver what precedes the first keyframe of the new one. */
+/** Milliseconds that the old source has to deliver what precedes the keyframe of the new one. */
 const PATIENCE_MS = 1000
-/** Milliseconds between two timestamps beyond which they are not of one timeline. */
+/** Timestamps further apart than this, in milliseconds, belong to different timelines. */
 const APART_MS = 10_000
 
 /**
- * Replaces one source of a stream by another that has the same messages, as when a server asks its players to go to another. The old one
- * is read message by message, up to a keyframe that the new one has still to give; the new one goes on with it. If their
- * timelines differ, or the old one ends first, the new one goes on with its first keyframe.
+ * Replaces the source of a stream by another source of the same messages, as when a server asks its players to reconnect to another. The old
+ * source is read up to a keyframe that the new source has not delivered yet, and the new source is read from that keyframe on. If their
+ * timelines differ, or the old source ends first, the new one is read from its first keyframe on.
  */
 export class Splice {
   readonly #into: WritableOf<Message>
@@ -35,12 +35,12 @@ export class Splice {
     this.#flown = this.#flow(from)
   }
 
-  /** Leaves the old source to another reader, without a message read from it and not passed on. */
+  /** Stops reading the old source. Every message that was read from it has been written. */
   stop(): void {
     this.#stopped.abort()
   }
 
-  /** Settles when everything up to a keyframe of the new source, with it, is written. The rest is to be read from the new source. */
+  /** Settles when everything up to and including a keyframe of the new source is written. The caller reads the rest from the new source. */
   async to(next: ReadableOf<Message>): Promise<void> {
     this.#isJoined = true
     const state = new MediaState()
@@ -83,7 +83,7 @@ export class Splice {
     stop()
   }
 
-  /** Whether the old source has given it already. */
+  /** Whether the old source has already delivered it. */
   #isPast(message: Message): boolean {
     return this.#last === message.timestamp || isBefore(message, this.#last)
   }
@@ -92,7 +92,7 @@ export class Splice {
 const begins = (message: Message, hasVideo: boolean): boolean =>
   !isState(message) && (hasVideo ? isVideo(message) && isKeyframe(message) : isAudio(message))
 
-/** Whether it is before a time of the same timeline. */
+/** Whether it precedes `time`, on the same timeline. */
 function isBefore({ timestamp }: Message, time: number | undefined): boolean {
   const ahead = time === undefined ? 0 : between(timestamp, time)
   return ahead > 0 && ahead < APART_MS
@@ -107,13 +107,13 @@ async function read(from: ReadableOf<Message>): Promise<Message | null> {
   }
 }
 
-/** Settles when there is room for the next; at once if nobody reads any more. */
+/** Writes a message. Settles when there is room for the next; at once if the stream is destroyed. */
 async function write(into: WritableOf<Message>, message: Message): Promise<void> {
   if (into.destroyed || into.write(message)) return
   await settled(into, ['drain', 'close', 'error'])
 }
 
-/** Settles when there is something to read, or never will be; or at the signal. */
+/** Settles when there is something to read, when the stream has ended, or at the signal. */
 export const readable = (messages: ReadableOf<unknown>, signal?: AbortSignal): Promise<void> =>
   settled(messages, ['readable', 'end', 'close', 'error'], signal)
 

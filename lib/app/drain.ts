@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server, ServerSession } from '../index.ts'
 import type { Log } from './log.ts'
 
-/** Milliseconds that clients have to leave: an encoder leaves at its next keyframe, of which some send one in ten seconds. */
+/** Milliseconds that clients have to leave. An encoder leaves at its next keyframe, which some send every ten seconds. */
 const DRAIN_MS = 15_000
 
 /**
  * Asks each client that can to reconnect to another server, at its own app (Enhanced RTMP v2, "Reconnect Request"). Settles when these
- * have left, or after `drainMs`. The others are not told: they go on meanwhile.
+ * have left, or after `drainMs`. The other clients are not told, and continue meanwhile.
  */
 export async function drain(server: Server, to: string, log: Log, drainMs: number = DRAIN_MS): Promise<void> {
   const asked = [...server.sessions].filter(session => ask(session, to))

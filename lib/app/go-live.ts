@@ -6,10 +6,10 @@ import type { Log } from './log.ts'
 import { bringsKey, type PublishKey } from './publish-key.ts'
 import { UsageError } from './words.ts'
 
-/** The ladder of a file. Without endpoints it is for this server. */
+/** The ladder in a file. Without endpoints, tracks are published to this server. */
 export type FileLadder = Omit<GoLiveLadder, 'ingest_endpoints'> & Partial<Pick<GoLiveLadder, 'ingest_endpoints'>>
 
-/** Where OBS asks for a configuration, on the HTTP port. */
+/** The path at which OBS asks for a configuration, on the HTTP port. */
 export const GO_LIVE_PATH = '/go-live'
 
 const endpoint = (base: string) => ({
@@ -29,7 +29,7 @@ export function readLadder(file: string): FileLadder {
 }
 
 /**
- * Offers the ladder to those that bring a key. This server is found where its HTTP was: at the host that the request is for.
+ * Offers the ladder to requests with a valid key. The endpoints of this server have the host name of the request.
  */
 export function laddersFor(
   ladder: FileLadder,
@@ -62,7 +62,7 @@ function ownEndpoints(from: IncomingMessage, urls: readonly string[]): GoLiveLad
   })
 }
 
-/** What to put into OBS, which has no field for the URL: it takes it from its command line or from its list of services. */
+/** How to set up OBS, which has no field for the URL: it reads it from its command line or from its list of services. */
 export function obsAdvice(site: string, url: string): string {
   const configuration = new URL(GO_LIVE_PATH, site).href
   const service = {

@@ -1,16 +1,16 @@
 import { GoLiveError } from './go-live-error.ts'
 
 /**
- * Checks that a value of JSON is a `Value`.
+ * Checks that a JSON value is a `Value`.
  * @throws GoLiveError that names the field.
  */
 export interface Check<Value> {
   (value: unknown, field: string): void
-  /** No property: it ties the check to its type. */
+  /** Never set: it ties the check to its type. */
   readonly is?: Value
 }
 
-/** A check for every property of a type. Properties that the type does not have are passed over: encoders add some. */
+/** A check for each property of a type. Other properties are ignored, because encoders add some. */
 export type Fields<Type> = { readonly [Name in keyof Type]-?: Check<Type[Name]> }
 
 type Json = Readonly<Record<string, unknown>>
@@ -42,7 +42,7 @@ export const whole = (min = 0, max: number = Number.MAX_SAFE_INTEGER): Check<num
   }
 }
 
-/** Of bytes and the like, which may exceed what a number is exact for. */
+/** A number of bytes, for example, which may exceed `Number.MAX_SAFE_INTEGER`. */
 export const amount: Check<number> = (value, field) => {
   if (typeof value !== 'number' || value < 0) throw isNo('a number of at least 0', value, field)
 }
@@ -57,7 +57,7 @@ export const anyObject: Check<Json> = (value, field) => {
   if (!isObject(value)) throw isNo('an object', value, field)
 }
 
-/** OBS writes null for what it does not know. */
+/** Also accepts null, which OBS writes for unknown values. */
 export const optional =
   <Value>(check: Check<Value>): Check<Value | null> =>
   (value, field) => {
@@ -81,7 +81,7 @@ export const objectOf =
       check(value[name], field === '' ? name : `${field}.${name}`)
   }
 
-/** A string may be a key: it is not shown. */
+/** The message shows no string, because it may be a key. */
 function isNo(wanted: string, value: unknown, field: string): GoLiveError {
   if (value === undefined) return wrongField(field, 'is missing')
   return wrongField(field, `must be ${wanted}, not ${kindOf(value)}`)

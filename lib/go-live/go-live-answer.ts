@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { GoLiveAudio, GoLiveConfiguration, GoLiveLadder, GoLiveVideo } from './go-live-configuration.ts'
 import type { GoLiveCanvas, GoLiveRequest } from './go-live-request.ts'
 
-/** Video tracks that one output of OBS may have. */
+/** The most video tracks of one output of OBS. */
 const MAX_VIDEO_TRACKS = 10
-/** Characters of a status: GetClientConfiguration of Amazon IVS. */
+/** The most characters of a status (GetClientConfiguration of Amazon IVS). */
 const MAX_HTML = 4096
 
 /**
- * The answer to a request: of the ladder, from its first video track on, each that the encoder can make and that still fits its user's
- * limits of tracks and bitrate. A track fits if it is no larger than its canvas and the encoder has its codec. If none is left, the
- * answer has the status `warning`, and OBS asks its user whether to go live without multitrack video. A second audio track is there if the request wants one. `configId` is that of the answer.
+ * The answer to a request. It offers the video tracks of the ladder in order, without those that do not fit: a track larger than its canvas, a
+ * codec that the encoder does not have, and what exceeds the user's limits of tracks or bitrate. If no track fits, the answer has the status
+ * `warning`, and OBS asks its user whether to go live without multitrack video. It has a second audio track if the request wants one.
+ * `configId` is the id of the answer.
  *
  * @example
  * ```ts
@@ -24,7 +25,7 @@ export function goLiveAnswer(
 ): GoLiveConfiguration {
   const { service, schema_version, authentication, preferences } = request
   const { live, vod } = ladder.audio_configurations
-  // OBS does not start with a second track of its own and none here
+  // with a second track in its settings and none in the answer, OBS does not start
   const second = vod ?? live.map(track => ({ ...track, track_id: track.track_id + live.length }))
   const audio = preferences.vod_track_audio ? { live, vod: second } : { live }
   const video = fitting(ladder.encoder_configurations, request, kilobits([...live, ...(audio.vod ?? [])]))
@@ -40,7 +41,7 @@ export function goLiveAnswer(
   }
 }
 
-/** An answer that refuses, with a text for the user of the encoder; with `warning` OBS may go live with a single video track. */
+/** An answer that refuses, with a text for the user of the encoder. After a `warning` OBS may go live with a single video track. */
 export function goLiveRefusal(
   reason: string,
   request?: GoLiveRequest,
@@ -77,7 +78,7 @@ function fitting(
 const isWithin = ({ width, height }: GoLiveVideo, canvas: GoLiveCanvas | undefined): boolean =>
   canvas !== undefined && width <= canvas.width && height <= canvas.height
 
-/** The ids of encoders in OBS name their codec, but for those of H.264. */
+/** The codec by the id of an encoder in OBS: ids name AV1 and HEVC, but not always H.264. */
 const codecOf = ({ type }: GoLiveVideo): string => {
   if (/av1/i.test(type)) return 'av1'
   return /hevc|h\.?265/i.test(type) ? 'h265' : 'h264'

@@ -16,9 +16,9 @@ import {
 import { GoLiveError } from './go-live-error.ts'
 import { frameRate, type GoLiveFrameRate, pixels } from './go-live-request.ts'
 
-/** What the encoder shows to its user. */
+/** A status that the encoder shows to its user. */
 export interface GoLiveStatus {
-  /** `error` ends the attempt. With `warning` the user is asked whether to go on; if there is no video track, as without multitrack video. */
+  /** `error` ends the attempt. With `warning` the user is asked whether to continue; without a video track, that is without multitrack video. */
   readonly result: 'success' | 'warning' | 'error'
   /** The text, in HTML. */
   readonly html_en_us?: string | null
@@ -26,11 +26,11 @@ export interface GoLiveStatus {
 
 /** Where to publish. */
 export interface GoLiveEndpoint {
-  /** `RTMP` or `RTMPS`; encoders pass over others. */
+  /** `RTMP` or `RTMPS`; encoders ignore others. */
   readonly protocol: string
   /** `rtmp://host/app/{stream_key}?query`. OBS appends the query to the stream key. */
   readonly url_template: string
-  /** The stream key to publish with, in place of the user's. OBS replaces a query in it by that of the user's key. */
+  /** The stream key to publish with, in place of the user's. OBS replaces its query by that of the user's key. */
   readonly authentication?: string | null
 }
 
@@ -42,7 +42,7 @@ export interface GoLiveVideo {
   readonly width: number
   /** Pixels. */
   readonly height: number
-  /** OBS divides the frame rate of the canvas by a whole number that comes near it; without it, by none. */
+  /** The frame rate. OBS uses the nearest whole fraction of the frame rate of the canvas; that of the canvas unless given. */
   readonly framerate?: GoLiveFrameRate | null
   /** How to scale: `OBS_SCALE_BICUBIC` unless given. */
   readonly gpu_scale_type?:
@@ -78,7 +78,7 @@ export interface GoLiveVideo {
     | null
   /** Settings of the encoder, as OBS names them; `bitrate` is in kilobits per second. */
   readonly settings: Readonly<Record<string, unknown>>
-  /** The canvas that it shows: 0 unless given. */
+  /** The index of its canvas: 0 unless given. */
   readonly canvas_index?: number | null
 }
 
@@ -102,9 +102,9 @@ export interface GoLiveAudioTracks {
   readonly vod?: readonly GoLiveAudio[] | null
 }
 
-/** What can be offered to encoders: where to publish, and tracks, the best first. */
+/** What is offered to encoders: where to publish, and tracks, the best first. */
 export interface GoLiveLadder {
-  /** Where to publish; OBS takes the first that fits its setting. */
+  /** Where to publish; OBS uses the first that fits its setting. */
   readonly ingest_endpoints: readonly GoLiveEndpoint[]
   /** The video tracks, in the order of their track ids. */
   readonly encoder_configurations: readonly GoLiveVideo[]
@@ -114,13 +114,13 @@ export interface GoLiveLadder {
 
 /** The answer to a GoLiveRequest. Names are those of its JSON. */
 export interface GoLiveConfiguration extends GoLiveLadder {
-  /** Whose answer it is; OBS publishes `config_id` as the field `clientConfigId` of the query of its stream key. */
+  /** Identifies the answer. OBS publishes `config_id` as the field `clientConfigId` in the query of its stream key. */
   readonly meta: GoLiveMeta
-  /** Absent if all is well. */
+  /** Absent if there is nothing to show. */
   readonly status?: GoLiveStatus | null
 }
 
-/** Whose answer a GoLiveConfiguration is. */
+/** Identifies a GoLiveConfiguration. */
 export interface GoLiveMeta {
   /** The service that answers. */
   readonly service: string
@@ -133,7 +133,7 @@ export interface GoLiveMeta {
 const MAX_TRACKS = 64
 const MAX_ENDPOINTS = 64
 
-/** Of their settings this library knows one. */
+/** `bitrate` is the only setting that is read here. */
 const settings: Check<Readonly<Record<string, unknown>>> = (value, field) => {
   anyObject(value, field)
   optional(amount)((value as { bitrate?: unknown }).bitrate, `${field}.bitrate`)
@@ -205,7 +205,7 @@ const configuration = objectOf<GoLiveConfiguration>({
 
 const TEMPLATE = /^rtmps?:\/\/[^/?#]+\/[^?#{}]+\/\{stream_key\}(\?.*)?$/
 
-/** Those of one's own must be such that OBS finds the app and the key in them. */
+/** An endpoint of your own must have the form in which OBS finds the app and the key. */
 const ownEndpoint = objectOf<GoLiveEndpoint>({
   protocol: oneOf('RTMP', 'RTMPS'),
   url_template(value, field) {
@@ -222,7 +222,7 @@ const ownEndpoint = objectOf<GoLiveEndpoint>({
 const ladder = objectOf<GoLiveLadder>({ ingest_endpoints: listOf(ownEndpoint, 1, MAX_ENDPOINTS), ...tracks })
 
 /**
- * Checks a ladder of one's own, as it is read from a file.
+ * Checks a ladder of your own, such as one from a file.
  * @throws GoLiveError, `ERR_RTMP_GO_LIVE_FIELD`.
  *
  * @example
@@ -249,7 +249,7 @@ export function readGoLiveConfiguration(json: unknown): GoLiveConfiguration {
   const given = isObject(json) ? json : {}
   optional(status)(given.status, 'status')
   const { result, html_en_us: html } = (given.status ?? {}) as Partial<GoLiveStatus>
-  // OBS too takes a warning without a track for the end of it
+  // OBS too treats a warning without a track as a refusal
   const isRefused = result === 'error' || (result === 'warning' && isBare(given.encoder_configurations))
   if (isRefused) throw new GoLiveError('ERR_RTMP_GO_LIVE_REFUSED', { detail: html || 'without a reason' })
   configuration(json, '')

@@ -20,7 +20,7 @@ export interface GoLiveFrameRate {
   readonly denominator: number
 }
 
-/** A canvas of the encoder: OBS composes one, and may have a second, such as a vertical one. Sizes are in pixels. */
+/** A canvas of the encoder. OBS has one, and may have a second, such as a vertical one. Sizes are in pixels. */
 export interface GoLiveCanvas {
   /** The width that the user has chosen for the output. */
   readonly width: number
@@ -34,13 +34,13 @@ export interface GoLiveCanvas {
   readonly framerate: GoLiveFrameRate
 }
 
-/** The program that asks. */
+/** The program that sends the request. */
 export interface GoLiveClient {
   /** `obs-studio`. */
   readonly name: string
   /** `32.2.1`. */
   readonly version: string
-  /** `h264`, `h265`, `av1`: those it has encoders for. OBS always has them. */
+  /** The codecs it has encoders for: `h264`, `h265`, `av1`. OBS always sends them. */
   readonly supported_codecs?: readonly string[] | null
 }
 
@@ -89,15 +89,15 @@ export interface GoLiveCapabilities {
     /** 32 or 64. */
     readonly bits: number
   }
-  /** The graphics cards; `composition_gpu_index` is an index of this list. */
+  /** The graphics cards. `composition_gpu_index` is an index into this list. */
   readonly gpu?: readonly GoLiveGpu[] | null
 }
 
-/** What the user of the encoder has chosen. */
+/** The settings of the user of the encoder. */
 export interface GoLivePreferences {
-  /** Kilobits per second of all tracks together. */
+  /** The most kilobits per second of all tracks together. */
   readonly maximum_aggregate_bitrate?: number | null
-  /** Video tracks. */
+  /** The most video tracks. */
   readonly maximum_video_tracks?: number | null
   /** Whether a second audio track, for recordings, is sent. */
   readonly vod_track_audio: boolean
@@ -107,16 +107,16 @@ export interface GoLivePreferences {
   readonly audio_samples_per_sec?: number | null
   /** Channels of audio. Since schema 2025-01-25. */
   readonly audio_channels?: number | null
-  /** The canvases. A request of schema 2024-06-04 has the properties of its only one in their place, and is read as one with them. */
+  /** The canvases. A request of schema 2024-06-04 has the properties of its only canvas instead, which is read as a list of one. */
   readonly canvases: readonly GoLiveCanvas[]
 }
 
 /**
- * The request of an encoder for a configuration: GetClientConfiguration of Amazon IVS, as OBS sends it. Names are those of its JSON, and
- * what others add stays in place.
+ * The request of an encoder for a configuration: GetClientConfiguration of Amazon IVS, as OBS sends it. Names are those of its JSON.
+ * Properties that other encoders add are kept.
  */
 export interface GoLiveRequest {
-  /** The service it asks; OBS always says `IVS`. */
+  /** The service it asks; OBS always sends `IVS`. */
   readonly service: string
   /** `2024-06-04` (OBS 30.2 to 31.0) or `2025-01-25` (since OBS 31.1). */
   readonly schema_version: string
@@ -124,9 +124,9 @@ export interface GoLiveRequest {
   readonly authentication: string
   /** The program that asks. */
   readonly client: GoLiveClient
-  /** Its machine. */
+  /** The machine that it runs on. */
   readonly capabilities: GoLiveCapabilities
-  /** What its user has chosen. */
+  /** The settings of its user. */
   readonly preferences: GoLivePreferences
 }
 
@@ -204,7 +204,7 @@ export function readGoLiveRequest(json: unknown): GoLiveRequest {
   return read as GoLiveRequest
 }
 
-/** Before canvases the preferences had the properties of the only one. */
+/** Schema 2024-06-04 has no list of canvases: the preferences have the properties of the only one. */
 function withCanvases(json: unknown): unknown {
   if (!isObject(json) || !isObject(json.preferences)) return json
   const { preferences } = json

@@ -2,8 +2,8 @@ import { wrongField } from './fields.ts'
 import type { GoLiveConfiguration } from './go-live-configuration.ts'
 
 /**
- * The URL of the stream to publish, by the first endpoint for RTMP or RTMPS, or for `protocol` alone: its template with the stream key
- * that it names, or with `streamKey`. The query has that of the template, that of the key, and `clientConfigId`, as OBS sends them.
+ * The URL of the stream to publish, by the first endpoint for RTMP or RTMPS, or for `protocol` alone: its template with the stream key of the
+ * endpoint, or else with `streamKey`. The query consists of that of the template, that of the key, and `clientConfigId`, as OBS sends them.
  * @throws GoLiveError, `ERR_RTMP_GO_LIVE_FIELD`, if there is no such endpoint.
  */
 export function goLiveStreamUrl(

@@ -8,9 +8,9 @@ import { type GoLiveRequest, readGoLiveRequest } from '../go-live/go-live-reques
 export interface GoLiveConfigurationOptions {
   /** Milliseconds for the whole answer: 5000, as OBS waits. */
   timeoutMs?: number
-  /** Gives up. */
+  /** Aborts the request. */
   signal?: AbortSignal
-  /** What sends the request: the `fetch` of the platform. */
+  /** The function that sends the request: the global `fetch`. */
   fetch?: typeof fetch
   /** The clock it measures time by: the system's. */
   clock?: Clock
@@ -18,17 +18,17 @@ export interface GoLiveConfigurationOptions {
 
 const TIMEOUT_MS = 5000
 const MAX_BYTES = 1024 * 1024
-/** Characters of a body that is no answer. */
+/** The most characters of an invalid body that an error quotes. */
 const SHOWN = 200
 
 /**
  * Asks a platform for a configuration, as OBS does before it goes live. Redirects are not followed, because the request has a stream key.
- * A status of `warning` is part of the answer: a user should be asked whether to go on. `goLiveStreamUrl` has the URL to publish.
+ * A status of `warning` is part of the answer: ask the user whether to continue. `goLiveStreamUrl` returns the URL to publish to.
  *
  * Rejects with a GoLiveError: `ERR_RTMP_GO_LIVE_REFUSED` if the platform refuses, with its text in HTML; `ERR_RTMP_GO_LIVE_FIELD` for an
- * invalid answer; `ERR_RTMP_GO_LIVE_HTTP` for another HTTP status, a body that is no JSON or is longer than 1 MiB. With an RtmpError,
- * `ERR_RTMP_ANSWER_TIMEOUT`, when the time is over; with the reason of the signal; and as `fetch` does if the platform cannot be asked.
- * @throws TypeError for an invalid URL or a field of the request, RangeError for a time that is no positive number.
+ * invalid answer; `ERR_RTMP_GO_LIVE_HTTP` for another HTTP status, and for a body that is not JSON or is longer than 1 MiB. With an RtmpError,
+ * `ERR_RTMP_ANSWER_TIMEOUT`, after `timeoutMs`; with the reason of the signal; with the error of `fetch` if the platform cannot be reached.
+ * @throws TypeError for an invalid URL or field of the request, RangeError for a time that is not a positive number.
  */
 export function goLiveConfiguration(
   url: string | URL,
@@ -72,7 +72,7 @@ async function ask(
   }
 }
 
-/** The JSON of a body, undefined if it is none, and the text. */
+/** The JSON of a body, undefined if it is not JSON, and its text. */
 async function readJson(response: Response): Promise<{ value: unknown; text: string }> {
   const parts: Uint8Array[] = []
   let length = 0
@@ -89,7 +89,7 @@ async function readJson(response: Response): Promise<{ value: unknown; text: str
   }
 }
 
-/** A status other than 200, which may come with a reason. */
+/** The error for a status other than 200, with the reason in its body if there is one. */
 function refusedBy(response: Response, { value, text }: { value: unknown; text: string }): GoLiveError {
   try {
     readGoLiveConfiguration(value)

@@ -34,13 +34,13 @@ interface Answer {
 }
 
 /**
- * The server of a go-live configuration (GetClientConfiguration of Amazon IVS): answers the POST by which OBS asks, before it goes live
- * with multitrack video, which tracks to encode and where to publish them. `goLiveAnswer` chooses of the ladder.
+ * The server of a go-live configuration (GetClientConfiguration of Amazon IVS): it answers the POST by which OBS asks, before it goes live
+ * with multitrack video, which tracks to encode and where to publish them. `goLiveAnswer` chooses the tracks from the ladder.
  *
- * A function decides on each request: it returns a ladder, or throws a Refused, whose description the user of OBS reads. What is wrong
- * with the content of a request is answered with HTTP status 200 and a `status` of `error`, because OBS shows no body of another one:
- * an invalid field, a refusal; a ladder of which nothing fits with `warning`. A method, type or length that no encoder sends, or a body that is no
- * JSON, is answered with 405, 415, 413 or 400, and an exception of the function with 500. A body may have 64 KiB.
+ * A function decides on each request: it returns a ladder, or throws a Refused, whose description OBS shows to its user. An invalid field
+ * and a refusal are answered with HTTP status 200 and a `status` of `error`, because OBS shows the body of no other HTTP status. If no track
+ * fits, the `status` is `warning`. A wrong method, type or length and a body that is not JSON are answered with 405, 415, 413 or 400, and an
+ * exception of the function with 500. A body may have 64 KiB.
  * @throws RangeError for a ladder with an invalid field.
  */
 export function goLive(
@@ -82,7 +82,7 @@ export function goLive(
         const content = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length }
         response.writeHead(status, { ...content, 'Cache-Control': 'no-store', ...headers }).end(bytes)
       },
-      // the encoder has left
+      // the encoder has disconnected
       () => response.destroy()
     )
   }
@@ -96,7 +96,7 @@ function checkLadder(ladder: GoLiveLadder): GoLiveLadder {
   }
 }
 
-/** The JSON of a body, which Express may have parsed already; or what is answered to one that is none. */
+/** The JSON of a body, which Express may have parsed already; or the answer to an invalid one. */
 async function readJson(request: IncomingMessage & { readonly body?: unknown }): Promise<{ json: unknown } | Answer> {
   const refuse = (status: number, reason: string, headers?: Answer['headers']): Answer => ({
     status,
@@ -108,7 +108,7 @@ async function readJson(request: IncomingMessage & { readonly body?: unknown }):
     return refuse(415, 'Content-Type must be application/json')
   if (request.body !== undefined) return { json: request.body }
   const body = await readBody(request, MAX_BYTES)
-  // the rest of it is not read: the connection cannot be used again
+  // the rest of the body is not read, so the connection cannot be used again
   if (body === undefined) return refuse(413, `the body must have at most ${MAX_BYTES} bytes`, { Connection: 'close' })
   try {
     return { json: JSON.parse(body.toString()) }

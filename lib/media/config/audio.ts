@@ -1,12 +1,12 @@
 import { BitReader } from './bit-reader.ts'
 
-/** What a codec says of its sound, as far as it says it. */
+/** The audio format that a codec declares. A property is undefined if it is not declared. */
 export interface AudioFormat {
-  /** Hertz, as it is played. */
+  /** The sample rate of the output, in hertz. */
   readonly sampleRate?: number | undefined
-  /** Channels, those for low frequencies included. */
+  /** Channels, low-frequency ones included. */
   readonly channels?: number | undefined
-  /** Of AAC: `LC`, `HE-AAC`, `HE-AACv2`; `object type 42` for one that has no name here. */
+  /** The profile of AAC: `LC`, `HE-AAC`, `HE-AACv2`; `object type 42` for one without a name here. */
   readonly profile?: string | undefined
 }
 
@@ -16,7 +16,7 @@ const AAC_RATES = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_05
 const AAC_CHANNELS = [undefined, 1, 2, 3, 4, 5, 6, 8, undefined, undefined, undefined, 7, 8, undefined, 8]
 const OTHER_RATE = 15
 const OTHER_TYPE = 31
-/** Object types of HE-AAC, whose second rate is that of the sound; version 2 makes stereo of one channel. */
+/** Object types of HE-AAC. Their second rate is that of the output; version 2 makes stereo from one channel. */
 const SBR = 5
 const PARAMETRIC_STEREO = 29
 const SBR_SYNC = 0x2b7
@@ -61,13 +61,13 @@ function readRate(reader: BitReader): number | undefined {
   return index === OTHER_RATE ? reader.bits(24) || undefined : AAC_RATES[index]
 }
 
-/** HE-AAC that decoders of AAC-LC play too: it is told behind the config of AAC-LC (ISO/IEC 14496-3, 1.6.5). */
+/** HE-AAC that decoders of AAC-LC play too: it is declared after the config of AAC-LC (ISO/IEC 14496-3, 1.6.5). */
 function readExtension(
   reader: BitReader,
   type: number,
   configuration: number
 ): { type: number; rate?: number | undefined } {
-  // with channel configuration 0 a list of channels lies between
+  // with channel configuration 0 a list of channels precedes it
   if (type !== 2 || configuration === 0) return { type }
   reader.skip(1)
   if (reader.flag()) reader.skip(14)
@@ -88,8 +88,8 @@ export function opusFormat(header: Buffer): AudioFormat | undefined {
 const STREAM_INFO_LENGTH = 34
 
 /**
- * The format in a STREAMINFO block (RFC 9639, 8.2): behind `fLaC`, as Enhanced RTMP has it, behind the version of a
- * `dfLa` box, or by itself.
+ * The format in a STREAMINFO block (RFC 9639, 8.2): after `fLaC`, as in Enhanced RTMP, after the version of a `dfLa`
+ * box, or by itself.
  */
 export function flacFormat(header: Buffer): AudioFormat | undefined {
   let at = header.toString('latin1', 0, 4) === 'fLaC' ? 4 : 0

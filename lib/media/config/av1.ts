@@ -5,7 +5,7 @@ const profiles: readonly string[] = ['Main', 'High', 'Professional']
 /** Bytes of an AV1CodecConfigurationRecord before its OBUs. */
 const RECORD_LENGTH = 4
 const SEQUENCE_HEADER = 1
-/** A sequence header stands in front of the frames. */
+/** A sequence header precedes the frames. */
 const MAX_OBUS = 8
 const [SELECT, SRGB, IDENTITY, BT709] = [2, 13, 0, 1]
 
@@ -95,7 +95,7 @@ function readOperatingPoints(reader: BitReader): { level: number; frameRate: num
   return { level: first, frameRate }
 }
 
-/** All between the size and the colours. */
+/** Skips everything between the size and the colours. */
 function skipTools(reader: BitReader, isReduced: boolean): void {
   if (!isReduced && reader.flag()) reader.skip(4 + 3)
   reader.skip(3)

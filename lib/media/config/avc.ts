@@ -11,7 +11,7 @@ const profiles: ReadonlyMap<number, string> = new Map([
   [122, 'High 4:2:2'],
   [244, 'High 4:4:4 Predictive']
 ])
-/** Profiles whose SPS has the format of chroma (ISO/IEC 14496-10, 7.3.2.1.1). */
+/** Profiles whose SPS has chroma_format_idc (ISO/IEC 14496-10, 7.3.2.1.1). */
 const WITH_CHROMA: readonly number[] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]
 /** Bytes of an AVCDecoderConfigurationRecord before its first SPS. */
 const RECORD_LENGTH = 6

@@ -1,6 +1,6 @@
 /**
- * Reads bits, the highest first, of bytes that a peer sent. Past their end everything is 0 and `isOver` is true, so a
- * reader of a config throws nothing, and looks once at what it has read.
+ * Reads bits, the highest first, from bytes that a peer sent. Past their end it returns 0 and `isOver` is true, so the
+ * reader of a config throws nothing, and checks once at the end.
  */
 export class BitReader {
   readonly #bytes: Uint8Array

@@ -13,7 +13,7 @@ import { hevcFormat } from './hevc.ts'
 import type { VideoFormat } from './video-format.ts'
 import { vp8FrameFormat, vp9FrameFormat, vpFormat } from './vp.ts'
 
-/** What a video payload says of the pictures of a track. */
+/** The format of a video track, as a payload declares it. */
 export interface VideoConfig extends VideoFormat {
   /** `'video'`. */
   readonly kind: 'video'
@@ -30,7 +30,7 @@ export interface VideoConfig extends VideoFormat {
   readonly hdr?: 'PQ' | 'HLG' | undefined
 }
 
-/** What an audio payload says of the sound of a track. */
+/** The format of an audio track, as a payload declares it. */
 export interface AudioConfig extends AudioFormat {
   /** `'audio'`. */
   readonly kind: 'audio'
@@ -42,7 +42,7 @@ export interface AudioConfig extends AudioFormat {
   readonly codecString?: string | undefined
 }
 
-/** What a payload says of a track. */
+/** The format of a track, as a payload declares it. */
 export type CodecConfig = VideoConfig | AudioConfig
 
 type FormatOf<Format> = ReadonlyMap<string, (data: Buffer) => Format | undefined>
@@ -72,11 +72,11 @@ const audioFrames: FormatOf<AudioFormat> = new Map([
 ])
 
 /**
- * What the payload of an audio or video message says of its tracks: size, frame rate, profile, level and colours of AVC,
- * HEVC, AV1, VP8 and VP9; rate and channels of AAC, Opus, FLAC, AC-3, E-AC-3, MP3, and of legacy sound whose header has
- * them. One for each track of which the payload says something, which are sequence headers, keyframes of AV1, VP8 and
- * VP9, and sound without sequence headers. None for any other message, and for payloads that are cut or invalid: it
- * throws nothing.
+ * The formats that the payload of an audio or video message declares: size, frame rate, profile, level and colours of
+ * AVC, HEVC, AV1, VP8 and VP9; rate and channels of AAC, Opus, FLAC, AC-3, E-AC-3, MP3, and of legacy formats whose
+ * header has them. There is one for each track that has one in this payload: in sequence headers, in keyframes of AV1,
+ * VP8 and VP9, and in frames of audio codecs without sequence headers. The list is empty for any other message, and for
+ * truncated or invalid payloads: it throws nothing.
  *
  * @example
  * ```ts
@@ -95,7 +95,7 @@ export function readCodecConfig({ type, payload }: Message): CodecConfig[] {
   return tag === undefined ? [] : audioConfigs(tag)
 }
 
-/** Undefined for what a peer has cut, or made up. */
+/** Undefined for a truncated or invalid config. */
 function readable<Tag>(read: () => Tag): Tag | undefined {
   try {
     return read()
@@ -155,7 +155,7 @@ function audioConfig(fourCc: string, trackId: number, packet: AudioPacket): Audi
   return [{ kind: 'audio', trackId, codec: fourCcName(fourCc), codecString: codecString(fourCc, data), ...format }]
 }
 
-/** The FourCCs of the legacy formats of sound that have one. */
+/** The FourCCs of the legacy audio formats that have one. */
 const legacySounds: ReadonlyMap<number, string> = new Map([
   [SoundFormat.Aac, 'mp4a'],
   [SoundFormat.Mp3, '.mp3'],

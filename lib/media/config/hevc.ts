@@ -114,13 +114,13 @@ function skipScalingLists(reader: BitReader): void {
   }
 }
 
-/** Of a set of reference pictures, how far they are from the picture: those before it, those behind it. */
+/** A set of reference pictures, by their distances from the picture: those before it, and those after it. */
 interface ReferenceSet {
   readonly before: readonly number[]
   readonly behind: readonly number[]
 }
 
-/** False for what no stream can have. */
+/** False for values that no stream can have. */
 function skipReferenceSets(reader: BitReader): boolean {
   const count = reader.ue()
   if (count > MAX_REFERENCE_SETS) return false
@@ -146,7 +146,7 @@ function explicit(reader: BitReader): ReferenceSet {
   return { before: distances(before, -1), behind: distances(behind, 1) }
 }
 
-/** A set by another one (ISO/IEC 23008-2, 7.4.8): the number of its pictures is what the next set needs. */
+/** A set that is predicted from another one (ISO/IEC 23008-2, 7.4.8). The next set needs the number of its pictures. */
 function predicted(reader: BitReader, { before, behind }: ReferenceSet): ReferenceSet {
   const isNegative = reader.flag()
   const delta = (reader.ue() + 1) * (isNegative ? -1 : 1)

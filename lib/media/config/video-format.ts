@@ -15,7 +15,7 @@ export interface ColorDescription {
 /** How colour is sampled. */
 export type Chroma = '4:0:0' | '4:2:0' | '4:2:2' | '4:4:4'
 
-/** What a codec says of its pictures, as far as it says it. */
+/** The video format that a codec declares. A property is undefined if it is not declared. */
 export interface VideoFormat {
   /** Pixels that are shown, without those that are cropped. */
   readonly width?: number | undefined
@@ -23,7 +23,7 @@ export interface VideoFormat {
   readonly height?: number | undefined
   /** Frames a second, where the stream declares it; encoders with a variable rate may declare any. */
   readonly frameRate?: number | undefined
-  /** The profile by its name: `High`, `Main 10`; `profile 118` for one that has none here. */
+  /** The profile by its name: `High`, `Main 10`; `profile 118` for one without a name here. */
   readonly profile?: string | undefined
   /** The level: `4.1`. */
   readonly level?: string | undefined
@@ -43,13 +43,13 @@ export const chromaOf = (idc: number): Chroma | undefined => (['4:0:0', '4:2:0',
 export const chromaBy = (isMono: boolean, x: boolean, y: boolean): Chroma =>
   isMono ? '4:0:0' : x ? (y ? '4:2:0' : '4:2:2') : '4:4:4'
 
-/** Frames a second; undefined for what is none. */
+/** Frames a second; undefined for invalid values. */
 export function rateOf(timeScale: number, units: number): number | undefined {
   const rate = timeScale / units
   return rate > 0 && rate < Number.POSITIVE_INFINITY ? rate : undefined
 }
 
-/** A size in pixels; undefined for what is none. */
+/** A size in pixels; undefined for invalid values. */
 export const sizeOf = (pixels: number): number | undefined => (pixels > 0 && pixels <= 0xffff ? pixels : undefined)
 
 /** Aspect ratio, overscan, colour and chroma location: the same at the front of the VUI of AVC (E.1.1) and HEVC (E.2.1). */

@@ -3,7 +3,7 @@ import { type Chroma, chromaBy, readColor, sizeOf, type VideoFormat } from './vi
 
 /** VP Codec ISO Media File Format Binding, "VP Codec Configuration Box". */
 const subsamplings: readonly (Chroma | undefined)[] = ['4:2:0', '4:2:0', '4:2:2', '4:4:4']
-/** Version and flags of the box, which some writers leave in front of the record. */
+/** Version and flags of the box, which some writers leave before the record. */
 const BOX_VERSION = 0x01000000
 const RECORD_LENGTH = 6
 
@@ -11,7 +11,7 @@ const RECORD_LENGTH = 6
 export const vpRecordAt = (record: Buffer): number =>
   record.length >= RECORD_LENGTH + 4 && record.readUInt32BE(0) === BOX_VERSION ? 4 : 0
 
-/** The format in a VPCodecConfigurationRecord: all but the size, which is that of the keyframes. */
+/** The format in a VPCodecConfigurationRecord: all but the size, which keyframes have. */
 export function vpFormat(record: Buffer): VideoFormat | undefined {
   const at = vpRecordAt(record)
   if (record.length < at + RECORD_LENGTH) return undefined
