@@ -3,6 +3,7 @@ import { RtmpError } from '../errors.ts'
 import { type GoLiveConfiguration, readGoLiveConfiguration } from '../go-live/go-live-configuration.ts'
 import { GoLiveError } from '../go-live/go-live-error.ts'
 import { type GoLiveRequest, readGoLiveRequest } from '../go-live/go-live-request.ts'
+import { readBody } from './read-body.ts'
 
 /** Options of goLiveConfiguration(). */
 export interface GoLiveConfigurationOptions {
@@ -74,14 +75,9 @@ async function ask(
 
 /** The JSON of a body, undefined if it is not JSON, and its text. */
 async function readJson(response: Response): Promise<{ value: unknown; text: string }> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body ?? []) {
-    length += part.length
-    if (length > MAX_BYTES) throw noAnswer(response, `a body of more than ${MAX_BYTES} bytes`)
-    parts.push(part)
-  }
-  const text = Buffer.concat(parts).toString()
+  const body = response.body === null ? Buffer.alloc(0) : await readBody(response.body, MAX_BYTES)
+  if (body === undefined) throw noAnswer(response, `a body of more than ${MAX_BYTES} bytes`)
+  const text = body.toString()
   try {
     return { value: JSON.parse(text), text }
   } catch {

@@ -1,14 +1,11 @@
-import type { IncomingMessage } from 'node:http'
-
-/** The body of a request, undefined if it is longer than `maxBytes`. The rest of a longer one is not read. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
-  const parts: Buffer[] = []
+/** The body of a request or a response; undefined if it is longer than `maxBytes`. The rest of a longer one is not read. */
+export async function readBody(parts: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer | undefined> {
+  const body: Uint8Array[] = []
   let length = 0
-  // a request that is destroyed at the end of an iteration takes its response with it
-  for await (const part of request.iterator({ destroyOnReturn: false })) {
+  for await (const part of parts) {
     length += part.length
     if (length > maxBytes) return undefined
-    parts.push(part)
+    body.push(part)
   }
-  return Buffer.concat(parts)
+  return Buffer.concat(body)
 }
