@@ -46,7 +46,7 @@ export const errorCodes = {
   ERR_RTMP_AMF_EXTERNALIZABLE: 'externalizable AMF3 object has a format that only its class defines',
   ERR_RTMP_TAG: 'audio or video payload is invalid',
   ERR_RTMP_FLV_HEADER: 'FLV header is missing or invalid',
-  ERR_RTMP_FLV_TAG: 'FLV tag type is unknown',
+  ERR_RTMP_FLV_TAG: 'FLV tag is invalid',
   ERR_RTMP_VLU: 'variable length number is longer than 10 bytes or exceeds 2^53 - 1',
   ERR_RTMP_RTMFP_PACKET: 'RTMFP packet is invalid',
   ERR_RTMP_RTMFP_CHUNK: 'RTMFP chunk is invalid',

@@ -10,7 +10,7 @@ import { hasSpacer } from './flv/flv-metadata.ts'
 import { FlvReader } from './flv/flv-reader.ts'
 import { MAX_KEYFRAMES } from './flv/flv-recording.ts'
 import { FlvSummary, METADATA_POSITION } from './flv/flv-summary.ts'
-import { FLV_TAG_HEADER_LENGTH, PREVIOUS_TAG_SIZE_LENGTH } from './flv/flv-tag.ts'
+import { bodyLength, FLV_TAG_HEADER_LENGTH, isTagType, PREVIOUS_TAG_SIZE_LENGTH } from './flv/flv-tag.ts'
 import { timestampRepair } from './media/timestamp-repair.ts'
 import type { Message } from './message/message.ts'
 
@@ -28,10 +28,12 @@ export interface FixedFlv {
   readonly keyframes: number
   /** Bytes after the last complete tag, which were removed. */
   readonly cut: number
+  /** Damaged bytes before it, which were left out. */
+  readonly skipped: number
 }
 
-/** No limit on a tag but the 24 bits of its length. */
-const limits = { messageBytes: 0xffffff }
+/** No limit on a tag but the 24 bits of its length, and a search for the next one to the end of the file. */
+const limits = { messageBytes: 0xffffff, resyncBytes: Number.POSITIVE_INFINITY }
 
 /**
  * Repairs an FLV file whose writer was killed, or that has no index: removes an incomplete last tag, and writes
@@ -39,19 +41,20 @@ const limits = { messageBytes: 0xffffff }
  * place, whatever its size. Any other file is rewritten, with repaired timestamps from 0 on (see timestampRepair), and
  * replaces the old one at the end.
  *
- * Rejects with a ProtocolError `ERR_RTMP_FLV_*` for a file that is not FLV, and for one with invalid bytes before its
- * end, unless they are zeros left by a power failure, or the result goes elsewhere (`to`), which then contains the part
- * before them; and with errors of the file system.
+ * Rejects with a ProtocolError `ERR_RTMP_FLV_*` for a file that is not FLV, and for one with damaged bytes, unless they
+ * are zeros that a power failure left at its end, or the result goes elsewhere (`to`), which then contains all tags but
+ * the damaged ones (see FlvReader); and with errors of the file system.
  */
 export async function fixFlv(path: string, { to }: FixFlvOptions = {}): Promise<FixedFlv> {
   const found = await new Scan().read(path)
   const isElsewhere = to !== undefined && !(await isSameFile(path, to))
-  const { summary, fault, faultAt, end, size } = found
-  if (fault !== undefined && !isElsewhere && !(await isZero(path, faultAt))) throw fault
+  const { summary, damage, fault, skipped, end, size } = found
+  if (!isElsewhere && damage !== undefined) throw damage
+  if (!isElsewhere && fault !== undefined && !(await endsInZeros(path, end))) throw fault
   const durationMs = isElsewhere
     ? await copy(path, to, found)
     : ((await fixInPlace(path, found)) ?? (await replace(path, found)))
-  return { durationMs, keyframes: summary.keyframes, cut: size - Math.min(end, size) }
+  return { durationMs, keyframes: summary.keyframes, cut: size - Math.min(end, size), skipped }
 }
 
 /** A scan of all tags of a file. */
@@ -63,17 +66,16 @@ class Scan {
   end: number = METADATA_POSITION
   lastTagSize = 0
   size = 0
-  /** The error at `faultAt`; undefined if the file only ends too soon. */
+  /** Damaged bytes ahead of that, and the first of them as an error. */
+  skipped = 0
+  damage: ProtocolError | undefined
+  /** The error behind the last tag; undefined if the file only ends too soon. */
   fault: ProtocolError | undefined
-  faultAt: number = METADATA_POSITION
-  /** The last tag, which counts once it is known to be complete. */
-  #last: Message | undefined
-  /** Whether zeros follow it in place of its size: a power failure left them, perhaps in place of its end too. */
-  #isZeroBehind = false
   readonly #reader = new FlvReader({
     limits,
-    onPreviousTagSize: ({ found }) => {
-      this.#isZeroBehind = found === 0
+    onResync: ({ offset, bytes }) => {
+      this.skipped += bytes
+      this.damage ??= new ProtocolError('ERR_RTMP_FLV_TAG', { layer: 'flv', offset, detail: `${bytes} damaged bytes` })
     }
   })
 
@@ -81,33 +83,26 @@ class Scan {
   async read(path: string): Promise<this> {
     const reader = this.#reader
     try {
-      for await (const bytes of createReadStream(path)) {
-        for (const message of reader.messages(bytes)) {
-          this.#noteLast()
-          this.#last = message
-          this.#isZeroBehind = false
-          this.faultAt = reader.offset + PREVIOUS_TAG_SIZE_LENGTH
-        }
-      }
+      for await (const bytes of createReadStream(path)) this.#note(reader.messages(bytes))
+      this.#note(reader.end())
     } catch (error) {
       if (!(error instanceof ProtocolError) || reader.offset < METADATA_POSITION) throw error
       this.fault = error
     }
     if (reader.offset === 0)
       throw new ProtocolError('ERR_RTMP_FLV_HEADER', { layer: 'flv', offset: 0, detail: 'the file is empty' })
-    if (this.fault === undefined || !this.#isZeroBehind) this.#noteLast()
     this.size = (await stat(path)).size
     return this
   }
 
-  #noteLast(): void {
-    const message = this.#last
-    if (message === undefined) return
-    this.lastTagSize = FLV_TAG_HEADER_LENGTH + message.payload.length
-    this.end = this.faultAt
-    const position = this.end - PREVIOUS_TAG_SIZE_LENGTH - this.lastTagSize
-    if (position === METADATA_POSITION && hasSpacer(message)) this.room = message.payload.length
-    if (!this.summary.describe(message)) this.summary.note(message, position)
+  #note(messages: Iterable<Message>): void {
+    for (const message of messages) {
+      const position = this.#reader.tagOffset
+      this.lastTagSize = FLV_TAG_HEADER_LENGTH + message.payload.length
+      this.end = position + this.lastTagSize + PREVIOUS_TAG_SIZE_LENGTH
+      if (position === METADATA_POSITION && hasSpacer(message)) this.room = message.payload.length
+      if (!this.summary.describe(message)) this.summary.note(message, position)
+    }
   }
 }
 
@@ -155,8 +150,11 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   return there?.dev === dev && there.ino === ino
 }
 
-/** Whether the rest of the file is zeros. */
-async function isZero(path: string, start: number): Promise<boolean> {
+/** Whether zeros follow, ahead of them perhaps a tag whose end they have replaced: a power failure leaves them. */
+async function endsInZeros(path: string, end: number): Promise<boolean> {
+  let start = end
+  for await (const bytes of createReadStream(path, { start, end: start + FLV_TAG_HEADER_LENGTH - 1 }))
+    if (isTagType(bytes[0])) start += FLV_TAG_HEADER_LENGTH + bodyLength(bytes, 0)
   for await (const bytes of createReadStream(path, { start }))
     if ((bytes as Buffer).some(byte => byte !== 0)) return false
   return true

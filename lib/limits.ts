@@ -4,8 +4,10 @@
  * generated from this file.
  */
 export interface Limits {
-  /** Bytes of one message, and of one FLV tag. A longer one is an error as soon as its header is read. */
+  /** Bytes of one message, and of one FLV tag. A longer message is an error as soon as its header is read, a longer tag is damage. */
   readonly messageBytes: number
+  /** Bytes that are searched for the next tag where an FLV file is damaged. Beyond them the damage is an error, `ERR_RTMP_FLV_TAG`. */
+  readonly resyncBytes: number
   /** Chunk streams of one connection that have an unfinished message at the same time. */
   readonly chunkStreams: number
   /** Chunk streams that one connection may use in total. The last header of each is kept. */
@@ -85,6 +87,7 @@ export interface Limits {
  */
 export const defaultLimits: Limits = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
+  resyncBytes: 16 * 1024 * 1024,
   chunkStreams: 64,
   chunkStreamHeaders: 1024,
   bufferedBytes: 16 * 1024 * 1024,

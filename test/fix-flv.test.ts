@@ -70,7 +70,7 @@ t.test('a recording is repaired in its place, and says what became of it', async
   const path = join(folder(t), 'film.flv')
   writeFileSync(path, open().subarray(0, -5))
   const { ino, size } = statSync(path)
-  t.same(await fixFlv(path), { durationMs: 3500, keyframes: 4, cut: 30 })
+  t.same(await fixFlv(path), { durationMs: 3500, keyframes: 4, cut: 30, skipped: 0 })
   t.same([statSync(path).ino, statSync(path).size], [ino, size - 30])
   t.same(says(readFileSync(path)), {
     duration: 3.5,
@@ -101,7 +101,7 @@ t.test('any other file is written anew: from 0 on, mended, with metadata of its 
     timestamp: message.timestamp + (message.timestamp > 1400 ? 28_800_000 : 18_000_000)
   }))
   writeFileSync(path, foreign(...late), { mode: 0o640 })
-  t.same(await fixFlv(path), { durationMs: 2520, keyframes: 3, cut: 0 })
+  t.same(await fixFlv(path), { durationMs: 2520, keyframes: 3, cut: 0, skipped: 0 })
   const fixed = readFileSync(path)
   t.ok(isTrue(fixed))
   t.equal(says(fixed).width, 1)
@@ -118,7 +118,7 @@ t.test('a file may be written elsewhere, and is left as it is', async t => {
   const [from, to] = [join(home, 'film.flv'), join(home, 'fixed.flv')]
   const torn = open().subarray(0, -5)
   writeFileSync(from, torn)
-  t.same(await fixFlv(from, { to }), { durationMs: 3500, keyframes: 4, cut: 30 })
+  t.same(await fixFlv(from, { to }), { durationMs: 3500, keyframes: 4, cut: 30, skipped: 0 })
   t.ok(readFileSync(from).equals(torn))
   t.ok(isTrue(readFileSync(to)))
   linkSync(from, join(home, 'same.flv'))
@@ -137,22 +137,32 @@ t.test('zeros at the end, as a power failure leaves them, are cut off', async t 
   t.ok(isTrue(readFileSync(path)))
 })
 
-t.test(
-  'wrong bytes are no torn tag: the file is left as it is, and read up to there if it is written elsewhere',
-  async t => {
-    const home = folder(t)
-    const [path, to] = [join(home, 'film.flv'), join(home, 'fixed.flv')]
-    for (const bytes of [open(), foreign(...messages)]) {
-      const torn = Buffer.concat([bytes, Buffer.from('this is no tag at all'), bytes])
+t.test('damaged bytes are no torn tag: the file is left as it is, and all else is written elsewhere', async t => {
+  const home = folder(t)
+  const [path, to] = [join(home, 'film.flv'), join(home, 'fixed.flv')]
+  const words = Buffer.from('this is no tag at all')
+  const frames = (file: Buffer) => tags(file).filter(({ message }) => message.type !== 18).length
+  for (const bytes of [open(), foreign(...messages)]) {
+    const rest = bytes.subarray(13)
+    const lost = Buffer.concat([bytes.subarray(0, -50), rest])
+    const cases: [string, Buffer, { cut: number; skipped: number; frames: number }][] = [
+      ['between tags', Buffer.concat([bytes, words, rest]), { cut: 0, skipped: 21, frames: 36 }],
+      ['in place of the end of a tag', lost, { cut: 0, skipped: 100, frames: 34 }],
+      ['at the end', Buffer.concat([bytes, words]), { cut: 21, skipped: 0, frames: 18 }],
+      ['in both places', Buffer.concat([lost, words]), { cut: 21, skipped: 100, frames: 34 }]
+    ]
+    for (const [where, torn, expected] of cases) {
       writeFileSync(path, torn)
-      await t.rejects(fixFlv(path), { code: 'ERR_RTMP_FLV_TAG', layer: 'flv', offset: bytes.length })
+      await t.rejects(fixFlv(path), { code: 'ERR_RTMP_FLV_TAG', layer: 'flv' }, where)
       t.ok(readFileSync(path).equals(torn))
-      t.equal((await fixFlv(path, { to })).cut, torn.length - bytes.length)
-      t.ok(isTrue(readFileSync(to)))
+      const { cut, skipped } = await fixFlv(path, { to })
+      const fixed = readFileSync(to)
+      t.same({ cut, skipped, frames: frames(fixed) }, expected, where)
+      t.ok(isTrue(fixed))
     }
-    t.same(readdirSync(home).sort(), ['film.flv', 'fixed.flv'])
   }
-)
+  t.same(readdirSync(home).sort(), ['film.flv', 'fixed.flv'])
+})
 
 t.test('what is no FLV file', async t => {
   const home = folder(t)

@@ -268,7 +268,7 @@ t.test('FLV files', { skip }, async t => {
     for (const pieces of [[bytes], cut(bytes, 1)]) {
       let mismatches = 0
       const reader = new FlvReader({ onPreviousTagSize: () => mismatches++ })
-      const messages = [...pieces].flatMap(piece => [...reader.messages(piece)])
+      const messages = [...[...pieces].flatMap(piece => [...reader.messages(piece)]), ...reader.end()]
       const count = (type: number) => messages.filter(message => message.type === type).length
       t.same([count(8), count(9), count(18), reader.cut()], [audio, video, script, undefined], name)
       t.same(

@@ -83,7 +83,7 @@ export async function publish(
   { loop = false, fast = false, ...options }: TransferOptions & { loop?: boolean; fast?: boolean }
 ): Promise<void> {
   const { url: app, name } = splitStreamUrl(url)
-  const messages = source(file, loop)
+  const messages = source(file, loop, options.advise)
   await withSession(app, options, async open => {
     // a missing or invalid file is reported before the connection is made
     await once(messages, 'readable', { signal: options.signal })
@@ -119,10 +119,11 @@ async function withSession(
   }
 }
 
-function source(file: string, loop: boolean): Readable {
+function source(file: string, loop: boolean, advise: TransferOptions['advise']): Readable {
   if (loop) return Readable.from(looped(file))
   const bytes = file === '-' ? process.stdin : createReadStream(file)
   const messages = flvDecoder()
+  messages.on('resync', ({ offset, bytes }) => advise?.(`${bytes} damaged bytes skipped, at byte ${offset}`))
   pipeline(bytes, messages).catch(error => messages.destroy(error))
   return messages
 }

@@ -6,6 +6,11 @@ export const PREVIOUS_TAG_SIZE_LENGTH = 4
 /** Type, length, timestamp and its upper byte, stream id 0 (FLV 10.1, E.4.1). */
 export const FLV_TAG_HEADER_LENGTH = 11
 
+/** Audio, video, AMF3 script (Enhanced RTMP v2), script. The bit above them marks an encrypted tag. */
+const TAG_TYPES: readonly number[] = [8, 9, 15, 18]
+const TAG_TYPE_BITS = 0x1f
+const RESERVED_BITS = 0xc0
+
 /** The tracks that a file declares. */
 export interface FlvTracks {
   /** Whether there is audio. */
@@ -49,3 +54,23 @@ export function flvTag({ type, timestamp, payload }: Message): Buffer {
   bytes.writeUInt32BE(size, size)
   return bytes
 }
+
+/** Whether a tag may have this type. */
+export const isTagType = (type: number): boolean => TAG_TYPES.includes(type & TAG_TYPE_BITS)
+
+/** The length of the body, by the header of a tag at `at`. */
+export const bodyLength = (bytes: Buffer, at: number): number => bytes.readUIntBE(at + 1, 3)
+
+/** Whether the bytes at `at` look like the header of a tag with a body of at most `maxLength`. Of random bytes, 1 in 2^29 do. */
+export function looksLikeTag(bytes: Buffer, at: number, maxLength: number): boolean {
+  if (!isTagType(bytes[at]!) || (bytes[at]! & RESERVED_BITS) !== 0) return false
+  return bytes.readUIntBE(at + 8, 3) === 0 && bodyLength(bytes, at) <= maxLength
+}
+
+/** The message of a tag, without the PreviousTagSize behind it. */
+export const tagMessage = (tag: Buffer): Message => ({
+  type: tag[0]!,
+  messageStreamId: 0,
+  timestamp: tag.readUIntBE(4, 3) + tag[7]! * 0x1000000,
+  payload: tag.subarray(FLV_TAG_HEADER_LENGTH)
+})

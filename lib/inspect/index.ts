@@ -26,6 +26,7 @@ export {
   messageEntry,
   type NoteEntry,
   type PreviousTagSizeEntry,
+  type ResyncEntry,
   type TagEntry
 } from './ledger.ts'
 export { jsonLine } from './ledger-json.ts'

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { FlvReader } from '../index.ts'
+import { FlvReader, type Message } from '../index.ts'
 import { DirectionLedger } from './direction-ledger.ts'
 import { endpointName } from './ip.ts'
 import { type ConnectionEntry, errorEntry, type LedgerEntry, tagEntry } from './ledger.ts'
@@ -17,10 +17,6 @@ export interface InspectOptions {
 const GIB = 2 ** 30
 /** The whole file is read into memory. */
 const MAX_FILE = GIB
-
-const FLV_HEADER_LENGTH = 9
-const FLV_TAG_HEADER_LENGTH = 11
-const PREVIOUS_TAG_SIZE_LENGTH = 4
 
 /**
  * The ledger of a file, a capture (pcap or pcapng) or an FLV file, detected by its first bytes.
@@ -88,16 +84,18 @@ export function* inspectFlv(bytes: Buffer): Generator<LedgerEntry, void> {
   const met: LedgerEntry[] = []
   const reader = new FlvReader({
     onHeader: tracks => met.push({ offset: 0, kind: 'flv', ...tracks }),
-    onPreviousTagSize: mismatch => met.push({ kind: 'previousTagSize', ...mismatch })
+    onPreviousTagSize: mismatch => met.push({ kind: 'previousTagSize', ...mismatch }),
+    onResync: skipped => met.push({ kind: 'resync', ...skipped })
   })
-  let offset: number | undefined
-  try {
-    for (const message of reader.messages(bytes)) {
+  function* tags(messages: Iterable<Message>): Generator<LedgerEntry, void> {
+    for (const message of messages) {
       yield* met.splice(0)
-      offset ??= bytes.readUInt32BE(FLV_HEADER_LENGTH - 4) + PREVIOUS_TAG_SIZE_LENGTH
-      yield tagEntry(message, offset)
-      offset += FLV_TAG_HEADER_LENGTH + message.payload.length + PREVIOUS_TAG_SIZE_LENGTH
+      yield tagEntry(message, reader.tagOffset)
     }
+  }
+  try {
+    yield* tags(reader.messages(bytes))
+    yield* tags(reader.end())
   } catch (error) {
     yield* met.splice(0)
     const fault = errorEntry(error)

@@ -72,6 +72,9 @@ function* pieces(entry: LedgerEntry): Generator<string, void> {
     case 'previousTagSize':
       yield `PreviousTagSize is ${entry.found}, expected ${entry.expected}`
       return
+    case 'resync':
+      yield `${entry.bytes} damaged bytes skipped`
+      return
     case 'end':
       yield `${ends[entry.how]}${entry.cut === undefined ? '' : `, ${short(entry.cut)}`}`
       return

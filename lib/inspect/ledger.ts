@@ -48,6 +48,7 @@ export type LedgerEntry =
   | TagEntry
   | FlvEntry
   | PreviousTagSizeEntry
+  | ResyncEntry
   | EndEntry
   | MissingEntry
   | ErrorEntry
@@ -184,6 +185,13 @@ export interface PreviousTagSizeEntry extends Place {
   readonly expected: number
   /** Bytes that the field says. */
   readonly found: number
+}
+
+/** Damaged bytes of an FLV file, which were skipped. */
+export interface ResyncEntry extends Place {
+  readonly kind: 'resync'
+  /** Their number. */
+  readonly bytes: number
 }
 
 /** A direction of a connection, or a file, ends. */

@@ -3,6 +3,7 @@ import t from 'tap'
 import { ByteCollector } from '../../lib/bytes/byte-collector.ts'
 import { ByteQueue } from '../../lib/bytes/byte-queue.ts'
 import { ByteReader } from '../../lib/bytes/byte-reader.ts'
+import { ByteWindow } from '../../lib/bytes/byte-window.ts'
 import { ByteWriter } from '../../lib/bytes/byte-writer.ts'
 import { alive } from '../support/memory.ts'
 import { buffers, holds } from '../support/property.ts'
@@ -113,4 +114,20 @@ t.test('a reader reads what a writer wrote', async t => {
 
 t.test('bytes that are not UTF-8 become U+FFFD', async t => {
   t.equal(new ByteReader(Buffer.of(0x63, 0xe9), 'amf').utf8(2), 'c\ufffd')
+})
+
+t.test('what waits in a window lies in one piece, and what was taken is not written over', async t => {
+  holds(
+    t,
+    'any bytes',
+    fc.property(fc.array(fc.tuple(buffers(40), fc.nat(60)), { maxLength: 200 }), turns => {
+      const window = new ByteWindow()
+      const taken: Buffer[] = []
+      for (const [bytes, length] of turns) {
+        window.push(bytes)
+        taken.push(window.take(Math.min(length, window.bytes.length)))
+      }
+      return Buffer.concat([...taken, window.bytes]).equals(Buffer.concat(turns.map(([bytes]) => bytes)))
+    })
+  )
 })

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { dataMessage, FlvReader, FlvWriter, flvDecoder, flvEncoder, type Message, writeAmf0 } from 'rtmpipe'
 import t from 'tap'
@@ -15,7 +17,7 @@ const tag = hex`08 000002 00002a 00 000000 afaa 0000000d`
 
 const read = (pieces: Iterable<Buffer>, options?: ConstructorParameters<typeof FlvReader>[0]) => {
   const reader = new FlvReader(options)
-  const messages = [...pieces].flatMap(piece => [...reader.messages(piece)])
+  const messages = [...[...pieces].flatMap(piece => [...reader.messages(piece)]), ...reader.end()]
   return { messages, cut: reader.cut() }
 }
 
@@ -70,6 +72,7 @@ t.test('data of type 15 becomes a script tag in AMF0: players skip tags of type 
   t.same(written, new FlvWriter().write(dataMessage(body, { timestamp: 42 }))[1])
   const [tag] = writer.write(dataMessage(['onCue', Buffer.of(1)], { encoding: 3 }))
   t.equal(tag?.[0], 15, 'what AMF0 cannot express stays as it is')
+  t.equal(read([header!, tag!]).messages[0]?.type, 15, 'and is read')
 })
 
 t.test('a file without messages has a header', async t => {
@@ -141,6 +144,143 @@ t.test('a file may be cut anywhere: whole tags come out, and what is missing is 
   decoder.end(bytes.subarray(0, 25))
   await decoder.toArray()
   t.same(told, { layer: 'flv', offset: 25, missing: 1 })
+})
+
+t.test('damaged bytes are skipped, and told', async t => {
+  const long = hex`09 000014 00002b 00 000000 ${Buffer.alloc(20, 0x61)} 0000001f`
+  const late = hex`08 000002 00002c 00 000000 afaa 0000000d`
+  const lying = (length: number) => {
+    const tag = Buffer.from(long)
+    tag.writeUIntBE(length, 1, 3)
+    return tag
+  }
+  const cases: [string, Buffer, timestamps: number[], resync: unknown[]][] = [
+    ['bytes between two tags', hex`${tag} ${Buffer.from('no tag')} ${late}`, [42, 44], [[30, 6]]],
+    ['zeros of 4 KiB', hex`${tag} ${Buffer.alloc(4096)} ${late}`, [42, 44], [[30, 4096]]],
+    [
+      'a tag whose middle is lost',
+      hex`${tag} ${long.subarray(0, 20)} ${long.subarray(25)} ${late}`,
+      [42, 44],
+      [[30, 30]]
+    ],
+    ['a tag whose end is lost', hex`${tag} ${long.subarray(0, 20)} ${late} ${late}`, [42, 44, 44], [[30, 20]]],
+    ['a tag whose size is lost', hex`${tag} ${long.subarray(0, -4)} ${late}`, [42, 44], [[30, 31]]],
+    ['a tag whose beginning is lost', hex`${tag} ${long.subarray(3)} ${late}`, [42, 44], [[30, 32]]],
+    [
+      'a tag with bytes too many',
+      hex`${tag} ${long.subarray(0, 20)} 616161 ${long.subarray(20)} ${late}`,
+      [42, 44],
+      [[30, 38]]
+    ],
+    ['a tag that says it is shorter', hex`${tag} ${lying(10)} ${late}`, [42, 44], [[30, 35]]],
+    ['a tag that says it is longer', hex`${tag} ${lying(30)} ${late} ${late}`, [42, 44, 44], [[30, 35]]],
+    ['a tag that reaches over another to its end', hex`${tag} ${lying(37)} ${late} ${late}`, [42, 44, 44], [[30, 35]]],
+    ['a tag that reaches beyond the file', hex`${tag} ${lying(9999)} ${late} ${late}`, [42, 44, 44], [[30, 35]]],
+    ['a tag of 16 MB', hex`${tag} ${lying(0xffffff)} ${late} ${late}`, [42, 44, 44], [[30, 35]]],
+    ['a tag of no type', hex`${tag} 00 ${long.subarray(1)} ${late}`, [42, 44], [[30, 35]]],
+    [
+      'two places',
+      hex`${tag} 00 ${late} 0000 ${tag}`,
+      [42, 44, 42],
+      [
+        [30, 1],
+        [48, 2]
+      ]
+    ]
+  ]
+  for (const [name, bytes, timestamps, skipped] of cases) {
+    for (const pieces of [[hex`${header} ${bytes}`], bytewise(hex`${header} ${bytes}`)]) {
+      const told: unknown[] = []
+      const { messages, cut } = read(pieces, { onResync: ({ offset, bytes }) => told.push([offset, bytes]) })
+      t.same([messages.map(({ timestamp }) => timestamp), told, cut], [timestamps, skipped, undefined], name)
+    }
+    const strictly = () => read([hex`${header} ${bytes}`], { strict: true })
+    if (name.includes('beyond'))
+      t.match(strictly(), { messages: { length: 1 }, cut: { missing: 9941 } }, `${name}, strictly`)
+    else t.throws(strictly, { name: 'ProtocolError', layer: 'flv', offset: 30 }, `${name}, strictly`)
+  }
+  const beheaded = hex`464c56 01 05 00000009 ${tag} ${late}`
+  const told: unknown[] = []
+  t.equal(read([beheaded], { onResync: skipped => told.push(skipped) }).messages.length, 2)
+  t.same(told, [{ offset: 9, bytes: 0 }], 'the size ahead of the first tag is lost')
+
+  const decoder = flvDecoder()
+  decoder.on('resync', skipped => told.push(skipped))
+  decoder.end(hex`${header} ${tag} 00 ${tag}`)
+  t.equal((await decoder.toArray()).length, 2)
+  t.same(told.at(-1), { offset: 30, bytes: 1 })
+})
+
+t.test('damaged bytes are searched for the next tag, so many and no more', async t => {
+  const damaged = (length: number) => hex`${header} ${tag} ${Buffer.alloc(length)} ${tag}`
+  const limits = { resyncBytes: 100 }
+  t.equal(read([damaged(100)], { limits }).messages.length, 2)
+  const reader = new FlvReader({ limits })
+  const found: Message[] = []
+  const error = { code: 'ERR_RTMP_FLV_TAG', layer: 'flv', offset: 30 }
+  t.throws(() => found.push(...reader.messages(damaged(101))), error)
+  t.throws(() => read(bytewise(damaged(101)), { limits }), error)
+  t.throws(() => read([hex`${header} ${tag} ${Buffer.alloc(50)}`], { limits }), error, 'none to the end of the file')
+  const decoder = flvDecoder({ limits })
+  decoder.end(damaged(101))
+  const seen: Message[] = []
+  decoder.on('data', message => seen.push(message))
+  await t.rejects(finished(decoder), error)
+  t.equal(seen.length, 1, 'what came before them is read')
+})
+
+t.test('of a file that lacks bytes, or has some too many, all other tags are read, in order', async t => {
+  // no body looks like a tag
+  const body = fc.uint8Array({ min: 0x40, maxLength: 120 })
+  const bodies = fc.array(body, { minLength: 1, maxLength: 8 })
+  const damage = fc.oneof(
+    fc.record({ lost: fc.nat(300), added: fc.constant(Buffer.alloc(0)) }),
+    fc.record({ lost: fc.constant(0), added: fc.uint8Array({ maxLength: 60 }).map(bytes => Buffer.from(bytes)) })
+  )
+  holds(
+    t,
+    'damage',
+    fc.property(
+      bodies,
+      damage,
+      fc.nat(1000),
+      fc.array(fc.nat(2000), { maxLength: 6 }),
+      (bodies, damage, place, places) => {
+        const payloads = [
+          ...bodies.map(bytes => Buffer.from(bytes)),
+          ...Array.from({ length: 4 }, () => Buffer.alloc(100, 0x61))
+        ]
+        const writer = new FlvWriter()
+        const pieces = payloads.map((payload, timestamp) =>
+          Buffer.concat(writer.write({ type: 9, messageStreamId: 0, timestamp, payload }))
+        )
+        const ends = pieces.map((_, at) => Buffer.concat(pieces.slice(0, at + 1)).length)
+        const file = Buffer.concat(pieces)
+        // the last tags stay: the end of a file confirms the tag that ends there
+        const start = Math.min(13 + place, ends.at(-5)!)
+        const end = Math.min(start + damage.lost, ends.at(-5)!)
+        const damaged = Buffer.concat([file.subarray(0, start), damage.added, file.subarray(end)])
+        const isWhole = (at: number) => ends[at]! <= start || (ends[at - 1] ?? 13) >= end
+        const whole = payloads.map((_, at) => at).filter(isWhole)
+        let skipped = 0
+        const { messages, cut } = read(cutAt(damaged, places), { onResync: ({ bytes }) => (skipped += bytes) })
+        const found = messages.filter(
+          ({ timestamp, payload }) => whole.includes(timestamp) && payload.equals(payloads[timestamp]!)
+        )
+        const lengths = messages.reduce((sum, { payload }) => sum + payload.length + 15, 13)
+        return (
+          isDeepStrictEqual(
+            found.map(({ timestamp }) => timestamp),
+            whole
+          ) &&
+          messages.length - found.length <= 1 &&
+          lengths + skipped === damaged.length &&
+          cut === undefined
+        )
+      }
+    ),
+    { numRuns: 2000 }
+  )
 })
 
 t.test('messages written and read are the same; any way to cut the file gives the same', async t => {

@@ -80,8 +80,7 @@ export interface Tag {
 export function tags(file: Buffer): Tag[] {
   const reader = new FlvReader()
   const found: Tag[] = []
-  for (const message of reader.messages(file))
-    found.push({ message, position: reader.offset - message.payload.length - 11 })
+  for (const message of reader.messages(file)) found.push({ message, position: reader.tagOffset })
   if (reader.cut() !== undefined || reader.offset !== file.length) throw new Error('the file ends within a tag')
   return found
 }

@@ -16,9 +16,10 @@ export async function run(args: readonly string[]): Promise<void> {
 
 async function fix(file: string, to: string | undefined): Promise<string> {
   try {
-    const { durationMs, keyframes, cut } = await fixFlv(file, to === undefined ? {} : { to })
+    const { durationMs, keyframes, cut, skipped } = await fixFlv(file, to === undefined ? {} : { to })
     const parts = [`${(durationMs / 1000).toFixed(1)} s`, `${keyframes} keyframes`]
     if (cut > 0) parts.push(`${cut} bytes removed`)
+    if (skipped > 0) parts.push(`${skipped} damaged bytes left out`)
     return `${escaped(to ?? file)}: ${parts.join(', ')}`
   } catch (error) {
     throw new Error(`${escaped(file)}: ${whatToDo(error as NodeJS.ErrnoException)}`)
@@ -28,5 +29,5 @@ async function fix(file: string, to: string | undefined): Promise<string> {
 /** What went wrong, and what to do about it where that is known. */
 function whatToDo(error: NodeJS.ErrnoException): string {
   const said = diskWords(error)
-  return error.code === 'ERR_RTMP_FLV_TAG' ? `${said}; -o FILE writes the part before it` : said
+  return error.code === 'ERR_RTMP_FLV_TAG' ? `${said}; -o FILE writes all other tags` : said
 }
