@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { pipeline, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
@@ -8,17 +9,29 @@ import {
   chunkDecoder,
   chunkEncoder,
   commandMessage,
+  connect,
   isCommandType,
   type Message,
   MessageReader,
   messageAssembler,
+  readAudioTagHeader,
   readCommand,
+  readVideoTagHeader,
   ServerHandshake,
   type Truncated
 } from 'rtmpipe'
 import t from 'tap'
-import { type CapturedSide, captureNames, type ExpectedMessage, listed, readCapture } from './support/captures.ts'
+import {
+  type CapturedSide,
+  capturedMedia,
+  captureNames,
+  type ExpectedMessage,
+  listed,
+  readCapture
+} from './support/captures.ts'
 import { bytewise, cut } from './support/chop.ts'
+import { LiveServer } from './support/live-server.ts'
+import { byKind } from './support/media.ts'
 
 const HANDSHAKE = 3073
 
@@ -148,3 +161,34 @@ t.test('the handshake of every capture is understood by both machines', async t 
     t.equal(asClient.scheme, server.digests[0]?.scheme, `${name}, S1`)
   }
 })
+
+t.test('what FFmpeg 8 published, sent again to a server, reaches players unchanged', async t => {
+  const server = new LiveServer(t)
+  const host = await server.listen()
+  const { port } = server.server.address() as net.AddressInfo
+  const streams = {
+    'ffmpeg8-publish-hevc-aac': 'hevc',
+    'ffmpeg8-publish-av1-opus': 'av1opus',
+    'ffmpeg8-publish-two-tracks': 'film'
+  }
+  for (const [name, stream] of Object.entries(streams)) {
+    await using knows = await connect(`${host}/live`, { capabilities: { multitrack: true } })
+    await using other = await connect(`${host}/live`)
+    const plays = await Promise.all([knows.play(stream), other.play(stream)])
+    const heard = plays.map(play => play.toArray())
+    const publisher = net.connect(port, '127.0.0.1').resume()
+    publisher.end(readCapture(name).client.bytes)
+    await server.happens(`unpublish live/${stream}`)
+    server.at(`live/${stream}`).end()
+    const [all, primary] = await Promise.all(heard as [Promise<Message[]>, Promise<Message[]>])
+    const sent = byKind(capturedMedia(name))
+    t.same(byKind(all), sent, name)
+    t.ok(sent.audio.length > 20 && sent.video.length > 20, `${name}: ${sent.audio.length}, ${sent.video.length}`)
+    const ofTrack0 = capturedMedia(name).filter(message => trackIdOf(message) === 0)
+    t.same(byKind(primary), byKind(ofTrack0), `${name}, to a player that does not know Multitrack`)
+    t.equal(ofTrack0.length < capturedMedia(name).length, stream === 'film', `${name}, tracks`)
+  }
+})
+
+const trackIdOf = ({ type, payload }: Message): number | undefined =>
+  (type === 9 ? readVideoTagHeader(payload) : type === 8 ? readAudioTagHeader(payload) : undefined)?.trackId ?? 0
