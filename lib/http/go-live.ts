@@ -107,8 +107,7 @@ async function readJson(request: IncomingMessage & { readonly body?: unknown }):
   if (!JSON_TYPE.test(request.headers['content-type'] ?? ''))
     return refuse(415, 'Content-Type must be application/json')
   if (request.body !== undefined) return { json: request.body }
-  // a request that is destroyed at the end of an iteration takes its response with it
-  const body = await readBody(request.iterator({ destroyOnReturn: false }), MAX_BYTES)
+  const body = await readBody(request, MAX_BYTES)
   // the rest of the body is not read, so the connection cannot be used again
   if (body === undefined) return refuse(413, `the body must have at most ${MAX_BYTES} bytes`, { Connection: 'close' })
   try {

@@ -72,13 +72,12 @@ export async function readStrings<Name extends string>(
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
-  // the rest of it is not read: the connection cannot be used again
+  // the rest of the body is not read, so the connection cannot be used again
   const tooLarge = new ApiRefusal('too_large', `body must have at most ${MAX_BYTES} bytes`, { Connection: 'close' })
   if (Number(request.headers['content-length'] ?? 0) > MAX_BYTES) throw tooLarge
   const parts: Buffer[] = []
   let length = 0
-  // a request that is destroyed at the end of an iteration takes its response with it
-  for await (const part of request.iterator({ destroyOnReturn: false })) {
+  for await (const part of request) {
     length += part.length
     if (length > MAX_BYTES) throw tooLarge
     parts.push(part)
