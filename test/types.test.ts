@@ -29,6 +29,7 @@ import {
   type Gap,
   handshakeStream,
   isMessage,
+  joinTracks,
   keyframeGate,
   Layer,
   type LiveStream,
@@ -57,6 +58,7 @@ import {
   type ServerSessionEvents,
   Stage,
   type StreamEvents,
+  splitTracks,
   stage,
   type TapGap,
   type Truncated,
@@ -281,6 +283,24 @@ export function fits(play: Play, publish: Publish): void {
   live.player().pipe(flvEncoder())
   // @ts-expect-error: batches, where Messages are wanted
   live.player().pipe(live.input())
+}
+
+export async function tracks(publish: Publish): Promise<void> {
+  for await (const { stream, height, trackId } of publish.accept().pipe(splitTracks())) {
+    equal<typeof height, number | undefined>(true)
+    equal<typeof trackId, number>(true)
+    pipeline(stream, live.input(), () => {})
+  }
+  splitTracks({ by: 'audio', video: 1 })
+  // @ts-expect-error: each stream has the audio that it is of
+  splitTracks({ by: 'audio', audio: 1 })
+  joinTracks([
+    { source: live.subscribe(), video: 0 },
+    { source: publish.accept(), audio: 1 },
+    { source: Readable.from([message]), video: 1 }
+  ]).pipe(live.input())
+  // @ts-expect-error: a source is read
+  joinTracks([{ source: live.input(), video: 0 }])
 }
 
 export function chains(): void {

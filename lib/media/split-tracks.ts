@@ -47,7 +47,7 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
   readonly #state = new MediaState()
   readonly #metadata = new MetadataTracks()
   readonly #streams = new Map<number, TrackStream>()
-  /** The first sound of audio tracks that wait for a keyframe. */
+  /** The last sound of audio tracks that wait for a keyframe. */
   readonly #waiting = new Map<number, Message>()
   #hasVideo = false
 
@@ -63,7 +63,7 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
     const message = this.#metadata.attributed(given)
     this.#state.note(message)
     for (const id of this.#beginning(message)) if (!this.#streams.has(id)) this.#begin(id, message)
-    const waits = this.#streamsOf(message).flatMap(stream => stream.deliver(message) ?? [])
+    const waits = [...this.#streams.values()].flatMap(stream => stream.deliver(message) ?? [])
     if (waits.length > 0) return Promise.all(waits).then(() => {})
   }
 
@@ -87,9 +87,7 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
 
   #hear(message: Message): Iterable<number> {
     if (isSequenceHeader(message)) return []
-    for (const id of audioTrackIds(message.payload)) {
-      if (!this.#streams.has(id) && !this.#waiting.has(id)) this.#waiting.set(id, message)
-    }
+    for (const id of audioTrackIds(message.payload)) if (!this.#streams.has(id)) this.#waiting.set(id, message)
     return this.#hasVideo ? [] : this.#waiting.keys()
   }
 
@@ -104,13 +102,6 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
     const state = this.#state.messages()
     for (const each of state) void stream.deliver(stateAt(each, message.timestamp))
     this.push({ trackId, ...describedTrack(this.#by, chosen([...state, first])), stream })
-  }
-
-  /** The streams that may have something of the message. */
-  #streamsOf(message: Message): TrackStream[] {
-    if (this.#by === 'video' ? !isVideo(message) : !isAudio(message)) return [...this.#streams.values()]
-    const ids = this.#by === 'video' ? videoTrackIds(message.payload) : audioTrackIds(message.payload)
-    return [...ids].flatMap(id => this.#streams.get(id) ?? [])
   }
 }
 

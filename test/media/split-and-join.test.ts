@@ -74,7 +74,8 @@ t.test('a message is put on a track', async t => {
 })
 
 t.test('an id has 8 bits', async t => {
-  for (const id of [-1, 256, 1.5, Number.NaN]) t.throws(() => withTrackId(audio.frame(0), id), RangeError)
+  for (const id of [-1, 256, 1.5, Number.NaN])
+    for (const message of [audio.frame(0), caption(0)]) t.throws(() => withTrackId(message, id), RangeError)
   for (const id of [0, 255]) t.equal(withTrackId(audio.frame(0), id)!.payload[6], id)
 })
 
@@ -201,6 +202,11 @@ t.test('primary tracks of two sources: each says what it has', async t => {
   const { video, audio } = readStreamMetadata(last!)!
   t.match(video.get(0), { width: 1280, properties: { encoder: 'one' } })
   t.match(audio.get(0), { sampleRate: 44_100 })
+})
+
+t.test('nothing is said of what is left out', async t => {
+  const [said] = await joinTracks([{ source: from([metadata(0, { encoder: 'one', width: 320 })]), audio: 0 }]).toArray()
+  t.same({ ...(readData(said!)[1] as { properties: object }).properties }, { encoder: 'one' })
 })
 
 t.test('the error of a source ends all; so does a source that closes before its end', async t => {
@@ -364,6 +370,11 @@ t.test('sound has its rate, of codecs without headers too; what is unknown is un
   t.same(told(sound!), { trackId: 0, codec: 'AC-3', sampleRate: 48_000, channels: 1 })
   const [vp6] = await split([as(9, hex`14 aa`)])
   t.same(told(vp6!), { trackId: 0, codec: 'On2 VP6' })
+})
+
+t.test('a track does not begin with a packet that cannot be read', async t => {
+  const [{ header, keyframe }, cut] = [track(1), as(9, hex`96 11 68766331 01 0000ff aa`)]
+  t.same(await words([header(0), cut, keyframe(20)]), { 1: ['v header@20', 'v key@20'] })
 })
 
 t.test('metadata tells the size of each track where nothing else does', async t => {
