@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AV_CHANNEL_ORDER_NATIVE, AV_LOG_ERROR, AVMEDIA_TYPE_DATA, AVMEDIA_TYPE_VIDEO } from 'node-av/constants'
-import { avGetCodecName, FFmpegError, FormatContext, getFFmpegInfo, Log, Packet } from 'node-av/lib'
+import { avGetCodecName, Dictionary, FFmpegError, FormatContext, getFFmpegInfo, Log, Packet } from 'node-av/lib'
 
 /**
  * FFmpeg 8, which is a library here, as a command. What it says of errors goes to the error output.
  *
  *     node ffmpeg8.mjs                        its version
  *     node ffmpeg8.mjs read FILE|URL          its streams and their packets, in JSON: see test/support/ffmpeg8.ts
+ *     node ffmpeg8.mjs listen URL             the same of what is published to it, as a server
  *     node ffmpeg8.mjs send FILE FILE|URL     copies the packets of a file as FLV, to a URL in real time
  */
 const [command = 'version', from, to] = process.argv.slice(2)
-const commands = { version, read, send }
+const commands = { version, read, listen: () => read({ listen: '1' }), send }
 
 Log.setLevel(AV_LOG_ERROR)
 await commands[command]()
@@ -20,8 +21,8 @@ function version() {
   console.log(getFFmpegInfo().version)
 }
 
-async function read() {
-  const input = await open()
+async function read(options) {
+  const input = await open(options)
   const packets = []
   for await (const { streamIndex, pts, dts, isKeyframe, data } of packetsOf(input)) {
     const { timeBase } = input.streams[streamIndex]
@@ -70,9 +71,9 @@ async function send() {
   await output.closeOutput()
 }
 
-async function open() {
+async function open(options = {}) {
   const input = new FormatContext()
-  check(await input.openInput(from))
+  check(await input.openInput(from, null, Dictionary.fromObject(options)))
   check(await input.findStreamInfo())
   return input
 }

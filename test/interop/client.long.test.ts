@@ -4,7 +4,6 @@ import type net from 'node:net'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import {
-  type ClientSession,
   connect,
   createServer,
   flvDecoder,
@@ -19,7 +18,7 @@ import {
 import t from 'tap'
 import { collect } from '../support/collect.ts'
 import { film, folder, packets, packetsOf } from '../support/films.ts'
-import { freePort, nginx, played } from '../support/nginx.ts'
+import { freePort, nginx, played, reached } from '../support/nginx.ts'
 import { players } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
 
@@ -38,17 +37,6 @@ async function play(url: string, name: string, file: string, options = {}): Prom
   await using session = await connect(url)
   await pipeline(await session.play(name, options), flvEncoder(), createWriteStream(file))
   return packets(file)
-}
-
-/** A session with a program that may not listen yet. */
-async function reached(url: string): Promise<ClientSession> {
-  for (;;) {
-    try {
-      return await connect(url)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
-    }
-  }
 }
 
 for (const audio of ['aac', 'libmp3lame']) {

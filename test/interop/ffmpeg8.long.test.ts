@@ -1,14 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import {
   AudioPacketType,
   type AudioTag,
   FlvWriter,
+  flvDecoder,
   type Message,
   MessageTypeId,
   MultitrackType,
+  type PublishOptions,
+  type RecordOptions,
   record,
   VideoCodecId,
   VideoFrameType,
@@ -19,9 +23,11 @@ import {
 } from 'rtmpipe'
 import t from 'tap'
 import { type Found, readByFfmpeg8, sendByFfmpeg8, withoutFfmpeg8 } from '../support/ffmpeg8.ts'
-import { folder, tags } from '../support/films.ts'
+import { folder, packets, tags } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
-import { without } from '../support/programs.ts'
+import { freePort, reached } from '../support/nginx.ts'
+import { players } from '../support/players.ts'
+import { Program, without } from '../support/programs.ts'
 import {
   joined,
   readTag,
@@ -73,6 +79,17 @@ function film(path: string, video: readonly string[], audio: readonly string[]):
   return path
 }
 
+/** FFmpeg 8.1 reads no colours in Multitrack, where those of other tracks than the first are. */
+const uncolored = ({ color: _, ...found }: Found) => found
+
+/** The same where the first packet is at 0, as in a recording. */
+function fromZero(found: readonly Found[]): Found[] {
+  const times = /^(\d+)\/(\d+)/
+  const start = Math.min(...found.map(each => Number(times.exec(each.packets[0]!)![2])))
+  const moved = (packet: string) => packet.replace(times, (_, pts, dts) => `${pts - start}/${dts - start}`)
+  return found.map(each => ({ ...each, packets: each.packets.map(moved) }))
+}
+
 /** What is found of a film, but its packets. */
 const named = (found: readonly Found[]): string[] =>
   found.map(({ kind, track, codec, format }) => `${kind} ${track} ${codec} ${format}`)
@@ -85,6 +102,7 @@ const published: [video: string[], audio: string[], found: string[]][] = [
   [['H.264'], ['E-AC-3'], ['audio 0 eac3 1 x 48000 Hz', 'video 0 h264 160x120']],
   [['H.264', 'HEVC'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 h264 160x120', 'video 1 hevc 128x96']],
   [['H.264', 'AV1'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 h264 160x120', 'video 1 av1 128x96']],
+  [['AV1', 'H.264'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 av1 160x120', 'video 1 h264 128x96']],
   [['H.264'], ['AAC', 'Opus'], ['audio 0 aac 1 x 48000 Hz', 'audio 1 opus 1 x 48000 Hz', 'video 0 h264 160x120']],
   [
     ['HEVC', 'HEVC'],
@@ -100,17 +118,70 @@ for (const [video, audio, streams] of published) {
     await sendByFfmpeg8(t, source, join(home, 'film.flv'))
     const sent = await readByFfmpeg8(t, join(home, 'film.flv'))
     t.same(named(sent), streams)
-    for (const { kind, packets } of sent) t.ok(packets.length > 20, `${packets.length} packets of ${kind}`)
+    for (const each of sent) t.ok(each.packets.length > 20, `${each.packets.length} packets of ${each.kind}`)
     const server = new LiveServer(t, { live: { holdMs: 100 } })
     const url = `${await server.listen()}/live/film`
-    const recorded = once(record(server.at('live/film'), home, { wait: true }), 'recorded')
-    const publishing = server.happens('play live/film').then(() => sendByFfmpeg8(t, source, url))
-    const [played] = await Promise.all([readByFfmpeg8(t, url), publishing])
-    t.same(played, sent, 'as it was sent')
-    const [{ path }] = await recorded
-    t.same(await readByFfmpeg8(t, path), sent, 'and from a recording')
+    const recording = (name: string, options: RecordOptions = {}) =>
+      once(record(server.at('live/film'), home, { wait: true, name, ...options }), 'recorded')
+    const recorded = Promise.all([recording('all', { tracks: 'all' }), recording('primary')])
+    const publishing = server.happens('play live/film', 2).then(() => sendByFfmpeg8(t, source, url))
+    const [played, playedPrimary] = await Promise.all([
+      readByFfmpeg8(t, `${url}?tracks=all`),
+      readByFfmpeg8(t, url),
+      publishing
+    ])
+    const primary = sent.filter(({ track }) => track === 0)
+    t.same(played.map(uncolored), sent.map(uncolored), 'as it was sent')
+    t.same(playedPrimary, primary, 'the primary tracks, who does not ask for more')
+    const [[all], [one]] = await recorded
+    const recordedAll = await readByFfmpeg8(t, all.path)
+    t.same(fromZero(recordedAll).map(uncolored), fromZero(sent).map(uncolored), 'and from a recording')
+    t.same(fromZero(await readByFfmpeg8(t, one.path)), fromZero(primary), 'and from a recording of the primary tracks')
   })
 }
+
+t.test('an FFmpeg that knows no Multitrack plays the primary tracks', { skip, buffered: true }, async t => {
+  const home = folder(t)
+  const source = film(join(home, 'film.mp4'), ['H.264', 'HEVC'], ['AAC', 'Opus'])
+  const primary = join(home, 'primary.flv')
+  execFileSync('ffmpeg', ['-v', 'error', '-i', source, '-map', '0:v:0', '-map', '0:a:0', '-c', 'copy', primary])
+  const server = new LiveServer(t, { live: { holdMs: 100 } })
+  const url = `${await server.listen()}/live/film`
+  const recorded = once(record(server.at('live/film'), home, { wait: true }), 'recorded')
+  const decoder = (from: string) => new Program(t, 'ffmpeg', ['-v', 'error', '-i', from, '-f', 'null', '-'])
+  const [playing, decoding] = [players.ffmpeg(t, url), decoder(url)]
+  await server.happens('play live/film', 2)
+  await sendByFfmpeg8(t, source, url)
+  t.same(await playing.packets(), packets(primary))
+  await decoding.ends()
+  t.equal(decoding.said, '')
+  const [{ path }] = await recorded
+  t.same(packets(path), packets(primary), 'and from a recording')
+  const decodingFile = decoder(path)
+  await decodingFile.ends()
+  t.equal(decodingFile.said, '')
+})
+
+t.test('FFmpeg 8 is published to, as a server', { skip, buffered: true }, async t => {
+  const home = folder(t)
+  const source = join(home, 'film.flv')
+  await sendByFfmpeg8(t, film(join(home, 'film.mp4'), ['HEVC', 'AV1'], ['AAC', 'Opus']), source)
+  const sent = await readByFfmpeg8(t, source)
+  const published = async (options?: PublishOptions) => {
+    const url = `rtmp://127.0.0.1:${await freePort()}/live`
+    const reading = readByFfmpeg8(t, `${url}/film`, { listens: true })
+    await using session = await reached(url)
+    await pipeline(createReadStream(source), flvDecoder(), await session.publish('film', options))
+    await session.close()
+    return reading
+  }
+  t.same(await published({ tracks: 'all' }), sent)
+  t.same(
+    await published(),
+    sent.filter(({ track }) => track === 0),
+    'it states no Multitrack'
+  )
+})
 
 const { CodedFrames, CodedFramesX } = VideoPacketType
 
@@ -182,13 +253,10 @@ for (const [video, audio] of films) {
       writeFileSync(path, Buffer.concat([metadata!, ...made].flatMap(message => writer.write(message))))
       const count = made.map(readTag).filter(is).length
       t.ok(count > 10, `${name} is in ${count} of ${made.length} tags`)
-      t.same((await readByFfmpeg8(t, path)).map(uncolored), sent.map(uncolored))
+      t.same((await readByFfmpeg8(t, path)).map(uncolored), sent.map(uncolored), `${name} is read`)
     }
   })
 }
-
-/** It reads colours of one form alone: a test of their own has them. */
-const uncolored = ({ color: _, ...found }: Found) => found
 
 const hevc = { form: 'enhanced', frameType: VideoFrameType.Keyframe, modEx: [], fourCc: 'hvc1' } as const
 const opus = { form: 'enhanced', modEx: [], fourCc: 'Opus' } as const

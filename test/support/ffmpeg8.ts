@@ -29,9 +29,16 @@ export interface Found {
   readonly packets: readonly string[]
 }
 
-/** What FFmpeg 8 reads of a file, or plays of a URL to its end, without an error: the streams in the order of their tracks. */
-export async function readByFfmpeg8(t: Scope, from: string): Promise<Found[]> {
-  const found: Found[] = JSON.parse(await run(t, 'read', from))
+/**
+ * What FFmpeg 8 reads of a file, or plays of a URL to its end, or is published where it listens itself, without an error:
+ * the streams in the order of their tracks.
+ */
+export async function readByFfmpeg8(
+  t: Scope,
+  from: string,
+  { listens = false }: { listens?: boolean } = {}
+): Promise<Found[]> {
+  const found: Found[] = JSON.parse(await run(t, listens ? 'listen' : 'read', from))
   return found.sort((a, b) => a.kind.localeCompare(b.kind) || a.track - b.track)
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type ClientSession, connect } from 'rtmpipe'
 import { Program } from './programs.ts'
 
 type Scope = { teardown(end: () => unknown): unknown }
@@ -13,6 +14,17 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as net.AddressInfo
   await new Promise(resolve => server.close(resolve))
   return port
+}
+
+/** A session with a program that may not listen yet. */
+export async function reached(url: string): Promise<ClientSession> {
+  for (;;) {
+    try {
+      return await connect(url)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
+    }
+  }
 }
 
 /** Settles when somebody listens there. */
