@@ -30,9 +30,11 @@ async function read(options) {
     packets[streamIndex] ??= []
     packets[streamIndex].push(`${times} ${data.length} ${hash(data)}${isKeyframe ? ' keyframe' : ''}`)
   }
-  // data that comes later than metadata is a stream too: onPlayStatus
-  const streams = input.streams.filter(({ codecpar }) => codecpar.codecType !== AVMEDIA_TYPE_DATA)
-  console.log(JSON.stringify(streams.map(stream => ({ ...described(stream), packets: packets[stream.index] ?? [] }))))
+  // data that comes later than metadata is a stream too: onPlayStatus; so is the end of H.264, a legacy tag in any track
+  const streams = input.streams.filter(
+    ({ index, codecpar }) => codecpar.codecType !== AVMEDIA_TYPE_DATA && packets[index] !== undefined
+  )
+  console.log(JSON.stringify(streams.map(stream => ({ ...described(stream), packets: packets[stream.index] }))))
 }
 
 function described({ id, codecpar }) {
