@@ -14,12 +14,15 @@ const SILENT_MS = 10_000
  * With several video tracks (Enhanced RTMP v2, "Multitrack") the keyframes of the first one count, which players show
  * by default. FFmpeg 8 sends the keyframes of all tracks one after another (captures/ffmpeg8-publish-two-tracks): a
  * reader that started at the last of them would lack those of all others until the next. Another track passes from its
- * own next keyframe on.
+ * own next keyframe on. A stream may begin with that of another track, ahead of any frame of the first: FFmpeg 8 sends
+ * H.264 with B frames ahead of AV1, and whoever waited for it would lack a group of pictures.
  */
 export class RandomAccess {
   /** The first video track: the one with the lowest id. */
   #first: number | undefined
   #heardAt = 0
+  /** Whether there has been a frame of it. */
+  #hasFirst = false
   #hasVideo = false
   #isOpen: boolean
   /** The video tracks that have had a keyframe since video was opened; undefined for all. */
@@ -56,15 +59,17 @@ export class RandomAccess {
     if (this.#first === undefined || trackId < this.#first || isSilent) this.#first = trackId
     const isFirst = trackId === this.#first
     if (isFirst) this.#heardAt = message.timestamp
+    const begins = isFirst || !this.#hasFirst
+    if (isFirst && !this.#hasFirst) this.#hasFirst = !isState(message)
     if (!isKeyframePayload(message.payload)) return false
-    if (isFirst) {
+    if (begins) {
       this.#hasVideo = true
       this.#isOpen = true
     }
     if (this.#isOpen && this.#begun !== undefined) {
       for (const id of videoTrackIds(message.payload)) this.#begun.add(id)
     }
-    return isFirst
+    return begins
   }
 
   /**

@@ -167,6 +167,31 @@ t.test('another track begins at its own keyframe: what precedes it is of no use'
   t.notOk(access.passes(other.keyframe(50)))
 })
 
+t.test('a stream may begin with another track: FFmpeg 8 sends H.264 with B frames ahead of AV1', async t => {
+  const sent = [
+    ...[...headers, other.keyframe(0), other.frame(40), video.keyframe(80), other.frame(80)],
+    ...[other.keyframe(1000), video.frame(1000), video.keyframe(1080)]
+  ]
+  t.same(entrances(...sent), ['v1 key@0', 'v key@80', 'v key@1080'])
+  t.same((await collect<Message>(Readable.from(sent).pipe(keyframeGate()))).map(word), sent.map(word))
+  // a frame of the first track says that it is under way
+  t.same(entrances(...headers, video.frame(0), other.keyframe(5), video.keyframe(40)), ['v key@40'])
+  const live = new LiveStream({ clock: new TestClock() })
+  const heard: Record<'all' | 'primary', string[]> = { all: [], primary: [] }
+  live.subscribe({ tracks: 'all' }).on('data', (message: Message) => heard.all.push(word(message)))
+  live.subscribe().on('data', (message: Message) => heard.primary.push(word(message)))
+  const input = live.input()
+  for (const message of sent) {
+    input.write(message)
+    await turnOfTheLoop()
+  }
+  t.same(heard.all, sent.map(word))
+  t.same(
+    heard.primary,
+    sent.map(word).filter(each => !each.startsWith('v1'))
+  )
+})
+
 t.test('what FFmpeg 8 publishes passes a live stream unchanged (captures/ffmpeg8-publish-*)', async t => {
   for (const name of captureNames.filter(each => each.startsWith('ffmpeg8-publish'))) {
     const reader = new MessageReader()
