@@ -1,63 +1,188 @@
 /**
- * HLS, made by ffmpeg and served on the port of RTMP. This example shows how to:
- *  1. feed a program by its stdin, and restart it when it has died: it continues its playlist;
- *  2. serve the files that it writes, by a handler of node:http;
- *  3. let only plain names become folders, for stream names are untrusted.
+ * HLS, made in this process and served on the port of RTMP: of H.264, HEVC, AV1 and VP9 with AAC, MP3, Opus, FLAC, AC-3 and
+ * E-AC-3. Nothing is encoded anew: mediabunny (npm) writes fragments of MP4 and playlists. This example shows how to:
+ *  1. take messages apart: the frame, its times, and what decodes it;
+ *  2. name codecs for players by readCodecConfig, and tell which ones HLS cannot carry;
+ *  3. let only plain names become paths, for stream names are untrusted.
  *
- *   npm run build && node dist/examples/hls.js FOLDER [PORT]
+ *   npm run build && node dist/examples/hls.js [PORT]
  *   ffmpeg -re -i film.flv -c copy -f flv rtmp://127.0.0.1/live/film
  *   ffplay http://127.0.0.1:1935/film/index.m3u8
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type net from 'node:net'
-import { join } from 'node:path'
 import { pipeline } from 'node:stream'
-import { pipeline as piped } from 'node:stream/promises'
-import { createServer, flvEncoder, type LiveStream, LiveStreams, Refused, Relay } from 'rtmpipe'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type AudioCodec,
+  BufferTarget,
+  CmafOutputFormat,
+  EncodedAudioPacketSource,
+  EncodedPacket,
+  EncodedVideoPacketSource,
+  HlsOutputFormat,
+  Output,
+  PathedTarget,
+  type VideoCodec
+} from 'mediabunny'
+import {
+  audioCodec,
+  createServer,
+  isAudio,
+  isKeyframe,
+  isVideo,
+  type LiveStream,
+  LiveStreams,
+  type Message,
+  Refused,
+  Relay,
+  readAudioTag,
+  readCodecConfig,
+  readVideoTag,
+  VideoPacketType,
+  videoCodec
+} from 'rtmpipe'
 
-const [folder, port = '1935'] = process.argv.slice(2)
-if (folder === undefined) {
-  console.error('usage: hls FOLDER [PORT]')
-  process.exit(2)
+/** What mediabunny calls the codecs, by how their codec strings begin. */
+const codecs: Readonly<Record<string, string>> = {
+  ...{ avc1: 'avc', hvc1: 'hevc', av01: 'av1', vp09: 'vp9' },
+  ...{ mp4a: 'aac', mp3: 'mp3', opus: 'opus', flac: 'flac', 'ac-3': 'ac3', 'ec-3': 'eac3' }
 }
-const list = ['-hls_time', '2', '-hls_list_size', '6', '-hls_flags', 'delete_segments+append_list']
-const types = { m3u8: 'application/vnd.apple.mpegurl', ts: 'video/mp2t' }
+/** Milliseconds after which a stream has begun all its tracks: HLS begins at the next keyframe. */
+const START_MS = 1000
+/** Milliseconds for which the files of a stream stay when it is over. */
+const STAY_MS = 60_000
+
 const lives = new LiveStreams()
+/** The playlists and segments of all streams, by path. */
+const files = new Map<string, Buffer>()
 const report = (error?: Error | null) => error && console.log(error.message)
 
-const segment = (live: LiveStream, cwd: string): Relay =>
-  new Relay(async (signal, is) => {
-    if (!live.isLive) return true
-    const args = ['-v', 'error', '-f', 'flv', '-i', '-', '-c', 'copy', '-f', 'hls', ...list]
-    const child = spawn('ffmpeg', [...args, '-hls_segment_filename', '%d.ts', 'index.m3u8'], {
-      cwd,
-      stdio: ['pipe', 'ignore', 'inherit']
-    })
-    is('live')
-    console.log(`ffmpeg is process ${child.pid}`)
-    await Promise.all([piped(live.subscribe(), flvEncoder(), child.stdin, { signal }), once(child, 'close')])
-    return true
-  })
+/** A sequence header or a frame; undefined for what is neither. */
+function dataOf(message: Message): { data: Buffer; isHeader: boolean; compositionTime: number } | undefined {
+  const tag = isVideo(message) ? readVideoTag(message.payload) : readAudioTag(message.payload)
+  if ((tag.form !== 'legacy' && tag.form !== 'enhanced') || !('data' in tag)) return undefined
+  // the first two are the same in audio, which has no third
+  const { SequenceStart, CodedFrames, CodedFramesX } = VideoPacketType
+  const isHeader = tag.packetType === SequenceStart
+  if (!isHeader && tag.packetType !== CodedFrames && tag.packetType !== CodedFramesX) return undefined
+  return { data: tag.data, isHeader, compositionTime: 'compositionTime' in tag ? tag.compositionTime : 0 }
+}
 
-async function serve({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [, name, file, type] = /^\/([\w-]+)\/((?:index|\d+)\.(m3u8|ts))$/.exec(url) ?? []
-  const body = file && (await readFile(join(folder!, name!, file)).catch(() => undefined))
-  const headers = {
-    'Content-Type': types[type as 'ts'],
-    'Access-Control-Allow-Origin': '*',
-    'Cache-Control': 'no-cache'
+/** What decodes a track: its codec string, and the sequence header if the codec has one. */
+interface Decoder {
+  readonly codec: string
+  readonly description?: Buffer
+}
+type Decoders = { video?: Decoder | undefined; audio?: Decoder | undefined }
+
+const nameOf = ({ codec }: Decoder) => codecs[codec.split('.')[0]!]
+
+/** FFmpeg 8 leaves this out ahead of the STREAMINFO of FLAC. */
+const flacMark = Buffer.from('fLaC\x80\0\0\x22', 'latin1')
+
+/** What decodes the track of this message, if the message says it and mediabunny knows it. */
+function decoderOf(message: Message, data: Buffer, isHeader: boolean): Decoder | undefined {
+  const codec = readCodecConfig(message)[0]?.codecString
+  if (codec === undefined || nameOf({ codec }) === undefined) return undefined
+  if (!isHeader) return { codec }
+  return { codec, description: codec === 'flac' && data.length === 34 ? Buffer.concat([flacMark, data]) : data }
+}
+
+let runs = 0
+
+/** HLS of these tracks. Segments are named by the run too: players keep those that they have. */
+async function begin(folder: string, live: LiveStream, { video, audio }: Decoders) {
+  const run = runs++
+  const format = new HlsOutputFormat({
+    segmentFormat: new CmafOutputFormat(),
+    live: true,
+    maxLiveSegmentCount: 6,
+    getInitPath: () => `${run}.mp4`,
+    getSegmentPath: ({ n }) => `${run}-${n}.m4s`,
+    onSegmentPopped: path => files.delete(`${folder}/${path}`)
+  })
+  const file = ({ path }: { path: string }) =>
+    new BufferTarget({ onFinalize: bytes => files.set(path, Buffer.from(bytes)) })
+  const output = new Output({ format, target: new PathedTarget(`${folder}/index.m3u8`, file) })
+  const pictures = video && new EncodedVideoPacketSource(nameOf(video) as VideoCodec)
+  const sound = audio && new EncodedAudioPacketSource(nameOf(audio) as AudioCodec)
+  if (pictures) output.addVideoTrack(pictures)
+  if (sound) output.addAudioTrack(sound)
+  await output.start()
+  const { width, height } = live.stats().video ?? {}
+  const { sampleRate, channels } = live.stats().audio ?? {}
+  const videoMeta = video && { decoderConfig: { ...video, codedWidth: width ?? 0, codedHeight: height ?? 0 } }
+  const audioMeta = audio && {
+    decoderConfig: { ...audio, sampleRate: sampleRate ?? 48_000, numberOfChannels: channels ?? 2 }
   }
+  return {
+    video: (packet: EncodedPacket) => pictures?.add(packet, videoMeta),
+    audio: (packet: EncodedPacket) => sound?.add(packet, audioMeta),
+    end: () => output.finalize()
+  }
+}
+/** Makes HLS of a stream until it is over. Where a publisher changes a codec, the playlist ends and another begins. */
+async function segment(folder: string, live: LiveStream): Promise<void> {
+  const decoders: Decoders = {}
+  const names: { video?: string | undefined; audio?: string | undefined } = {}
+  const lastAt = { video: 0, audio: 0 }
+  let hls: Awaited<ReturnType<typeof begin>> | undefined
+  let beganAt: number | undefined
+  for await (const message of live.subscribe()) {
+    if (!isVideo(message) && !isAudio(message)) continue
+    const found = dataOf(message)
+    if (found === undefined) continue
+    const { data, isHeader, compositionTime } = found
+    const [kind, codec] = isVideo(message)
+      ? (['video', videoCodec(message.payload)] as const)
+      : (['audio', audioCodec(message.payload)] as const)
+
+    const decoder = decoderOf(message, data, isHeader)
+    const isNew = decoder !== undefined && !isDeepStrictEqual(decoder, decoders[kind])
+    if (isNew || codec !== names[kind]) {
+      if (decoder === undefined) console.log(`${folder}: HLS carries no ${codec}`)
+      decoders[kind] = decoder
+      names[kind] = codec
+      await hls?.end()
+      hls = undefined
+    }
+    if (isHeader || decoders[kind] === undefined) continue
+
+    const { timestamp } = message
+    beganAt ??= timestamp
+    const isKey = isAudio(message) || isKeyframe(message)
+    const canBegin = isKey && (isVideo(message) || !decoders.video) && timestamp - beganAt >= START_MS
+    if (hls === undefined && canBegin) hls = await begin(folder, live, decoders)
+    // a frame lasts about as long as the one before
+    const seconds = Math.max(0, timestamp - lastAt[kind]) / 1000
+    lastAt[kind] = timestamp
+    const shownAt = (timestamp + compositionTime) / 1000
+    await hls?.[kind](new EncodedPacket(data, isKey ? 'key' : 'delta', shownAt, seconds))
+  }
+  await hls?.end()
+  setTimeout(() => {
+    if (!live.isLive) for (const path of files.keys()) if (path.startsWith(`${folder}/`)) files.delete(path)
+  }, STAY_MS).unref()
+}
+
+const types: Readonly<Record<string, string>> = {
+  m3u8: 'application/vnd.apple.mpegurl',
+  mp4: 'video/mp4',
+  m4s: 'video/iso.segment'
+}
+
+const serve: RequestListener = ({ url = '' }, response) => {
+  const body = files.get(url.slice(1))
+  const type = types[url.split('.').at(-1)!]
+  const headers = { 'Content-Type': type, 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-cache' }
   if (body) response.writeHead(200, headers).end(body)
   else response.writeHead(404).end()
 }
 
 const relays = new Map<LiveStream, Relay>()
 
-const server = createServer({ http: (request, response) => void serve(request, response) }, session => {
+const server = createServer({ http: serve }, session => {
   session.on('publish', publish => {
     const { name } = publish
     if (!/^[\w-]+$/.test(name)) throw new Refused('NetStream.Publish.Denied', 'only letters, digits, _ and - in a name')
@@ -65,12 +190,13 @@ const server = createServer({ http: (request, response) => void serve(request, r
     const live = lives.get(name)
     pipeline(publish.accept(), live.input(), report)
     if (relays.has(live)) return
-    const cwd = join(folder, name)
-    rmSync(cwd, { recursive: true, force: true })
-    mkdirSync(cwd, { recursive: true })
-    const relay = segment(live, cwd)
+    const relay = new Relay(async (_signal, is) => {
+      is('live')
+      await segment(name, live)
+      return true
+    })
     relays.set(live, relay)
-    relay.on('retrying', ({ error, ms }) => console.log(`ffmpeg: ${error?.message}, again in ${ms} ms`))
+    relay.on('retrying', ({ error, ms }) => console.log(`${name}: ${error?.message}, again in ${ms} ms`))
     relay.on('ended', () => {
       console.log(`segmented ${name}`)
       relays.delete(live)
@@ -79,6 +205,6 @@ const server = createServer({ http: (request, response) => void serve(request, r
 })
 server.on('sessionError', report)
 
-server.listen(Number(port), '127.0.0.1', () => {
+server.listen(Number(process.argv[2] ?? 1935), '127.0.0.1', () => {
   console.log(`listening rtmp://127.0.0.1:${(server.address() as net.AddressInfo).port}`)
 })

@@ -1,13 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { connect, FlvWriter, isKeyframe, isVideo, joinTracks, type Message } from 'rtmpipe'
 import t from 'tap'
+import { capturedMedia } from '../support/captures.ts'
 import { film, folder, packetLines, packets } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
+import { stream } from '../support/media.ts'
 import { players, publishers } from '../support/players.ts'
 import { example, Program, without } from '../support/programs.ts'
 
@@ -304,21 +307,40 @@ const streamsOf = (input: string) =>
     .trim()
     .split(/\s+/)
 
-t.test('hls: a playlist that goes on when its ffmpeg has been killed', { ...options }, async t => {
-  const home = folder(t)
-  const program = example(t, 'hls', home, '0')
+t.test('hls: of what ffmpeg publishes, and of codecs whose FLV it cannot read', { ...options }, async t => {
+  const program = example(t, 'hls', '0')
   const url = await urlOf(program)
+  const list = (name: string) => `${httpOf(url)}/${name}/index.m3u8`
+  const segments = (name: string) => `${httpOf(url)}/${name}/playlist-1.m3u8`
   const publisher = publishers.ffmpeg(t, demo, `${url}/live/film`, '-stream_loop', '-1')
-  const [, pid] = await program.says(/ffmpeg is process (\d+)/)
-  const list = `${httpOf(url)}/film/index.m3u8`
-  await fetched(list, /1\.ts/)
-  process.kill(Number(pid), 'SIGKILL')
-  await program.says(/again in \d+ ms/)
-  t.match(await fetched(list, /\.ts.*DISCONTINUITY.*\.ts/s), '#EXTM3U')
+  t.match(await fetched(list('film'), /CODECS/), 'CODECS="avc1.4d4015,mp4a.40.2",RESOLUTION=320x180')
+  await fetched(segments('film'), /0-2\.m4s/)
   publisher.kill()
+  await publisher.ends()
+
+  await using session = await connect(`${url}/live`)
+  const publish = async (name: string, messages: readonly Message[]) =>
+    pipeline(Readable.from(messages), await session.publish(name))
+  await publish('film', capturedMedia('ffmpeg8-publish-hevc-aac'))
   await program.says(/segmented film/)
-  t.match(await fetched(list, /ENDLIST/), '#EXTM3U')
-  t.same([...new Set(streamsOf(list))].sort(), ['aac', 'h264,320,180'])
+  t.match(await fetched(list('film'), /hvc1/), 'CODECS="hvc1.1.6.L30.90,mp4a.40.2",RESOLUTION=160x120')
+  t.match(
+    await fetched(segments('film'), /ENDLIST/),
+    /MAP:URI="1\.mp4"[\s\S]*\n1-1\.m4s/,
+    'other codecs begin another playlist'
+  )
+  t.same([...new Set(streamsOf(segments('film')))], ['hevc,160,120', 'aac'])
+
+  await publish('av1', capturedMedia('ffmpeg8-publish-av1-opus'))
+  await program.says(/segmented av1/)
+  t.match(await fetched(list('av1'), /av01/), 'CODECS="av01.0.00M.08,Opus",RESOLUTION=160x120')
+  t.same([...new Set(streamsOf(segments('av1')))], ['av1,160,120', 'opus'])
+
+  await publish(
+    'old',
+    stream(3).map(each => (each.type === 9 ? { ...each, payload: Buffer.alloc(100, 0x12) } : each))
+  )
+  await program.says(/old: HLS carries no Sorenson H.263/)
   t.equal((await fetch(`${httpOf(url)}/film/..%2f..%2fetc/passwd`)).status, 404)
   const evil = publishers.ffmpeg(t, demo, `${url}/live/..`)
   t.not((await evil.ends()).code, 0)
