@@ -3,13 +3,16 @@ import http from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { connect } from 'rtmpipe'
+import { connect, isAudio, type Message } from 'rtmpipe'
 import t from 'tap'
 import { loop } from '../../lib/app/demo.ts'
 import { page as pageHandler } from '../../lib/app/http/page.ts'
+import { capturedMedia } from '../support/captures.ts'
 import { film, folder } from '../support/films.ts'
 import { audio, video } from '../support/media.ts'
 import { Program, without } from '../support/programs.ts'
@@ -326,7 +329,25 @@ t.test('in a browser', { skip: without('chromium', 'ffmpeg') }, async t => {
     // H.263 of 2003
     for (let at = 0; at < 10; at++) old.write({ ...video.keyframe(at), payload: Buffer.alloc(100, 0x12) })
     await row('live/old').getByRole('link').click()
-    await page.getByText('It cannot be played here.').waitFor()
+    await page.getByText('the player of this page does not know Sorenson H.263').waitFor()
+
+    const hevc = await session.publish('hevc')
+    for (const each of capturedMedia('ffmpeg8-publish-hevc-aac').slice(0, 40)) hevc.write(each)
+    await row('live/hevc').getByRole('cell', { name: 'H.265 160×120 · AAC' }).waitFor()
+    await row('live/hevc').getByRole('link').click()
+    await page.getByText('It cannot be played here: this browser does not play H.265').waitFor()
+
+    // AC-3 instead of AAC
+    const sound = Buffer.from('\x91ac-3\x0b\x77\xce\x5e\x40\xeb\xf8', 'latin1')
+    const changed = new Transform({
+      objectMode: true,
+      transform: (each: Message, _, done) => done(null, isAudio(each) ? { ...each, payload: sound } : each)
+    })
+    pipeline(changed, await session.publish('quiet')).catch(() => {})
+    loop(pathToFileURL(source), changed).catch(() => {})
+    await row('live/quiet').getByRole('link').click()
+    await sees(moves(1))
+    await page.getByText('no sound: the player of this page does not know AC-3').waitFor()
 
     publishes(t, `${url}/live/sound`, '-vn')
     await row('live/sound').getByRole('link').click()

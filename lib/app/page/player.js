@@ -1,5 +1,6 @@
 // The picture of one stream, by mpegts.js: and what is the matter when there is none.
 
+import { familiar } from './streams.js'
 import { bitrate, span } from './units.js'
 
 /** @import { StreamReport } from '../../api/types.ts' */
@@ -28,6 +29,19 @@ const RETRY_MS = [500, 1000, 2000, 5000]
 
 /** How often it tries again to play what it cannot decode. */
 const FEW = 2
+
+/**
+ * What a browser is asked of the codecs that mpegts.js reads. It reads FLAC too, but not the sequence header that FFmpeg sends.
+ * @type {Readonly<Record<string, string>>}
+ */
+const TYPES = {
+  AVC: 'video/mp4; codecs="avc1.4d401f"',
+  HEVC: 'video/mp4; codecs="hvc1.1.6.L93.B0"',
+  AV1: 'video/mp4; codecs="av01.0.05M.08"',
+  AAC: 'audio/mp4; codecs="mp4a.40.2"',
+  MP3: 'audio/mpeg',
+  Opus: 'audio/mp4; codecs="opus"'
+}
 
 /** @typedef {'connecting' | 'playing' | 'paused' | 'stalled' | 'reconnecting' | 'absent' | 'blocked' | 'refused' | 'unplayable'} Look */
 
@@ -60,6 +74,8 @@ export class Player {
   /** @type {any} */
   #mpegts
   #tracks = ''
+  /** Why the picture has no sound; empty if it has. */
+  #silence = ''
   #tries = 0
   /** Since the connection was lost: when to try again, and what the server said of the stream before.
    * @type {{ retryAt: number, report: StreamReport | undefined } | undefined} */
@@ -157,6 +173,7 @@ export class Player {
     const { speed = 0 } = this.#mpegts?.statisticsInfo ?? {}
     const parts = [`buffer ${span(this.bufferMs)}`, bitrate(speed * 8192)]
     if (totalVideoFrames > 0) parts.push(`${this.#frames.rate.toFixed(1)} fps`, `${droppedVideoFrames} not shown`)
+    if (this.#silence) parts.push(`no sound: ${this.#silence}`)
     return parts.join(' · ')
   }
 
@@ -175,7 +192,16 @@ export class Player {
       return
     }
     this.#tracks = tracksOf(history)
+    const { video, audio } = history.report
+    const barrier = barrierTo((video ?? audio)?.codec)
+    if (barrier) {
+      this.#show('unplayable', `It cannot be played here: ${barrier}`)
+      return
+    }
+    this.#silence = barrierTo(audio?.codec)
+    /** @type {Record<string, unknown>} */
     const source = { type: 'flv', isLive: true, url: urlOf(path, this.way), ...missing(history) }
+    if (this.#silence) source.hasAudio = false
     const player = mpegts.createPlayer(source, {
       enableStashBuffer: false,
       lazyLoad: false,
@@ -325,6 +351,20 @@ export class Player {
       rate: at === 0 ? (this.#history?.rate.frames ?? 0) : ((totalVideoFrames - total) * 1000) / (now - at)
     }
   }
+}
+
+/**
+ * Why this page does not play a codec; empty if it does, or if none is known yet.
+ * @param {string | undefined} codec
+ */
+function barrierTo(codec) {
+  if (codec === undefined) return ''
+  const type = TYPES[codec]
+  if (type === undefined) return `the player of this page does not know ${familiar(codec)}`
+  const { MediaSource, ManagedMediaSource } = /** @type {any} */ (globalThis)
+  return (ManagedMediaSource ?? MediaSource).isTypeSupported(type)
+    ? ''
+    : `this browser does not play ${familiar(codec)}`
 }
 
 /** @param {History} history */

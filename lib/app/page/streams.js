@@ -41,10 +41,16 @@ const SIGNS = {
 /** Codecs that most people know by another name. @type {Record<string, string>} */
 const FAMILIAR = { AVC: 'H.264', HEVC: 'H.265' }
 
+/**
+ * The name of a codec that most people know.
+ * @param {string} codec
+ */
+export const familiar = codec => FAMILIAR[codec] ?? codec
+
 /** @param {StreamReport} report */
 export const videoOf = ({ video }) => {
   if (video === null) return null
-  const codec = FAMILIAR[video.codec] ?? video.codec
+  const codec = familiar(video.codec)
   return video.width && video.height ? `${codec} ${video.width}×${video.height}` : codec
 }
 
