@@ -92,12 +92,14 @@ for (const name of captureNames) {
   })
 }
 
+const steps = (from: number, by: number, count: number) => Array.from({ length: count }, (_, i) => from + i * by)
+
 t.test('any beginning of a capture gives the beginning of its messages', async t => {
   for (const name of captureNames) {
     const { client, server } = readCapture(name)
     for (const [who, { bytes, expected }] of Object.entries({ client, server })) {
-      // cut at every byte of its first kilobytes, where all kinds of messages are, and here and there behind them
-      const cuts = [...Array(6000).keys(), ...Array.from({ length: 50 }, (_, i) => 6000 + i * 4001)]
+      // cut at every byte of its first kilobyte, where all kinds of messages are, at each fifth of the next five, and here and there
+      const cuts = [...steps(0, 1, 1000), ...steps(1000, 5, 1000), ...steps(6000, 4001, 50)]
       const wrong = cuts.filter(length => {
         const { messages } = decode([bytes.subarray(HANDSHAKE, HANDSHAKE + length)])
         return messages.some((message, i) => !isDeepStrictEqual(message, expected[i]))

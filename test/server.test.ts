@@ -211,7 +211,7 @@ t.test('a handler that fails is told once, whenever it fails', async t => {
   const server = createServer(session => {
     session.on('publish', async publish => {
       if (publish.name === 'at once') throw new Error(publish.name)
-      const live = pipelined(publish.accept(), new LiveStream().input())
+      const live = pipelined(publish.accept(), new LiveStream({ holdMs: 0 }).input())
       if (publish.name === 'accepted') throw new Error(publish.name)
       if (publish.name === 'late') await sleep(10)
       if (publish.name === 'late') throw new Error(publish.name)

@@ -26,6 +26,8 @@ import { WebSocket } from 'ws'
 import { reachable } from '../../lib/app/doors.ts'
 import { textLog } from '../../lib/app/log.ts'
 import { bringsKey } from '../../lib/app/publish-key.ts'
+import { readServe } from '../../lib/app/subcommands/serve.ts'
+import { UsageError } from '../../lib/app/words.ts'
 import { dialRtws } from '../../lib/ws/index.ts'
 import { film, folder, grows, packets, says, tags } from '../support/films.ts'
 import { audio, metadata, video, word } from '../support/media.ts'
@@ -45,7 +47,7 @@ const serve = async (t: Scope, ...args: string[]) => {
 }
 
 t.test('what it says of itself', { buffered }, async t => {
-  for (const args of [[], ['--help'], ['help'], ['-h'], ['serve', '--help'], ['serve', '-h']]) {
+  for (const args of [[], ['--help'], ['serve', '-h']]) {
     const { code, out } = await rtmpipe(t, ...args).ends()
     t.equal(code, 0)
     t.match(out.toString(), /rtmpipe serve \[options\]/, args.join(' '))
@@ -61,21 +63,6 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     [['srve'], /unknown command srve; commands: serve, play, publish, relay, proxy, inspect, fix; see rtmpipe --help$/],
     [['serve', '--prot', '1935'], /unknown option '--prot'; see rtmpipe serve --help$/],
     [['serve', '--port'], /option '--port <value>' argument missing$/],
-    [['serve', '--port', 'x'], /--port must be an integer from 0 to 65535, not x$/],
-    [['serve', '--port', '65536'], /not 65536$/],
-    [['serve', '--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
-    [['serve', '--hold-ms', '86400001'], /--hold-ms must be an integer from 0 to 86400000, not 86400001$/],
-    [['serve', '--drain-to', 'rtmp://h/live'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
-    [['serve', '--drain-to', 'http://h'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
-    [['serve', '--idle-ms', '0'], /--idle-ms must be an integer from 1 to 86400000, not 0$/],
-    [['serve', '--log', 'xml'], /--log must be text or json, not xml$/],
-    [['serve', '--tls-cert', 'cert.pem'], /--tls-cert and --tls-key must be given together$/],
-    [['serve', '--publish-key', ''], /--publish-key must not be empty$/],
-    [['serve', '--record', 'x', '--record-every-ms', '0'], /--record-every-ms must be greater than 0$/],
-    [['serve', '--record-every-bytes', '1'], /require --record$/],
-    [['serve', '--record-all-tracks'], /--record-all-tracks requires --record$/],
-    [['serve', '--record-on-request'], /--record-on-request requires --record$/],
-    [['serve', '--api-token', ''], /--api-token must not be empty$/],
     [['serve', 'extra'], /unexpected argument 'extra'$/]
   ]
   for (const [args, says] of calls) {
@@ -86,6 +73,28 @@ t.test('bad words: one line, and exit code 2', { buffered }, async t => {
     t.match(program.said.trim(), says)
     t.equal(program.said.trim().split('\n').length, 1, 'one line')
   }
+})
+
+t.test('values that an option of serve does not take', async t => {
+  const calls: [string[], RegExp][] = [
+    [['--port', 'x'], /--port must be an integer from 0 to 65535, not x$/],
+    [['--port', '65536'], /not 65536$/],
+    [['--merge-ms', '-1'], /argument is ambiguous|--merge-ms/],
+    [['--hold-ms', '86400001'], /--hold-ms must be an integer from 0 to 86400000, not 86400001$/],
+    [['--drain-to', 'rtmp://h/live'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
+    [['--drain-to', 'http://h'], /--drain-to must be a URL of the form rtmp:\/\/HOST\[:PORT\]$/],
+    [['--idle-ms', '0'], /--idle-ms must be an integer from 1 to 86400000, not 0$/],
+    [['--log', 'xml'], /--log must be text or json, not xml$/],
+    [['--tls-cert', 'cert.pem'], /--tls-cert and --tls-key must be given together$/],
+    [['--publish-key', ''], /--publish-key must not be empty$/],
+    [['--record', 'x', '--record-every-ms', '0'], /--record-every-ms must be greater than 0$/],
+    [['--record-every-bytes', '1'], /require --record$/],
+    [['--record-all-tracks'], /--record-all-tracks requires --record$/],
+    [['--record-on-request'], /--record-on-request requires --record$/],
+    [['--api-token', ''], /--api-token must not be empty$/]
+  ]
+  for (const [args, message] of calls)
+    t.throws(() => readServe(args), { constructor: UsageError, message }, args.join(' '))
 })
 
 t.test('a port that is taken: one line, and exit code 1', { buffered }, async t => {

@@ -318,7 +318,7 @@ t.test('as many as SECURITY.md says', async t => {
 
 /** A server on UDP, with a publisher and a player over RTMFP who are to go on. */
 async function overUdp(limits: Partial<Limits> = {}) {
-  const lives = new LiveStreams()
+  const lives = new LiveStreams({ holdMs: 0 })
   const server = createServer({ rtmfp: true, limits }, session => {
     session.on('publish', async publish => pipeline(publish.accept(), await lives.publish(publish.path), () => {}))
     session.on('play', async play => pipeline(await lives.play(play.path), play.accept(), () => {}))

@@ -374,21 +374,17 @@ t.test('connections side by side, and one behind the other between the same endp
 })
 
 t.test('more connections than can be remembered', async t => {
-  function* packets(count: number) {
-    for (let i = 0; i < count; i++)
+  let sent = 0
+  function* packets() {
+    for (let i = 0; ; i++, sent++)
       yield {
         time: 0,
         linkType: 1,
         bytes: frame({ from: 10_000 + (i % 50_000), to: 70 + Math.floor(i / 50_000), sequence: 1, flags: 'S' })
       }
   }
-  const count = (events: Iterable<unknown>) => {
-    let count = 0
-    for (const _ of events) count++
-    return count
-  }
-  t.equal(count(tcpEvents(packets(100_000))), 200_000)
-  t.throws(() => count(tcpEvents(packets(100_001))), { message: 'capture contains more than 100000 TCP connections' })
+  t.throws(() => [...tcpEvents(packets())], { message: 'capture contains more than 100000 TCP connections' })
+  t.equal(sent, 100_000, 'before the one that is refused')
 })
 
 t.test('what is not read is told, and why', async t => {

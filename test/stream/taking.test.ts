@@ -255,7 +255,7 @@ const benches: Record<string, () => Bench | Promise<Bench>> = {
     }
   },
   'the input of a live stream': () => {
-    const live = new LiveStream({ mergeMs: 0 })
+    const live = new LiveStream({ mergeMs: 0, holdMs: 0 })
     const reader = live.subscribe({ wait: true })
     const out: unknown[] = []
     reader.on('data', message => out.push(word(message)))
