@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import {
   AudioPacketType,
   type AudioTag,
   FlvWriter,
+  flvDecoder,
   type Message,
   MessageTypeId,
   MultitrackType,
+  type PublishOptions,
   type RecordOptions,
   record,
   VideoCodecId,
@@ -22,6 +25,7 @@ import t from 'tap'
 import { type Found, readByFfmpeg8, sendByFfmpeg8, withoutFfmpeg8 } from '../support/ffmpeg8.ts'
 import { folder, packets, tags } from '../support/films.ts'
 import { LiveServer } from '../support/live-server.ts'
+import { freePort, reached } from '../support/nginx.ts'
 import { players } from '../support/players.ts'
 import { Program, without } from '../support/programs.ts'
 import {
@@ -156,6 +160,27 @@ t.test('an FFmpeg that knows no Multitrack plays the primary tracks', { skip, bu
   const decodingFile = decoder(path)
   await decodingFile.ends()
   t.equal(decodingFile.said, '')
+})
+
+t.test('FFmpeg 8 is published to, as a server', { skip, buffered: true }, async t => {
+  const home = folder(t)
+  const source = join(home, 'film.flv')
+  await sendByFfmpeg8(t, film(join(home, 'film.mp4'), ['HEVC', 'AV1'], ['AAC', 'Opus']), source)
+  const sent = await readByFfmpeg8(t, source)
+  const published = async (options?: PublishOptions) => {
+    const url = `rtmp://127.0.0.1:${await freePort()}/live`
+    const reading = readByFfmpeg8(t, `${url}/film`, { listens: true })
+    await using session = await reached(url)
+    await pipeline(createReadStream(source), flvDecoder(), await session.publish('film', options))
+    await session.close()
+    return reading
+  }
+  t.same(await published({ tracks: 'all' }), sent)
+  t.same(
+    await published(),
+    sent.filter(({ track }) => track === 0),
+    'it states no Multitrack'
+  )
 })
 
 const { CodedFrames, CodedFramesX } = VideoPacketType
