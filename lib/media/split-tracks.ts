@@ -33,9 +33,10 @@ export interface SplitTrack extends TrackDescription {
 }
 
 /**
- * Divides a stream with several tracks (Enhanced RTMP v2, "Multitrack") into streams of one video and one audio track, which
- * play everywhere: see chooseTracks. A track is given when it begins, which is at its first keyframe. One of audio begins at a keyframe of
- * the video that it has, or if there has been none at its first sound.
+ * Divides a stream with several tracks (Enhanced RTMP v2, "Multitrack"), that of a publish or of `live.subscribe({ tracks: 'all' })`,
+ * into streams of one video and one audio track, which play everywhere: see chooseTracks. A track is given when it begins, which
+ * is at its first keyframe. One of audio begins at a keyframe of the video that it has, after its sequence header or a first sound; if
+ * there has been no video, at its sound.
  *
  * A stream that is not read applies backpressure to the source, and so to the other streams: read each, pipe it into a LiveStream,
  * which never waits, or destroy it, which stops nothing else. All end with the source. If that fails they are destroyed without
@@ -47,7 +48,7 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
   readonly #state = new MediaState()
   readonly #metadata = new MetadataTracks()
   readonly #streams = new Map<number, TrackStream>()
-  /** The last sound of audio tracks that wait for a keyframe. */
+  /** Audio tracks that have not begun, and the last message of each: some codecs have no sequence header. */
   readonly #waiting = new Map<number, Message>()
   #hasVideo = false
 
@@ -86,22 +87,21 @@ export class SplitTracks extends Stage<Message, SplitTrack> {
   }
 
   #hear(message: Message): Iterable<number> {
-    if (isSequenceHeader(message)) return []
-    for (const id of audioTrackIds(message.payload)) if (!this.#streams.has(id)) this.#waiting.set(id, message)
-    return this.#hasVideo ? [] : this.#waiting.keys()
+    const ids = audioTrackIds(message.payload)
+    for (const id of ids) if (!this.#streams.has(id)) this.#waiting.set(id, message)
+    return this.#hasVideo || isSequenceHeader(message) ? [] : ids
   }
 
   #begin(trackId: number, message: Message): void {
     const ids = { ...this.#common, [this.#by]: trackId }
-    const chosen = (messages: readonly Message[]) => messages.flatMap(each => chooseTracks(each, ids) ?? [])
-    const first = this.#waiting.get(trackId) ?? message
-    this.#waiting.delete(trackId)
-    if (chosen([first]).length === 0) return
+    if (chooseTracks(message, ids) === undefined) return
     const stream = new TrackStream(ids)
     this.#streams.set(trackId, stream)
     const state = this.#state.messages()
     for (const each of state) void stream.deliver(stateAt(each, message.timestamp))
-    this.push({ trackId, ...describedTrack(this.#by, chosen([...state, first])), stream })
+    const told = [...state, this.#waiting.get(trackId) ?? message].flatMap(each => chooseTracks(each, ids) ?? [])
+    this.#waiting.delete(trackId)
+    this.push({ trackId, ...describedTrack(this.#by, told), stream })
   }
 }
 

@@ -9,6 +9,8 @@ import { isVideo } from './video-tag.ts'
 export interface TrackDescription {
   /** The codec by its name: see videoCodec and audioCodec. */
   readonly codec: string
+  /** The codec in full, as MSE and HLS take it, by the sequence header or the sound: see readCodecConfig. */
+  readonly codecString: string | undefined
   /** Pixels, by the sequence header or the keyframe, else by the metadata; undefined where none tells, and of audio. */
   readonly width: number | undefined
   /** Pixels, as `width`. */
@@ -28,6 +30,7 @@ export function describedTrack(kind: 'video' | 'audio', messages: readonly Messa
   const codecs = messages.map(message => (kind === 'video' ? videoCodecOf(message) : audioCodecOf(message)))
   return {
     codec: codecs.find(codec => codec !== undefined) ?? '',
+    codecString: first('codecString'),
     width: first('width'),
     height: first('height'),
     sampleRate: first('sampleRate'),

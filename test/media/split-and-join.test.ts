@@ -299,8 +299,8 @@ t.test('two tracks of FFmpeg 8 are two plain streams (captures/ffmpeg8-publish-t
   const sent = capturedMedia('ffmpeg8-publish-two-tracks')
   const tracks = await split(sent)
   t.same(tracks.map(told), [
-    { trackId: 0, codec: 'AVC', width: 160, height: 120 },
-    { trackId: 1, codec: 'AVC', width: 80, height: 60 }
+    { trackId: 0, codec: 'AVC', codecString: 'avc1.f4000a', width: 160, height: 120 },
+    { trackId: 1, codec: 'AVC', codecString: 'avc1.f4000a', width: 80, height: 60 }
   ])
   const [header, , ...sound] = byKind(sent).audio
   for (const { trackId, height, messages } of tracks) {
@@ -334,26 +334,20 @@ t.test('a track of audio begins at a keyframe, or without video at its sound', a
     0: ['a header@5', 'a@5'],
     1: ['a header@0', 'a@0', 'a@30']
   })
+  const begin = [video.header(), audio.header(), german[0]!, as(8, hex`95 04 6d703461 01 00 02`)]
+  const rest = [german[2]!, video.frame(40), audio.frame(40), track(1).keyframe(50), german[3]!]
+  const expected = {
+    0: ['v header@20', 'a header@20', 'v key@20', 'v@40', 'a@40'],
+    1: ['v header@20', 'a header@20', 'v key@20', 'a@30', 'v@40', 'a@60']
+  }
+  t.same(await words([...begin, video.keyframe(20), ...rest], { by: 'audio' }), expected, 'announced by its header')
+  const heard = [audio.frame(0), german[1]!, video.frame(10), video.keyframe(20)]
+  t.same(await words([...begin, ...heard, ...rest], { by: 'audio' }), expected, 'heard before the keyframe')
+  const mp3 = (timestamp: number, id: number) => withTrackId({ ...as(8, hex`2f fffb`), timestamp }, id)!
   t.same(
-    await words(
-      [
-        ...[
-          video.header(),
-          audio.header(),
-          german[0]!,
-          audio.frame(0),
-          german[1]!,
-          video.frame(10),
-          video.keyframe(20)
-        ],
-        ...[german[2]!, video.frame(40), audio.frame(40), track(1).keyframe(50), german[3]!]
-      ],
-      { by: 'audio' }
-    ),
-    {
-      0: ['v header@20', 'a header@20', 'v key@20', 'v@40', 'a@40'],
-      1: ['v header@20', 'a header@20', 'v key@20', 'a@30', 'v@40', 'a@60']
-    }
+    await words([video.keyframe(0), mp3(5, 1), video.frame(20), video.keyframe(40), mp3(45, 1)], { by: 'audio' }),
+    { 1: ['v key@40', 'a@45'] },
+    'a codec without sequence headers is known by its sound'
   )
 })
 
@@ -367,7 +361,7 @@ t.test('the track that all have in common may be another', async t => {
 t.test('sound has its rate, of codecs without headers too; what is unknown is undefined', async t => {
   const ac3 = as(8, hex`91 61632d33 0b77 0000 14 40 2f 84`)
   const [sound] = await split([video.header(), ac3, video.keyframe(20)], { by: 'audio' })
-  t.same(told(sound!), { trackId: 0, codec: 'AC-3', sampleRate: 48_000, channels: 1 })
+  t.same(told(sound!), { trackId: 0, codec: 'AC-3', codecString: 'ac-3', sampleRate: 48_000, channels: 1 })
   const [vp6] = await split([as(9, hex`14 aa`)])
   t.same(told(vp6!), { trackId: 0, codec: 'On2 VP6' })
 })
@@ -469,6 +463,23 @@ t.test('streams that are joined are split into what they were', async t => {
       }
     ),
     { numRuns: 50 }
+  )
+})
+
+t.test('whatever a publisher sends, all ends as the publish does', async t => {
+  const first = fc.constantFrom(0x96, 0xa6, 0x97, 0xd6, 0x95, 0x17, 0x27, 0xaf, 0x02)
+  const message = fc
+    .tuple(first, buffers(24), fc.constantFrom(8, 9, 18, 15, 22), fc.nat(2 ** 32 - 1))
+    .map(([byte, rest, type, timestamp]) => ({ ...as(type, Buffer.concat([Buffer.of(byte), rest])), timestamp }))
+  await holdsLater(
+    t,
+    'any messages',
+    fc.asyncProperty(fc.array(message), fc.constantFrom('video', 'audio'), async (messages, by) => {
+      const sources = [0, 1].map(id => ({ source: from(messages), video: id, audio: id }))
+      await split(joinTracks(sources), { by })
+      await split([...messages, video.keyframe(0), ...messages], { by })
+    }),
+    { numRuns: 200 }
   )
 })
 
