@@ -272,6 +272,32 @@ t.test('split-tracks: what two ffmpegs publish, joined into one stream and split
   t.same(video(await primary.packets()), video(packets(sources[0]!)), 'the whole is played as its primary tracks')
 })
 
+t.test(
+  'join-tracks: a rendition joins while the stream is played, and is chosen by its id',
+  { ...options },
+  async t => {
+    const home = folder(t)
+    const source = (size: string, seconds: number) => film(join(home, `${size}.flv`), { seconds, size })
+    const [small, large] = [source('160x120', 6), source('320x240', 3)]
+    const program = example(t, 'join-tracks', '0')
+    const url = await urlOf(program)
+    const primary = players.ffmpeg(t, `${url}/joined/film`)
+    const chosen = players.ffmpeg(t, `${url}/joined/film?videoTrack=1`)
+    const publisher = publishers.ffmpeg(t, small, `${url}/live/film`)
+    await primary.program.says(/\n0,/, 25)
+    await publishers.ffmpeg(t, large, `${url}/live/film_large`).ends()
+    await publisher.ends()
+    const bodies = (lines: string[]) =>
+      lines.filter(line => line.startsWith('0,')).map(line => line.split(',').slice(4, 6).join())
+    t.same(bodies(await chosen.packets()), bodies(packets(large)))
+    const got = await primary.packets()
+    t.match(primary.program.said, '#dimensions 0: 160x120')
+    t.same(new Set(bodies(got)), new Set(bodies(packets(small))))
+    t.ok(Math.min(...steps(times(got, 0))) >= 0, 'one timeline')
+    t.match(program.said, /has 1 sources.*has 2 sources/s)
+  }
+)
+
 t.test('tap-recording: a file beside the players', { ...options }, async t => {
   const home = folder(t)
   const program = example(t, 'tap-recording', home, '0')
