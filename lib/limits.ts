@@ -18,7 +18,7 @@ export interface Limits {
   readonly amfDepth: number
   /** AMF values in one message, nested ones and the property names of AMF3 classes included. */
   readonly amfNodes: number
-  /** Milliseconds until the handshake is complete, and, separately, until a header of the PROXY protocol ahead of it, and until the response to an SWF verification request. */
+  /** Milliseconds for the handshake; separately for a PROXY header before it, and for the response to an SWF verification request. */
   readonly handshakeMs: number
   /** Milliseconds from the handshake to `connect`, from there to `publish` or `play`, and from a refusal to the next grant. */
   readonly connectMs: number
@@ -56,24 +56,24 @@ export interface Limits {
   readonly tunnelIdleMs: number
   /** Bytes of the metadata of an RTMFP flow. A flow with more is rejected. */
   readonly rtmfpMetadataBytes: number
-  /** Bytes of an RTMFP flow that wait for fragments ahead of them. Each fragment counts 128 bytes more. Further ones are not acknowledged. */
+  /** Bytes of an RTMFP flow that wait for earlier fragments. Each fragment counts 128 bytes more. Further ones are not acknowledged. */
   readonly rtmfpFlowBytes: number
-  /** Gaps in the sequence numbers of an RTMFP flow. A fragment that would make one more is not acknowledged. */
+  /** Gaps in the sequence numbers of an RTMFP flow. A fragment that would add one more is not acknowledged. */
   readonly rtmfpGaps: number
   /** Flows that the peer of an RTMFP session may have open. Further ones are rejected. */
   readonly rtmfpFlows: number
   /**
-   * Bytes of all flows of an RTMFP session that are not complete, or were not read. Each fragment counts 128 bytes more. Beyond them only
-   * the flow that has most of them goes on, up to the end of its message.
+   * Bytes of all flows of an RTMFP session that are incomplete or not read. Each fragment counts 128 bytes more. Beyond this only the flow
+   * that holds the most continues, up to the end of its message.
    */
   readonly rtmfpSessionBytes: number
-  /** RTMFP packets of which some fragments have come. A further one takes the place of the one that made no progress for longest. */
+  /** RTMFP packets that have arrived in part. A further one replaces the one that has made no progress for the longest time. */
   readonly rtmfpFragmentedPackets: number
-  /** Bytes of an RTMFP packet that comes in fragments. Each fragment counts 128 bytes more. A longer packet is dropped. */
+  /** Bytes of an RTMFP packet that arrives in fragments. Each fragment counts 128 bytes more. A longer packet is dropped. */
   readonly rtmfpFragmentedBytes: number
-  /** RTMFP sessions of one endpoint, those that are opening included. An initiator beyond them has no answer. */
+  /** RTMFP sessions of one endpoint, those that are opening included. Further initiators get no answer. */
   readonly rtmfpSessions: number
-  /** Key agreements per second that initiators may cause at one RTMFP endpoint. One takes 1 to 4 ms. Further ones have no answer. */
+  /** Key agreements per second that initiators may cause at one RTMFP endpoint. One takes 1 to 4 ms. Further initiators get no answer. */
   readonly rtmfpAgreementsPerSecond: number
 }
 

@@ -107,7 +107,7 @@ export class Hooks {
       const done = { ...fields, call: 'done', name, was, bytes, time }
       const failed = (error: unknown) => this.#failed('done', request, from.peer, error)
       if (this.#untold.size >= MAX_UNTOLD) {
-        failed(new Error('too many wait'))
+        failed(new Error('too many calls wait for an answer'))
         return
       }
       const telling = this.#telling

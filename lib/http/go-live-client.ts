@@ -38,7 +38,7 @@ export function goLiveConfiguration(
 ): Promise<GoLiveConfiguration> {
   const { timeoutMs = TIMEOUT_MS } = options
   const { protocol } = new URL(url)
-  if (!/^https?:$/.test(protocol)) throw new TypeError(`a configuration is asked for by http or https, not ${protocol}`)
+  if (!/^https?:$/.test(protocol)) throw new TypeError(`url must be http or https, not ${protocol}`)
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number, not ${timeoutMs}`)
   try {
     readGoLiveRequest(request)
@@ -66,7 +66,7 @@ async function ask(
     })
     const json = await readJson(response)
     if (response.status !== 200) throw refusedBy(response, json)
-    if (json.value === undefined) throw noAnswer(response, 'a body that is no JSON')
+    if (json.value === undefined) throw noAnswer(response, 'a body that is not JSON')
     return readGoLiveConfiguration(json.value)
   } finally {
     stop()

@@ -109,7 +109,7 @@ export class RtwsReceivingFlow {
   add(data: Buffer, isLast: boolean, length: number): void {
     if (this.#isClosed) throw wrong('sends on a flow that it has closed')
     // the last fragment may exceed the window by its header
-    if (this.#receivedBytes > this.#allowedBytes) throw wrong('sends more than there is room for')
+    if (this.#receivedBytes > this.#allowedBytes) throw wrong('sends more than was allowed')
     this.#receivedBytes += length
     this.#unacknowledgedBytes += length
     this.#host.acknowledge(this, this.#unacknowledgedBytes >= this.#advertisedBytes / 2)

@@ -227,4 +227,4 @@ export class RtwsSendingFlow {
   }
 }
 
-const wrong = (detail: string) => new ProtocolError('ERR_RTMP_RTWS', { layer: 'rtws', detail })
+const wrong = (detail: string) => new ProtocolError('ERR_RTMP_RTWS', { layer: 'rtws', detail: `peer ${detail}` })

@@ -142,7 +142,7 @@ export class RtwsSendingFlows {
   #known(id: number): RtwsSendingFlow {
     const flow = this.#flows.get(id)
     if (flow === undefined)
-      throw new ProtocolError('ERR_RTMP_RTWS', { layer: 'rtws', detail: `flow ${id} is not there` })
+      throw new ProtocolError('ERR_RTMP_RTWS', { layer: 'rtws', detail: `flow ${id} does not exist` })
     return flow
   }
 }

@@ -597,7 +597,7 @@ t.test('the client: a platform that refuses, says nonsense, redirects, talks wit
   await t.rejects(ask('/403'), { code: 'ERR_RTMP_GO_LIVE_REFUSED', message: /<b>banned<\/b>$/ })
   await t.rejects(ask('/error'), { code: 'ERR_RTMP_GO_LIVE_REFUSED', message: /without a reason$/ })
   await t.rejects(ask('/bare'), { code: 'ERR_RTMP_GO_LIVE_REFUSED', message: /codecs none$/ })
-  await t.rejects(ask('/html'), { code: noAnswer, status: 200, message: /no JSON$/ })
+  await t.rejects(ask('/html'), { code: noAnswer, status: 200, message: /not JSON$/ })
   await t.rejects(ask('/moved'), { code: noAnswer, status: 307 }, 'a key is not sent elsewhere')
   await t.rejects(ask('/endless'), { code: noAnswer, message: /more than 1048576 bytes$/ })
   t.match(await ask('/warning'), { status: { result: 'warning', html_en_us: 'slow' } })

@@ -314,9 +314,9 @@ t.test('a message that is out of place ends the connection', async t => {
     [[...opened, '1d 00 00', '1c 00'], '1d 00 00', /sends on a flow that it has closed/],
     [[...opened, '1d 00 00', '1c 00'], '1a 00', /abandons on a flow that it has closed/],
     [[...opened, '1d 00 00', '1c 00'], '1c 00', /closes a flow that it has closed/],
-    [[], '5a 07 00 00', /flow 7 is not there/],
-    [[], '5c 07', /flow 7 is not there/],
-    [[], '5e 07', /flow 7 is not there/],
+    [[], '5a 07 00 00', /flow 7 does not exist/],
+    [[], '5c 07', /flow 7 does not exist/],
+    [[], '5e 07', /flow 7 does not exist/],
     [[], '5a 00 06 00', /acknowledges what was not sent/],
     [[], '5a 01 00 00', /acknowledges what was not sent/],
     [[], '5e 01', /rejects a flow that was not opened/],
@@ -378,7 +378,7 @@ t.test('what a peer can make this side hold is bounded', async t => {
   const room = new Peer()
   room.hears('10 00 5443', '3d 00 00')
   for (let i = 0; i < 64; i++) room.hears(Buffer.concat([hex`1d 00`, Buffer.alloc(1024)]))
-  t.throws(() => room.hears('1d 00 00'), wrong(/sends more than there is room for/), 'as it was told nothing of more')
+  t.throws(() => room.hears('1d 00 00'), wrong(/sends more than was allowed/), 'as it was told nothing of more')
 })
 
 t.test('at the end of the connection what came can be read, and nothing more is said', async t => {

@@ -30,7 +30,7 @@ export class Identity {
     hostname,
     acceptsAncillaryData = false
   }: IdentityOptions = {}) {
-    if (groups.length === 0) throw new RangeError('an identity needs a group')
+    if (groups.length === 0) throw new RangeError('groups must not be empty')
     this.groups = groups
     this.#staticKeys = isStatic ? groups.map(group => new DiffieHellman(group)) : []
     const bytes = writeCertificate({

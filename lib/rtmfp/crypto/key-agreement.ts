@@ -70,7 +70,7 @@ export function respond(near: Identity, far: Certificate, skic: Buffer, options:
   const terms = settledTerms(options, component.terms)
   const group = far.staticKeys.length > 0 ? component.selectedGroup : component.ephemeralKey?.group
   const own = near.groups.find(each => each === group)
-  if (own === undefined) throw refused('initiator chose no group of the responder')
+  if (own === undefined) throw refused('initiator chose a group that the responder does not offer')
   const publicKey = publicKeyOf(far, component, own)
   const key = near.keyIn(own)
   const skrc = writeKeyComponent({ ...ownPart(near, key), terms: options.terms })
@@ -81,7 +81,7 @@ export function respond(near: Identity, far: Certificate, skic: Buffer, options:
 function chosenKey(near: Identity, far: Certificate): DiffieHellman {
   const groups = [...far.ephemeralGroups, ...far.staticKeys.map(({ group }) => group)]
   const group = near.groups.find(each => groups.includes(each))
-  if (group === undefined) throw refused('responder has no group of the initiator')
+  if (group === undefined) throw refused('responder offers no group of the initiator')
   return near.keyIn(group)
 }
 
@@ -95,7 +95,7 @@ const ownPart = (near: Identity, { group, publicKey }: DiffieHellman): Omit<KeyC
 function publicKeyOf(far: Certificate, { ephemeralKey }: KeyComponent, group: DiffieHellmanGroup): Buffer {
   const keys = far.staticKeys.length > 0 ? far.staticKeys : ephemeralKey === undefined ? [] : [ephemeralKey]
   const key = keys.find(each => each.group === group)
-  if (key === undefined) throw refused('no public key of the chosen group')
+  if (key === undefined) throw refused('no public key in the chosen group')
   if (!isAcceptable(key.publicKey, group)) throw refused('weak public key')
   return key.publicKey
 }
@@ -105,7 +105,8 @@ function settledTerms(
   others: Terms
 ): Record<'near' | 'far', AgreedTerms> {
   const [near, far] = [agreedTerms(terms, others), agreedTerms(others, terms)]
-  if (isStrict && (far.hmacLength === 0 || !far.isSequenced)) throw refused('packets would be unprotected')
+  if (isStrict && (far.hmacLength === 0 || !far.isSequenced))
+    throw refused('peer would send packets without HMACs or session sequence numbers')
   return { near, far }
 }
 
@@ -116,7 +117,7 @@ function agreement(
   [initiatorTerms, responderTerms]: readonly [AgreedTerms, AgreedTerms]
 ): KeyAgreement {
   const secret = key.secret(publicKey)
-  if (secret === undefined) throw refused('public key is not of the group')
+  if (secret === undefined) throw refused('public key is not valid in its group')
   const stripped = withoutZeros(secret)
   const { initiator, responder } = sessionKeys(stripped, skic, skrc)
   const end = ({ nonce, ...keys }: EndKeys, terms: AgreedTerms) => ({ protection: { ...keys, ...terms }, nonce })

@@ -35,7 +35,10 @@ const ComponentOption = {
  */
 export function readKeyComponent(bytes: Buffer): KeyComponent {
   if (bytes.length > MAX_LENGTH)
-    throw new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail: `component of ${bytes.length} bytes` })
+    throw new ProtocolError('ERR_RTMP_RTMFP_KEYING', {
+      layer: 'rtmfp',
+      detail: `component of ${bytes.length} bytes is too long`
+    })
   const values = new Map(readOptions(bytes).map(option => [option?.type, option?.value]))
   const ephemeralKey = values.get(ComponentOption.EphemeralKey)
   const selectedGroup = values.get(ComponentOption.GroupSelect)

@@ -21,5 +21,5 @@ export const defaultProtection: PacketProtection = Object.freeze({
 /** @throws RangeError for a length that no HMAC-SHA256 may be truncated to. */
 export function checkHmacLength(length: number): void {
   if (length !== 0 && !(Number.isInteger(length) && length >= 4 && length <= 32))
-    throw new RangeError(`length of an HMAC must be 0 or 4 to 32 bytes, not ${length}`)
+    throw new RangeError(`hmacLength must be 0, or 4 to 32 bytes, not ${length}`)
 }

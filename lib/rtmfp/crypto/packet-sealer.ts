@@ -42,7 +42,7 @@ export class PacketSealer {
   }
 
   #plain(packet: Buffer): Buffer {
-    if (packet.length === 0) throw new RangeError('packet has no flags')
+    if (packet.length === 0) throw new RangeError('packet must not be empty')
     const { hmacLength, isSequenced } = this.#protection
     const checksumAt = isSequenced ? vluLength(this.sequence) : 0
     const start = hmacLength > 0 ? checksumAt : checksumAt + CHECKSUM_LENGTH

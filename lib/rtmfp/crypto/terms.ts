@@ -57,7 +57,7 @@ export function agreedTerms(sender: Terms, receiver: Terms): AgreedTerms {
   if (!isSent(sender.hmac, receiver.hmac)) return { hmacLength: 0, isSequenced }
   const { hmacLength } = sender
   if (hmacLength < 4 || hmacLength > 32) {
-    throw new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail: `HMACs of ${hmacLength} bytes` })
+    throw new ProtocolError('ERR_RTMP_RTMFP_KEYING', { layer: 'rtmfp', detail: `HMAC length ${hmacLength} is invalid` })
   }
   return { hmacLength, isSequenced }
 }

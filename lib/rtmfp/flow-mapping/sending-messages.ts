@@ -105,7 +105,7 @@ export class SendingMessages {
     const isFirst = isClient && !this.#hasOpened && messageStreamId === controlStream
     if (!isFirst && answered === undefined) {
       if (this.#isEmpty(stream)) this.#streams.delete(messageStreamId)
-      throw new RangeError(`message stream ${messageStreamId} has no flow of the peer to answer`)
+      throw new RangeError(`message stream ${messageStreamId} cannot have a flow before the peer has a control flow`)
     }
     const flow = flows.open({
       metadata: flowMetadata({ messageStreamId, receiveOrder: 'sequence' }),

@@ -113,7 +113,7 @@ export class SendingFlows {
   open(options: SendingFlowOptions): SendingFlow {
     const { metadata, returnOf, priority = ROUTINE_PRIORITY, capacityBytes = DEFAULT_CAPACITY_BYTES } = options
     if (!Number.isInteger(priority) || priority < 0 || priority > MAX_PRIORITY)
-      throw new RangeError(`priority must be a whole number of 0 to ${MAX_PRIORITY}, not ${priority}`)
+      throw new RangeError(`priority must be a whole number from 0 to ${MAX_PRIORITY}, not ${priority}`)
     if (metadata.length > MAX_METADATA_LENGTH)
       throw new RangeError(`metadata must have at most ${MAX_METADATA_LENGTH} bytes, not ${metadata.length}`)
     const flow = new SendingFlow({

@@ -32,7 +32,7 @@ export function writeVlu(writer: ByteWriter, value: number): void {
 /** Bytes that writeVlu writes. @throws RangeError unless it is a whole number from 0 to 2^53 - 1. */
 export function vluLength(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new RangeError(`a VLU must be a whole number of 0 to 2^53 - 1, not ${value}`)
+    throw new RangeError(`a VLU must be a whole number from 0 to 2^53 - 1, not ${value}`)
   let length = 1
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++
   return length

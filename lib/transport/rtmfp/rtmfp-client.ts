@@ -76,8 +76,8 @@ class RtmfpClient implements Peers {
   }
 
   dial(peerId: string, messageStreamId: MessageStreamId): FlowWire {
-    if (!PEER_ID.test(peerId)) throw new TypeError(`a peer id is 64 digits of hex, not ${peerId}`)
-    if (peerId === this.ownId) throw new TypeError('a client is no peer of its own')
+    if (!PEER_ID.test(peerId)) throw new TypeError(`peer id must be 64 digits of lower-case hex, not ${peerId}`)
+    if (peerId === this.ownId) throw new TypeError("peer id must not be the client's own")
     const wire = this.#hold(new FlowWire({ role: 'client', ...this.#options, messageStreamId }))
     this.#find(peerId).then(
       flows => flows.add(wire),

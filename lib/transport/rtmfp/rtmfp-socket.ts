@@ -102,7 +102,7 @@ export class RtmfpSocket {
     for (const { address, port } of places) {
       if (isIP(address) === 0) throw new TypeError(`address must be IPv4 or IPv6, not ${address}`)
       if (!Number.isInteger(port) || port < 1 || port > 0xffff)
-        throw new RangeError(`port must be a whole number of 1 to 65535, not ${port}`)
+        throw new RangeError(`port must be a whole number from 1 to 65535, not ${port}`)
     }
     if (this.#closing !== undefined) return Promise.reject(new RtmpError('ERR_RTMP_PREMATURE_CLOSE'))
     const opening = this.#endpoint.open(discriminator, places, this.#clock.now())

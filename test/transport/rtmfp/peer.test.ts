@@ -326,7 +326,7 @@ t.test('who is refused', async t => {
   await t.rejects(deaf, { code: 'ERR_RTMP_HANDSHAKE_TIMEOUT' }, 'a peer without a listener')
   await t.rejects(publisher.client.peer(client.ownPeerId!.toUpperCase()).play('camera'), TypeError)
   await t.rejects(client.peer('12').play('camera'), { name: 'TypeError', message: /64 digits/ })
-  await t.rejects(client.peer(client.ownPeerId!).play('camera'), { name: 'TypeError', message: /its own/ })
+  await t.rejects(client.peer(client.ownPeerId!).play('camera'), { name: 'TypeError', message: /client's own/ })
   const overTcp = await join({}, 'rtmp')
   await t.rejects(overTcp.client.peer(id).play('camera'), { name: 'TypeError', message: /RTMFP/ })
   const heard = await silent.client.peer(id).play('camera')
