@@ -259,6 +259,8 @@ export {
   userControlMessage
 } from './message/user-control-event.ts'
 export { type ProxyOptions, proxy } from './proxy.ts'
+export { type PullOptions, pullLive } from './pull-live.ts'
+export { type PushOptions, pushLive } from './push-live.ts'
 export { type RecordPathOptions, safeRecordPath } from './record-path.ts'
 export {
   type RecordOptions,
@@ -269,10 +271,6 @@ export {
 // front doors
 export {
   type Attempt,
-  type PullOptions,
-  type PushOptions,
-  pullLive,
-  pushLive,
   type RecordedFile,
   Relay,
   type RelayEvents,
