@@ -7,7 +7,7 @@ export type CodecAbility = 'decode' | 'encode' | 'forward'
 /** Abilities by FourCC, such as `{ hvc1: ['decode'], '*': ['forward'] }`; `*` is any codec. */
 export type CodecAbilities = Readonly<Record<string, readonly CodecAbility[]>>
 
-/** What one side states that it can, of Enhanced RTMP v2; nothing by default. */
+/** The capabilities of Enhanced RTMP v2 that one side states; none by default. */
 export interface CapabilitiesOptions {
   /** Abilities by FourCC of a video codec: `avc1`, `hvc1`, `vvc1`, `av01`, `vp08`, `vp09`. */
   readonly video?: CodecAbilities
@@ -39,9 +39,9 @@ const FUNCTIONS = { seek: 1, hdr: 2, videoMetadata: 4, largeScaleTile: 8 } as co
 const ANY = '*'
 
 /**
- * What a peer states that it can, in its `connect` or in the answer to one (Enhanced RTMP v2, "Enhancing NetConnection
- * connect Command"). It is a statement and no condition: OBS, GStreamer and a publishing FFmpeg state nothing, whatever
- * they send, so no media is refused by it.
+ * The capabilities that a peer states, in its `connect` or in the answer to one (Enhanced RTMP v2, "Enhancing
+ * NetConnection connect Command"). OBS, GStreamer and a publishing FFmpeg state nothing, whatever they send, so media is
+ * never refused for a missing capability.
  *
  * @example
  * ```ts
@@ -51,7 +51,7 @@ const ANY = '*'
  * ```
  */
 export class Capabilities {
-  /** Whether the peer states anything of Enhanced RTMP; one that does not may be able to all of it. */
+  /** Whether the peer states any capability of Enhanced RTMP. One that states none may still have them. */
   readonly isStated: boolean
   /** Follows a request to reconnect; at a server, may send one. */
   readonly reconnect: boolean
@@ -105,7 +105,7 @@ export class Capabilities {
   }
 }
 
-/** What a program states that passes media on: every codec, and what Enhanced RTMP adds to a message. */
+/** The capabilities of a program that forwards media: every codec, and every extension of messages. */
 export const FORWARDS_ALL: CapabilitiesOptions = {
   video: { '*': ['forward'] },
   audio: { '*': ['forward'] },

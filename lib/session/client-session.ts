@@ -33,7 +33,7 @@ export interface ClientSessionOptions extends NetConnectionOptions {
 
 /** Options of `session.publish()`. */
 export interface PublishOptions {
-  /** What the server should do with the stream: `'live'` (the default), `'record'` or `'append'`. */
+  /** The publishing type (RTMP 1.0, 7.2.2.6): `'live'` (the default), `'record'` or `'append'`. */
   kind?: 'live' | 'record' | 'append'
   /** The tracks that the server receives. By default all, if it has stated that it knows Multitrack, and the primary ones if it has not. */
   tracks?: TrackChoice
@@ -53,14 +53,14 @@ export interface PlayOptions {
 
 /** Events of ClientSession, beside those of a Duplex. */
 export interface ClientSessionEvents {
-  /** What the peer says of the connection: an information object. */
+  /** A status of the connection: its information object. */
   status: [information: AmfObject]
   /**
-   * A peer, another client of the server, wants to play what this one publishes to peers: decide on it as a server does. Without a listener
-   * peers have no answer. Only over RTMFP.
+   * A peer, another client of the server, wants to play a stream of this client: decide on it as a server does. Without a listener peers get
+   * no answer. Only over RTMFP.
    */
   peerPlay: [play: Play, peerId: string]
-  /** The server asks to connect anew, to it or to another: see ReconnectRequest. Follow it, or not; pushLive and pullLive do. */
+  /** The server asks to reconnect, to it or to another server: see ReconnectRequest. pushLive and pullLive follow it. */
   reconnectRequest: [request: ReconnectRequest]
 }
 
@@ -69,11 +69,11 @@ export interface Peer {
   /** Its peer id. */
   readonly peerId: string
   /**
-   * Plays a stream that the peer publishes to peers. Resolves with a Readable of Messages, which come from the peer without the server, and
-   * go on when the server is gone.
+   * Plays a stream of the peer. Resolves with a Readable of Messages, which the peer sends directly, and continues to send if the server is
+   * gone.
    * @throws Refused by the peer, RtmpError `ERR_RTMP_HANDSHAKE_TIMEOUT` if the server does not introduce the two or there is no such peer,
-   *   `ERR_RTMP_ANSWER_TIMEOUT`, `ERR_RTMP_PREMATURE_CLOSE` if the peer or this session is closed; TypeError for a peer id that is none, and
-   *   for a session that is not over RTMFP.
+   *   `ERR_RTMP_ANSWER_TIMEOUT`, `ERR_RTMP_PREMATURE_CLOSE` if the peer or this session is closed; TypeError for an invalid peer id, and for
+   *   a session that is not over RTMFP.
    */
   play(name: string, options?: PlayOptions): Promise<Playing>
 }
@@ -124,14 +124,14 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   /**
-   * The peer id of this client at its server, 64 digits of hex, by which the server's other clients know it (RFC 7425, 4.3.2): Flash's nearID.
-   * Undefined unless the wire is one over RTMFP.
+   * The peer id of this client, 64 digits of hex, by which the other clients of the server play from it (RFC 7425, 4.3.2): Flash's nearID.
+   * Undefined unless the wire is over RTMFP.
    */
   get ownPeerId(): string | undefined {
     return this.wire?.peers?.ownId
   }
 
-  /** What the server states that it can, in its answer to connect (Enhanced RTMP v2). */
+  /** The capabilities of the server, from its answer to connect (Enhanced RTMP v2). */
   get capabilities(): Capabilities {
     return this.#capabilities
   }
@@ -222,8 +222,8 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   }
 
   /**
-   * Another client of the server, by its peer id, which the application has told: the server introduces the two if its application allows it.
-   * Only over RTMFP (RFC 7425, 5.4).
+   * Another client of the server, by its peer id, which the application has to learn in its own way. The server introduces the two if its
+   * application allows it. Only over RTMFP (RFC 7425, 5.4).
    *
    * @example
    * ```ts
@@ -318,11 +318,11 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
   protected override over(reason?: Error): void {
     this.#answers.abandon(reason ?? new RtmpError('ERR_RTMP_PREMATURE_CLOSE', 'session closed locally'))
     for (const stream of this.#streams) this.#drop(stream, reason)
-    // what goes on with peers does not need the server
+    // plays between peers continue without the server, unless the application has closed the session
     if (this.closeReason === 'closed') this.#peers.close()
   }
 
-  /** Tells the server where else this client is reached (RFC 7425, 5.3.3), and takes the plays of peers. */
+  /** Reports further addresses of this client to the server (RFC 7425, 5.3.3), and accepts plays of peers. */
   #meetPeers(): void {
     const { peers } = this.wire ?? {}
     if (peers === undefined) return
@@ -355,7 +355,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
 
   #ask(name: string, args: readonly AmfValue[]): Promise<readonly AmfValue[]> {
     const transactionId = this.#nextTransaction(name)
-    // ahead of what is said: a peer in this process may answer within the call
+    // before the command is sent: a peer in this process may answer within the call
     const answer = this.#answers.wait(transactionId, name)
     this.say(createCommand(name, transactionId, args, { encoding: this.#encoding }))
     return answer

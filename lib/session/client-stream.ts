@@ -54,7 +54,7 @@ export class ClientStream extends NetStream<Publishing, Playing> implements Play
   /** Sends a command and waits for the status that answers it. Resolves with its information object. */
   async ask(name: Asked, ...args: readonly AmfValue[]): Promise<AmfObject> {
     this.#check(name)
-    // ahead of what is said: a peer in this process may answer within the call
+    // before the command is sent: a peer in this process may answer within the call
     const answer = this.#answers.wait(name, name)
     this.tell(name, ...args)
     return answer

@@ -48,7 +48,7 @@ export class Connect extends Request {
     this.#answer = answer
   }
 
-  /** What the peer states that it can; OBS and GStreamer state nothing. */
+  /** The capabilities that the peer states; OBS and GStreamer state none. */
   get capabilities(): Capabilities {
     this.#capabilities ??= new Capabilities(this.info)
     return this.#capabilities
@@ -57,7 +57,7 @@ export class Connect extends Request {
   /**
    * Accepts it; `properties` are added to the information object of the answer. So are the capabilities of the server (Enhanced RTMP v2):
    * that it forwards any codec, with several tracks, ModEx and requests to reconnect; `{}` states none.
-   * @throws TypeError for capabilities that are none, or when it is decided already.
+   * @throws TypeError for invalid capabilities, or when it is already decided.
    */
   accept(properties: AmfObject = {}, capabilities: CapabilitiesOptions = RELAYS_ALL): void {
     const stated = statedBy(capabilities)
@@ -66,8 +66,8 @@ export class Connect extends Request {
   }
 
   /**
-   * Refuses it, with `NetConnection.Connect.Rejected` unless told; the connection is closed.
-   * @throws TypeError when it is decided already.
+   * Refuses it, with `NetConnection.Connect.Rejected` by default; the connection is closed.
+   * @throws TypeError when it is already decided.
    */
   reject(status: ConnectStatus = 'NetConnection.Connect.Rejected', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')

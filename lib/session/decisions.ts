@@ -34,7 +34,7 @@ export class Decisions {
     this.#decisionMs = decisionMs
   }
 
-  /** Calls the listeners of the application, and waits until one has decided, or the time is over. */
+  /** Calls the listeners of the application, and waits until one has decided or the time is over. */
   async ask(event: keyof typeof refusals, request: Request): Promise<void> {
     if (requestStart.hasSubscribers) requestStart.publish(this.#message(event, request))
     const refuse = (why: string) => request.refuse(new Refused(refusals[event], why))
@@ -76,5 +76,5 @@ export class Decisions {
   }
 }
 
-/** Whatever waits for a peer fails when that disconnects, and a refusal may come too late for it: neither is an error then. */
+/** Not an error after the peer has disconnected: work for it fails then, and a refusal comes too late. */
 export const isForGood = (thrown: unknown): boolean => hasLeft(thrown) || thrown instanceof Refused

@@ -15,7 +15,7 @@ export interface PlayedStream {
 
 /** Events of Playing, beside those of a Readable. */
 export interface PlayingEvents {
-  /** What the peer says meanwhile: an information object. */
+  /** A status of the play: its information object. */
   status: [information: AmfObject]
 }
 

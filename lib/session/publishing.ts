@@ -13,7 +13,7 @@ const kept = (message: Message): Message => wrapped(liveMetadata(message))
 
 /** Events of Publishing, beside those of a Writable. */
 export interface PublishingEvents {
-  /** What the peer says meanwhile: an information object. */
+  /** A status of the publish: its information object. */
   status: [information: AmfObject]
 }
 

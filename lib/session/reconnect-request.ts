@@ -7,16 +7,16 @@ import { textOf } from './information.ts'
 export interface ReconnectOptions {
   /**
    * The URL of the app to connect to, absolute or relative to the one that the peer is connected to: `rtmp://b.example/live`,
-   * `//b.example/live`, `/live`. The same one if absent.
+   * `//b.example/live`, `/live`. If absent, the current one.
    */
   readonly tcUrl?: string
   /** Text for people. */
   readonly description?: string
 }
 
-/** The request of a server to connect anew (Enhanced RTMP v2, "Reconnect Request"). */
+/** The request of a server to reconnect (Enhanced RTMP v2, "Reconnect Request"). */
 export interface ReconnectRequest {
-  /** The URL of the app to connect to, absolute. Undefined for that of this connection. */
+  /** The absolute URL of the app to connect to. Undefined for that of this connection. */
   readonly tcUrl: string | undefined
   /** Text for people; may be empty. */
   readonly description: string
@@ -26,14 +26,14 @@ const CODE: ConnectStatus = 'NetConnection.Connect.ReconnectRequest'
 
 /** @throws TypeError for a tcUrl that is neither absolute nor relative to `base`. */
 export function reconnectCommand({ tcUrl, description }: ReconnectOptions, base: string): Command {
-  // a peer may have sent no tcUrl of its own
+  // a peer may have connected without a tcUrl
   if (tcUrl !== undefined && resolved(tcUrl, base || 'rtmp://host/') === undefined)
     throw new TypeError(`tcUrl ${tcUrl} is neither a URL nor relative to one`)
   const told = { ...(tcUrl !== undefined && { tcUrl }), ...(description !== undefined && { description }) }
   return createCommand('onStatus', 0, [null, { level: 'status', code: CODE, ...told }])
 }
 
-/** Undefined if the information object is no such request, or its tcUrl cannot be resolved. */
+/** Undefined if the information object is not a request to reconnect, or its tcUrl cannot be resolved. */
 export function readReconnectRequest(information: AmfObject, base: string): ReconnectRequest | undefined {
   if (information.code !== CODE) return undefined
   const description = textOf(information.description)

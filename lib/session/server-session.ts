@@ -67,7 +67,7 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   readonly scheme: string
   /**
    * Over RTMFP, the peer id, 64 digits of hex, by which the clients of a server know each other (RFC 7425, 4.3.2); otherwise undefined.
-   * It is the SHA-256 of the peer's certificate, whose keys the peer has: no other can claim it.
+   * It is the SHA-256 of the peer's certificate. The peer has proved that it has the private keys, so nobody else can claim the id.
    */
   readonly peerId: string | undefined
   /** Its number among the sessions of its SessionHost or Server, from 1 on; 0 without one. */
@@ -121,10 +121,10 @@ export class ServerSession extends NetConnection<ServerSessionEvents> {
   }
 
   /**
-   * Asks the peer to connect anew (Enhanced RTMP v2, "Reconnect Request"), before this server ends, or to move the peer to another. The
-   * peer goes on until its next keyframe, connects, and then leaves: keep serving it until then. True if it was asked. False, and nothing
-   * is sent, if the peer did not state that it follows such a request: OBS, FFmpeg and GStreamer do not.
-   * @throws TypeError when it is not connected, or for a tcUrl that is none.
+   * Asks the peer to reconnect (Enhanced RTMP v2, "Reconnect Request"), before this server ends, or to move the peer to another server. The
+   * peer continues until its next keyframe, connects, and then disconnects: keep serving it until then. True if it was asked. False, and
+   * nothing is sent, if the peer did not state this capability: OBS, FFmpeg and GStreamer do not.
+   * @throws TypeError when it is not connected, or for an invalid tcUrl.
    */
   requestReconnect(options: ReconnectOptions = {}): boolean {
     const { connection } = this
