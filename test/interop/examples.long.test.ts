@@ -257,12 +257,14 @@ t.test('split-tracks: what two ffmpegs publish, joined into one stream and split
   const primary = players.ffmpeg(t, `${url}/live/film`)
   const origin = await server.listen()
   const session = await connect(`${url}/live`)
-  const joined = joinTracks(
-    sizes.map((size, id) => ({ source: server.at(`live/${size}`).subscribe(), video: id, audio: id }))
-  )
-  const sent = pipeline(joined, await session.publish('film'))
-  await Promise.all(sizes.map((size, i) => publishers.ffmpeg(t, sources[i]!, `${origin}/live/${size}`).ends()))
-  await sent
+  // what they have is read once both are published: programs may start seconds apart
+  const readers = sizes.map((size, id) => ({
+    source: server.at(`live/${size}`).subscribe({ maxLagMs: 60_000 }),
+    ...{ video: id, audio: id }
+  }))
+  for (const [i, size] of sizes.entries()) publishers.ffmpeg(t, sources[i]!, `${origin}/live/${size}`)
+  await Promise.all(sizes.map(size => server.happens(`publish live/${size}?`)))
+  await pipeline(joinTracks(readers), await session.publish('film'))
   await session.close()
   await program.says(/film_240p: AVC, 320x240/)
   await program.says(/film_120p: AVC, 160x120/)
