@@ -28,10 +28,10 @@ export interface TrackSource {
  *
  * - Metadata is that of the tracks with id 0, with `videoTrackIdInfoMap` and `audioTrackIdInfoMap` for the others; it is sent again when
  *   that of a source changes. Other data messages are those of the first source.
- * - Of the messages that wait, the one with the lowest timestamp is first; no source waits for another. So the sources should have
- *   one timeline, as renditions of one encoder do, and files should be read through pace().
- * - It ends when all sources have ended. An error of one destroys it and the others; so does the end of one that was destroyed.
- *   A reader of a LiveStream goes on while its publisher is away.
+ * - Of the messages that wait, the one with the lowest timestamp is first; no source waits for another. The sources need
+ *   one timeline, as renditions of one encoder have it; files are read through pace().
+ * - It ends when all sources have ended. An error of one destroys it and the others, and so does one that closes before its end.
+ *   A reader of a LiveStream stays while a publisher is replaced by another.
  * - A payload that no track can have, such as one of a codec without a FourCC where the id is not 0, is dropped.
  *
  * @throws RangeError for an id that is not an integer from 0 to 255; TypeError for two tracks of a kind with one id, a source without
