@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -8,6 +10,8 @@ import {
   type AudioTag,
   FlvWriter,
   flvDecoder,
+  type HttpPlay,
+  httpFlv,
   type Message,
   MessageTypeId,
   MultitrackType,
@@ -94,6 +98,23 @@ function fromZero(found: readonly Found[]): Found[] {
 const named = (found: readonly Found[]): string[] =>
   found.map(({ kind, track, codec, format }) => `${kind} ${track} ${codec} ${format}`)
 
+/** The stream of a server as HTTP-FLV, and when somebody views it. */
+async function site(t: Scope, live: LiveServer): Promise<{ url: string; viewed: Promise<unknown> }> {
+  const server = http.createServer()
+  const viewed = new Promise<void>(resolve => {
+    const hear = (play: HttpPlay) => {
+      pipeline(live.at(play.path).player(), play.accept()).catch(() => {})
+      resolve()
+    }
+    server.on('request', httpFlv(hear))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/live/film.flv`, viewed }
+}
+
+type Scope = { teardown(end: () => unknown): unknown }
+
 const published: [video: string[], audio: string[], found: string[]][] = [
   [['HEVC'], ['AAC'], ['audio 0 aac 1 x 48000 Hz', 'video 0 hevc 160x120']],
   [['AV1'], ['Opus'], ['audio 0 opus 1 x 48000 Hz', 'video 0 av1 160x120']],
@@ -124,17 +145,20 @@ for (const [video, audio, streams] of published) {
     const recording = (name: string, options: RecordOptions = {}) =>
       once(record(server.at('live/film'), home, { wait: true, name, ...options }), 'recorded')
     const recorded = Promise.all([recording('all', { tracks: 'all' }), recording('primary')])
-    const publishing = server.happens('play live/film', 2).then(() => sendByFfmpeg8(t, source, url))
-    const [played, playedPrimary] = await Promise.all([
+    const viewers = await site(t, server)
+    const all = server.happens('play live/film', 2).then(() => viewers.viewed)
+    const [played, playedPrimary, viewed] = await Promise.all([
       readByFfmpeg8(t, `${url}?tracks=all`),
       readByFfmpeg8(t, url),
-      publishing
+      readByFfmpeg8(t, `${viewers.url}?tracks=all`),
+      all.then(() => sendByFfmpeg8(t, source, url))
     ])
     const primary = sent.filter(({ track }) => track === 0)
     t.same(played.map(uncolored), sent.map(uncolored), 'as it was sent')
     t.same(playedPrimary, primary, 'the primary tracks, who does not ask for more')
-    const [[all], [one]] = await recorded
-    const recordedAll = await readByFfmpeg8(t, all.path)
+    t.same(viewed.map(uncolored), sent.map(uncolored), 'over HTTP')
+    const [[whole], [one]] = await recorded
+    const recordedAll = await readByFfmpeg8(t, whole.path)
     t.same(fromZero(recordedAll).map(uncolored), fromZero(sent).map(uncolored), 'and from a recording')
     t.same(fromZero(await readByFfmpeg8(t, one.path)), fromZero(primary), 'and from a recording of the primary tracks')
   })
@@ -149,10 +173,13 @@ t.test('an FFmpeg that knows no Multitrack plays the primary tracks', { skip, bu
   const url = `${await server.listen()}/live/film`
   const recorded = once(record(server.at('live/film'), home, { wait: true }), 'recorded')
   const decoder = (from: string) => new Program(t, 'ffmpeg', ['-v', 'error', '-i', from, '-f', 'null', '-'])
-  const [playing, decoding] = [players.ffmpeg(t, url), decoder(url)]
+  const viewers = await site(t, server)
+  const [playing, viewing, decoding] = [players.ffmpeg(t, url), players.ffmpeg(t, viewers.url), decoder(url)]
   await server.happens('play live/film', 2)
+  await viewers.viewed
   await sendByFfmpeg8(t, source, url)
   t.same(await playing.packets(), packets(primary))
+  t.same(await viewing.packets(), packets(primary), 'over HTTP')
   await decoding.ends()
   t.equal(decoding.said, '')
   const [{ path }] = await recorded
