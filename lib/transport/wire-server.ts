@@ -96,17 +96,7 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
    *   tls.createServer throws for an invalid key.
    */
   constructor(given: WireServerOptions = {}) {
-    const {
-      maxConnections = MAX_CONNECTIONS,
-      signal,
-      tls: secrets,
-      tunnel,
-      http,
-      upgrade,
-      rtmfp = false,
-      ...rest
-    } = given
-    const { proxyProtocol, ...options } = rest
+    const { maxConnections = MAX_CONNECTIONS, signal, rtmfp = false, ...options } = given
     const { pingMs } = limitsWith(options.limits)
     // half-open, so that the last messages reach a peer that has ended; no delay, because every write is at least a
     // whole message; keepalive, because only TCP notices the loss of a peer that never answers a ping
@@ -116,17 +106,10 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
     messageWire(new PassThrough(), options).destroy()
     this.#options = options
     this.maxConnections = maxConnections
-    this.#doors = new Doors(
-      {
-        ...options,
-        ...(secrets && { tls: secrets }),
-        ...(tunnel && { tunnel }),
-        ...(http && { http }),
-        ...(upgrade && { upgrade }),
-        ...(proxyProtocol && { proxyProtocol })
-      },
-      { through: bytes => this.#shakeHands(bytes), failed: error => this.#failed(error) }
-    )
+    this.#doors = new Doors(options, {
+      through: bytes => this.#shakeHands(bytes),
+      failed: error => this.#failed(error)
+    })
     this.#emitter.on('connection', bytes => this.#enter(bytes))
     this.#rtmfp = rtmfp === true ? {} : rtmfp || undefined
     if (this.#rtmfp !== undefined) checkProfile(this.#rtmfp)
