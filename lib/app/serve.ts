@@ -56,13 +56,13 @@ export interface Serving extends Omit<OpenDoors, 'reload'> {
   /** The URL of the page; undefined without HTTP. */
   readonly site: string | undefined
   /**
-   * Takes these of other options, without disconnecting anybody: the files of the certificate, recording, keys, hooks,
-   * relays, `idleMs`, `refuseMissing`, `takeover`. Throws, and changes nothing, if the folder of recordings is none.
+   * Applies these of other options, without disconnecting anybody: the files of the certificate, recording, keys, hooks,
+   * relays, `idleMs`, `refuseMissing`, `takeover`. Throws, and changes nothing, if the folder of recordings cannot be used.
    */
   reload(options: ServeOptions): Promise<void>
   /**
-   * Asks clients to reconnect, if `drainTo` is given. Then ends streams and recordings, gives players a moment to receive the last frames, and settles when all sessions are
-   * closed and all files written.
+   * Asks clients to reconnect, if `drainTo` is given. Then ends streams and recordings, and gives players a moment to receive
+   * the last frames. Settles when all sessions are closed and all files are written.
    */
   stop(): Promise<void>
 }
@@ -196,7 +196,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
   }
 }
 
-/** Logs where a publisher's clock jumps: one that is wrong with each message a line a second, and another publisher none. */
+/** Logs the jumps of a publisher's clock, at most one per second and stream. A change of the publisher is not logged. */
 function tellRepairs(lives: LiveStreams, log: Log): void {
   const toldAt = new Map<string, number>()
   lives.on('repair', (path, { kind, track, from, to }) => {

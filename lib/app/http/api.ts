@@ -37,7 +37,7 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, access: Access
   const canWrite = access.apiToken !== undefined
   events.reports(() => ({ streams: reports.streams() }))
 
-  /** Starts a recording or a relay of a stream that is there. */
+  /** Starts a recording or a relay of an existing stream. */
   const starting = (table: RunningTable, path: string, start: (live: LiveStream) => Running): Running => {
     const live = lives.find(path)
     if (live === undefined) throw new ApiRefusal('not_found', 'stream does not exist')

@@ -7,7 +7,7 @@ export const help = `rtmpipe relay FROM TO...      play one stream and publish i
   --forever                   wait for FROM without a time limit; the default is ten minutes
   --raw-timestamps            do not repair timestamps; also for play -o`
 
-/** The line of progress makes room, and is written anew below. */
+/** Clears the line of progress, which is written again below. */
 const CLEAR_LINE = '\r\u001b[K'
 
 export async function run(args: readonly string[]): Promise<void> {

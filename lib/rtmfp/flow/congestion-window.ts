@@ -9,7 +9,7 @@ export interface AcknowledgedBytes {
 }
 
 /** Time critical data in this and other sessions, which changes how the window grows (RFC 7016, appendix A.1). */
-export interface Urgency {
+export interface TimeCriticalState {
   /** Whether this session has sent time critical data recently: its window is cut less. */
   readonly isTimeCritical: boolean
   /** Whether no session is known to send or receive time critical data: then the window grows as that of TCP does, otherwise slower. */
@@ -39,12 +39,12 @@ export class CongestionWindow {
     return outstanding < this.#bytes
   }
 
-  acknowledged(told: AcknowledgedBytes, urgency: Urgency): void {
+  acknowledged(told: AcknowledgedBytes, state: TimeCriticalState): void {
     const { outstanding, acknowledged, lost, hasGaps } = told
     this.#draining = Math.max(0, this.#draining - acknowledged - lost)
     if (this.#draining > 0) return
-    if (lost > 0) this.#cut(outstanding, outstanding - acknowledged - lost, urgency)
-    else if (!hasGaps && outstanding >= this.#bytes) this.#grow(acknowledged, urgency)
+    if (lost > 0) this.#cut(outstanding, outstanding - acknowledged - lost, state)
+    else if (!hasGaps && outstanding >= this.#bytes) this.#grow(acknowledged, state)
   }
 
   /** The retransmission timeout has passed without an acknowledgement (RFC 7016, 3.6.2.6); `isLost` if something was in flight. */
@@ -55,7 +55,7 @@ export class CongestionWindow {
     this.#bytes = isLost ? SENDER_MSS : INITIAL_BYTES
   }
 
-  #cut(outstanding: number, remaining: number, { isTimeCritical, mayGrowFast }: Urgency): void {
+  #cut(outstanding: number, remaining: number, { isTimeCritical, mayGrowFast }: TimeCriticalState): void {
     const gently = isTimeCritical || (outstanding > FAST_PATH_BYTES && mayGrowFast)
     // by the bytes in flight, not by the window: a window that was not filled is no measure of the path
     this.#bytes = Math.max(Math.min(outstanding, this.#bytes) * (gently ? 7 / 8 : 1 / 2), INITIAL_BYTES)
@@ -64,7 +64,7 @@ export class CongestionWindow {
     this.#draining = remaining
   }
 
-  #grow(acknowledged: number, { isTimeCritical, mayGrowFast }: Urgency): void {
+  #grow(acknowledged: number, { isTimeCritical, mayGrowFast }: TimeCriticalState): void {
     const isStarting = this.#bytes < this.#threshold
     let increase = 0
     if (isStarting && mayGrowFast) increase = acknowledged
