@@ -141,10 +141,17 @@ export class ProtocolError extends RtmpError {
   /** The part of the protocol that found it. */
   readonly layer: LayerName
   /**
-   * Where the fault lies, in bytes of this layer's input. Of `'proxy-header'` that is the connection; of `'handshake'` that is all the peer has sent, of a handshake that timed
-   * out its end; of `'chunk'` what is behind the handshake, and the first byte of a chunk; of `'flv'` the file, and the first byte of
-   * a tag; of `'message'`, `'amf'` and `'media'` the body of one message, and the first byte of a value or field; of `'rtmfp'` the packet, chunk or
-   * option list that is read; of `'rtws'` one message of WebSocket. Absent where no byte is at fault: in `'session'` and `'tunnel'`, where a command or a post has no place.
+   * The position of the error, in bytes of the input of its layer:
+   *
+   * - `'proxy-header'`: the connection.
+   * - `'handshake'`: everything that the peer has sent; of a handshake that timed out, its end.
+   * - `'chunk'`: everything after the handshake; the first byte of a chunk.
+   * - `'flv'`: the file; the first byte of a tag.
+   * - `'message'`, `'amf'`, `'media'`: the body of one message; the first byte of a value or field.
+   * - `'rtmfp'`: the packet, chunk or option list that is read.
+   * - `'rtws'`: one message of WebSocket.
+   *
+   * Absent in `'session'` and `'tunnel'`, where a command or a post has no position.
    */
   declare readonly offset?: number
 
@@ -164,7 +171,7 @@ export class Refused extends RtmpError {
   override readonly name = 'Refused'
   /** The status code on the wire: `NetStream.Publish.BadName`. */
   readonly status: Status
-  /** The reason, for people; empty if there is none. */
+  /** The reason, as text for people; empty if there is none. */
   readonly description: string
   /**
    * Everything the peer sent; for a redirect, `ex: { code: 302, redirect: 'rtmp://...' }`. Empty for a refusal by this

@@ -25,7 +25,7 @@ export interface PushOptions extends RelayOptions {
  * If the server asks to reconnect, it connects to the requested URL. At the next keyframe it ends the publish at the old server and begins it
  * at the new one, with no message lost or sent twice. It stays if that URL does not answer. A retry is made at the URL that it was moved to,
  * and then at its own.
- * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0, or the id of a track that is none.
+ * @throws TypeError for an invalid URL of a stream, RangeError for a time that is not greater than 0, or an invalid track id.
  */
 export function pushLive(live: LiveStream, url: string, options: PushOptions = {}): Relay {
   const route = new Route(url, options)

@@ -20,5 +20,5 @@ export const Amf3Marker = {
   Dictionary: 0x11
 } as const
 
-/** The low bits of the integer ahead of an object (3.12): what follows is the object itself, with its traits, which are dynamic. */
+/** The low bits of the integer before an object (3.12): the object itself follows, with its traits, which are dynamic. */
 export const ObjectFlag = { Instance: 1, Traits: 2, Externalizable: 4, Dynamic: 8 } as const

@@ -1,4 +1,4 @@
-/** Runs so many tasks at a time; others wait in order. */
+/** Runs a limited number of tasks at a time; the others wait in order. */
 export class Slots {
   #free: number
   readonly #waiting: (() => void)[] = []

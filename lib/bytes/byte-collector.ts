@@ -2,7 +2,7 @@
 const SHORT = 24
 /** A frame of 10 KB in chunks of 4096 is one buffer so, and not one that is copied into the next. */
 const GROWTH = 4
-/** From so many bytes on it has memory of its own. */
+/** From so many bytes on it allocates a buffer of its own. */
 const OWN = 4096
 
 /**

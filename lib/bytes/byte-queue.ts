@@ -7,7 +7,7 @@ const SMALL = 1024
  */
 export class ByteQueue {
   #slices: Buffer[] = []
-  /** Bytes of the last slice when it is our own block with room behind them; else undefined. */
+  /** Our own block in which the last slice lies, if it has room; else undefined. */
   #block: Buffer | undefined
   #blockUsed = 0
   #length = 0

@@ -12,7 +12,7 @@ export class ByteWriter {
     return this.#length
   }
 
-  /** Begins anew in the same buffer: what `done` gave is overwritten. */
+  /** Starts again in the same buffer: what `done` returned is overwritten. */
   reset(): this {
     this.#length = 0
     return this

@@ -52,7 +52,7 @@ export function readBasicHeader(bytes: Buffer, at: number, into: HeaderFields): 
   return end
 }
 
-/** The message header of a format: 11, 7, 3 or 0 bytes, and an extended timestamp behind them. Gives its end. */
+/** The message header of a format: 11, 7, 3 or 0 bytes, and an extended timestamp after them. Returns its end. */
 export function putMessageHeader(bytes: Buffer, at: number, format: ChunkFormat, fields: MessageHeaderFields): number {
   let to = at
   if (format < 3) to = bytes.writeUIntBE(fields.extended === undefined ? fields.delta : EXTENDED_TIMESTAMP, to, 3)

@@ -24,14 +24,14 @@ import { readProtocolControl } from './protocol-control.ts'
 export interface ChunkReaderOptions {
   /**
    * The limits that differ from the defaults: see Limits. `messageBytes`, `chunkStreams` and `chunkStreamHeaders`
-   * are heeded.
+   * are used.
    */
   limits?: Partial<Limits>
   /**
-   * Refuse chunk streams that open with format 1, 2 or 3, and messages that go on in chunks of another format than 3. By default
-   * the header that the former build on is all zeros: librtmp opens chunk stream 2 with a format 1 Acknowledgement
-   * (captures/rtmpdump-play-live), and so does OBS. Of the latter those of format 2 are read, and those of format 1 that repeat
-   * the message's length and type, as nginx-rtmp, SRS and FFmpeg do; their timestamp says nothing.
+   * Refuse chunk streams that open with format 1, 2 or 3, and messages that continue in chunks of another format than 3. By default
+   * the former are read as if a header of zeros preceded them: librtmp opens chunk stream 2 with a format 1 Acknowledgement
+   * (captures/rtmpdump-play-live), and so does OBS. Of the latter, format 2 is read, and format 1 if it repeats the length and type
+   * of the message, as nginx-rtmp, SRS and FFmpeg accept it; their timestamps are ignored.
    */
   strict?: boolean
 }
@@ -75,7 +75,7 @@ export class ChunkReader {
   source: Buffer = NO_BYTES
   /** Where the run begins in `source`. */
   start = 0
-  /** Where the run ends in `source`: the byte behind its last. */
+  /** Where the run ends in `source`: the byte after its last. */
   end = 0
   /** The header of its message; its format is that of the message's first chunk. */
   header!: ChunkHeader
@@ -168,7 +168,7 @@ export class ChunkReader {
     return missing === 0 ? undefined : { layer: 'chunk', offset: this.#before + this.source.length, missing }
   }
 
-  /** Adds to the run what comes whole, right behind it, and is plainly of the same message. */
+  /** Extends the run by complete chunks that follow directly and clearly belong to the same message. */
   #join(stream: ChunkStream): void {
     const { source } = this
     const { chunkStreamId } = stream.header
@@ -246,7 +246,7 @@ export class ChunkReader {
     return end - at
   }
 
-  /** Nearly all headers, where chunks are of 128 bytes, are one byte that goes on with a message: then reading fields is what costs. */
+  /** With chunks of 128 bytes, nearly all headers are one byte that continues a message, so reading fields would be most of the cost. */
   #goesOn(first: number | undefined): boolean {
     if (first === undefined || first < FORMAT_3 + MIN_CHUNK_STREAM_ID) return false
     const stream = this.#streams.get(first - FORMAT_3)

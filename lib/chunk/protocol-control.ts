@@ -12,7 +12,7 @@ export const protocolControlLength = (type: number): number => (type === Message
 export const chunkSizeOf = (body: Buffer): number => Math.min(body.readUInt32BE(0) & 0x7fffffff, MAX_CHUNK_SIZE)
 
 /**
- * Reads the body of a protocol control message; bytes behind its fields are passed over. `offset`, where
+ * Reads the body of a protocol control message; bytes after its fields are ignored. `offset`, where
  * it is known, is that of its chunk, for the error.
  * @throws ProtocolError `ERR_RTMP_CONTROL_LENGTH` for a body too short, `ERR_RTMP_CHUNK_SIZE` for a chunk size of 0.
  *

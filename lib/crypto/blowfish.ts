@@ -6,7 +6,7 @@ const BOXES = 4
 /** Blowfish (Schneier, 1993), by blocks of two words. */
 export class Blowfish {
   readonly #subkeys: Uint32Array
-  /** The four S-boxes, one behind another. */
+  /** The four S-boxes, one after the other. */
   readonly #boxes: Uint32Array
 
   constructor(key: Uint8Array) {
@@ -46,7 +46,7 @@ export class Blowfish {
 
 let known: Uint32Array | undefined
 
-/** What Blowfish begins with: the first 33,344 bits of pi behind the point, as words. They are worked out when first asked for, in some 40 ms. */
+/** The initial state of Blowfish: the first 33,344 bits of the fraction of pi, as words. They are computed at first use, in some 40 ms. */
 function digitsOfPi(): Uint32Array {
   if (known !== undefined) return known
   const length = SUBKEYS + BOXES * BOX

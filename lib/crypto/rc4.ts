@@ -1,4 +1,4 @@
-/** RC4, which Node's OpenSSL has no more (RFC 6229 has its test vectors). It goes on from call to call, and enciphers as it deciphers. */
+/** RC4, which Node's OpenSSL no longer has (test vectors: RFC 6229). Each call continues the key stream, which encrypts and decrypts alike. */
 export class Rc4 {
   readonly #state = Uint8Array.from({ length: 256 }, (_, i) => i)
   #i = 0

@@ -109,7 +109,7 @@ export abstract class HandshakeLayer<Upper = Buffer, Written = Upper> extends La
     return this.#ciphers?.outgoing.turn(bytes) ?? bytes
   }
 
-  /** Takes the bytes behind the handshake. */
+  /** Receives the bytes after the handshake. */
   protected abstract plain(bytes: Buffer): void | Iterable<Upper>
 
   protected override ended(): void {

@@ -75,7 +75,7 @@ export function readKey(packet: Buffer, scheme: DigestScheme): { key: Buffer; of
   return { key: packet.subarray(offset, offset + KEY_LENGTH), offset }
 }
 
-/** Writes a public key into a C1 or S1, ahead of its digest. */
+/** Writes a public key into a C1 or S1, before its digest. */
 export function writeKey(packet: Buffer, scheme: DigestScheme, key: Buffer): void {
   key.copy(packet, offsetOf(packet, keyPlaces[scheme]))
 }

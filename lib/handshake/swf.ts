@@ -45,7 +45,7 @@ export function swfSignature({ hash, size }: SwfHash, key: Buffer): Buffer {
   return Buffer.concat([Buffer.of(1, 1), sizes, hmacSha256(key, hash)])
 }
 
-/** @throws TypeError for a hash that is not 32 bytes, RangeError for a size that is none. */
+/** @throws TypeError for a hash that is not 32 bytes, RangeError for an invalid size. */
 export function assertSwfHash({ hash, size }: SwfHash): void {
   if (hash?.length !== HASH_LENGTH) throw new TypeError(`swf.hash must be ${HASH_LENGTH} bytes`)
   if (!(Number.isInteger(size) && size > 0 && size < 2 ** 32))

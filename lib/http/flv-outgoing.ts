@@ -29,7 +29,7 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     this.#stall = new Countdown(clock, stallMs, { expired: () => sink.destroy() })
   }
 
-  /** @throws RangeError for the id of a track that is none. */
+  /** @throws RangeError for an invalid track id. */
   choose(tracks: TrackChoice): void {
     this.#tracks = new ChosenTracks(tracks)
   }

@@ -66,7 +66,7 @@ export class HttpPlay extends Request implements StreamPath {
    * Accepts the request. Returns a Writable of Messages, or of the MessageBatches of a LiveStream's player, whose end ends the response
    * or the WebSocket.
    * When the viewer leaves, it ends as that of a Play does.
-   * @throws TypeError when it is already decided, RangeError for the id of a track that is none.
+   * @throws TypeError when it is already decided, RangeError for an invalid track id.
    */
   accept({ tracks = tracksAsked(this.query) }: HttpPlayAcceptance = {}): WritableOf<Message | MessageBatch> {
     if (tracks !== undefined) this.#out.choose(tracks)
@@ -95,7 +95,7 @@ export class HttpPlay extends Request implements StreamPath {
     this.#out.leave()
   }
 
-  /** A handler that throws, or does not decide in time, is a fault of the server. */
+  /** A handler that throws, or does not decide in time, is answered as an internal server error. */
   #httpStatus(status: PlayStatus): number {
     if (status === 'NetStream.Play.StreamNotFound') return 404
     return status === 'NetStream.Play.Failed' && !this.#isRejected ? 500 : 403

@@ -10,7 +10,7 @@ export interface IpPayload {
   readonly bytes: Buffer
 }
 
-/** Bytes ahead of the IP packet, and where among them its EtherType stands, if it is told. */
+/** The bytes before the IP packet, and the position of its EtherType among them, if there is one. */
 interface LinkHeader {
   readonly length: number
   readonly typeAt?: number
@@ -37,10 +37,10 @@ const IPV6_LENGTH = 40
 const FRAGMENT_BITS = 0x3fff
 const AUTHENTICATION = 51
 const FRAGMENT = 44
-/** Extension headers of IPv6 that may stand ahead of the payload: hop-by-hop, routing, fragment, authentication, destination. */
+/** Extension headers of IPv6 that may precede the payload: hop-by-hop, routing, fragment, authentication, destination. */
 const EXTENSIONS = [0, 43, FRAGMENT, AUTHENTICATION, 60]
 
-/** What the IP packet in a packet carries; undefined where there is none, its headers are not whole, or it is a fragment. */
+/** The payload of the IP packet in a packet; undefined if there is none, or if its headers are truncated or it is a fragment. */
 export function ipPayload(packet: Packet): IpPayload | undefined {
   const { type, bytes: ip } = linkPayload(packet) ?? {}
   if (ip === undefined || type !== undefined || ip.length < IPV4_LENGTH) return undefined
@@ -64,7 +64,7 @@ export function endpointName(endpoint: string): string {
   return `${new URL(`http://[${groups.join(':')}]`).hostname}:${port}`
 }
 
-/** What lies behind a packet's link header, with its EtherType if that is not IP's; undefined of a link that is not known. */
+/** The bytes after a packet's link header, with their EtherType if it is not that of IP; undefined for an unknown link type. */
 export function linkPayload({ linkType, bytes }: Packet): { type: number | undefined; bytes: Buffer } | undefined {
   const header = linkHeaders.get(linkType)
   if (header === undefined) return undefined
@@ -88,7 +88,7 @@ export function isFragment(ip: Buffer): boolean {
 function inIpv4(ip: Buffer): IpPayload | undefined {
   const header = (ip[0]! & 0x0f) * 4
   if (header < IPV4_LENGTH || (ip.readUInt16BE(6) & FRAGMENT_BITS) !== 0) return undefined
-  // 0 is what a network card is handed that cuts segments itself; without it, what is behind the length pads the frame
+  // the length is 0 if the network card cuts segments itself; otherwise the bytes after it are padding of the frame
   const end = ip.readUInt16BE(2) || ip.length
   return { protocol: ip[9]!, source: text(ip, 12, 16), destination: text(ip, 16, 20), bytes: ip.subarray(header, end) }
 }

@@ -1,6 +1,6 @@
 /** A packet as it was captured. */
 export interface Packet {
-  /** Microseconds since 1970, whole. Those of the packet ahead of it where the file has none. */
+  /** Whole microseconds since 1970. If the file has none, those of the packet before. */
   readonly time: number
   /** What its first bytes are: a number of https://www.tcpdump.org/linktypes.html. */
   readonly linkType: number

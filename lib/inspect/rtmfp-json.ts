@@ -40,7 +40,7 @@ export interface RtmfpFlowReport {
   readonly finalSeq?: number
   /** The flow of the other side that it answers. */
   readonly returnOf?: number
-  /** The code of the error behind which its messages are not listed. */
+  /** The code of the error after which its messages are not listed. */
   readonly error?: string
   /** A row for each message, in the order of their numbers. */
   readonly messages: readonly (readonly unknown[])[]
@@ -63,12 +63,12 @@ const note =
 const sides = { initiator: 'I', responder: 'R' } as const
 
 /**
- * What a capture, pcap or pcapng, holds of RTMFP. `keys` is text: a line `session 1` for each session, and behind it lines of
- * `initiator-session-id`, `initiator-key`, `initiator-hmac-key`, `initiator-hmac-length`, `initiator-sseq` and the same of the
- * `responder`, each with a blank and its value, bytes in hexadecimal: the session id in packets to that end, what its own
- * packets are encrypted and verified with (a length of 0 for a checksum), and 1 if they have session sequence numbers.
+ * The RTMFP in a capture, pcap or pcapng. `keys` is text: a line `session 1` for each session, followed by lines of
+ * `initiator-session-id`, `initiator-key`, `initiator-hmac-key`, `initiator-hmac-length`, `initiator-sseq` and the same for the
+ * `responder`, each with a blank and its value, bytes in hexadecimal: the session id in packets to that end, the keys by which
+ * its own packets are encrypted and verified (a length of 0 for a checksum), and 1 if they have session sequence numbers.
  * Other lines are ignored. Startup packets need no keys.
- * @throws Error, in one sentence, for keys that are not complete, and for a capture that is truncated or invalid.
+ * @throws Error, in one sentence, for incomplete keys, and for a truncated or invalid capture.
  * @example
  * ```ts
  * const { flows } = rtmfpReport(readFileSync('live.pcap'), readFileSync('live.keys.txt', 'utf8'))

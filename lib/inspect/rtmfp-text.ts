@@ -21,7 +21,7 @@ const acknowledgementColumns = ['flow', 'buffer', 'cumulative', 'beyond it']
  * rtmfpReport. A line for each packet has the seconds since the first, the endpoints and the length, its session with
  * `->` from the initiator and `<-` from the responder, its sequence number, flags and timestamps. Indented lines follow for
  * its chunks, the flows that begin, and the messages that are complete.
- * @throws Error as rtmfpReport, behind the lines of what could be read.
+ * @throws Error as rtmfpReport, after the lines of what could be read.
  * @example
  * ```ts
  * for (const line of rtmfpLines(readFileSync('live.pcap'), readFileSync('live.keys.txt', 'utf8'))) console.log(line)
@@ -78,7 +78,7 @@ function messageText({ flow, carried, message }: FlowMessageEntry): string {
   return 'payload' in message ? `${where} ${textLine(messageEntry(message))}` : `${where} ${faultText(message)}`
 }
 
-/** What is behind the type in a row, each under the name of its column. */
+/** The values after the type in a row, each under the name of its column. */
 function rowText([, ...values]: readonly unknown[]): string {
   if (values.length === 1) return plain(values[0])
   const columns = values.length === acknowledgementColumns.length ? acknowledgementColumns : dataColumns

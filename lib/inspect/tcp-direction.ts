@@ -7,11 +7,11 @@ export type DirectionEnd = 'FIN' | 'RST' | 'capture'
 export type TcpPiece =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'end'; readonly how: DirectionEnd }
-  /** So many bytes were not captured; what is behind them is dropped. */
+  /** So many bytes were not captured; the bytes after them are dropped. */
   | { readonly kind: 'missing'; readonly bytes: number }
 
 interface Waiting {
-  /** Bytes of the direction ahead of it. */
+  /** Bytes of the direction before it. */
   readonly at: number
   readonly payload: Buffer
   readonly fin: boolean

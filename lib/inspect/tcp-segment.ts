@@ -23,8 +23,8 @@ const RST_FLAG = 0x04
 const ACK_FLAG = 0x10
 
 /**
- * The TCP segment in a packet; undefined where there is none, or its headers are not whole. Segments in IP fragments are
- * passed over, as if they were not captured: TCP sees to it that there are none.
+ * The TCP segment in a packet; undefined if there is none, or if its headers are truncated. Segments in IP fragments are
+ * ignored, as if they were not captured: TCP avoids fragments.
  */
 export function tcpSegment(packet: Packet): TcpSegment | undefined {
   const ip = ipPayload(packet)

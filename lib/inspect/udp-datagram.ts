@@ -12,7 +12,7 @@ export interface UdpDatagram {
 const UDP = 17
 const UDP_LENGTH = 8
 
-/** The UDP datagram in a packet; undefined where there is none, it is cut, or it lies in several IP packets. */
+/** The UDP datagram in a packet; undefined if there is none, or if it is truncated or fragmented. */
 export function udpDatagram(packet: Packet): UdpDatagram | undefined {
   const ip = ipPayload(packet)
   if (ip?.protocol !== UDP || ip.bytes.length < UDP_LENGTH) return undefined

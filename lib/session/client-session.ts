@@ -184,7 +184,7 @@ export class ClientSession extends NetConnection<ClientSessionEvents> {
 
   /**
    * Publishes a stream. The name may include a query. Resolves with a Writable of Messages.
-   * @throws Refused, such as `NetStream.Publish.BadName`; RangeError for the id of a track that is none; otherwise as call.
+   * @throws Refused, such as `NetStream.Publish.BadName`; RangeError for an invalid track id; otherwise as call.
    */
   async publish(
     name: string,

@@ -35,7 +35,7 @@ export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | M
     this._taken()
   }
 
-  /** @throws RangeError for the id of a track that is none. */
+  /** @throws RangeError for an invalid track id. */
   constructor(stream: OutgoingStream, tracks: TrackChoice) {
     super({ objectMode: true, highWaterMark: 4 })
     this.#stream = stream

@@ -38,7 +38,7 @@ export interface PlayRange {
 
 /** Events of Play: what its peer asks for while it plays. */
 export interface PlayEvents {
-  /** The peer pauses or goes on. */
+  /** The peer pauses or resumes. */
   pause: [isPaused: boolean]
   /** The peer seeks, to a time in milliseconds. Without a listener a seek is refused. */
   seek: [ms: number]
@@ -115,7 +115,7 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
    * has passed, this happens in the next turn.
    *
    * It may be called again after a seek.
-   * @throws TypeError when it is accepted already, RangeError for the id of a track that is none.
+   * @throws TypeError when it is already accepted, RangeError for an invalid track id.
    */
   accept({ recorded = false, tracks = this.#choice }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
     this.#choice = tracks
@@ -145,8 +145,8 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
   }
 
   /**
-   * Refuses it: `NetStream.Play.Failed` unless told, or `NetStream.Play.StreamNotFound`.
-   * @throws TypeError when it is decided already.
+   * Refuses it: `NetStream.Play.Failed` by default, or `NetStream.Play.StreamNotFound`.
+   * @throws TypeError when it is already decided.
    */
   reject(status: PlayStatus = 'NetStream.Play.Failed', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')

@@ -63,8 +63,8 @@ export class Publish extends Request implements StreamPath {
   }
 
   /**
-   * Refuses it: `NetStream.Publish.Denied` unless told, or `NetStream.Publish.BadName`.
-   * @throws TypeError when it is decided already.
+   * Refuses it: `NetStream.Publish.Denied` by default, or `NetStream.Publish.BadName`.
+   * @throws TypeError when it is already decided.
    */
   reject(status: PublishStatus = 'NetStream.Publish.Denied', description = 'refused'): void {
     if (!this.refuse(new Refused(status, description))) throw new TypeError('request is already decided')

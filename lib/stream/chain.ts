@@ -5,7 +5,7 @@ import type { DuplexOf, InOf, OutOf, Takes } from './typed.ts'
 
 type AnyStream = Duplex | Readable | Writable
 
-/** Stages of which each takes what the one ahead of it gives. */
+/** Stages that each accept what the one before yields. */
 export type Fitting<Stages extends readonly unknown[]> = Stages extends readonly [
   infer First,
   infer Next,

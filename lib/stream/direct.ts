@@ -80,7 +80,7 @@ function lookAnew(this: Direct, event: string | symbol): void {
 /** The Taker that a stream is piped into, if it is piped into one. */
 export const takerOf = (from: Readable): Taker | undefined => (from as Direct)._taker
 
-/** The same, if nothing is buffered ahead of it, and the pipe is the only consumer. Whether it has room is for `takeNow` to say. */
+/** The same, if nothing is buffered before it, and the pipe is the only consumer. `takeNow` tells whether it has room. */
 export function clearTakerOf(from: Readable): Taker | undefined {
   const to = takerOf(from)
   if (to === undefined || from.readableLength > 0 || from.readableFlowing !== true) return undefined
@@ -96,14 +96,14 @@ export function handTo(from: object, to: Taker | undefined): void {
   const direct = from as Direct
   direct._taker = to
   direct._isAlone = false
-  // anew each time: an application may have removed all listeners
+  // again each time: an application may have removed all listeners
   direct.off('newListener', lookAnew)
   if (to !== undefined) direct.on('newListener', lookAnew)
 }
 
 /**
- * Whether a `_read` is to be deferred until the buffer is empty; it is called again then. What is pushed behind a buffered item has to
- * be buffered too, so a stream that fills its buffer at every `_read` would never return to the fast path.
+ * Whether a `_read` is deferred until the buffer is empty; it is called again then. An item that is pushed after a buffered one must be
+ * buffered too, so a stream that fills its buffer at every `_read` would never return to the fast path.
  */
 export function isTooEarly(from: Readable): boolean {
   const isIt = takerOf(from) !== undefined && from.readableLength > 0 && from.readableFlowing === true

@@ -24,7 +24,7 @@ export interface StageEvents {
  *     takeNow, or write → _transform             taking.ts
  *       → _take → turn ─┬→ push                  direct.ts: takeNow of the next stream, or the buffer
  *                       └→ iterable → Outlet → push; _read continues it
- *     end() → _flush → _takeEnd → last           behind the last item
+ *     end() → _flush → _takeEnd → last           after the last item
  */
 export abstract class Stage<In, Out, Own = unknown> extends TakingTransform<In, Out, StageEvents & Own> {
   /** The `layer` of its errors. */

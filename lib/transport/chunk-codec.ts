@@ -29,7 +29,7 @@ export interface AnswerSide {
 }
 
 /**
- * Both directions of the chunk stream behind a handshake: bytes to Messages and back, without Chunk objects. Protocol control messages
+ * Both directions of the chunk stream after a handshake: bytes to Messages and back, without Chunk objects. Protocol control messages
  * (types 1, 2, 3, 5 and 6) take effect here, are answered, and are not passed on.
  */
 export class ChunkCodec {
@@ -107,7 +107,7 @@ export class ChunkCodec {
     return this.#messageWriter.bytes(message, this.#chunkWriter)
   }
 
-  /** The bytes of a batch on a message stream, in the buffer that all players share; ahead of the first message with what is announced. */
+  /** The bytes of a batch on a message stream, in the buffer that all players share; before the first message with what is announced. */
   batch(batch: MessageBatch, messageStreamId: MessageStreamId): Buffer {
     const last = this.#batchChunks
     if (last?.messageStreamId === messageStreamId) return batch.encoded(last)

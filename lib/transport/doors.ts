@@ -19,8 +19,8 @@ export interface DoorsOptions {
   tunnel?: boolean
   /**
    * Takes HTTP requests that are not a tunnel's, at the same port, over TLS too: a listener for the `'request'` of a server of
-   * node:http, or what Express and the like give. What it throws is thrown on, as by such a server; how long a request and its answer
-   * may take is for it to say.
+   * node:http, or the app of Express or a similar framework. What it throws is thrown on, as by such a server. It sets its own timeouts for
+   * requests and answers.
    */
   http?: RequestListener
   /** Takes HTTP requests to upgrade, such as those of WebSocket: a listener for the `'upgrade'` of a server of node:http. */

@@ -5,7 +5,7 @@ import type { Limits } from '../limits.ts'
 /** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
 const SHOWN = 3
 
-/** The times that end a wire behind its handshake, and what it has seen of its peer's life. */
+/** The timeouts of a wire after its handshake, and the signs of life of its peer. */
 export class WireWatch {
   readonly #clock: Clock
   readonly #limits: Limits

@@ -9,7 +9,7 @@ import type { HttpHandler } from './http-server.ts'
 import { ApiRefusal, answerJson, answerRefusal, readStrings } from './json.ts'
 import { Reports, recordingReport, relayReport, type Subjects } from './reports.ts'
 
-/** One request, with the rest of its path behind the collection. */
+/** One request, with the rest of its path after the collection. */
 interface Call {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -124,7 +124,7 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, access: Access
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?')[0]!
 
-/** The route of a path: all of it, or a collection and the rest behind it, without its escapes. */
+/** The route of a path: the whole path, or a collection and the rest after it, unescaped. */
 function routeOf(routes: ReadonlyMap<string, Actions>, path: string): { actions: Actions; rest: string } {
   const [, collection, escaped] = /^(\/api\/[a-z]+\/)(.+)$/s.exec(path) ?? []
   const actions = routes.get(collection ?? path) ?? routes.get(path)

@@ -39,7 +39,7 @@ const { version } = createRequire(import.meta.url)('../../../../package.json') a
 /** Readers of one stream in a list of streams, which is sent each second. */
 const MAX_READERS = 100
 
-/** The server as the API tells of it. It keeps no list: each report is made of what there is. */
+/** The reports of the API. It keeps no lists: each report is made from the current state. */
 export class Reports {
   readonly #subjects: Subjects
   /** Viewers over HTTP have no number of their own. */
@@ -90,7 +90,7 @@ export class Reports {
     ]
   }
 
-  /** Ends a session; false if there is none of this id. */
+  /** Ends a session; false if there is none with this id. */
   closeSession(id: string): boolean {
     for (const session of this.#subjects.server.sessions) {
       if (`${session.id}` !== id) continue

@@ -1,4 +1,4 @@
-/** How far ahead of its turn a post may arrive, and how many may wait in total, repeated ones included. */
+/** How many numbers early a post may arrive, and how many may wait in total, repeated ones included. */
 const AHEAD = 4
 const HELD = 8
 
@@ -21,7 +21,7 @@ export class PostOrder<Post> {
     return 'held'
   }
 
-  /** Removes and returns the post whose turn it is; undefined if it has not arrived. */
+  /** Removes and returns the next post in order; undefined if it has not arrived. */
   due(): Post | undefined {
     const at = this.#held.findIndex(({ sequence }) => sequence === this.#next)
     return at < 0 ? undefined : this.#held.splice(at, 1)[0]!.post
