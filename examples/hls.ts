@@ -122,10 +122,12 @@ async function begin(folder: string, live: LiveStream, { video, audio }: Decoder
     end: () => output.finalize()
   }
 }
+
 /** Makes HLS of a stream until it is over. Where a publisher changes a codec, the playlist ends and another begins. */
 async function segment(folder: string, live: LiveStream): Promise<void> {
   const decoders: Decoders = {}
   const names: { video?: string | undefined; audio?: string | undefined } = {}
+  const refused = new Set<string>()
   const lastAt = { video: 0, audio: 0 }
   let hls: Awaited<ReturnType<typeof begin>> | undefined
   let beganAt: number | undefined
@@ -139,15 +141,19 @@ async function segment(folder: string, live: LiveStream): Promise<void> {
       : (['audio', audioCodec(message.payload)] as const)
 
     const decoder = decoderOf(message, data, isHeader)
-    const isNew = decoder !== undefined && !isDeepStrictEqual(decoder, decoders[kind])
-    if (isNew || codec !== names[kind]) {
-      if (decoder === undefined) console.log(`${folder}: HLS carries no ${codec}`)
+    const isOther = decoder ? !isDeepStrictEqual(decoder, decoders[kind]) : codec !== names[kind]
+    if (isOther) {
       decoders[kind] = decoder
       names[kind] = codec
       await hls?.end()
       hls = undefined
     }
-    if (isHeader || decoders[kind] === undefined) continue
+    if (isHeader) continue
+    if (decoders[kind] === undefined) {
+      if (!refused.has(`${codec}`)) console.log(`${folder}: HLS carries no ${codec}`)
+      refused.add(`${codec}`)
+      continue
+    }
 
     const { timestamp } = message
     beganAt ??= timestamp

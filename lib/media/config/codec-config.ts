@@ -38,7 +38,7 @@ export interface AudioConfig extends AudioFormat {
   readonly trackId: number
   /** The codec by its name: see audioCodec. */
   readonly codec: string
-  /** As that of video: `mp4a.40.2`, `opus`, `flac`, `ac-3`, `ec-3`, `mp3`; undefined for other codecs. */
+  /** As that of video: `mp4a.40.2`, `opus`, `flac`, `ac-3`, `ec-3`, and `mp3` as WebCodecs has it; undefined for other codecs. */
   readonly codecString?: string | undefined
 }
 
