@@ -20,7 +20,7 @@ export interface ConnectOptions extends DialOptions {
   /** The password of `user`. */
   password?: string
   /**
-   * What this client states that it can (Enhanced RTMP v2): nothing by default, as OBS. A server may send the primary tracks alone to a player
+   * The capabilities that this client states (Enhanced RTMP v2): none by default, as OBS. A server may send the primary tracks alone to a player
    * that does not state `multitrack`. The answer is `session.capabilities`.
    */
   capabilities?: CapabilitiesOptions

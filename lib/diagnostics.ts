@@ -26,8 +26,8 @@ export type RequestOutcome = 'granted' | 'left' | Refused
  *       const { session, reason } = message as DiagnosticsChannels['rtmpipe:session:end']
  *     })
  *
- * Nothing is made for a channel without a subscriber, and none carries media. A subscriber is called at once, in the middle of what happens:
- * it must not change what it is given.
+ * A channel without a subscriber costs nothing, and no channel carries media. A subscriber is called synchronously, and must not change the
+ * objects that it is given.
  */
 export interface DiagnosticsChannels {
   /** A session was created, of a server or of a client. */
@@ -46,7 +46,7 @@ export interface DiagnosticsChannels {
   'rtmpipe:play:start': EngagedMessage<Play, Playing>
   /** A play over RTMP has ended. */
   'rtmpipe:play:end': EngagedMessage<Play, Playing>
-  /** A session, a listener of the application or a connection without a session has failed. A peer that disconnects is no error. */
+  /** A session, a listener of the application or a connection without a session has failed. A peer that disconnects is not an error. */
   'rtmpipe:error': { readonly error: Error; readonly session: ServerSession | ClientSession | undefined }
 }
 

@@ -22,7 +22,7 @@ export interface ServerOptions extends Omit<WireServerOptions, 'rtmfp'> {
 export interface ServerEvents {
   /** A wire has a session in it. */
   session: [session: ServerSession]
-  /** A session has failed, or a listener of the application to it; undefined where no session was begun. */
+  /** A session has failed, or a listener of the application to it; undefined if there was no session yet. */
   sessionError: [error: NodeJS.ErrnoException, session: ServerSession | undefined]
 }
 
@@ -34,7 +34,7 @@ export interface ServerEvents {
  * `'handlerError'`. Without either listener the process emits a warning with the stack, once per place.
  */
 export class Server extends WireServer<ServerEvents> {
-  /** The host of its sessions, which takes wires that came another way: `server.host.accept(wire)`. It is closed with the server. */
+  /** The host of its sessions, which also accepts wires from elsewhere: `server.host.accept(wire)`. It is closed with the server. */
   readonly host: SessionHost
 
   /** @throws as WireServer. */
@@ -63,10 +63,10 @@ export class Server extends WireServer<ServerEvents> {
     return this.host.stats()
   }
 
-  /** Stops accepting connections, and ends the sessions there are once their grace is over; then `'close'` comes. */
+  /** Stops accepting connections, and ends the current sessions after the grace period; then `'close'` is emitted. */
   override close(how?: CloseOptions | ((error?: Error) => void)): this {
     super.close(how)
-    // those that came another way have their grace too, and no connection here
+    // sessions from elsewhere have the grace period too, but no connection here
     void this.host.close(typeof how === 'object' ? how : {})
     return this
   }
@@ -82,7 +82,7 @@ export class Server extends WireServer<ServerEvents> {
   }
 }
 
-/** Those of a server of wires: a client that has a session and is not connected is neither introduced, nor is anybody to it. */
+/** The options for a WireServer: a client whose session is not connected is not introduced, and nobody is introduced to it. */
 function ofSources(
   { introduces, ...options }: RtmfpServerOptions<ServerSession>,
   sessionOf: (source: WireSource) => ServerSession | undefined
@@ -96,7 +96,7 @@ function ofSources(
   return { ...options, introduces: decide }
 }
 
-/** A host whose events are its server's too. */
+/** A host that also emits its events on its server. */
 class PortHost extends SessionHost {
   readonly #server: Server
 

@@ -27,7 +27,7 @@ export abstract class Outgoing<Own = unknown> extends TakingWritable<Message | M
   _from: Readable | undefined
   readonly #stream: OutgoingStream
   readonly #tracks: ChosenTracks
-  /** Whether what was sent last waits for room. */
+  /** Whether the last item waits for room. */
   #isWaiting = false
   readonly #sent = (): void => {
     if (!this.#isWaiting) return

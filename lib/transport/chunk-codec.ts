@@ -40,8 +40,8 @@ export class ChunkCodec {
   readonly #messageWriter: MessageWriter
   readonly #chunkWriter = new ChunkWriter()
   /**
-   * The encoder of the last batch, which the next one needs again as a rule. Undefined once a message has gone out: that may change the chunk
-   * size, and must not build on headers of a batch.
+   * The encoder of the last batch, which usually serves the next one too. Undefined after a single message was sent: that may change the chunk
+   * size, and its header must not refer to headers of a batch.
    */
   #batchChunks: BatchChunks | undefined
 
@@ -54,12 +54,12 @@ export class ChunkCodec {
     this.#window = new AcknowledgementWindow({ windowSize })
   }
 
-  /** Bytes of messages that are not whole yet. */
+  /** Bytes of unfinished messages. */
   get held(): number {
     return this.#messageReader.held
   }
 
-  /** Gives it the next bytes, once `next` has given all messages of the last ones; if they are `ours`, it may write over them. */
+  /** Feeds the next bytes, once `next` has returned all messages of the last ones. If they are `ours`, it may overwrite them. */
   feed(bytes: Buffer, ours: boolean): void {
     this.#chunkReader.feed(bytes, ours)
   }
@@ -92,7 +92,7 @@ export class ChunkCodec {
     this.#say(this.#window.acknowledge())
   }
 
-  /** At the end of the input: what was cut by it, if anything was. */
+  /** At the end of the input: what it has truncated, if anything. */
   cut(): Truncated | undefined {
     return this.#chunkReader.cut()
   }

@@ -3,10 +3,10 @@ import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
-/** What takes a request to upgrade, as a listener for the `'upgrade'` of a server of node:http: the socket is its own from then on. */
+/** Receives a request to upgrade, as a listener for the `'upgrade'` of a server of node:http does, and owns the socket from then on. */
 export type UpgradeListener = (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** Where requests go. */
+/** The handlers of requests. */
 export interface HttpHandlers {
   request: http.RequestListener
   /** Without one, a request to upgrade is a request like any other. */
@@ -20,9 +20,9 @@ interface Watched {
 }
 
 /**
- * HTTP for connections that others have taken in. A server of node:http that does not listen keeps no watch on them, so it is kept
- * here: one that has no request under way for `limits.tunnelIdleMs` is ended, however its bytes drip in. One that was upgraded is
- * watched no more.
+ * HTTP for connections that were accepted elsewhere. A server of node:http that does not listen has no timeouts for them, so they are here: a
+ * connection without a request in progress for `limits.tunnelIdleMs` is closed, however slowly bytes arrive. An upgraded connection has no
+ * timeout.
  */
 export function httpDoor(
   { request: handle, upgrade }: HttpHandlers,

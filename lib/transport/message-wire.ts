@@ -78,7 +78,7 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
   constructor(lower: DuplexLike<Buffer, Buffer>, options: MessageWireOptions = {}) {
     const { role = 'server', chunkSize = CHUNK_SIZE, windowSize = WINDOW_SIZE, clock = systemClock } = options
     const ofServer = role === 'client' ? [] : [windowAcknowledgementSize(windowSize), setPeerBandwidth(windowSize)]
-    // ahead of super, as in HandshakeLayer
+    // before super, as in HandshakeLayer
     const swfs = [options.swf ?? []].flat()
     const swf = swfs.length > 0 ? new SwfVerification(role, swfs) : undefined
     const label = () => `wire of ${peerOf(lower) || 'a peer'}:`
@@ -106,9 +106,9 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
   }
 
   /**
-   * Bytes of messages that are not whole yet, and about as many as wait for a peer that is slow. What is in the lower is about one item,
-   * and those behind it are taken to be as long. That one is not counted: every player's is on its way at some time, and of live media it
-   * is one and the same.
+   * Bytes of unfinished messages, and an estimate of the bytes queued for a slow peer. The lower holds about one item, and the items queued
+   * before it are assumed to be as long. The item in the lower is not counted: every player has one at some time, and for live media all
+   * players share its bytes.
    */
   heldBytes(behind = 0): number {
     const items = Math.max(0, this.writableLength - 1) + behind
@@ -120,7 +120,7 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
     return { bytesIn, bytesOut, messagesIn: this.#messagesIn, messagesOut: this.#messagesOut }
   }
 
-  /** When the peer last sent a byte, or took bytes that waited for it, in milliseconds of the clock. */
+  /** When the peer last sent a byte, or accepted queued bytes, in milliseconds of the clock. */
   get heardAt(): number {
     return this.#watch.heardAt
   }
@@ -194,9 +194,9 @@ export class MessageWire extends HandshakeLayer<Message, Message | AddressedBatc
   }
 
   /**
-   * As `takeNow({ batch, messageStreamId })`, without the object: it is called for each player. All wires take a batch first, and then
-   * all write. What lies between two writes is time for a reader to fall asleep in, and waking it is a third of what a write costs.
-   * A long one is mostly copied, and is written at once.
+   * As `takeNow({ batch, messageStreamId })`, without the object: it is called for each player. All wires take a batch first, and then all
+   * write: with work between two writes, a reader on this machine would fall asleep in between, and waking it is a third of the cost of a
+   * write. A long batch is written at once, because copying is most of its cost.
    */
   takeBatchNow(batch: MessageBatch, messageStreamId: MessageStreamId): boolean {
     if (!this._isClear) return false

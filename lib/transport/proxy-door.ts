@@ -7,8 +7,7 @@ import { readProxyHeader } from './proxy-header.ts'
 export interface ProxyProtocolOptions {
   /**
    * The addresses of the proxies: `['10.0.0.0/8', '127.0.0.1', 'fd00::/8']`, or a BlockList. A connection from one of
-   * them must begin with a header of version 1 or 2; any other must not, because who may send one may claim to be
-   * anybody.
+   * them must begin with a header of version 1 or 2; any other must not, because a header can claim any address.
    */
   from: readonly string[] | BlockList
 }

@@ -2,7 +2,7 @@ import { type Clock, Countdown } from '../clock.ts'
 import { RtmpError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 
-/** So many Acknowledgements make a habit: OBS sends one while it connects, and no other. */
+/** A peer that has sent so many Acknowledgements is expected to send more. OBS sends one while it connects, and no other. */
 const SHOWN = 3
 
 /** The timeouts of a wire after its handshake, and the signs of life of its peer. */
@@ -11,11 +11,11 @@ export class WireWatch {
   readonly #limits: Limits
   readonly #destroy: (error?: Error) => void
   #heardAt = 0
-  /** Runs while the lower takes nothing. */
+  /** Runs while the lower accepts nothing. */
   #stall: Countdown | undefined
   #stopLinger: (() => void) | undefined
   #stopAnswer: (() => void) | undefined
-  /** Acknowledgements that have come, bytes that were sent before the last one, and the most that were sent between two. */
+  /** The number of Acknowledgements received, the bytes sent before the last one, and the most bytes sent between two. */
   #acknowledgements = 0
   #acknowledged = 0
   #longestSpan = 0
@@ -27,22 +27,22 @@ export class WireWatch {
     this.#destroy = destroy
   }
 
-  /** When a byte last came, or the lower had room again, in milliseconds of the clock. */
+  /** When a byte was last received, or the lower had room again, in milliseconds of the clock. */
   get heardAt(): number {
     return this.#heardAt
   }
 
-  /** Whether the lower takes nothing. */
+  /** Whether the lower accepts nothing. */
   get isStalled(): boolean {
     return this.#stall?.isRunning ?? false
   }
 
-  /** A byte has come. */
+  /** A byte was received. */
   heard(): void {
     this.#heardAt = this.#clock.now()
   }
 
-  /** The lower is full: unless it has room again within `limits.stallMs` the wire ends. */
+  /** The lower is full: the wire ends unless it has room again within `limits.stallMs`. */
   filled(): void {
     if (this.#stall?.isRunning) return
     const expired = () => this.#destroy(new RtmpError('ERR_RTMP_STALLED'))
@@ -56,14 +56,14 @@ export class WireWatch {
     this.#stall?.pause()
   }
 
-  /** The peer has acknowledged what it was sent, `sent` bytes in all. */
+  /** The peer has sent an Acknowledgement, when `sent` bytes were sent in total. */
   acknowledged(sent: number): void {
     this.#longestSpan = Math.max(this.#longestSpan, sent - this.#acknowledged)
     this.#acknowledged = sent
     this.#acknowledgements++
   }
 
-  /** Whether the peer used to acknowledge, and has been sent more than twice as much as between any two Acknowledgements since the last. */
+  /** Whether the peer acknowledged regularly, and more than twice the most bytes between two Acknowledgements were sent since the last. */
   owesAcknowledgement(sent: number): boolean {
     return this.#acknowledgements >= SHOWN && sent - this.#acknowledged > 2 * this.#longestSpan
   }
@@ -82,7 +82,7 @@ export class WireWatch {
     this.#stopLinger ??= this.#clock.after(this.#limits.lingerMs, () => this.#destroy())
   }
 
-  /** Ends all times. */
+  /** Stops all timers. */
   stop(): void {
     this.#stopLinger?.()
     this.#stopAnswer?.()
