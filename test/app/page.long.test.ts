@@ -104,6 +104,15 @@ t.test('numbers have units and three digits, and names are safe to show', async 
   t.equal(shown('a\u202eb\u0000c\u200b\ud83d\ude00'), 'a\\u202eb\\u0000c\\u200b\ud83d\ude00')
 })
 
+t.test('video by its familiar name, its size, and HDR', async t => {
+  const { videoOf } = await module('streams')
+  const video = { codec: 'HEVC', width: 3840, height: 2160, hdr: 'PQ' }
+  t.equal(videoOf({ video }), 'H.265 3840×2160 HDR (PQ)')
+  t.equal(videoOf({ video: { ...video, codec: 'AV1', hdr: null } }), 'AV1 3840×2160')
+  t.equal(videoOf({ video: { ...video, width: null, hdr: null } }), 'H.265')
+  t.equal(videoOf({ video: null }), null)
+})
+
 t.test('rates are differences of totals; who is silent has stalled, and who is far behind is slow', async t => {
   const { History } = await module('history')
   const reader = (lagMs: number, lag = 0) => ({

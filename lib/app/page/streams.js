@@ -50,8 +50,8 @@ export const familiar = codec => FAMILIAR[codec] ?? codec
 /** @param {StreamReport} report */
 export const videoOf = ({ video }) => {
   if (video === null) return null
-  const codec = familiar(video.codec)
-  return video.width && video.height ? `${codec} ${video.width}×${video.height}` : codec
+  const size = video.width && video.height ? ` ${video.width}×${video.height}` : ''
+  return `${familiar(video.codec)}${size}${video.hdr === null ? '' : ` HDR (${video.hdr})`}`
 }
 
 /** @param {StreamReport} report */
