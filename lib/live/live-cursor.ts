@@ -64,8 +64,9 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   readonly #moved: (() => void) | undefined
   /** Undefined while it waits for a random access point. */
   #next: number | undefined
-  /** Whether video passes. */
+  /** Whether video passes, and the number of the batch from which on it has all of it. */
   #isOpen = false
+  #since = 0
   /** The state a decoder needs, if it does not start at a random access point. */
   #lead: readonly Message[] = []
   /** The number of the batch at which it ends. */
@@ -185,6 +186,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     to.#past = this.#past
     to.#lastTimestamp = this.#lastTimestamp
     to.#isOpen = this.#isOpen
+    to.#since = this.#next!
     to.advance()
   }
 
@@ -241,7 +243,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
   #goOn(): void {
     const { entrance } = this.#ring
     if (entrance === undefined) this.#goOnBehindAll()
-    else this.#next = entrance
+    else this.#next = this.#since = entrance
   }
 
   #goOnBehindAll(): void {
@@ -261,7 +263,8 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
         this.#yieldTo(this.#successor)
         return undefined
       }
-      const batch = begins || this.#isOpen ? entry.batch : entry.withoutVideo
+      if (begins && !this.#isOpen) this.#since = this.#next
+      const batch = begins || this.#isOpen ? entry.from(this.#since) : entry.withoutVideo
       const jumped = entry.before - (this.#past ?? entry.before)
       this.#missed += jumped
       if (jumped > 0) this.counts[this.#cause] += jumped
@@ -297,7 +300,8 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     this.#next!++
     this.#past = before + messages.length
     const left = messages.length - (given?.messages.length ?? 0)
-    this.#missed += left
+    // what another track has ahead of its keyframe is no gap
+    if (!this.#isOpen) this.#missed += left
     if (left > 0) this.counts.keyframe += left
     if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)
   }

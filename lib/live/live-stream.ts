@@ -7,7 +7,7 @@ import { RandomAccess } from '../media/random-access.ts'
 import { type Repair, TimestampMender } from '../media/timestamp-mender.ts'
 import { checkRepair, type TimestampRepairOptions } from '../media/timestamp-repair.ts'
 import { TrackCounts } from '../media/track-counts.ts'
-import { isVideo } from '../media/video-tag.ts'
+import { isKeyframePayload, isVideo, videoTrackId, videoTrackIds } from '../media/video-tag.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
@@ -92,6 +92,7 @@ interface Due {
   cost: number
   tells: Message[] | undefined
   readonly state: readonly Message[] | undefined
+  origins: Map<Message, number> | undefined
 }
 
 /** Events of LiveStream. */
@@ -149,6 +150,8 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   /** Of the current or last publisher: its state, where its tracks start, whether any has started. */
   #state = new MediaState()
   #access = new RandomAccess()
+  /** By video track, the number of the batch with its latest keyframe. */
+  #keyframes = new Map<number, number>()
   #metadataTracks = new MetadataTracks()
   #begun = false
   /**
@@ -288,6 +291,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#publishedAt = this.#heardAt
     this.#state = new MediaState()
     this.#access = new RandomAccess()
+    this.#keyframes = new Map()
     this.#metadataTracks = new MetadataTracks()
     this.#begun = false
     this.#tracks.renew()
@@ -415,15 +419,28 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
       timestamp: this.#timestamp,
       cost: 0,
       tells: undefined,
-      state: begins ? this.#state.messages() : undefined
+      state: begins ? this.#state.messages() : undefined,
+      origins: undefined
     }
     const due = this.#due
     const kept = isKept ? this.#state.note(message) : undefined
     if (kept !== undefined) due.tells = [...(due.tells ?? []), kept]
-    due.messages.push(this.#pinned.keep(message))
+    const held = this.#pinned.keep(message)
+    due.messages.push(held)
+    if (!isKept && (begins || this.#access.hasTracks) && isVideo(held)) this.#noteOrigin(due, held)
     due.cost += message.payload.length + MESSAGE_COST
     if (due.cost >= BATCH_COST) this.#send()
     else if (!this.#isComplete) this.#sendLater(message)
+  }
+
+  /** A reader that starts behind the keyframe of one of several tracks has no use for what depends on it. */
+  #noteOrigin(due: Due, message: Message): void {
+    const { payload } = message
+    const { next } = this.#ring
+    if (isKeyframePayload(payload)) for (const id of videoTrackIds(payload)) this.#keyframes.set(id, next)
+    if (!this.#access.hasTracks) return
+    due.origins ??= new Map()
+    due.origins.set(message, this.#keyframes.get(videoTrackId(payload)) ?? next)
   }
 
   #sendLater(message: Message): void {
@@ -447,7 +464,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     if (due === undefined) return
     this.#due = undefined
     this.#tracks.note(due.messages, due.tells)
-    this.#ring.push(new MessageBatch(due.messages, due.timestamp), due.state, due.tells)
+    this.#ring.push(new MessageBatch(due.messages, due.timestamp), due.state, due.tells, due.origins)
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {
       cursor.advance()

@@ -22,6 +22,8 @@ export interface RingEntry {
   readonly withoutVideo: MessageBatch | undefined
   /** The metadata and sequence headers that a decoder needs before it, if it is a random access point. */
   readonly state: readonly Message[] | undefined
+  /** What a reader receives of it that has the stream from the batch with this number on; undefined for nothing. Shared by all of them. */
+  from(number: number): MessageBatch | undefined
   /** Which of its messages are state. */
   readonly tells: readonly Message[] | undefined
   /** Number of messages of the stream before it. */
@@ -36,18 +38,26 @@ class Entry implements RingEntry {
   readonly tells: RingEntry['tells']
   readonly before: number
   readonly bytesBefore: number
+  readonly #origins: ReadonlyMap<Message, number> | undefined
+  /** The lowest of them. */
+  readonly #origin: number
   #withoutVideo: MessageBatch | undefined | 'unasked' = 'unasked'
+  /** By the number of messages that are left: whoever starts later receives a part of what others do. */
+  #parts: Map<number, MessageBatch | undefined> | undefined
 
   constructor(
     batch: MessageBatch,
     state: RingEntry['state'],
     tells: RingEntry['tells'],
+    origins: ReadonlyMap<Message, number> | undefined,
     before: number,
     bytesBefore: number
   ) {
     this.batch = batch
     this.state = state
     this.tells = tells
+    this.#origins = origins
+    this.#origin = origins === undefined ? Number.POSITIVE_INFINITY : Math.min(...origins.values())
     this.before = before
     this.bytesBefore = bytesBefore
   }
@@ -57,9 +67,18 @@ class Entry implements RingEntry {
     return this.#withoutVideo
   }
 
+  from(number: number): MessageBatch | undefined {
+    if (number <= this.#origin) return this.batch
+    const left = this.batch.messages.filter(message => (this.#origins?.get(message) ?? number) >= number)
+    this.#parts ??= new Map()
+    if (!this.#parts.has(left.length)) this.#parts.set(left.length, this.batch.with(left))
+    return this.#parts.get(left.length)
+  }
+
   /** Releases the bytes that were encoded for level readers. */
   forget(): void {
     this.batch.forget()
+    for (const part of this.#parts?.values() ?? []) part?.forget()
     if (this.#withoutVideo !== 'unasked') this.#withoutVideo?.forget()
   }
 }
@@ -166,15 +185,24 @@ export class MessageRing {
     return this.#entries[number - this.#first]
   }
 
-  /** Adds a batch, and drops the oldest ones beyond the bounds. */
-  push(batch: MessageBatch, state: RingEntry['state'], tells: RingEntry['tells']): void {
+  /**
+   * Adds a batch, and drops the oldest ones beyond the bounds.
+   * @param origins where there are several video tracks: for each frame, the number of the batch with the keyframe that
+   *   it depends on. A stream of one track needs none, because every reader starts at its keyframe
+   */
+  push(
+    batch: MessageBatch,
+    state: RingEntry['state'],
+    tells: RingEntry['tells'],
+    origins?: ReadonlyMap<Message, number>
+  ): void {
     if (state !== undefined) {
       // no reader starts before this one from now on, so bytes are not encoded again and again for older batches; those
       // before the last random access point were released then. Without video every message is a random access point
       for (let at = this.#entrance ?? this.#first; at < this.next; at++) this.#entry(at)?.forget()
       this.#entrance = this.next
     }
-    this.#entries.push(new Entry(batch, state, tells, this.#count, this.#bytesIn))
+    this.#entries.push(new Entry(batch, state, tells, origins, this.#count, this.#bytesIn))
     this.#count += batch.messages.length
     this.#bytesIn += batch.byteLength
     this.#timestamp = batch.timestamp

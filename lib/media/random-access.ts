@@ -25,6 +25,7 @@ export class RandomAccess {
   #hasFirst = false
   #hasVideo = false
   #isOpen: boolean
+  #hasTracks = false
   /** The video tracks that have had a keyframe since video was opened; undefined for all. */
   #begun: Set<number> | undefined
 
@@ -37,6 +38,11 @@ export class RandomAccess {
   /** Whether there has been a keyframe. */
   get hasVideo(): boolean {
     return this.#hasVideo
+  }
+
+  /** Whether there have been several video tracks. */
+  get hasTracks(): boolean {
+    return this.#hasTracks
   }
 
   /** Whether video passes. */
@@ -56,6 +62,7 @@ export class RandomAccess {
     if (!isVideo(message)) return !this.#hasVideo && !isState(message)
     const trackId = videoTrackId(message.payload)
     const isSilent = Math.abs(between(this.#heardAt, message.timestamp)) > SILENT_MS
+    if (this.#first !== undefined && trackId !== this.#first) this.#hasTracks = true
     if (this.#first === undefined || trackId < this.#first || isSilent) this.#first = trackId
     const isFirst = trackId === this.#first
     if (isFirst) this.#heardAt = message.timestamp

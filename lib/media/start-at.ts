@@ -20,8 +20,9 @@ export class StartAt extends Stage<Message, Message> {
   readonly #state = new MediaState()
   readonly #access: RandomAccess
   #begun = false
-  /** The messages since the last random access point. */
+  /** The messages since the last random access point, and the state ahead of them. */
   #group: Message[] = []
+  #lead: readonly Message[] = []
   #bytes = 0
 
   /** @throws RangeError for a time that is not a number. */
@@ -36,7 +37,7 @@ export class StartAt extends Stage<Message, Message> {
 
   protected override turn(message: Message): void | Iterable<Message> {
     const begins = this.#access.note(message)
-    if (!this.#begun) return isState(message) ? void this.#state.note(message) : this.#hold(message, begins)
+    if (!this.#begun) return isState(message) ? this.#holdState(message) : this.#hold(message, begins)
     if (this.#access.passes(message)) this.push(message)
   }
 
@@ -45,30 +46,50 @@ export class StartAt extends Stage<Message, Message> {
     if (!this.#begun && this.#group.length > 0) return this.#begin()
   }
 
+  /** It precedes what follows it: a frame ahead of it may need what it replaces. */
+  #holdState(message: Message): void {
+    this.#state.note(message)
+    if (this.#group.length === 0) return
+    this.#add(message)
+    this.#bound()
+  }
+
   #hold(message: Message, begins: boolean): void | Iterable<Message> {
     const isDue = message.timestamp >= this.#ms
-    if (begins && message.timestamp <= this.#ms) this.#forget()
+    if (begins && message.timestamp <= this.#ms) {
+      this.#forget()
+      // other tracks begin in this group too, at their own keyframes
+      this.#access.note(message)
+    }
     // the rest of a group that was too long is useless until the next random access point, or the time
     const isHeld = begins || this.#group.length > 0 || isDue
     if (!isHeld || !this.#access.passes(message)) return
+    if (this.#group.length === 0) this.#lead = this.#state.messages()
+    this.#add(message)
+    if (isDue) return this.#begin()
+    this.#bound()
+  }
+
+  #bound(): void {
+    if (this.#bytes > this.#maxBytes) this.#forget()
+  }
+
+  #add(message: Message): void {
     this.#group.push(message)
     this.#bytes += message.payload.length
-    if (isDue) return this.#begin()
-    if (this.#bytes <= this.#maxBytes) return
-    this.#forget()
-    this.#access.close()
   }
 
   #forget(): void {
     this.#group = []
     this.#bytes = 0
+    this.#access.close()
   }
 
   *#begin(): Generator<Message, void> {
     this.#begun = true
     const group = this.#group
     this.#group = []
-    for (const state of this.#state.messages()) yield stateAt(state, group[0]!.timestamp)
+    for (const state of this.#lead) yield stateAt(state, group[0]!.timestamp)
     yield* group
   }
 }

@@ -9,8 +9,8 @@ export type TrackSelection = { readonly [Name in TrackName]?: boolean }
 
 /**
  * Passes only the selected tracks, by default all. A track that is selected again starts with the state that it missed,
- * at the timestamp of what follows: video at a keyframe after its sequence headers, audio at its next frame, metadata
- * before the next media. Messages other than audio, video and data pass, and so do aggregates (type 22), unchanged and
+ * at the timestamp of what follows: video at a keyframe after its sequence headers (see RandomAccess), audio at its
+ * next frame, metadata before the next media. Messages other than audio, video and data pass, and so do aggregates (type 22), unchanged and
  * whatever they contain.
  */
 export class TrackFilter extends Stage<Message, Message> {
@@ -40,7 +40,8 @@ export class TrackFilter extends Stage<Message, Message> {
     const name = trackOf(message)
     if (name === undefined) return this.push(message)
     this.#access.note(message)
-    if (!this.#begins(name, message)) return this.#miss(name, message)
+    if (this.#misses(name, message)) return this.#miss(name, message)
+    if (!this.#access.passes(message)) return
     const metadata = this.#wanted.data ? this.#take('data') : []
     const { timestamp } = message
     // metadata that arrives now replaces what was missed
@@ -49,13 +50,13 @@ export class TrackFilter extends Stage<Message, Message> {
     return this.push(message)
   }
 
-  /** Whether the message passes: its track is selected, and continues or restarts here. */
-  #begins(name: TrackName, message: Message): boolean {
+  /** Whether its track misses the message: it is not selected, or was not, and does not restart here. */
+  #misses(name: TrackName, message: Message): boolean {
     if (!this.#wanted[name]) {
       if (name === 'video') this.#access.close()
-      return false
+      return true
     }
-    return !this.#missed.has(name) || (!isSequenceHeader(message) && this.#access.passes(message))
+    return this.#missed.has(name) && (isSequenceHeader(message) || !this.#access.passes(message))
   }
 
   #miss(name: TrackName, message: Message): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import fc from 'fast-check'
 import {
   ChunkReader,
   isKeyframe,
@@ -21,6 +22,7 @@ import { captureNames, readCapture } from '../support/captures.ts'
 import { TestClock } from '../support/clock.ts'
 import { collect } from '../support/collect.ts'
 import { audio, caption, metadata, track, video, word } from '../support/media.ts'
+import { holdsLater } from '../support/property.ts'
 
 /** The messages at which a stream of these can be begun. */
 const entrances = (...messages: Message[]): string[] => {
@@ -129,11 +131,20 @@ t.test(
     const messages: Message[] = []
     for (let batch = player.read(); batch !== null; batch = player.read())
       messages.push(...(batch as MessageBatch).messages)
-    t.same(messages.slice(state.length).map(word), ['v key@200', 'v1@240'])
+    const first = messages.splice(state.length).map(word)
+    t.same(first, ['v key@200'], 'the keyframe that v1@240 depends on is ahead of it')
     t.same(
-      messages.slice(0, state.length).map(({ payload, timestamp }) => [payload.toString('hex'), timestamp]),
+      messages.map(({ payload, timestamp }) => [payload.toString('hex'), timestamp]),
       state.map(({ payload, type }) => [payload.toString('hex'), type === 18 ? 0 : 200])
     )
+    for (const message of gop(400)) {
+      input.write(message)
+      await turnOfTheLoop()
+    }
+    const next: Message[] = []
+    for (let batch = player.read(); batch !== null; batch = player.read())
+      next.push(...(batch as MessageBatch).messages)
+    t.same(next.map(word), ['v1 key@400', 'v2 key@400', 'v key@400', 'v1@440'])
   }
 )
 
@@ -189,6 +200,25 @@ t.test('a stream may begin with another track: FFmpeg 8 sends H.264 with B frame
   t.same(
     heard.primary,
     sent.map(word).filter(each => !each.startsWith('v1'))
+  )
+})
+
+t.test('a track that was the first and has been silent begins at its own keyframe too', async t => {
+  const live = new LiveStream({ clock: new TestClock(), mend: false })
+  const input = live.input()
+  const write = async (...messages: Message[]) => {
+    for (const message of messages) {
+      input.write(message)
+      await turnOfTheLoop()
+    }
+  }
+  await write(video.header(), video.keyframe(0), other.header(5000), other.keyframe(5000), other.keyframe(16_000))
+  const heard: string[] = []
+  live.subscribe({ tracks: 'all' }).on('data', (message: Message) => heard.push(word(message)))
+  await write(video.frame(16_040), other.frame(16_045), video.keyframe(16_080))
+  t.same(
+    heard.filter(word => !word.includes('header')),
+    ['v1 key@16000', 'v1@16045', 'v key@16080']
   )
 })
 
@@ -249,4 +279,187 @@ t.test('a gate, a start in the middle and a filter go on at the first track', as
     ...['a header@0', 'a@5', 'v header@200', 'v1 header@200'],
     ...['v key@200', 'v1 key@200', 'a@205', 'v@240', 'v1@240']
   ])
+})
+
+// ---- any order of the messages of several tracks ----
+
+/** What an encoder does next: a message of a track, or audio. */
+interface Step {
+  readonly id: number
+  readonly kind: 'header' | 'key' | 'frame' | 'audio'
+}
+
+const stepsOf = (minLength: number, maxLength: number) =>
+  fc.array(fc.record({ id: fc.nat(2), kind: fc.constantFrom('header', 'key', 'frame', 'frame', 'frame', 'audio') }), {
+    minLength,
+    maxLength
+  }) as fc.Arbitrary<Step[]>
+const steps = stepsOf(1, 40)
+
+/**
+ * A stream of up to three tracks, 10 ms a message. The headers come first, and later ones ahead of a keyframe. A frame names the header
+ * that it needs, and its number in its track.
+ */
+function streamOf(steps: readonly Step[]): Message[] {
+  const tracks = [0, 1, 2].map(() => ({ version: 0, count: 0, isDue: true }))
+  const packet = (id: number, kind: Step['kind']): Message => {
+    const state = tracks[id]!
+    const first = kind === 'header' ? 0 : 1
+    const isKey = kind !== 'frame'
+    const head =
+      id === 0 ? [isKey ? 0x17 : 0x27, first, 0, 0, 0] : [isKey ? 0x96 : 0xa6, first, 0x61, 0x76, 0x30, 0x31, id]
+    const count = kind === 'header' ? 0 : ++state.count
+    return { ...video.frame(0), payload: Buffer.from([...head, state.version, count]) }
+  }
+  const messages = [0, 1, 2].filter(id => steps.some(step => step.id === id)).map(id => packet(id, 'header'))
+  for (const { id, kind } of steps) {
+    const track = tracks[id]!
+    if (kind === 'audio') messages.push(audio.frame(0))
+    else if (kind === 'header') {
+      track.version++
+      track.isDue = true
+      messages.push(packet(id, 'header'))
+    } else {
+      messages.push(packet(id, track.isDue ? 'key' : kind))
+      track.isDue = false
+    }
+  }
+  return messages.map((message, at) => ({ ...message, timestamp: at * 10 }))
+}
+
+const told = ({ payload }: Message) => {
+  const id = payload[0]! >= 0x90 ? payload[6]! : 0
+  const [version, count] = payload.subarray(-2)
+  return { id, isHeader: payload[1] === 0, isKey: (payload[0]! & 0x70) === 0x10, version: version!, count: count! }
+}
+
+/** Why the video of these cannot be decoded: a frame lacks its header, or the one ahead of it in its track. */
+function wrongIn(messages: readonly Message[]): string | undefined {
+  const headers = new Map<number, number>()
+  const counts = new Map<number, number>()
+  for (const message of messages.filter(isVideo)) {
+    const { id, isHeader, isKey, version, count } = told(message)
+    if (isHeader) headers.set(id, version)
+    else if (headers.get(id) !== version) return `track ${id}: frame ${count} lacks header ${version}`
+    else if (!isKey && counts.get(id) !== count - 1) return `track ${id}: frame ${count} lacks the one ahead of it`
+    else counts.set(id, count)
+  }
+  return undefined
+}
+
+/** Why they lack something from their first frame on: each track goes on from its next keyframe to its end. */
+function missingIn(messages: readonly Message[], sent: readonly Message[]): string | undefined {
+  const frames = (of: readonly Message[]) => of.filter(message => isVideo(message) && !told(message).isHeader)
+  const place = (message: Message | undefined) =>
+    sent.findIndex(each => each.payload === message?.payload || message?.payload.equals(each.payload))
+  const start = place(frames(messages)[0])
+  const begun = new Set<number>()
+  const wanted = frames(start < 0 ? [] : sent.slice(start)).filter(message => {
+    const { id, isKey } = told(message)
+    return begun.has(id) || (isKey && begun.add(id))
+  })
+  const numbers = (of: readonly Message[]) => of.map(message => `${told(message).id}:${told(message).count}`).join(' ')
+  const [found, expected] = [numbers(frames(messages)), numbers(wanted)]
+  return found === expected ? undefined : `${found} in place of ${expected}`
+}
+
+t.test('whoever joins a stream of several tracks has the headers of each, and begins each at a keyframe', async t => {
+  await holdsLater(
+    t,
+    'readers of a live stream',
+    fc.asyncProperty(steps, fc.array(fc.nat(30), { maxLength: 6 }), fc.boolean(), async (steps, joins, isBatched) => {
+      const sent = streamOf(steps)
+      const live = new LiveStream({ clock: new TestClock() })
+      const input = live.input()
+      const heard: Message[][] = []
+      let gaps = 0
+      for (const [at, message] of sent.entries()) {
+        for (const from of ['keyframe', 'next', 'now'] as const) {
+          if (!joins.includes(at)) continue
+          const messages: Message[] = []
+          heard.push(messages)
+          const reader = live.subscribe({ from, tracks: 'all' })
+          reader.on('data', (message: Message) => messages.push(message))
+          reader.on('gap', () => gaps++)
+        }
+        input.write(message)
+        if (!isBatched || at % 3 === 0) await turnOfTheLoop()
+      }
+      live.end()
+      await turnOfTheLoop()
+      for (const messages of heard) {
+        const wrong = wrongIn(messages) ?? missingIn(messages, sent)
+        if (wrong !== undefined) throw new Error(wrong)
+      }
+      return gaps === 0
+    }),
+    { numRuns: 600 }
+  )
+})
+
+t.test('a reader that lags, and one that is slow behind a gate, go on at keyframes of each track', async t => {
+  await holdsLater(
+    t,
+    'slow readers',
+    fc.asyncProperty(
+      stepsOf(30, 80),
+      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 4 }),
+      async (steps, reads) => {
+        const sent = streamOf(steps)
+        const live = new LiveStream({ clock: new TestClock() })
+        const input = live.input()
+        const reader = live.subscribe({ maxLagMs: 50, tracks: 'all' })
+        const gate = keyframeGate({ maxMs: 50 })
+        const heard: Message[][] = [[], []]
+        const drain = () => {
+          for (const [at, from] of [reader, gate].entries())
+            for (let item = from.read(); item !== null; item = from.read()) heard[at]!.push(item)
+        }
+        for (const [at, message] of sent.entries()) {
+          input.write(message)
+          gate.write(message)
+          await turnOfTheLoop()
+          if (at % reads[at % reads.length]! === 0) drain()
+        }
+        live.end()
+        await turnOfTheLoop()
+        drain()
+        for (const messages of heard) {
+          const wrong = wrongIn(messages)
+          if (wrong !== undefined) throw new Error(wrong)
+        }
+      }
+    ),
+    { numRuns: 600 }
+  )
+})
+
+t.test('so it is of a stream that starts in the middle, and of tracks that are selected again', async t => {
+  await holdsLater(
+    t,
+    'starts',
+    fc.asyncProperty(steps, fc.integer({ min: 1, max: 400 }), async (steps, ms) => {
+      const sent = streamOf(steps)
+      const messages = await collect<Message>(Readable.from(sent).pipe(startAt(ms)))
+      const wrong = wrongIn(messages) ?? missingIn(messages, sent)
+      if (wrong !== undefined) throw new Error(wrong)
+    }),
+    { numRuns: 300 }
+  )
+  await holdsLater(
+    t,
+    'selections',
+    fc.asyncProperty(steps, fc.array(fc.nat(40), { maxLength: 6 }), async (steps, places) => {
+      const filter = trackFilter()
+      const heard = collect<Message>(filter)
+      for (const [at, message] of streamOf(steps).entries()) {
+        if (places.includes(at)) filter.select({ video: places.filter(place => place <= at).length % 2 === 0 })
+        filter.write(message)
+      }
+      filter.end()
+      const wrong = wrongIn(await heard)
+      if (wrong !== undefined) throw new Error(wrong)
+    }),
+    { numRuns: 300 }
+  )
 })
