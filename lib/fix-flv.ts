@@ -66,10 +66,10 @@ class Scan {
   end: number = METADATA_POSITION
   lastTagSize = 0
   size = 0
-  /** Damaged bytes ahead of that, and the first of them as an error. */
+  /** Damaged bytes before that, and the first of them as an error. */
   skipped = 0
   damage: ProtocolError | undefined
-  /** The error behind the last tag; undefined if the file only ends too soon. */
+  /** The error after the last tag; undefined if the file only ends too soon. */
   fault: ProtocolError | undefined
   readonly #reader = new FlvReader({
     limits,
@@ -150,7 +150,7 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   return there?.dev === dev && there.ino === ino
 }
 
-/** Whether zeros follow, ahead of them perhaps a tag whose end they have replaced: a power failure leaves them. */
+/** Whether zeros follow, before them perhaps a tag whose end they have replaced: a power failure leaves them. */
 async function endsInZeros(path: string, end: number): Promise<boolean> {
   let start = end
   for await (const bytes of createReadStream(path, { start, end: start + FLV_TAG_HEADER_LENGTH - 1 }))

@@ -2,12 +2,12 @@ const NONE = Buffer.alloc(0)
 
 /**
  * Bytes that lie in one piece: all that were pushed and not taken. A slice that is pushed when nothing is left is not copied. Otherwise
- * it is appended to a block of our own with room behind it, so that each byte is copied twice at most, however small the slices are.
+ * it is appended to a block of our own with room after it, so that each byte is copied twice at most, however small the slices are.
  */
 export class ByteWindow {
   /** The bytes, valid until the next push or take. */
   bytes: Buffer = NONE
-  /** What they lie in, if there is room behind them; and where they end there. */
+  /** What they lie in, if there is room after them, and where they end there. */
   #block: Buffer | undefined
   #end = 0
 

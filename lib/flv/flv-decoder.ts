@@ -10,7 +10,7 @@ export type FlvDecoderOptions = Pick<FlvReaderOptions, 'limits' | 'strict'>
 export interface FlvDecoderEvents {
   /** The header has been read: which tracks the file says it has. */
   header: [tracks: FlvTracks]
-  /** The size behind a tag is not that of the tag; it is ignored. */
+  /** The size after a tag is not that of the tag; it is ignored. */
   previousTagSize: [mismatch: PreviousTagSizeMismatch]
   /** Damaged bytes were skipped: the next tag follows. */
   resync: [skipped: FlvResync]

@@ -24,7 +24,7 @@ export interface FlvReaderOptions {
   onHeader?: (tracks: FlvTracks) => void
   /** Called for each PreviousTagSize that differs from the size of the preceding tag; reading continues. */
   onPreviousTagSize?: (mismatch: PreviousTagSizeMismatch) => void
-  /** Called ahead of the first tag behind damaged bytes. */
+  /** Called before the first tag after damaged bytes. */
   onResync?: (skipped: FlvResync) => void
 }
 
@@ -62,7 +62,7 @@ const NOTHING = Buffer.alloc(0)
 /**
  * Reads an FLV file (FLV 10.1, Annex E), whose tags are messages with another header.
  *
- * A tag is a message once its end is confirmed: by the PreviousTagSize behind it, by other tags that follow (some
+ * A tag is a message once its end is confirmed: by the PreviousTagSize after it, by other tags that follow (some
  * programs write wrong sizes), or by the end of the input. Anything else is damage: bytes were lost or added. Reading
  * continues at the next tag whose end is confirmed, even inside the damaged one, and `onResync` reports what was
  * skipped.
@@ -80,7 +80,7 @@ export class FlvReader {
   /** The position of the first byte of the window. */
   #offset = 0
   #tagOffset = 0
-  /** The parser of the next part ahead of the tags, false while it lacks bytes; undefined once they have begun. */
+  /** The parser of the next part before the tags, false while it lacks bytes; undefined once they have begun. */
   #next: (() => boolean) | undefined = () => this.#header()
   /** Its `wanted` is what the window must hold for the next step, 0 where the file may end. */
   readonly #check: FlvTagCheck
@@ -94,7 +94,7 @@ export class FlvReader {
     this.#check.wanted = FLV_HEADER_LENGTH
   }
 
-  /** Bytes read so far; when a message is returned, the end of its tag and of the size behind it. */
+  /** Bytes read so far; when a message is returned, the end of its tag and of the size after it. */
   get offset(): number {
     return this.#offset
   }
@@ -153,7 +153,7 @@ export class FlvReader {
     return true
   }
 
-  /** The PreviousTagSize ahead of the first tag. */
+  /** The PreviousTagSize before the first tag. */
   #firstSize(): boolean {
     if (this.#window.bytes.length === 0) return false
     const isConfirmed = this.#check.endsAt(this.#window.bytes, 0, 0)
@@ -216,7 +216,7 @@ export class FlvReader {
     return tagMessage(this.#take(FLV_TAG_HEADER_LENGTH + length))
   }
 
-  /** The size behind a tag of `expected` bytes, as far as there is one; returns it if it is wrong. */
+  /** The size after a tag of `expected` bytes, as far as there is one; returns it if it is wrong. */
   #takeSize(expected: number): PreviousTagSizeMismatch | undefined {
     const offset = this.#offset
     const size = this.#take(Math.min(PREVIOUS_TAG_SIZE_LENGTH, this.#window.bytes.length))

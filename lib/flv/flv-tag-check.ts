@@ -54,7 +54,7 @@ export class FlvTagCheck {
     return length >= wanted
   }
 
-  /** Whether the size behind the tag at `at` is right, or another tag follows. */
+  /** Whether the size after the tag at `at` is right, or another tag follows. */
   #isFollowed(bytes: Buffer, at: number): boolean | undefined {
     const end = at + FLV_TAG_HEADER_LENGTH + bodyLength(bytes, at)
     const next = end + PREVIOUS_TAG_SIZE_LENGTH

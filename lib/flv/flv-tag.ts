@@ -1,6 +1,6 @@
 import type { Message } from '../message/message.ts'
 
-/** 'FLV', version, flags, length of the header (FLV 10.1, E.2); behind it the first PreviousTagSize, 0. */
+/** 'FLV', version, flags, length of the header (FLV 10.1, E.2); after it the first PreviousTagSize, 0. */
 export const FLV_HEADER_LENGTH = 9
 export const PREVIOUS_TAG_SIZE_LENGTH = 4
 /** Type, length, timestamp and its upper byte, stream id 0 (FLV 10.1, E.4.1). */
@@ -37,11 +37,11 @@ export function flvHeader({ audio, video }: FlvTracks): Buffer {
   return bytes
 }
 
-/** Bytes of a tag, and of the PreviousTagSize behind it. */
+/** Bytes of a tag, and of the PreviousTagSize after it. */
 export const tagLength = ({ payload }: Message): number =>
   FLV_TAG_HEADER_LENGTH + payload.length + PREVIOUS_TAG_SIZE_LENGTH
 
-/** A tag, and the PreviousTagSize behind it. */
+/** A tag, and the PreviousTagSize after it. */
 export function flvTag({ type, timestamp, payload }: Message): Buffer {
   const size = FLV_TAG_HEADER_LENGTH + payload.length
   const bytes = Buffer.allocUnsafe(size + PREVIOUS_TAG_SIZE_LENGTH)
@@ -67,7 +67,7 @@ export function looksLikeTag(bytes: Buffer, at: number, maxLength: number): bool
   return bytes.readUIntBE(at + 8, 3) === 0 && bodyLength(bytes, at) <= maxLength
 }
 
-/** The message of a tag, without the PreviousTagSize behind it. */
+/** The message of a tag, without the PreviousTagSize after it. */
 export const tagMessage = (tag: Buffer): Message => ({
   type: tag[0]!,
   messageStreamId: 0,

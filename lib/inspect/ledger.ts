@@ -181,7 +181,7 @@ export interface FlvEntry extends Place {
 /** A PreviousTagSize that differs from the size of the preceding tag. */
 export interface PreviousTagSizeEntry extends Place {
   readonly kind: 'previousTagSize'
-  /** Bytes of the tag ahead of it. */
+  /** Bytes of the tag before it. */
   readonly expected: number
   /** Bytes that the field says. */
   readonly found: number

@@ -300,7 +300,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     this.#next!++
     this.#past = before + messages.length
     const left = messages.length - (given?.messages.length ?? 0)
-    // what another track has ahead of its keyframe is no gap
+    // what another track has before its keyframe is no gap
     if (!this.#isOpen) this.#missed += left
     if (left > 0) this.counts.keyframe += left
     if (tells !== undefined && given !== undefined) for (const message of tells) this.#told.add(message)

@@ -433,7 +433,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     else if (!this.#isComplete) this.#sendLater(message)
   }
 
-  /** A reader that starts behind the keyframe of one of several tracks has no use for what depends on it. */
+  /** A reader that starts after the keyframe of one of several tracks has no use for what depends on it. */
   #noteOrigin(due: Due, message: Message): void {
     const { payload } = message
     const { next } = this.#ring

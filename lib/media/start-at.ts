@@ -20,7 +20,7 @@ export class StartAt extends Stage<Message, Message> {
   readonly #state = new MediaState()
   readonly #access: RandomAccess
   #begun = false
-  /** The messages since the last random access point, and the state ahead of them. */
+  /** The messages since the last random access point, and the state before them. */
   #group: Message[] = []
   #lead: readonly Message[] = []
   #bytes = 0
@@ -46,7 +46,7 @@ export class StartAt extends Stage<Message, Message> {
     if (!this.#begun && this.#group.length > 0) return this.#begin()
   }
 
-  /** It precedes what follows it: a frame ahead of it may need what it replaces. */
+  /** It precedes what follows it: a frame before it may need what it replaces. */
   #holdState(message: Message): void {
     this.#state.note(message)
     if (this.#group.length === 0) return
