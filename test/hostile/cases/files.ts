@@ -85,6 +85,8 @@ export const ofFiles: readonly Case[] = [
 
 const flv = (...parts: string[]): Buffer => hex(['464c5601050000000900000000', ...parts].join(''))
 const tag = '0900000100000000000000170000000c'
+/** Each of a tag of 10 MB, so that each place may begin one. */
+const headers = Buffer.alloc(4 * 1024 * 1024, hex('0998968000000000000000'))
 
 /** Files, each as it is read by flvDecoder(): its code, or how many messages come out of it. */
 export const files: readonly { what: string; bytes: Buffer; ends: RtmpErrorCode | number }[] = [
@@ -95,6 +97,13 @@ export const files: readonly { what: string; bytes: Buffer; ends: RtmpErrorCode 
   { what: 'a header shorter than itself', bytes: hex('464c5601050000000800000000'), ends: 'ERR_RTMP_FLV_HEADER' },
   { what: 'a tag of 16 MiB', bytes: flv('09ffffff0000000000000017'), ends: 'ERR_RTMP_MESSAGE_TOO_LONG' },
   { what: 'a tag that reaches beyond the file', bytes: flv(tag, '0900ffff0000000000000017'), ends: 1 },
+  { what: 'bytes that are no tag', bytes: flv(tag, '00'.repeat(1000), tag), ends: 2 },
+  { what: 'headers that reach over each other', bytes: joined(flv(), headers, hex(tag)), ends: 1 },
+  {
+    what: '17 MiB that are no tag',
+    bytes: joined(flv(tag), zeros(17 * 1024 * 1024), hex(tag)),
+    ends: 'ERR_RTMP_FLV_TAG'
+  },
   { what: 'a tag of no kind', bytes: flv('07000001000000000000001700'), ends: 'ERR_RTMP_FLV_TAG' },
   {
     what: 'sizes of previous tags that lie',
