@@ -5,7 +5,7 @@ import { say } from '../terminal.ts'
 import { readWords, UsageError } from '../words.ts'
 
 export const help = `rtmpipe fix FILE...           repair FLV recordings whose writer was killed: remove an incomplete last tag, write duration and index
-  -o FILE                     write the repaired recording there, leave the original unchanged`
+  -o FILE                     write the repaired recording there without damaged bytes, leave the original unchanged`
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = readWords(args, { output: { type: 'string', short: 'o' } }, ['FILE...'])
