@@ -53,6 +53,9 @@ const START_MS = 1000
 /** Milliseconds for which the files of a stream stay when it is over. */
 const STAY_MS = 60_000
 
+/** Seconds between two pictures at least. */
+const MOMENT = 0.001
+
 const lives = new LiveStreams()
 /** The playlists and segments of all streams, by path. */
 const files = new Map<string, Buffer>()
@@ -131,6 +134,8 @@ async function segment(folder: string, live: LiveStream): Promise<void> {
   const lastAt = { video: 0, audio: 0 }
   let hls: Awaited<ReturnType<typeof begin>> | undefined
   let beganAt: number | undefined
+  // seconds
+  let [delay, newestAt] = [0, Number.NEGATIVE_INFINITY]
   for await (const message of live.subscribe()) {
     if (!isVideo(message) && !isAudio(message)) continue
     const found = dataOf(message)
@@ -163,7 +168,16 @@ async function segment(folder: string, live: LiveStream): Promise<void> {
     // a frame lasts about as long as the one before
     const seconds = Math.max(0, timestamp - lastAt[kind]) / 1000
     lastAt[kind] = timestamp
-    const shownAt = (timestamp + compositionTime) / 1000
+    let shownAt = (timestamp + compositionTime) / 1000 + delay
+    if (isVideo(message)) {
+      // of an encoder that came back the first picture may be shown ahead of the last ones before it was gone
+      const early = isKey ? newestAt + MOMENT - shownAt : 0
+      if (early > 0) {
+        delay += early
+        shownAt += early
+      }
+      newestAt = Math.max(newestAt, shownAt)
+    }
     await hls?.[kind](new EncodedPacket(data, isKey ? 'key' : 'delta', shownAt, seconds))
   }
   await hls?.end()
