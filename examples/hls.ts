@@ -50,9 +50,10 @@ const codecs: Readonly<Record<string, string>> = {
 }
 /** Milliseconds after which a stream has begun all its tracks: HLS begins at the next keyframe. */
 const START_MS = 1000
+/** Milliseconds without a frame after which HLS goes on without a track: a segment would wait for it. */
+const SILENT_MS = 5000
 /** Milliseconds for which the files of a stream stay when it is over. */
 const STAY_MS = 60_000
-
 /** Seconds between two pictures at least. */
 const MOMENT = 0.001
 
@@ -65,7 +66,7 @@ const report = (error?: Error | null) => error && console.log(error.message)
 function dataOf(message: Message): { data: Buffer; isHeader: boolean; compositionTime: number } | undefined {
   const tag = isVideo(message) ? readVideoTag(message.payload) : readAudioTag(message.payload)
   if ((tag.form !== 'legacy' && tag.form !== 'enhanced') || !('data' in tag)) return undefined
-  // the first two are the same in audio, which has no third
+  // the first two have the same numbers in audio, which has no third
   const { SequenceStart, CodedFrames, CodedFramesX } = VideoPacketType
   const isHeader = tag.packetType === SequenceStart
   if (!isHeader && tag.packetType !== CodedFrames && tag.packetType !== CodedFramesX) return undefined
@@ -77,7 +78,6 @@ interface Decoder {
   readonly codec: string
   readonly description?: Buffer
 }
-type Decoders = { video?: Decoder | undefined; audio?: Decoder | undefined }
 
 const nameOf = ({ codec }: Decoder) => codecs[codec.split('.')[0]!]
 
@@ -95,7 +95,8 @@ function decoderOf(message: Message, data: Buffer, isHeader: boolean): Decoder |
 let runs = 0
 
 /** HLS of these tracks. Segments are named by the run too: players keep those that they have. */
-async function begin(folder: string, live: LiveStream, { video, audio }: Decoders) {
+async function begin(folder: string, live: LiveStream, video?: Decoder, audio?: Decoder) {
+  clear(folder)
   const run = runs++
   const format = new HlsOutputFormat({
     segmentFormat: new CmafOutputFormat(),
@@ -120,18 +121,28 @@ async function begin(folder: string, live: LiveStream, { video, audio }: Decoder
     decoderConfig: { ...audio, sampleRate: sampleRate ?? 48_000, numberOfChannels: channels ?? 2 }
   }
   return {
+    isOf: (one?: Decoder, other?: Decoder) => one === video && other === audio,
     video: (packet: EncodedPacket) => pictures?.add(packet, videoMeta),
     audio: (packet: EncodedPacket) => sound?.add(packet, audioMeta),
     end: () => output.finalize()
   }
 }
 
-/** Makes HLS of a stream until it is over. Where a publisher changes a codec, the playlist ends and another begins. */
+function clear(folder: string): void {
+  for (const path of files.keys()) if (path.startsWith(`${folder}/`)) files.delete(path)
+}
+
+/** A track so far: its codec, what decodes it, and the timestamp of its last frame. */
+interface Track {
+  codec?: string | undefined
+  decoder?: Decoder | undefined
+  lastAt?: number
+}
+
+/** Makes HLS of a stream until it is over. Where its tracks change, the playlist ends and another begins. */
 async function segment(folder: string, live: LiveStream): Promise<void> {
-  const decoders: Decoders = {}
-  const names: { video?: string | undefined; audio?: string | undefined } = {}
+  const tracks: Record<'video' | 'audio', Track> = { video: {}, audio: {} }
   const refused = new Set<string>()
-  const lastAt = { video: 0, audio: 0 }
   let hls: Awaited<ReturnType<typeof begin>> | undefined
   let beganAt: number | undefined
   // seconds
@@ -140,36 +151,38 @@ async function segment(folder: string, live: LiveStream): Promise<void> {
     if (!isVideo(message) && !isAudio(message)) continue
     const found = dataOf(message)
     if (found === undefined) continue
+    const { timestamp, payload } = message
     const { data, isHeader, compositionTime } = found
-    const [kind, codec] = isVideo(message)
-      ? (['video', videoCodec(message.payload)] as const)
-      : (['audio', audioCodec(message.payload)] as const)
+    const kind = isVideo(message) ? 'video' : 'audio'
+    const codec = isVideo(message) ? videoCodec(payload) : audioCodec(payload)
 
+    const track = tracks[kind]
     const decoder = decoderOf(message, data, isHeader)
-    const isOther = decoder ? !isDeepStrictEqual(decoder, decoders[kind]) : codec !== names[kind]
-    if (isOther) {
-      decoders[kind] = decoder
-      names[kind] = codec
-      await hls?.end()
-      hls = undefined
-    }
+    const isOther = decoder ? !isDeepStrictEqual(decoder, track.decoder) : codec !== track.codec
+    if (isOther) Object.assign(track, { codec, decoder })
     if (isHeader) continue
-    if (decoders[kind] === undefined) {
+    if (track.decoder === undefined) {
       if (!refused.has(`${codec}`)) console.log(`${folder}: HLS carries no ${codec}`)
       refused.add(`${codec}`)
       continue
     }
-
-    const { timestamp } = message
-    beganAt ??= timestamp
-    const isKey = isAudio(message) || isKeyframe(message)
-    const canBegin = isKey && (isVideo(message) || !decoders.video) && timestamp - beganAt >= START_MS
-    if (hls === undefined && canBegin) hls = await begin(folder, live, decoders)
     // a frame lasts about as long as the one before
-    const seconds = Math.max(0, timestamp - lastAt[kind]) / 1000
-    lastAt[kind] = timestamp
+    const seconds = Math.max(0, timestamp - (track.lastAt ?? timestamp)) / 1000
+    track.lastAt = timestamp
+
+    const isHeard = ({ lastAt }: Track) => lastAt !== undefined && timestamp - lastAt < SILENT_MS
+    const [video, audio] = [tracks.video, tracks.audio].map(each => (isHeard(each) ? each.decoder : undefined))
+    if (hls && !hls.isOf(video, audio)) {
+      await hls.end()
+      hls = undefined
+    }
+    beganAt ??= timestamp
+    const isKey = kind === 'audio' || isKeyframe(message)
+    const canBegin = isKey && (kind === 'video' || !video) && timestamp - beganAt >= START_MS
+    if (!hls && canBegin) hls = await begin(folder, live, video, audio)
+
     let shownAt = (timestamp + compositionTime) / 1000 + delay
-    if (isVideo(message)) {
+    if (kind === 'video') {
       // of an encoder that came back the first picture may be shown ahead of the last ones before it was gone
       const early = isKey ? newestAt + MOMENT - shownAt : 0
       if (early > 0) {
@@ -182,7 +195,7 @@ async function segment(folder: string, live: LiveStream): Promise<void> {
   }
   await hls?.end()
   setTimeout(() => {
-    if (!live.isLive) for (const path of files.keys()) if (path.startsWith(`${folder}/`)) files.delete(path)
+    if (!live.isLive) clear(folder)
   }, STAY_MS).unref()
 }
 
