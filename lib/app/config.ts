@@ -12,7 +12,7 @@ import type { StandingRelay } from './standing-relays.ts'
 import { isStreamUrl } from './stream-url.ts'
 import { UsageError } from './words.ts'
 
-/** What is asked of a value here; the command itself asks the rest, such as ranges. */
+/** The checks of a value here. The command checks the rest, such as ranges. */
 interface Schema {
   readonly type?: string
   readonly properties?: Readonly<Record<string, Schema>>
@@ -24,7 +24,7 @@ const schema = JSON.parse(
   readFileSync(new URL('../../../lib/app/serve.schema.json', import.meta.url), 'utf8')
 ) as Schema
 
-/** Keys that are no options. */
+/** Keys that are not options. */
 const OWN = ['$schema', 'relays', 'publishKeys']
 
 /** A configuration file of `rtmpipe serve`: JSON with comments, whose keys are names of options in camelCase. */

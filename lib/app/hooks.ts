@@ -28,17 +28,17 @@ export interface Allowed {
 const FREE: Allowed = { over() {} }
 
 type Asked = Publish | Play | HttpPlay
-/** Whom a request is of. */
+/** The peer of a request. */
 type From = ServerSession | HttpPlay
 type Fields = Readonly<Record<string, string | number>>
 
 const TIMEOUT_MS = 10_000
 /** The longest time for an answer: the session is not read meanwhile, and its peer may give up. */
 export const MAX_HOOK_MS = 60_000
-/** Requests under way at a time: further ones wait. */
+/** The most requests in progress: further ones wait. */
 const MAX_ASKING = 256
 const MAX_TELLING = 16
-/** Ends that are not told yet: further ones are dropped. */
+/** The most notifications of ends that wait: further ones are dropped. */
 const MAX_UNTOLD = 1000
 
 /**
@@ -59,7 +59,7 @@ export class Hooks {
     this.#log = log
   }
 
-  /** Takes other options for what is asked and told from now on. */
+  /** Applies other options to later calls. */
   set options(options: HookOptions) {
     this.#options = options
   }
@@ -89,12 +89,12 @@ export class Hooks {
     }
   }
 
-  /** Settles when every end has been told, or after `graceMs`. */
+  /** Settles when every hook has been notified of an end, or after `graceMs`. */
   async told(graceMs: number): Promise<void> {
     await Promise.race([Promise.all(this.#untold), sleep(graceMs, undefined, { ref: false })])
   }
 
-  /** A function that tells the hook of the end. */
+  /** A function that notifies the hook of the end. */
   #over(was: string, fields: Fields, request: Asked, from: From): () => void {
     const begunAt = performance.now()
     const before = bytesOf(request, from)
@@ -131,7 +131,7 @@ export class Hooks {
     this.#log(event, { path, [call === 'publish' ? 'from' : 'for']: peer, message: `by on-${call}: ${why}` })
   }
 
-  /** As nginx-rtmp names them, and of a viewer over HTTP what comes nearest. */
+  /** The fields of nginx-rtmp; for a viewer over HTTP, the closest values. */
   #fields(request: Asked, from: From): Fields {
     const addr = from.peer.replace(/:\d+$/, '')
     const { app } = request
@@ -154,7 +154,7 @@ async function post(
   signal: AbortSignal
 ): Promise<{ status: number; location: string | undefined }> {
   const body = new URLSearchParams(Object.entries(fields).map(([name, value]): [string, string] => [name, `${value}`]))
-  // a peer must not say its own address: many servers take the last of several fields with one name
+  // a peer must not set its own address: many servers use the last of several fields with one name
   for (const [name, value] of query) if (!(name in fields) && !OWN.has(name)) body.append(name, value)
   const response = await fetch(url, { method: 'POST', body, redirect: 'manual', signal })
   await response.body?.cancel()

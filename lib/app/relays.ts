@@ -27,20 +27,20 @@ export class Relays extends RunningTable {
     return relay
   }
 
-  /** Ends all, and settles when their servers have heard of it, or after `graceMs`. */
+  /** Ends all, and settles when their servers are informed, or after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     for (const { relay } of this) relay.close()
     await Promise.race([this.ended(), sleep(graceMs, undefined, { ref: false })])
   }
 }
 
-/** A server may tell the name of the stream in its refusal: it is a key. */
+/** A refusal of a server may contain the name of the stream, which is a key. */
 const without = (name: string) => (message: string) =>
   [name, name.split('?')[0]!].filter(Boolean).reduce((text, key) => text.replaceAll(key, '…'), message)
 
 /** Scheme, host and port: the rest of a URL may be a key. */
 function serverOf(url: string): string {
-  // of a password that is not escaped a part may look like a host
+  // a part of a password that is not escaped may look like a host
   if (url.includes('@')) return redactedUrl(url)
   const { scheme, host, port } = readRtmpUrl(splitStreamUrl(url).url)
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`

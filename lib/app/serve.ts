@@ -136,7 +136,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
     const allowed = await hooks.ask(play, from)
     if (allowed === undefined) return
     const path = allowed.name === undefined ? play.path : [play.app, allowed.name].filter(Boolean).join('/')
-    // HTTP has a status for what is not there
+    // HTTP has a status for a stream that does not exist
     const missing = current.refuseMissing || play instanceof HttpPlay ? 'refuse' : 'wait'
     const player = await lives.play(path, { missing, label: from }).catch(error => {
       log('not found', { path, for: peer })
@@ -189,7 +189,7 @@ export async function serve(options: ServeOptions, logged: Log): Promise<Serving
       for (const session of server.sessions) if (!session.isPlaying) session.close()
       const left = server.host.close({ graceMs: GRACE_MS })
       await Promise.all([closed, left, web?.close(GRACE_MS), recordings.ended(), relays.stop(GRACE_MS), lives.close()])
-      // RTMFP has still to tell its peers: no kernel does that for a process that has gone
+      // RTMFP still has to close its sessions: the kernel does not do that for a process that exits
       await server[Symbol.asyncDispose]()
       await hooks.told(GRACE_MS)
     }

@@ -21,7 +21,7 @@ export class StandingRelays {
     lives.on('publish', (path, live) => this.#begin(path, live))
   }
 
-  /** Those that are wanted from now on: others end, and those of streams that are published begin. */
+  /** Replaces the list: relays that are not in it end, and those of published streams begin. */
   set wanted(wanted: readonly StandingRelay[]) {
     const keys = new Set(wanted.map(keyOf))
     for (const [key, { running }] of this.#running) {

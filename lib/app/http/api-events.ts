@@ -19,7 +19,7 @@ export class ApiEvents {
   #last: Buffer | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** Says what the report is. */
+  /** Sets the function that makes the report. */
   reports(report: () => unknown): void {
     this.#report = report
   }

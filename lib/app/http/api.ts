@@ -111,7 +111,7 @@ export function apiHandler(subjects: Subjects, events: ApiEvents, access: Access
 
   const guarded = tokenGuard(access)((request, response) => {
     answer(request, response).catch((error: Error) => {
-      // a client that has left hears nothing
+      // the client has disconnected
       if (response.headersSent || response.destroyed) return void response.destroy()
       if (error instanceof ApiRefusal) return answerRefusal(response, error)
       log('error', { message: said(error) })
@@ -135,7 +135,7 @@ function routeOf(routes: ReadonlyMap<string, Actions>, path: string): { actions:
 
 async function stop(table: RunningTable, { response, rest }: Call, what: string): Promise<void> {
   const { relay } = found(table.get(rest), what)
-  // its last file is whole, or its server has heard of the end
+  // its last file is complete, or its server is informed
   const ended = new Promise<void>(resolve => relay.once('ended', resolve))
   relay.close()
   await ended
@@ -147,7 +147,7 @@ function found<Found>(value: Found | undefined, what: string): Found {
   return value
 }
 
-/** What a client got wrong is its own error. */
+/** Returns what `use` returns. An error of it is the client's mistake: bad_request. */
 function asked<Result>(use: () => Result, message: string): Result {
   try {
     return use()
