@@ -376,7 +376,7 @@ function writes(endpoint: Guarded, message: Message, now: number): void {
   try {
     messages.put(message, now, message.type === Video ? lateVideo : {})
   } catch (error) {
-    if (!(error instanceof RangeError && /has no flow of the peer/.test(error.message))) throw error
+    if (!(error instanceof RangeError && /before the peer has a control flow/.test(error.message))) throw error
   }
 }
 
