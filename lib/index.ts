@@ -155,16 +155,9 @@ export {
 export { type AddressedBatch, type BatchEncoder, MessageBatch } from './live/message-batch.ts'
 export { MessageRing, type MessageRingOptions, type RingEntry } from './live/message-ring.ts'
 export { TrackChooser, trackChooser } from './live/track-chooser.ts'
-export { AudioPacketType, type AudioTagHeader, isAudio, readAudioTagHeader, SoundFormat } from './media/audio-tag.ts'
-export { readAudioTag } from './media/audio-tag-reader.ts'
-export { writeAudioTag } from './media/audio-tag-writer.ts'
-export { chooseTracks, type TrackChoice, type TrackIds } from './media/choose-tracks.ts'
-export { audioCodec, videoCodec } from './media/codec.ts'
-export { type ColorInfo, readColorInfo, type TrackColorInfo } from './media/color-info.ts'
 export type { AudioFormat } from './media/config/audio.ts'
 export { type AudioConfig, type CodecConfig, readCodecConfig, type VideoConfig } from './media/config/codec-config.ts'
 export type { Chroma, ColorDescription, VideoFormat } from './media/config/video-format.ts'
-export { joinTracks, type TrackSource } from './media/join-tracks.ts'
 export {
   type Gap,
   KeyframeGate,
@@ -174,7 +167,6 @@ export {
 } from './media/keyframe-gate.ts'
 export { isMedia, isMetadata, isSequenceHeader, MediaState } from './media/media-state.ts'
 export { Pace, type PaceOptions, pace } from './media/pace.ts'
-export { type SplitTrack, SplitTracks, type SplitTracksOptions, splitTracks } from './media/split-tracks.ts'
 export { StartAt, type StartAtOptions, startAt } from './media/start-at.ts'
 export {
   type AudioMetadata,
@@ -182,6 +174,17 @@ export {
   type StreamMetadata,
   type VideoMetadata
 } from './media/stream-metadata.ts'
+export {
+  AudioPacketType,
+  type AudioTagHeader,
+  isAudio,
+  readAudioTagHeader,
+  SoundFormat
+} from './media/tags/audio-tag.ts'
+export { readAudioTag } from './media/tags/audio-tag-reader.ts'
+export { writeAudioTag } from './media/tags/audio-tag-writer.ts'
+export { audioCodec, videoCodec } from './media/tags/codec.ts'
+export { type ColorInfo, readColorInfo, type TrackColorInfo } from './media/tags/color-info.ts'
 export type {
   AudioPacket,
   AudioTag,
@@ -198,20 +201,9 @@ export type {
   VideoCommandTag,
   VideoPacket,
   VideoTag
-} from './media/tag-forms.ts'
-export { MultitrackType, type TagHeader } from './media/tag-header.ts'
-export { Tap, type TapEvents, type TapGap, type TapOptions, tap } from './media/tap.ts'
-export type { Repair } from './media/timestamp-mender.ts'
-export { timestampNanos, withTimestampNanos } from './media/timestamp-nanos.ts'
-export {
-  TimestampRepair,
-  type TimestampRepairEvents,
-  type TimestampRepairOptions,
-  timestampRepair
-} from './media/timestamp-repair.ts'
-export type { AudioStats, VideoStats } from './media/track-counts.ts'
-export type { TrackDescription } from './media/track-description.ts'
-export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
+} from './media/tags/tag-forms.ts'
+export { MultitrackType, type TagHeader } from './media/tags/tag-header.ts'
+export { timestampNanos, withTimestampNanos } from './media/tags/timestamp-nanos.ts'
 export {
   isKeyframe,
   isVideo,
@@ -220,10 +212,24 @@ export {
   VideoFrameType,
   VideoPacketType,
   type VideoTagHeader
-} from './media/video-tag.ts'
-export { readVideoTag, type VideoTagOptions } from './media/video-tag-reader.ts'
-export { writeVideoTag } from './media/video-tag-writer.ts'
-export { withTrackId } from './media/with-track-id.ts'
+} from './media/tags/video-tag.ts'
+export { readVideoTag, type VideoTagOptions } from './media/tags/video-tag-reader.ts'
+export { writeVideoTag } from './media/tags/video-tag-writer.ts'
+export { Tap, type TapEvents, type TapGap, type TapOptions, tap } from './media/tap.ts'
+export type { Repair } from './media/timestamp-mender.ts'
+export {
+  TimestampRepair,
+  type TimestampRepairEvents,
+  type TimestampRepairOptions,
+  timestampRepair
+} from './media/timestamp-repair.ts'
+export type { AudioStats, VideoStats } from './media/track-counts.ts'
+export { TrackFilter, type TrackSelection, trackFilter } from './media/track-filter.ts'
+export { chooseTracks, type TrackChoice, type TrackIds } from './media/tracks/choose-tracks.ts'
+export { joinTracks, type TrackSource } from './media/tracks/join-tracks.ts'
+export { type SplitTrack, SplitTracks, type SplitTracksOptions, splitTracks } from './media/tracks/split-tracks.ts'
+export type { TrackDescription } from './media/tracks/track-description.ts'
+export { withTrackId } from './media/tracks/with-track-id.ts'
 export { type BudgetHolder, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.ts'
 export { readAggregate } from './message/aggregate.ts'
 export { AmfCommandParser, type AmfCommandParserOptions, amfCommandParser } from './message/amf-command-parser.ts'

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts'
-import { isAudio } from './media/audio-tag.ts'
 import { isState, MediaState, stateAt } from './media/media-state.ts'
 import { between } from './media/serial.ts'
-import { isKeyframe, isVideo } from './media/video-tag.ts'
+import { isAudio } from './media/tags/audio-tag.ts'
+import { isKeyframe, isVideo } from './media/tags/video-tag.ts'
 import type { Message } from './message/message.ts'
 import type { ReadableOf, WritableOf } from './stream/typed.ts'
 

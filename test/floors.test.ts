@@ -44,7 +44,7 @@ const codecs: Record<string, readonly RegExp[]> = {
     /^bytes\//,
     /^amf\//,
     /^message\/(message|data|metadata)\.ts$/,
-    /^media\/(media-state|random-access|video-tag)\.ts$/
+    /^media\/(media-state|random-access|tags\/video-tag)\.ts$/
   ]
 }
 

@@ -1,5 +1,5 @@
-import { checkTrackIds, chooseTracks, type TrackChoice, type TrackIds } from '../media/choose-tracks.ts'
 import { RandomAccess } from '../media/random-access.ts'
+import { checkTrackIds, chooseTracks, type TrackChoice, type TrackIds } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { MessageBatch } from './message-batch.ts'
 

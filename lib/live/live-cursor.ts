@@ -1,6 +1,6 @@
-import type { TrackChoice } from '../media/choose-tracks.ts'
 import type { Gap } from '../media/keyframe-gate.ts'
 import { isMetadata, stateAt } from '../media/media-state.ts'
+import type { TrackChoice } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { DirectReadable, type Fed, sourceOf } from '../stream/direct.ts'
 import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'

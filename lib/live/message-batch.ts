@@ -1,4 +1,4 @@
-import { chooseTracks, isSingleTrack, type TrackIds } from '../media/choose-tracks.ts'
+import { chooseTracks, isSingleTrack, type TrackIds } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 
 /** Makes the bytes of a batch as one carrier wants them: chunks (see BatchChunks), FLV tags, or one buffer for a broker. */

@@ -1,5 +1,5 @@
 import { isState } from '../media/media-state.ts'
-import { isVideo } from '../media/video-tag.ts'
+import { isVideo } from '../media/tags/video-tag.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
 import type { MessageBatch } from './message-batch.ts'
 

@@ -1,4 +1,4 @@
-import type { TrackIds } from '../media/choose-tracks.ts'
+import type { TrackIds } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { Stage } from '../stream/stage.ts'
 import { ChosenTracks } from './chosen-tracks.ts'

@@ -3,7 +3,7 @@ import { sides } from '../stream/sides.ts'
 import { TypedDuplex } from '../stream/typed.ts'
 import { isMedia, MediaState, stateAt } from './media-state.ts'
 import { RandomAccess } from './random-access.ts'
-import { isVideo } from './video-tag.ts'
+import { isVideo } from './tags/video-tag.ts'
 
 /** Options of KeyframeGate. */
 export interface KeyframeGateOptions {

@@ -1,8 +1,8 @@
 import { isDataNamed } from '../message/data.ts'
 import { MESSAGE_COST, type Message, MessageTypeId } from '../message/message.ts'
-import { audioStateKind, audioStates } from './audio-tag.ts'
+import { audioStateKind, audioStates } from './tags/audio-tag.ts'
+import { videoStateKind, videoStates } from './tags/video-tag.ts'
 import { trackOf } from './track.ts'
-import { videoStateKind, videoStates } from './video-tag.ts'
 
 /** Whether the message is audio, video or data: media of a publisher. */
 export const isMedia = (message: Message): boolean => trackOf(message) !== undefined

@@ -1,7 +1,7 @@
 import type { Message } from '../message/message.ts'
 import { isState } from './media-state.ts'
 import { between } from './serial.ts'
-import { isKeyframePayload, isVideo, videoTrackId, videoTrackIds } from './video-tag.ts'
+import { isKeyframePayload, isVideo, videoTrackId, videoTrackIds } from './tags/video-tag.ts'
 
 /** Milliseconds without a message of the first video track, after which another track becomes the first. */
 const SILENT_MS = 10_000
@@ -43,6 +43,11 @@ export class RandomAccess {
   /** Whether there have been several video tracks. */
   get hasTracks(): boolean {
     return this.#hasTracks
+  }
+
+  /** Whether all video passes, so that nothing of it needs to be asked about. */
+  get isWhole(): boolean {
+    return this.#isOpen && (this.#begun === undefined || !this.#hasTracks)
   }
 
   /** Whether video passes. */

@@ -2,7 +2,7 @@ import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts
 import { unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
-import { fourCcName, isKnownFourCc, soundFormatName, videoCodecName } from './codec.ts'
+import { fourCcName, isKnownFourCc, soundFormatName, videoCodecName } from './tags/codec.ts'
 
 /** What metadata says of a video track. */
 export interface VideoMetadata {

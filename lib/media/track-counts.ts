@@ -1,12 +1,12 @@
 import type { AmfObject, AmfValue } from '../amf/amf-value.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
 import { describedBy } from '../message/metadata.ts'
-import { isAudio } from './audio-tag.ts'
-import { audioCodec, videoCodec } from './codec.ts'
-import { readColorInfo } from './color-info.ts'
 import { type AudioConfig, type CodecConfig, hdrOf, readCodecConfig, type VideoConfig } from './config/codec-config.ts'
 import { isMetadata, isSequenceHeader } from './media-state.ts'
-import { isKeyframePayload, isVideo } from './video-tag.ts'
+import { isAudio } from './tags/audio-tag.ts'
+import { audioCodec, videoCodec } from './tags/codec.ts'
+import { readColorInfo } from './tags/color-info.ts'
+import { isKeyframePayload, isVideo } from './tags/video-tag.ts'
 
 /** What `live.stats()` says of video. */
 export interface VideoStats {

@@ -1,7 +1,7 @@
 import { isDataType } from '../message/data.ts'
 import { type Message, MessageTypeId } from '../message/message.ts'
-import { audioTrackId } from './audio-tag.ts'
-import { videoTrackId } from './video-tag.ts'
+import { audioTrackId } from './tags/audio-tag.ts'
+import { videoTrackId } from './tags/video-tag.ts'
 
 export type TrackName = 'audio' | 'video' | 'data'
 

@@ -1,5 +1,5 @@
 import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
-import { PRIMARY, type TrackChoice } from '../media/choose-tracks.ts'
+import { PRIMARY, type TrackChoice } from '../media/tracks/choose-tracks.ts'
 
 /** What a program can do with a codec (Enhanced RTMP v2, FourCcInfoMask). */
 export type CodecAbility = 'decode' | 'encode' | 'forward'

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { ChosenTracks } from '../live/chosen-tracks.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
-import type { TrackChoice } from '../media/choose-tracks.ts'
+import type { TrackChoice } from '../media/tracks/choose-tracks.ts'
 import type { Message, MessageStreamId } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TakingWritable } from '../stream/taking.ts'

@@ -1,9 +1,9 @@
 import { finishReader } from '../live/live-cursor.ts'
 import { MessageBatch } from '../live/message-batch.ts'
-import { isAudio } from '../media/audio-tag.ts'
-import type { TrackChoice } from '../media/choose-tracks.ts'
 import { RandomAccess } from '../media/random-access.ts'
-import { isVideo } from '../media/video-tag.ts'
+import { isAudio } from '../media/tags/audio-tag.ts'
+import { isVideo } from '../media/tags/video-tag.ts'
+import type { TrackChoice } from '../media/tracks/choose-tracks.ts'
 import { unwrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import type { NetStream } from './net-stream.ts'
@@ -63,7 +63,7 @@ export class PlayOutgoing extends Outgoing {
   protected override wanted(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (this.#hasLeft) return undefined
     if (!(item instanceof MessageBatch)) return this.#isWanted(item) ? unwrapped(item) : undefined
-    if (this.#tracks.audio && this.#tracks.video && this.#access.isOpen) return item
+    if (this.#tracks.audio && this.#tracks.video && this.#access.isWhole) return item
     return item.with(item.messages.filter(message => this.#isWanted(message)))
   }
 

@@ -1,6 +1,6 @@
 import { Refused } from '../errors.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
-import { type TrackChoice, tracksAsked } from '../media/choose-tracks.ts'
+import { type TrackChoice, tracksAsked } from '../media/tracks/choose-tracks.ts'
 import { onStatus } from '../message/command.ts'
 import { dataMessage } from '../message/data.ts'
 import type { Message } from '../message/message.ts'

@@ -1,7 +1,7 @@
 import type { AmfObject } from '../amf/amf-value.ts'
 import { MessageBatch } from '../live/message-batch.ts'
-import type { TrackChoice } from '../media/choose-tracks.ts'
 import { isMetadata } from '../media/media-state.ts'
+import type { TrackChoice } from '../media/tracks/choose-tracks.ts'
 import { wrapped } from '../message/data.ts'
 import type { Message } from '../message/message.ts'
 import { liveMetadata } from '../message/metadata.ts'

@@ -15,6 +15,7 @@ import {
   type Message,
   MessageBatch,
   type Play,
+  type PlayAcceptance,
   type Publish,
   Refused,
   readCommand,
@@ -865,12 +866,12 @@ t.test('play on a message stream that plays begins anew', async t => {
   t.same((await peer.hears()).at(-1), '#1 onStatus 0 null NetStream.Play.Start')
 })
 
-async function playing(prepare: (play: Play) => void = () => {}) {
+async function playing(prepare: (play: Play) => void = () => {}, acceptance?: PlayAcceptance) {
   const { peer, plays } = undecided()
   await peer.begins()
   await peer.asks('play', 3, [null, 'film'], 1)
   prepare(plays[0]!)
-  const out = plays[0]!.accept()
+  const out = plays[0]!.accept(acceptance)
   await peer.hears()
   return { peer, play: plays[0]!, out }
 }
@@ -916,6 +917,18 @@ t.test('tracks are left out as asked; video comes back at a keyframe', async t =
     ['video', false],
     ['video', true]
   ])
+})
+
+t.test('each track of video comes back at its own keyframe', async t => {
+  const { peer, out } = await playing(() => {}, { tracks: 'all' })
+  const other = track(1)
+  await peer.asks('receiveVideo', 0, [null, false], 1)
+  out.write(new MessageBatch([video.keyframe(0), other.keyframe(0)]))
+  await peer.asks('receiveVideo', 0, [null, true], 1)
+  out.write(new MessageBatch([video.frame(40), other.frame(40), video.keyframe(80), other.frame(80)]))
+  out.write(new MessageBatch([video.frame(120), other.frame(120)]))
+  out.write(new MessageBatch([other.keyframe(160), video.frame(160), other.frame(200)]))
+  t.same(await peer.hears(), ['#1 v key@80', '#1 v@120', '#1 v1 key@160', '#1 v@160', '#1 v1@200'])
 })
 
 t.test('the length of its buffer is told', async t => {

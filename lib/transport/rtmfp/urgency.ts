@@ -1,5 +1,5 @@
 import { isSequenceHeader } from '../../media/media-state.ts'
-import { isKeyframe } from '../../media/video-tag.ts'
+import { isKeyframe } from '../../media/tags/video-tag.ts'
 import { isDataNamed } from '../../message/data.ts'
 import { type Message, MessageTypeId } from '../../message/message.ts'
 import { readUserControlEvent } from '../../message/user-control-event.ts'

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { joinTracks, splitTracks } from 'rtmpipe'
 import t from 'tap'
-import { type Found, readByFfmpeg8, sendByFfmpeg8, withoutFfmpeg8 } from '../support/ffmpeg8.ts'
-import { film, folder, packets } from '../support/films.ts'
-import { LiveServer } from '../support/live-server.ts'
-import { players, publishers } from '../support/players.ts'
-import { without } from '../support/programs.ts'
+import { type Found, readByFfmpeg8, sendByFfmpeg8, withoutFfmpeg8 } from '../../support/ffmpeg8.ts'
+import { film, folder, packets } from '../../support/films.ts'
+import { LiveServer } from '../../support/live-server.ts'
+import { players, publishers } from '../../support/players.ts'
+import { without } from '../../support/programs.ts'
 
 t.jobs = 2
 const skip = without('ffmpeg') || withoutFfmpeg8()

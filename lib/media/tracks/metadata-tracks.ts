@@ -1,10 +1,10 @@
-import { ProtocolError } from '../errors.ts'
-import type { Message } from '../message/message.ts'
-import type { VideoTag } from './tag-forms.ts'
-import { MultitrackType } from './tag-header.ts'
-import { isVideo, VideoCodecId, VideoPacketType, videoStateKind } from './video-tag.ts'
-import { readVideoTag } from './video-tag-reader.ts'
-import { writeVideoTag } from './video-tag-writer.ts'
+import { ProtocolError } from '../../errors.ts'
+import type { Message } from '../../message/message.ts'
+import type { VideoTag } from '../tags/tag-forms.ts'
+import { MultitrackType } from '../tags/tag-header.ts'
+import { isVideo, VideoCodecId, VideoPacketType, videoStateKind } from '../tags/video-tag.ts'
+import { readVideoTag } from '../tags/video-tag-reader.ts'
+import { writeVideoTag } from '../tags/video-tag-writer.ts'
 
 /**
  * Gives metadata frames the id of their track. FFmpeg 8 sends the colours of every track outside Multitrack, as if they were those of

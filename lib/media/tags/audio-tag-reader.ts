@@ -1,4 +1,4 @@
-import { ByteReader } from '../bytes/byte-reader.ts'
+import { ByteReader } from '../../bytes/byte-reader.ts'
 import { AudioPacketType, SoundFormat } from './audio-tag.ts'
 import { invalid, readEnhancedStart, readFourCc, readTracks, rest } from './enhanced-tag.ts'
 import type { AudioPacket, AudioTag, MultichannelConfig } from './tag-forms.ts'

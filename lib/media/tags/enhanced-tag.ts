@@ -1,6 +1,6 @@
-import { ByteReader } from '../bytes/byte-reader.ts'
-import type { ByteWriter } from '../bytes/byte-writer.ts'
-import { ProtocolError } from '../errors.ts'
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ProtocolError } from '../../errors.ts'
 import type { ModEx, TagTrack } from './tag-forms.ts'
 import { FOUR_CC_LENGTH, MAX_MOD_EX, MAX_TRACKS, MOD_EX, MultitrackType, modExEnd, modExStart } from './tag-header.ts'
 

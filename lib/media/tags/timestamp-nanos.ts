@@ -1,5 +1,5 @@
-import { ByteWriter } from '../bytes/byte-writer.ts'
-import { type Message, MessageTypeId } from '../message/message.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { type Message, MessageTypeId } from '../../message/message.ts'
 import { SoundFormat } from './audio-tag.ts'
 import { checkRange, readEnhancedStart, writeEnhancedStart } from './enhanced-tag.ts'
 import { modExEnd, modExStart, packetTypeAt } from './tag-header.ts'

@@ -1,9 +1,9 @@
-import type { Message } from '../message/message.ts'
-import { isAudio } from './audio-tag.ts'
-import { audioCodec, videoCodec } from './codec.ts'
-import { readCodecConfig } from './config/codec-config.ts'
-import { readStreamMetadata } from './stream-metadata.ts'
-import { isVideo } from './video-tag.ts'
+import type { Message } from '../../message/message.ts'
+import { readCodecConfig } from '../config/codec-config.ts'
+import { readStreamMetadata } from '../stream-metadata.ts'
+import { isAudio } from '../tags/audio-tag.ts'
+import { audioCodec, videoCodec } from '../tags/codec.ts'
+import { isVideo } from '../tags/video-tag.ts'
 
 /** What is known of a track. */
 export interface TrackDescription {

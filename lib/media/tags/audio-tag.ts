@@ -1,4 +1,4 @@
-import { type Message, MessageTypeId } from '../message/message.ts'
+import { type Message, MessageTypeId } from '../../message/message.ts'
 import {
   AUDIO_MULTITRACK,
   enhancedPacketType,

@@ -1,5 +1,5 @@
-import { type AmfObject, type AmfValue, propertiesOf } from '../amf/amf-value.ts'
-import { readAmf0 } from '../amf/amf0-reader.ts'
+import { type AmfObject, type AmfValue, propertiesOf } from '../../amf/amf-value.ts'
+import { readAmf0 } from '../../amf/amf0-reader.ts'
 import type { VideoTag } from './tag-forms.ts'
 import { VideoPacketType } from './video-tag.ts'
 import { readVideoTag } from './video-tag-reader.ts'

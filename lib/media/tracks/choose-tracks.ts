@@ -1,13 +1,13 @@
-import { type AmfObject, propertiesOf } from '../amf/amf-value.ts'
-import { ProtocolError } from '../errors.ts'
-import { type Message, MessageTypeId } from '../message/message.ts'
-import { changedMetadata } from '../message/metadata.ts'
-import { AudioPacketType, isMultitrackAudio, SoundFormat } from './audio-tag.ts'
-import { readAudioTag } from './audio-tag-reader.ts'
-import { writeAudioTag } from './audio-tag-writer.ts'
-import { mp3Format } from './config/audio.ts'
-import { checkRange } from './enhanced-tag.ts'
-import type { AudioPacket, LegacyVideoPacket, TagTrack, VideoPacket } from './tag-forms.ts'
+import { type AmfObject, propertiesOf } from '../../amf/amf-value.ts'
+import { ProtocolError } from '../../errors.ts'
+import { type Message, MessageTypeId } from '../../message/message.ts'
+import { changedMetadata } from '../../message/metadata.ts'
+import { mp3Format } from '../config/audio.ts'
+import { AudioPacketType, isMultitrackAudio, SoundFormat } from '../tags/audio-tag.ts'
+import { readAudioTag } from '../tags/audio-tag-reader.ts'
+import { writeAudioTag } from '../tags/audio-tag-writer.ts'
+import { checkRange } from '../tags/enhanced-tag.ts'
+import type { AudioPacket, LegacyVideoPacket, TagTrack, VideoPacket } from '../tags/tag-forms.ts'
 import {
   isMultitrackVideo,
   VideoCodecId,
@@ -15,9 +15,9 @@ import {
   VideoPacketType,
   videoStateKind,
   videoTrackIds
-} from './video-tag.ts'
-import { readVideoTag } from './video-tag-reader.ts'
-import { writeVideoTag } from './video-tag-writer.ts'
+} from '../tags/video-tag.ts'
+import { readVideoTag } from '../tags/video-tag-reader.ts'
+import { writeVideoTag } from '../tags/video-tag-writer.ts'
 
 /** One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose. */
 export interface TrackIds {

@@ -1,5 +1,5 @@
-import { type AmfObject, type AmfValue, EcmaArray } from '../amf/amf-value.ts'
-import { soundFourCc, videoFourCc } from './codec.ts'
+import { type AmfObject, type AmfValue, EcmaArray } from '../../amf/amf-value.ts'
+import { soundFourCc, videoFourCc } from '../tags/codec.ts'
 
 /** What metadata says of one of the sources of a stream, and the ids of its tracks there. */
 export interface DescribedSource {

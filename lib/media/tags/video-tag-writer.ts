@@ -1,4 +1,4 @@
-import { ByteWriter } from '../bytes/byte-writer.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { checkPacketType, checkRange, writeEnhancedStart, writeFourCc, writeTracks } from './enhanced-tag.ts'
 import type { LegacyVideoTag, VideoPacket, VideoTag } from './tag-forms.ts'
 import { MOD_EX, VIDEO_MULTITRACK } from './tag-header.ts'

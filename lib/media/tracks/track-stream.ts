@@ -1,5 +1,5 @@
-import type { Message } from '../message/message.ts'
-import { DirectReadable } from '../stream/direct.ts'
+import type { Message } from '../../message/message.ts'
+import { DirectReadable } from '../../stream/direct.ts'
 import { chooseTracks, type TrackIds } from './choose-tracks.ts'
 
 /** One video and one audio track of a stream, as a Readable: see chooseTracks. */

@@ -1,13 +1,13 @@
-import type { Message } from '../message/message.ts'
-import { Stage } from '../stream/stage.ts'
-import type { ReadableOf } from '../stream/typed.ts'
-import { audioTrackIds, isAudio } from './audio-tag.ts'
+import type { Message } from '../../message/message.ts'
+import { Stage } from '../../stream/stage.ts'
+import type { ReadableOf } from '../../stream/typed.ts'
+import { isSequenceHeader, MediaState, stateAt } from '../media-state.ts'
+import { audioTrackIds, isAudio } from '../tags/audio-tag.ts'
+import { isKeyframe, isVideo, videoTrackIds } from '../tags/video-tag.ts'
 import { checkTrackIds, chooseTracks, type TrackIds } from './choose-tracks.ts'
-import { isSequenceHeader, MediaState, stateAt } from './media-state.ts'
 import { MetadataTracks } from './metadata-tracks.ts'
 import { describedTrack, type TrackDescription } from './track-description.ts'
 import { TrackStream } from './track-stream.ts'
-import { isKeyframe, isVideo, videoTrackIds } from './video-tag.ts'
 
 /** Options of SplitTracks. */
 export type SplitTracksOptions =

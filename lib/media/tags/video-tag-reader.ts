@@ -1,4 +1,4 @@
-import { ByteReader } from '../bytes/byte-reader.ts'
+import { ByteReader } from '../../bytes/byte-reader.ts'
 import { invalid, readEnhancedStart, readFourCc, readTracks, rest } from './enhanced-tag.ts'
 import type { LegacyVideoPacket, VideoPacket, VideoTag } from './tag-forms.ts'
 import { VIDEO_MULTITRACK } from './tag-header.ts'

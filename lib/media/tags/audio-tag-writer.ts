@@ -1,4 +1,4 @@
-import { ByteWriter } from '../bytes/byte-writer.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { AudioPacketType, SoundFormat } from './audio-tag.ts'
 import { ChannelOrder } from './audio-tag-reader.ts'
 import { checkPacketType, checkRange, writeEnhancedStart, writeFourCc, writeTracks } from './enhanced-tag.ts'

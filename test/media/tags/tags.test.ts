@@ -31,13 +31,13 @@ import {
   writeVideoTag
 } from 'rtmpipe'
 import t from 'tap'
-import { audioTrackId } from '../../lib/media/audio-tag.ts'
-import { videoTrackId } from '../../lib/media/video-tag.ts'
-import { captureNames, readCapture } from '../support/captures.ts'
-import { TestClock } from '../support/clock.ts'
-import { hex } from '../support/hex.ts'
-import { audio, metadata, video } from '../support/media.ts'
-import { buffers, holds } from '../support/property.ts'
+import { audioTrackId } from '../../../lib/media/tags/audio-tag.ts'
+import { videoTrackId } from '../../../lib/media/tags/video-tag.ts'
+import { captureNames, readCapture } from '../../support/captures.ts'
+import { TestClock } from '../../support/clock.ts'
+import { hex } from '../../support/hex.ts'
+import { audio, metadata, video } from '../../support/media.ts'
+import { buffers, holds } from '../../support/property.ts'
 
 const message = (type: number, payload: Buffer): Message => ({
   type,

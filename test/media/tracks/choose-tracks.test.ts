@@ -27,12 +27,12 @@ import {
   wrapped
 } from 'rtmpipe'
 import t from 'tap'
-import { tracksAsked } from '../../lib/media/choose-tracks.ts'
-import { TestClock } from '../support/clock.ts'
-import { collect } from '../support/collect.ts'
-import { folder, tags } from '../support/films.ts'
-import { LiveServer } from '../support/live-server.ts'
-import { audio, metadata, track, video, word } from '../support/media.ts'
+import { tracksAsked } from '../../../lib/media/tracks/choose-tracks.ts'
+import { TestClock } from '../../support/clock.ts'
+import { collect } from '../../support/collect.ts'
+import { folder, tags } from '../../support/films.ts'
+import { LiveServer } from '../../support/live-server.ts'
+import { audio, metadata, track, video, word } from '../../support/media.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const said = (type: number, text: string, timestamp = 0): Message => ({

@@ -17,10 +17,10 @@ import {
   withTrackId
 } from 'rtmpipe'
 import t from 'tap'
-import { capturedMedia } from '../support/captures.ts'
-import { hex } from '../support/hex.ts'
-import { audio, byKind, caption, metadata, stream, video, word } from '../support/media.ts'
-import { buffers, holds, holdsLater } from '../support/property.ts'
+import { capturedMedia } from '../../support/captures.ts'
+import { hex } from '../../support/hex.ts'
+import { audio, byKind, caption, metadata, stream, video, word } from '../../support/media.ts'
+import { buffers, holds, holdsLater } from '../../support/property.ts'
 
 /** Another track of AVC. */
 const track = (id: number) => ({
