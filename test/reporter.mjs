@@ -1,5 +1,4 @@
-// tap -R ./test/reporter.mjs: a line per file, each failure in full, and at the end what was skipped and a plain closing line.
-// tap pipes its TAP into this stream and this stream to stdout, so it must be a Transform.
+// of run.mjs: a line per file, each failure in full, and at the end what was skipped and a plain closing line.
 import { Transform } from 'node:stream'
 import { Parser } from 'tap-parser'
 

@@ -15,12 +15,6 @@ export function without(...programs: string[]): false | string {
   return missing.length === 0 ? false : `${missing.join(', ')} not installed`
 }
 
-/**
- * The loader by which tap measures coverage, which it gives to each Node that a test starts, makes that three times as slow
- * to begin. It is left out where nothing is measured.
- */
-const plain = process.env.TAP_DISABLE_COVERAGE === '1' ? ['env', '-u', 'NODE_OPTIONS'] : []
-
 /** A program at work. It is ended with the test that started it, whatever becomes of that. */
 export class Program {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -30,8 +24,7 @@ export class Program {
   #said = ''
 
   constructor(t: { teardown(end: () => unknown): unknown }, command: string, args: readonly string[]) {
-    const [first, ...rest] = [...plain, command, ...args]
-    this.#child = spawn(first!, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#out = buffer(this.#child.stdout)
     this.#closed = once(this.#child, 'close')
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
