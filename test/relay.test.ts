@@ -284,7 +284,7 @@ t.test('pull: what another server plays becomes a live stream here, and a break 
   t.teardown(() => origin.close())
   const input = far.input()
   for (const message of [metadata(), video.header(), video.keyframe(0)]) input.write(message)
-  const live = new LiveStream({ holdMs: 500 })
+  const live = new LiveStream({ holdMs: 600_000 })
   const got: Message[] = []
   live.subscribe().on('data', message => got.push(message))
   const relay = pullLive(`rtmp://127.0.0.1:${(origin.address() as net.AddressInfo).port}/live/film`, live, quick)
@@ -297,6 +297,7 @@ t.test('pull: what another server plays becomes a live stream here, and a break 
   await until(() => got.length >= 6)
   input.end()
   await until(() => relay.state === 'ended')
+  live.close()
   t.same(seen, ['connecting', 'live', 'retrying', 'connecting', 'live', 'ended'])
   const times = got.map(({ timestamp }) => timestamp)
   t.same(
@@ -359,7 +360,7 @@ t.test('a source that vanishes without a word is connected to anew', { buffered 
   await until(() => got.length === 1)
   t.same(seen, ['connecting', 'live', 'retrying', 'connecting', 'live'])
   relay.close()
-  input.destroy()
+  for (const each of [far, live]) each.close()
 })
 
 t.test('a destination that vanishes without a word is connected to anew', { buffered }, async t => {
