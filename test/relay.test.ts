@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import net from 'node:net'
 import { pipeline } from 'node:stream'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turnOfTheLoop, setTimeout as wait } from 'node:timers/promises'
 import {
   createServer,
   type DialOptions,
@@ -334,6 +334,14 @@ class Wire {
   }
 }
 
+/** Time goes on, and what is on its way meanwhile arrives. */
+async function passes(clock: TestClock, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 50) {
+    for (let turn = 0; turn < 20; turn++) await turnOfTheLoop()
+    clock.pass(50)
+  }
+}
+
 t.test('a source that vanishes without a word is connected to anew', { buffered }, async t => {
   const far = new LiveStream()
   const input = far.input()
@@ -344,15 +352,17 @@ t.test('a source that vanishes without a word is connected to anew', { buffered 
   t.teardown(() => origin.close())
   const wire = new Wire(t, (origin.address() as net.AddressInfo).port)
   const live = new LiveStream()
-  const relay = pullLive(await wire.listen(), live, { ...quick, limits: { pingMs: 1000 } })
+  const clock = new TestClock()
+  const relay = pullLive(await wire.listen(), live, { ...quick, clock, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
+  await until(() => seen.at(-1) === 'live')
   // it has sent nothing yet, and answers: it waits
-  await wait(2500)
+  await passes(clock, 2500)
   t.same(seen, ['connecting', 'live'])
   wire.cut()
-  await until(() => seen.length === 5)
+  while (seen.length < 5) await passes(clock, 100)
   t.match(reasons, [{ code: 'ERR_RTMP_IDLE' }])
   const got: Message[] = []
   live.subscribe().on('data', message => got.push(message))
@@ -367,19 +377,20 @@ t.test('a destination that vanishes without a word is connected to anew', { buff
   const to = await new Destination(t).listen()
   const source = new Source()
   const wire = new Wire(t, to.port)
-  const relay = pushLive(source.live, await wire.listen(), { ...quick, limits: { pingMs: 1000 } })
+  const clock = new TestClock()
+  const relay = pushLive(source.live, await wire.listen(), { ...quick, clock, limits: { pingMs: 1000 } })
   const seen = states(relay)
   const reasons: unknown[] = []
   relay.on('retrying', ({ error }: Retry) => reasons.push(error))
   await source.frames(10)
   await until(() => to.publishes[0]?.length === 23)
   // it answers, and is left alone
-  await wait(2500)
+  await passes(clock, 2500)
   t.same(seen, ['connecting', 'live'])
   wire.cut()
   while (seen.length < 5) {
     await source.frames(1)
-    await wait(5)
+    await passes(clock, 100)
   }
   t.match(reasons, [{ code: 'ERR_RTMP_IDLE' }])
   await until(() => to.publishes.length === 2)
