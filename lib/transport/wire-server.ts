@@ -182,6 +182,8 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   #left(): void {
     if (!this.#isTcpClosed || this.#wires.size > 0) return
     clearTimeout(this.#grace)
+    // tunnels that carry no wire: their connections are closed, so nothing can arrive in them
+    for (const bytes of this.#connections) bytes.destroy()
     void this.#closeRtmfp()
   }
 
@@ -232,12 +234,18 @@ export class WireServer<Own = unknown> extends TypedNetServer<WireServerEvents &
   }
 
   #enter(bytes: Duplex): void {
-    this.#connections.add(bytes)
-    bytes.once('close', () => this.#connections.delete(bytes))
+    this.#hold(bytes)
     void this.#doors.enter(bytes)
   }
 
+  #hold(bytes: Duplex): void {
+    this.#connections.add(bytes)
+    bytes.once('close', () => this.#connections.delete(bytes))
+  }
+
   #shakeHands(bytes: Duplex): void {
+    // a tunnel, which outlives the connections that carry it
+    if (!this.#connections.has(bytes)) this.#hold(bytes)
     const wire = messageWire(bytes, this.#options)
     const failed = (error: Error) => this.#failed(error)
     wire.once('error', failed)

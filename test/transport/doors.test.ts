@@ -224,6 +224,18 @@ t.test('close ends what is behind every door, those too who have not come in yet
   t.equal(server.sessions.size, 0)
 })
 
+t.test('close ends a tunnel through which nothing was sent', { buffered }, async t => {
+  const clock = new TestClock()
+  const { port, server } = await everyDoor(t, { clock })
+  const asking = http.request({ port, host: '127.0.0.1', path: '/open/1', method: 'POST', agent: false }).end()
+  const [response] = (await once(asking, 'response')) as [http.IncomingMessage]
+  await response.toArray()
+  while ((await connections(server)) > 0) await sleep(5)
+  t.ok(clock.timers > 0)
+  await new Promise(resolve => server.close(resolve))
+  while (clock.timers > 0) await sleep(5)
+})
+
 t.test("HTTP requests that are not a tunnel's go to a handler, plain and over TLS", { buffered }, async t => {
   const asked: string[] = []
   const web: http.RequestListener = ({ method, url, socket }, response) => {
