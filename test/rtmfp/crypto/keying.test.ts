@@ -182,8 +182,9 @@ t.test('certificates that are none', async t => {
 
 t.test('an initiator for programs of Flash’s time has a key of group 2 in its certificate, and that alone', async t => {
   const { bytes } = new Identity({ groups: profiles.legacy.groups, isStatic: true }).certificate
-  t.same(bytes.subarray(0, 4), hex`81 02 1d 02`)
-  t.equal(bytes.length, 4 + 128)
+  // a key has no leading zeros: one in 256 is shorter
+  t.ok(bytes.length <= 4 + 128)
+  t.same(bytes.subarray(0, 4), Buffer.of(0x81, bytes.length - 2 - 128, 0x1d, 2))
 })
 
 t.test('ours are small where amplification counts, and no two are alike', async t => {
