@@ -190,10 +190,8 @@ t.test('who says nothing, or goes on saying nothing, is hung up on in time', { b
   await drip(Buffer.from('1603010200010001fc0303', 'hex'))
   await drip(new ClientHandshake().hello())
   await hears(port, '')
-  t.same(
-    errors.filter(code => code.includes('TIMEOUT')),
-    Array(3).fill('ERR_RTMP_HANDSHAKE_TIMEOUT')
-  )
+  // four where the machine is so busy that the request is not begun in time either
+  t.ok(errors.filter(code => code === 'ERR_RTMP_HANDSHAKE_TIMEOUT').length >= 3, `${errors}`)
   while ((await connections(server)) !== 0) await sleep(5)
 })
 
