@@ -86,7 +86,7 @@ export function chooseTracks(message: Message, ids: TrackIds = PRIMARY): Message
   return changedMetadata(message, properties => ofTracks(properties, video, audio))
 }
 
-/** Whether a message is the same for readers without Multitrack. */
+/** Whether a message is the same for readers without Multitrack, at a glance: of metadata this takes reading it. */
 export function isSingleTrack({ type, payload }: Message): boolean {
   if (type === MessageTypeId.Video) return !isMultitrackVideo(payload)
   return type === MessageTypeId.Audio && !isMultitrackAudio(payload)
