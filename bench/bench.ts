@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { build, has, spin } from './lab.ts'
-import { type Result, rows } from './rows.ts'
+import type { Result } from './result.ts'
+import { rows } from './rows.ts'
 
 const { values } = parseArgs({
   options: {

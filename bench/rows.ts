@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { beside, folder, type Measured, media, PORT, SECOND_PORT, Served, script, Tool } from './lab.ts'
 import { floor, ingestFloor, nginx, nms2, nms4, ours } from './peers.ts'
+import type { Result } from './result.ts'
 import { towers } from './tower.ts'
 
 export interface Course {
@@ -12,16 +13,6 @@ export interface Course {
   /** Folders that node-media-server was installed in. */
   readonly nms2: string | undefined
   readonly nms4: string | undefined
-}
-
-/** One line of the table. */
-export interface Result {
-  readonly what: string
-  readonly ours: string
-  readonly against?: string
-  readonly theirs?: string
-  readonly ratio?: string
-  readonly target?: string
 }
 
 interface Row {

@@ -17,7 +17,7 @@ import {
   mirror,
   windowAcknowledger
 } from 'rtmpipe'
-import type { Result } from './rows.ts'
+import type { Result } from './result.ts'
 
 const MESSAGES = 20_000
 const BODY = 10_000
