@@ -166,6 +166,20 @@ t.test('whatever is published lies in one file or another, in order and at its d
   )
 })
 
+t.test('recordings of one name that begin in one millisecond have a file each, from the beginning', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const home = folder(t)
+  const recordings = [1, 2, 3].map(() => record(live, home))
+  const ended = Promise.all(recordings.map(recording => once(recording, 'ended')))
+  for (const recording of recordings) recording.on('retrying', () => t.fail('it was tried again'))
+  await publish(live, stream(2))
+  await ended
+  const all = words(home)
+  t.equal(all.length, 3)
+  t.same(all, [all[0], all[0], all[0]])
+  t.match(all[0], /^meta@0 v header@0 a header@0 v key@0 /)
+})
+
 t.test('what the disk refuses is tried again, from the newest keyframe on', async t => {
   const home = folder(t)
   const root = join(home, 'rec')

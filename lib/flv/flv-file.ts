@@ -10,6 +10,8 @@ export interface FlvFileOptions extends FlvRecordingOptions {
    * file if an error leaves no frame in it.
    */
   flags?: 'w' | 'wx'
+  /** Gives another path if the file exists, with `'wx'`: two recordings of one name may begin in one millisecond. @internal */
+  another?: () => string
 }
 
 type Done = (error?: Error | null) => void
@@ -22,9 +24,9 @@ type Done = (error?: Error | null) => void
  * EEXIST and others.
  */
 export class FlvFile extends TypedWritable<Message> {
-  /** Its path. */
-  readonly path: string
+  #path: string
   readonly #flags: string
+  readonly #another: (() => string) | undefined
   readonly #recording: FlvRecording
   #handle: FileHandle | undefined
   /** Whether it can be truncated and written at any position, unlike a pipe. */
@@ -36,14 +38,20 @@ export class FlvFile extends TypedWritable<Message> {
   #work: Promise<void> = Promise.resolve()
 
   /** @throws RangeError for a number of keyframes out of range. */
-  constructor(path: string, { flags = 'w', ...options }: FlvFileOptions = {}) {
+  constructor(path: string, options: FlvFileOptions = {}) {
     // before the stream, which would open the file whatever is thrown
     const recording = new FlvRecording(options)
     super({ objectMode: true, highWaterMark: 16 })
-    this.path = path
-    this.#flags = flags
+    this.#path = path
+    this.#flags = options.flags ?? 'w'
+    this.#another = options.another
     this.#recording = recording
     this.#written = recording.mark
+  }
+
+  /** Its path. */
+  get path(): string {
+    return this.#path
   }
 
   /** Bytes in the file, complete tags. */
@@ -90,8 +98,18 @@ export class FlvFile extends TypedWritable<Message> {
   }
 
   async #open(): Promise<void> {
-    this.#handle = await open(this.path, this.#flags)
+    this.#handle = await this.#opened()
     this.#isRegular = (await this.#handle.stat()).isFile()
+  }
+
+  async #opened(): Promise<FileHandle> {
+    try {
+      return await open(this.path, this.#flags)
+    } catch (error) {
+      if (this.#another === undefined || (error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      this.#path = this.#another()
+      return this.#opened()
+    }
   }
 
   async #append(messages: readonly Message[]): Promise<void> {

@@ -104,7 +104,7 @@ export class FlvFiles extends TypedWritable<Message, FlvFilesEvents> {
   }
 
   async #beginWith(messages: readonly Message[]): Promise<void> {
-    const file = new FlvFile(this.#next(), this.#options)
+    const file = new FlvFile(this.#next(), { ...this.#options, another: this.#next })
     this.#file = file
     this.#clock = new Rebase(EARLY_MS)
     this.#isTold = false
