@@ -1,18 +1,30 @@
 import { RandomAccess } from '../media/random-access.ts'
+import { audioTrackId, isAudio } from '../media/tags/audio-tag.ts'
+import { isVideo, videoTrackId } from '../media/tags/video-tag.ts'
 import { checkTrackIds, chooseTracks, type TrackChoice, type TrackIds } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { MessageBatch } from './message-batch.ts'
 
-/** What one reader receives, by its choice of tracks. A video track other than the primary one begins at its own keyframe. */
+/** More than any id of a track. */
+const NO_ID = 256
+
+/**
+ * What one reader receives, by its choice of tracks. A video track other than the primary one begins at its own keyframe. The primary track
+ * of a stream without a track 0 is its lowest one: those of GStreamer 1.28 begin at 1 if their pads are requested by number.
+ */
 export class ChosenTracks {
   /** Undefined for all. */
-  readonly #ids: Required<TrackIds> | undefined
+  #ids: Required<TrackIds> | undefined
+  /** The kinds of which the primary track is chosen and there has been no track 0 yet; and the lowest ids so far. */
+  readonly #sought: Set<'video' | 'audio'>
+  readonly #lowest = { video: NO_ID, audio: NO_ID }
   /** Another video track: random access points of a stream are those of its primary track. */
   readonly #access: RandomAccess | undefined
 
   /** @throws RangeError for an id that is not an integer from 0 to 255. */
   constructor(choice: TrackChoice) {
     this.#ids = choice === 'all' ? undefined : checkTrackIds(choice)
+    this.#sought = new Set((['video', 'audio'] as const).filter(kind => this.#ids?.[kind] === 0))
     this.#access = this.#ids === undefined || this.#ids.video === 0 ? undefined : new RandomAccess()
   }
 
@@ -22,6 +34,8 @@ export class ChosenTracks {
   of(item: Message | MessageBatch): Message | MessageBatch | undefined
   of(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (this.#ids === undefined) return item
+    if (this.#sought.size > 0)
+      this.#ids = this.#idsFrom(item instanceof MessageBatch ? item.messages : [item], this.#ids)
     if (!(item instanceof MessageBatch)) {
       const chosen = chooseTracks(item, this.#ids)
       return chosen !== undefined && this.#passes(chosen) ? chosen : undefined
@@ -29,6 +43,21 @@ export class ChosenTracks {
     const chosen = item.choosing(this.#ids)
     if (chosen === undefined || this.#access === undefined || this.#access.isOpen) return chosen
     return chosen.with(chosen.messages.filter(message => this.#passes(message)))
+  }
+
+  /** The ids from these messages on. Sequence headers precede frames, so none of another track has been sent. */
+  #idsFrom(messages: readonly Message[], ids: Required<TrackIds>): Required<TrackIds> {
+    let found = ids
+    for (const message of messages) {
+      const kind = isVideo(message) ? 'video' : isAudio(message) ? 'audio' : undefined
+      if (kind === undefined || message.payload.length === 0 || !this.#sought.has(kind)) continue
+      const id = kind === 'video' ? videoTrackId(message.payload) : audioTrackId(message.payload)
+      if (id >= this.#lowest[kind]) continue
+      this.#lowest[kind] = id
+      if (id === 0) this.#sought.delete(kind)
+      found = { ...found, [kind]: id }
+    }
+    return found
   }
 
   #passes(message: Message): boolean {

@@ -19,7 +19,10 @@ import {
 import { readVideoTag } from '../tags/video-tag-reader.ts'
 import { writeVideoTag } from '../tags/video-tag-writer.ts'
 
-/** One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose. */
+/**
+ * One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose; readers
+ * of a stream without it receive that with the lowest id.
+ */
 export interface TrackIds {
   /** The video track: 0. */
   readonly video?: number

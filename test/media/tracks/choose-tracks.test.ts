@@ -305,6 +305,32 @@ t.test('a reader of a live stream', async t => {
   t.throws(() => live.subscribe({ tracks: { video: 256 } }), RangeError)
 })
 
+t.test('the primary track of a stream without a track 0 is its lowest one', async t => {
+  const header = (id: number) => said(9, `9600${avc1}0${id}01`)
+  const key = (id: number) => said(9, `9603${avc1}0${id}0${id}`)
+  const sound = (kind: number) => said(8, `950${kind}${mp4a}01aa`)
+  const described = metadata(0, { videoTrackIdInfoMap: { '1': { width: 320 }, '2': { width: 160 } } })
+  const heard = async (tracks: TrackIds | undefined, ...messages: Message[]) => {
+    const live = new LiveStream({ clock: new TestClock() })
+    const reader = live.subscribe({ ...(tracks && { tracks }) })
+    const input = live.input()
+    for (const message of messages) input.write(message)
+    input.end()
+    live.end()
+    const [first, ...rest] = await reader.toArray()
+    t.equal(first!.type, 18)
+    return [readStreamMetadata(first!)!.video.get(0)?.width, ...rest.map(({ payload }) => payload.toString('hex'))]
+  }
+  // as eflvmux of GStreamer 1.28 sends the pads video_1, video_2 and audio_1
+  const sent = [described, header(2), header(1), sound(0), key(2), sound(1), key(1)]
+  const lowest = [320, '170000000001', 'af00aa', 'af01aa', '170100000001']
+  t.same(await heard(undefined, ...sent), lowest)
+  t.same(await heard({ video: 0 }, ...sent), lowest)
+  t.same(await heard({ video: 2, audio: 2 }, ...sent), [160, '170000000001', '170100000002'])
+  const late = video.keyframe(0)
+  t.same((await heard(undefined, ...sent, late, key(1))).slice(1), [...lowest.slice(1), late.payload.toString('hex')])
+})
+
 t.test('a recording', async t => {
   const recorded = async (tracks?: TrackChoice) => {
     const live = new LiveStream({ clock: new TestClock() })
