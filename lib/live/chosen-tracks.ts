@@ -15,16 +15,15 @@ const NO_ID = 256
 export class ChosenTracks {
   /** Undefined for all. */
   #ids: Required<TrackIds> | undefined
-  /** The kinds of which the primary track is chosen and there has been no track 0 yet; and the lowest ids so far. */
-  readonly #sought: Set<'video' | 'audio'>
-  readonly #lowest = { video: NO_ID, audio: NO_ID }
+  /** The lowest ids so far, of kinds of which the primary track is chosen; 0 of others. */
+  readonly #lowest: { video: number; audio: number }
   /** Another video track: random access points of a stream are those of its primary track. */
   readonly #access: RandomAccess | undefined
 
   /** @throws RangeError for an id that is not an integer from 0 to 255. */
   constructor(choice: TrackChoice) {
     this.#ids = choice === 'all' ? undefined : checkTrackIds(choice)
-    this.#sought = new Set((['video', 'audio'] as const).filter(kind => this.#ids?.[kind] === 0))
+    this.#lowest = { video: this.#ids?.video === 0 ? NO_ID : 0, audio: this.#ids?.audio === 0 ? NO_ID : 0 }
     this.#access = this.#ids === undefined || this.#ids.video === 0 ? undefined : new RandomAccess()
   }
 
@@ -34,7 +33,7 @@ export class ChosenTracks {
   of(item: Message | MessageBatch): Message | MessageBatch | undefined
   of(item: Message | MessageBatch): Message | MessageBatch | undefined {
     if (this.#ids === undefined) return item
-    if (this.#sought.size > 0)
+    if (this.#lowest.video > 0 || this.#lowest.audio > 0)
       this.#ids = this.#idsFrom(item instanceof MessageBatch ? item.messages : [item], this.#ids)
     if (!(item instanceof MessageBatch)) {
       const chosen = chooseTracks(item, this.#ids)
@@ -50,12 +49,11 @@ export class ChosenTracks {
     let found = ids
     for (const message of messages) {
       const kind = isVideo(message) ? 'video' : isAudio(message) ? 'audio' : undefined
-      if (kind === undefined || message.payload.length === 0 || !this.#sought.has(kind)) continue
+      if (kind === undefined || message.payload.length === 0) continue
       const id = kind === 'video' ? videoTrackId(message.payload) : audioTrackId(message.payload)
       if (id >= this.#lowest[kind]) continue
       this.#lowest[kind] = id
-      if (id === 0) this.#sought.delete(kind)
-      found = { ...found, [kind]: id }
+      if (id !== found[kind]) found = { ...found, [kind]: id }
     }
     return found
   }

@@ -331,6 +331,26 @@ t.test('the primary track of a stream without a track 0 is its lowest one', asyn
   t.same((await heard(undefined, ...sent, late, key(1))).slice(1), [...lowest.slice(1), late.payload.toString('hex')])
 })
 
+t.test('of all tracks each begins at its own keyframe, whenever a reader joins', async t => {
+  const live = new LiveStream({ clock: new TestClock() })
+  const input = live.input()
+  const write = async (...messages: Message[]) => {
+    for (const message of messages) input.write(message)
+    await turnOfTheLoop()
+  }
+  // as FFmpeg 9 sends HEVC with B frames and H.264 without
+  await write(video.header(), other.header(0), audio.header(), other.keyframe(0), video.keyframe(80))
+  const late = live.subscribe({ tracks: 'all' })
+  await write(other.frame(80), audio.frame(90), video.frame(120), other.frame(120))
+  await write(other.header(1000), other.keyframe(1000), other.frame(1040), video.keyframe(1080), other.frame(1080))
+  input.end()
+  live.end()
+  t.same((await late.toArray()).map(word), [
+    ...['v header@80', 'v1 header@80', 'a header@80', 'v key@80', 'a@90', 'v@120'],
+    ...['v1 header@1000', 'v1 key@1000', 'v1@1040', 'v key@1080', 'v1@1080']
+  ])
+})
+
 t.test('a recording', async t => {
   const recorded = async (tracks?: TrackChoice) => {
     const live = new LiveStream({ clock: new TestClock() })
