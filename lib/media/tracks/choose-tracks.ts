@@ -1,4 +1,3 @@
-import { type AmfObject, propertiesOf } from '../../amf/amf-value.ts'
 import { ProtocolError } from '../../errors.ts'
 import { type Message, MessageTypeId } from '../../message/message.ts'
 import { changedMetadata } from '../../message/metadata.ts'
@@ -18,6 +17,7 @@ import {
 } from '../tags/video-tag.ts'
 import { readVideoTag } from '../tags/video-tag-reader.ts'
 import { writeVideoTag } from '../tags/video-tag-writer.ts'
+import { metadataOfTracks } from './track-metadata.ts'
 
 /**
  * One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose; readers
@@ -86,7 +86,7 @@ export function chooseTracks(message: Message, ids: TrackIds = PRIMARY): Message
     if (!isMultitrackAudio(payload)) return audio === 0 ? message : undefined
     return rewritten(message, singleAudio, audio)
   }
-  return changedMetadata(message, properties => ofTracks(properties, video, audio))
+  return changedMetadata(message, properties => metadataOfTracks(properties, video, audio))
 }
 
 /** Whether a message is the same for readers without Multitrack, at a glance: of metadata this takes reading it. */
@@ -168,16 +168,4 @@ function packetOf<Packet extends object>(
   trackId: number
 ): (TagTrack & Packet) | undefined {
   return tracks.find(track => track.trackId === trackId)
-}
-
-/** The properties of the chosen tracks in place of those of track 0; without the maps. */
-function ofTracks(properties: AmfObject, video: number, audio: number): AmfObject {
-  const { videoTrackIdInfoMap, audioTrackIdInfoMap, ...own } = properties
-  if (videoTrackIdInfoMap === undefined && audioTrackIdInfoMap === undefined) return properties
-  const ofTrack = (map: AmfObject | undefined, id: number) => propertiesOf(map?.[id]) ?? {}
-  return {
-    ...own,
-    ...ofTrack(propertiesOf(videoTrackIdInfoMap), video),
-    ...ofTrack(propertiesOf(audioTrackIdInfoMap), audio)
-  }
 }

@@ -9,7 +9,7 @@ import { isMetadata } from '../media-state.ts'
 import { isBefore } from '../serial.ts'
 import { checkRange } from '../tags/enhanced-tag.ts'
 import { chooseTracks } from './choose-tracks.ts'
-import { joinedMetadata } from './joined-metadata.ts'
+import { joinedMetadata } from './track-metadata.ts'
 import { withTrackId } from './with-track-id.ts'
 
 /** A stream whose tracks become tracks of another: see joinTracks. */

@@ -1,4 +1,4 @@
-import { type AmfObject, type AmfValue, EcmaArray } from '../../amf/amf-value.ts'
+import { type AmfObject, type AmfValue, EcmaArray, propertiesOf } from '../../amf/amf-value.ts'
 import { soundFourCc, videoFourCc } from '../tags/codec.ts'
 
 /** What metadata says of one of the sources of a stream, and the ids of its tracks there. */
@@ -26,6 +26,23 @@ export function joinedMetadata(sources: readonly DescribedSource[]): EcmaArray {
     ...mapOf('audioTrackIdInfoMap', audios, audioTrack)
   })
 }
+
+/**
+ * What metadata says of a stream with one of its video and one of its audio tracks, without the maps. Of a track other than 0 that is not in
+ * the maps it says nothing: FFmpeg sends no maps. Returns the same object if there is nothing to change.
+ */
+export function metadataOfTracks(properties: AmfObject, video: number, audio: number): AmfObject {
+  const { videoTrackIdInfoMap, audioTrackIdInfoMap, ...own } = properties
+  const isOfPrimary = video === 0 && audio === 0
+  if (isOfPrimary && videoTrackIdInfoMap === undefined && audioTrackIdInfoMap === undefined) return properties
+  const [ofVideo, ofAudio] = [entryOf(videoTrackIdInfoMap, video), entryOf(audioTrackIdInfoMap, audio)]
+  const isOfAnother = (key: string) =>
+    (ofVideo === undefined && video !== 0 && OF_VIDEO.test(key)) ||
+    (ofAudio === undefined && audio !== 0 && OF_AUDIO.test(key))
+  return { ...picked(own, key => !isOfAnother(key)), ...ofVideo, ...ofAudio }
+}
+
+const entryOf = (map: AmfValue, id: number): AmfObject | undefined => propertiesOf(propertiesOf(map)?.[id])
 
 /** What is known of the tracks of a kind, by their ids. */
 function tracks(sources: readonly DescribedSource[], kind: 'video' | 'audio', keys: RegExp): Map<number, AmfObject> {
