@@ -6,7 +6,7 @@ import { DirectReadable, type Fed, sourceOf } from '../stream/direct.ts'
 import type { ReadableEvents, ReadableOf } from '../stream/typed.ts'
 import { ChosenTracks } from './chosen-tracks.ts'
 import { type LiveReaderStats, noReaderCounts, type ReaderCounts } from './live-stats.ts'
-import { MessageBatch } from './message-batch.ts'
+import type { MessageBatch } from './message-batch.ts'
 import type { MessageRing, RingEntry } from './message-ring.ts'
 
 /** Where a reader starts: see SubscribeOptions. */
@@ -289,10 +289,7 @@ export abstract class LiveCursor<Item extends Message | MessageBatch = Message |
     if (news.length === 0) return undefined
     for (const message of news) this.#told.add(message)
     const { timestamp } = batch.messages.find(message => !isMetadata(message)) ?? batch
-    return new MessageBatch(
-      news.map(message => stateAt(message, timestamp)),
-      batch.timestamp
-    )
+    return batch.with(news.map(message => stateAt(message, timestamp)))
   }
 
   /** Advances past a batch, of which it delivers all or a part. */

@@ -8,6 +8,7 @@ import { checkRepair, type TimestampRepairOptions } from '../media/timestamp-rep
 import { TrackCounts } from '../media/track-counts.ts'
 import { PRIMARY, type TrackChoice } from '../media/tracks/choose-tracks.ts'
 import { MetadataTracks } from '../media/tracks/metadata-tracks.ts'
+import { PrimaryTracks } from '../media/tracks/primary-tracks.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import { unwrapped } from '../message/data.ts'
 import { MESSAGE_COST, type Message } from '../message/message.ts'
@@ -153,6 +154,9 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
   /** By video track, the number of the batch with its latest keyframe. */
   #keyframes = new Map<number, number>()
   #metadataTracks = new MetadataTracks()
+  #primaryTracks = new PrimaryTracks()
+  /** The primary tracks since the last random access point. */
+  #primary = PRIMARY
   #begun = false
   /**
    * The position of the stream, by its repaired clock. The lag of readers is measured by it, not by the timestamps of
@@ -293,6 +297,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#access = new RandomAccess()
     this.#keyframes = new Map()
     this.#metadataTracks = new MetadataTracks()
+    this.#primaryTracks = new PrimaryTracks()
     this.#begun = false
     this.#tracks.renew()
     this.emit('publish')
@@ -381,6 +386,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     this.#heardAt = now
     const plain = liveMetadata(unwrapped(given))
     const begins = this.#access.note(plain)
+    this.#primaryTracks.note(plain)
     this.#counts.messagesIn++
     this.#counts.bytesIn += given.payload.length
     if (!this.#access.passes(plain)) {
@@ -414,6 +420,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
       this.#send()
       this.#tracks.noteKeyframe(this.#timestamp)
     }
+    if (begins) this.#choosePrimary()
     this.#due ??= {
       messages: [],
       timestamp: this.#timestamp,
@@ -431,6 +438,15 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     due.cost += message.payload.length + MESSAGE_COST
     if (due.cost >= BATCH_COST) this.#send()
     else if (!this.#isComplete) this.#sendLater(message)
+  }
+
+  /** Readers need the state of a track that takes the place of another. */
+  #choosePrimary(): void {
+    const primary = this.#primaryTracks.from(this.#timestamp)
+    if (primary === this.#primary) return
+    this.#send()
+    this.#primary = primary
+    this.#state.renew()
   }
 
   /** A reader that starts after the keyframe of one of several tracks has no use for what depends on it. */
@@ -464,7 +480,7 @@ export class LiveStream extends TypedEmitter<LiveStreamEvents> {
     if (due === undefined) return
     this.#due = undefined
     this.#tracks.note(due.messages, due.tells)
-    this.#ring.push(new MessageBatch(due.messages, due.timestamp), due.state, due.tells, due.origins)
+    this.#ring.push(new MessageBatch(due.messages, due.timestamp, this.#primary), due.state, due.tells, due.origins)
     let wanted = this.#ring.next
     for (const cursor of this.#cursors) {
       cursor.advance()

@@ -1,4 +1,4 @@
-import { chooseTracks, isSingleTrack, type TrackIds } from '../media/tracks/choose-tracks.ts'
+import { chooseTracks, isSingleTrack, PRIMARY, type TrackIds } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 
 /** Makes the bytes of a batch as one carrier wants them: chunks (see BatchChunks), FLV tags, or one buffer for a broker. */
@@ -43,6 +43,7 @@ export class MessageBatch {
   readonly timestamp: number
   /** Bytes of the payloads. */
   readonly byteLength: number
+  readonly #primary: Required<TrackIds>
   /** The one that was used last is the first; a recorder asks for none. */
   #encodings: Encoding[] | undefined
   #choices: Choice[] | undefined
@@ -50,12 +51,18 @@ export class MessageBatch {
 
   /**
    * @param timestamp by default that of its first message; metadata has 0 anywhere.
+   * @param primary the ids of the primary tracks of its stream
    * @throws RangeError for no messages.
    */
-  constructor(messages: readonly Message[], timestamp: number | undefined = messages[0]?.timestamp) {
+  constructor(
+    messages: readonly Message[],
+    timestamp: number | undefined = messages[0]?.timestamp,
+    primary: Required<TrackIds> = PRIMARY
+  ) {
     if (timestamp === undefined) throw new RangeError('a batch must contain at least one message')
     this.messages = messages
     this.timestamp = timestamp
+    this.#primary = primary
     let length = 0
     for (const { payload } of messages) length += payload.length
     this.byteLength = length
@@ -83,9 +90,10 @@ export class MessageBatch {
 
   /**
    * What readers of these tracks receive of it, the same batch for all of them; undefined for nothing. It is the batch itself where nothing
-   * changes: see chooseTracks. It keeps four choices.
+   * changes: see chooseTracks. An id of 0 is the primary track, whatever its id. It keeps four choices.
    */
-  choosing({ video, audio }: Required<TrackIds>): MessageBatch | undefined {
+  choosing(ids: Required<TrackIds>): MessageBatch | undefined {
+    const { video, audio } = { video: ids.video || this.#primary.video, audio: ids.audio || this.#primary.audio }
     this.#isSingleTrack ??= this.messages.every(isSingleTrack)
     if (this.#isSingleTrack && video === 0 && audio === 0) return this
     this.#choices ??= []
@@ -101,7 +109,7 @@ export class MessageBatch {
   with(messages: readonly Message[]): MessageBatch | undefined {
     if (messages.length === 0) return undefined
     const isSame = messages.length === this.messages.length && messages.every((each, at) => each === this.messages[at])
-    return isSame ? this : new MessageBatch(messages, this.timestamp)
+    return isSame ? this : new MessageBatch(messages, this.timestamp, this.#primary)
   }
 
   /** Releases the bytes, and the batches for choices of tracks. They are made again on demand. */

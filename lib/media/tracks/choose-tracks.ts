@@ -20,8 +20,8 @@ import { writeVideoTag } from '../tags/video-tag-writer.ts'
 import { metadataOfTracks } from './track-metadata.ts'
 
 /**
- * One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose; readers
- * of a stream without it receive that with the lowest id.
+ * One video and one audio track of a stream, by their ids, 0 to 255. 0, the default, is the track that most players should choose. Of a
+ * LiveStream in which there has been no track 0 for two seconds it is the lowest one.
  */
 export interface TrackIds {
   /** The video track: 0. */

@@ -306,30 +306,52 @@ t.test('a reader of a live stream', async t => {
   t.throws(() => live.subscribe({ tracks: { video: 256 } }), RangeError)
 })
 
-t.test('the primary track of a stream without a track 0 is its lowest one', async t => {
-  const header = (id: number) => said(9, `9600${avc1}0${id}01`)
-  const key = (id: number) => said(9, `9603${avc1}0${id}0${id}`)
-  const sound = (kind: number) => said(8, `950${kind}${mp4a}01aa`)
+t.test('the primary tracks of a stream without a track 0 are its lowest ones, after two seconds', async t => {
+  const header = (id: number, at = 0) => said(9, `9600${avc1}0${id}01`, at)
+  const key = (id: number, at: number) => said(9, `9603${avc1}0${id}0${id}`, at)
+  const sound = (kind: number, at: number) => said(8, `950${kind}${mp4a}01aa`, at)
   const described = metadata(0, { videoTrackIdInfoMap: { '1': { width: 320 }, '2': { width: 160 } } })
-  const heard = async (tracks: TrackIds | undefined, ...messages: Message[]) => {
+  const heard = async (...messages: Message[]) => {
     const live = new LiveStream({ clock: new TestClock() })
-    const reader = live.subscribe({ ...(tracks && { tracks }) })
+    const readers = [live.subscribe(), live.subscribe({ tracks: { video: 2 } })]
     const input = live.input()
-    for (const message of messages) input.write(message)
+    for (const message of messages) {
+      input.write(message)
+      await turnOfTheLoop()
+    }
+    const late = live.subscribe()
     input.end()
     live.end()
-    const [first, ...rest] = await reader.toArray()
-    t.equal(first!.type, 18)
-    return [readStreamMetadata(first!)!.video.get(0)?.width, ...rest.map(({ payload }) => payload.toString('hex'))]
+    const all = await Promise.all([...readers, late].map(reader => reader.toArray()))
+    return all.map(each =>
+      each.map(message =>
+        message.type === 18
+          ? readStreamMetadata(message)!.video.get(0)?.width
+          : `${message.payload.toString('hex')}@${message.timestamp}`
+      )
+    )
   }
   // as eflvmux of GStreamer 1.28 sends the pads video_1, video_2 and audio_1
-  const sent = [described, header(2), header(1), sound(0), key(2), sound(1), key(1)]
-  const lowest = [320, '170000000001', 'af00aa', 'af01aa', '170100000001']
-  t.same(await heard(undefined, ...sent), lowest)
-  t.same(await heard({ video: 0 }, ...sent), lowest)
-  t.same(await heard({ video: 2, audio: 2 }, ...sent), [160, '170000000001', '170100000002'])
-  const late = video.keyframe(0)
-  t.same((await heard(undefined, ...sent, late, key(1))).slice(1), [...lowest.slice(1), late.payload.toString('hex')])
+  const sent = [described, header(2), header(1), sound(0, 0)]
+  const group = (at: number) => [key(2, at), key(1, at), sound(1, at + 20)]
+  const lowest = (at: number) => [`170000000001@${at}`, `af00aa@${at}`, `170100000001@${at}`, `af01aa@${at + 20}`]
+  const [early, second, late] = await heard(...sent, ...group(0), ...group(1000), ...group(2000))
+  t.same(early, [undefined, 320, ...lowest(2000)])
+  t.same(late, [320, ...lowest(2000)])
+  t.same(second!.slice(0, 3), [160, '170000000001@0', '170100000002@0'])
+  // a track 0 that comes in time is not preceded by another, and one that comes later takes over
+  const primary = (at: number) => [video.header(at), video.keyframe(at)]
+  const told = (at: number) => primary(at).map(({ payload }) => `${payload.toString('hex')}@${at}`)
+  const [inTime] = await heard(...sent, ...group(0), ...primary(500), ...group(2000), video.frame(2040))
+  t.same(inTime!.filter(each => each !== undefined && !`${each}`.startsWith('af')).slice(0, 2), told(500))
+  const [taken] = await heard(...sent, ...group(0), ...group(2000), ...primary(2500), ...group(3000))
+  t.same(
+    taken!
+      .slice(-told(2500).length - 1)
+      .filter(each => !`${each}`.startsWith('af'))
+      .slice(-2),
+    told(2500)
+  )
 })
 
 t.test('of all tracks each begins at its own keyframe, whenever a reader joins', async t => {
