@@ -4,7 +4,7 @@ import { FlvWriter } from '../flv/flv-writer.ts'
 import { ChosenTracks } from '../live/chosen-tracks.ts'
 import { finishReader } from '../live/live-cursor.ts'
 import { MessageBatch } from '../live/message-batch.ts'
-import { PRIMARY, type TrackChoice } from '../media/tracks/choose-tracks.ts'
+import { PRIMARY } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import type { Fed } from '../stream/direct.ts'
 import { TakingWritable } from '../stream/taking.ts'
@@ -29,9 +29,8 @@ export class FlvOutgoing extends TakingWritable<Message | MessageBatch> implemen
     this.#stall = new Countdown(clock, stallMs, { expired: () => sink.destroy() })
   }
 
-  /** @throws RangeError for an invalid track id. */
-  choose(tracks: TrackChoice): void {
-    this.#tracks = new ChosenTracks(tracks)
+  choose(tracks: ChosenTracks): void {
+    this.#tracks = tracks
   }
 
   /** The acceptance is sent: media passes from now on. */

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { Refused } from '../errors.ts'
+import { ChosenTracks } from '../live/chosen-tracks.ts'
 import type { MessageBatch } from '../live/message-batch.ts'
-import { type TrackChoice, tracksAsked } from '../media/tracks/choose-tracks.ts'
+import { PRIMARY, type TrackChoice, tracksAsked } from '../media/tracks/choose-tracks.ts'
 import type { Message } from '../message/message.ts'
 import { Request } from '../session/request.ts'
 import type { StreamPath } from '../session/stream-path.ts'
@@ -68,11 +69,12 @@ export class HttpPlay extends Request implements StreamPath {
    * When the viewer leaves, it ends as that of a Play does.
    * @throws TypeError when it is already decided, RangeError for an invalid track id.
    */
-  accept({ tracks = tracksAsked(this.query) }: HttpPlayAcceptance = {}): WritableOf<Message | MessageBatch> {
-    if (tracks !== undefined) this.#out.choose(tracks)
+  accept({ tracks = tracksAsked(this.query) ?? PRIMARY }: HttpPlayAcceptance = {}): WritableOf<Message | MessageBatch> {
+    const chosen = new ChosenTracks(tracks)
     // ended in the next turn, because it has no source yet
     if (this.isOver) setImmediate(() => this.#out.leave())
     else this.take()
+    this.#out.choose(chosen)
     return this.#out
   }
 

@@ -118,16 +118,17 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
    * @throws TypeError when it is already accepted, RangeError for an invalid track id.
    */
   accept({ recorded = false, tracks = this.#choice }: PlayAcceptance = {}): WritableOf<Message | MessageBatch> {
-    this.#choice = tracks
     if (this.isOver) return this.#stillborn()
+    const out = this.#outgoing(tracks)
     if (this.isGranted && this.#out === undefined) {
-      this.#out = this.#outgoing()
+      this.#choice = tracks
+      this.#out = out
       this.#say('NetStream.Seek.Notify', 'NetStream.Play.Start')
-      this.#out.open()
-      return this.#out
+      out.open()
+      return out
     }
-    const out = this.#outgoing()
     this.take()
+    this.#choice = tracks
     this.#isRecorded = recorded
     this.#out = out
     return out
@@ -135,13 +136,13 @@ export class Play extends Request<PlayEvents> implements StreamPath, PlayRange {
 
   /** Ended in the next turn, because it has no source yet. */
   #stillborn(): PlayOutgoing {
-    const out = this.#outgoing()
+    const out = this.#outgoing(this.#choice)
     setImmediate(() => out.leave())
     return out
   }
 
-  #outgoing(): PlayOutgoing {
-    return new PlayOutgoing(this.#stream, this.#choice, this.#tracks, this.#isPaused, () => this.#bye())
+  #outgoing(choice: TrackChoice): PlayOutgoing {
+    return new PlayOutgoing(this.#stream, choice, this.#tracks, this.#isPaused, () => this.#bye())
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   chooseTracks,
   connect,
   createServer,
+  type HttpPlay,
   httpFlv,
   LiveStream,
   LiveStreams,
@@ -268,6 +269,7 @@ t.test('the application chooses, whatever a player states', async t => {
       const player = await lives.play('film')
       t.throws(() => play.accept({ tracks: { video: -1 } }), RangeError)
       player.pipe(play.accept({ tracks: choices[Number(play.name)]! }))
+      t.throws(() => play.accept({ tracks: 'all' }), TypeError)
     })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -282,7 +284,12 @@ t.test('the application chooses, whatever a player states', async t => {
 
 t.test('a viewer over HTTP', async t => {
   const live = new LiveStream({ clock: new TestClock() })
-  const server = http.createServer(httpFlv(play => void live.player().pipe(play.accept())))
+  const hear = (play: HttpPlay) => {
+    t.throws(() => play.accept({ tracks: { audio: 256 } }), RangeError)
+    live.player().pipe(play.accept())
+    t.throws(() => play.accept({ tracks: { video: 9 } }), TypeError)
+  }
+  const server = http.createServer(httpFlv(hear))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
   const { port } = server.address() as net.AddressInfo
