@@ -292,14 +292,14 @@ export async function tracks(publish: Publish): Promise<void> {
     pipeline(stream, live.input(), () => {})
   }
   splitTracks({ by: 'audio', video: 1 })
-  // @ts-expect-error: each stream has the audio that it is of
+  // @ts-expect-error: by 'audio' takes no audio id, because each stream has another audio track
   splitTracks({ by: 'audio', audio: 1 })
   joinTracks([
     { source: live.subscribe(), video: 0 },
     { source: publish.accept(), audio: 1 },
     { source: Readable.from([message]), video: 1 }
   ]).pipe(live.input())
-  // @ts-expect-error: a source is read
+  // @ts-expect-error: a source is a Readable
   joinTracks([{ source: live.input(), video: 0 }])
 }
 

@@ -14,8 +14,8 @@ const SILENT_MS = 10_000
  * With several video tracks (Enhanced RTMP v2, "Multitrack") the keyframes of the first one count, which players show
  * by default. FFmpeg 8 sends the keyframes of all tracks one after another (captures/ffmpeg8-publish-two-tracks): a
  * reader that started at the last of them would lack those of all others until the next. Another track passes from its
- * own next keyframe on. A stream may begin with that of another track, ahead of any frame of the first: FFmpeg 8 sends
- * H.264 with B frames ahead of AV1, and whoever waited for it would lack a group of pictures.
+ * own next keyframe on. A stream may begin with that of another track, before any frame of the first: FFmpeg 8 sends
+ * H.264 with B frames before AV1, and a reader that waited for AV1 would lack a group of pictures.
  */
 export class RandomAccess {
   /** The first video track: the one with the lowest id. */

@@ -12,7 +12,7 @@ export class TrackStream extends DirectReadable<Message> {
     this.#ids = ids
   }
 
-  /** Delivers what it has of the message. Returns a promise while the buffer is full. */
+  /** Pushes the part of the message that belongs to its tracks. Returns a promise while the buffer is full. */
   deliver(message: Message): Promise<void> | undefined {
     const chosen = this.destroyed ? undefined : chooseTracks(message, this.#ids)
     if (chosen === undefined || this.push(chosen)) return undefined
