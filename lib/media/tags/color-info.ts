@@ -1,6 +1,6 @@
 import { type AmfObject, type AmfValue, propertiesOf } from '../../amf/amf-value.ts'
 import { readAmf0 } from '../../amf/amf0-reader.ts'
-import type { VideoTag } from './tag-forms.ts'
+import { unlessInvalid } from './enhanced-tag.ts'
 import { VideoPacketType } from './video-tag.ts'
 import { readVideoTag } from './video-tag-reader.ts'
 
@@ -49,14 +49,9 @@ export interface TrackColorInfo {
  * ```
  */
 export function readColorInfo(payload: Buffer): TrackColorInfo[] {
-  let tag: VideoTag
-  try {
-    tag = readVideoTag(payload)
-  } catch {
-    return []
-  }
-  if (tag.form === 'multitrack') return tag.tracks.flatMap(colorsOf)
-  return tag.form === 'enhanced' ? colorsOf({ ...tag, trackId: 0 }) : []
+  const tag = unlessInvalid(() => readVideoTag(payload))
+  if (tag?.form === 'multitrack') return tag.tracks.flatMap(colorsOf)
+  return tag?.form === 'enhanced' ? colorsOf({ ...tag, trackId: 0 }) : []
 }
 
 interface Packet {

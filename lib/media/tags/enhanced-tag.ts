@@ -66,6 +66,16 @@ export const rest = (reader: ByteReader): Buffer => reader.view(reader.left)
 export const invalid = (offset: number, detail: string): ProtocolError =>
   new ProtocolError('ERR_RTMP_TAG', { layer: 'media', offset, detail })
 
+/** What `read` returns; undefined if the payload cannot be read. */
+export function unlessInvalid<Read>(read: () => Read): Read | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
+
 const cut = (offset: number): ProtocolError =>
   new ProtocolError('ERR_RTMP_TRUNCATED', { layer: 'media', offset, detail: 'ModEx' })
 

@@ -1,11 +1,10 @@
-import { ProtocolError } from '../../errors.ts'
 import { type Message, MessageTypeId } from '../../message/message.ts'
 import { changedMetadata } from '../../message/metadata.ts'
 import { mp3Format } from '../config/audio.ts'
 import { AudioPacketType, isMultitrackAudio, SoundFormat } from '../tags/audio-tag.ts'
 import { readAudioTag } from '../tags/audio-tag-reader.ts'
 import { writeAudioTag } from '../tags/audio-tag-writer.ts'
-import { checkRange } from '../tags/enhanced-tag.ts'
+import { checkRange, unlessInvalid } from '../tags/enhanced-tag.ts'
 import type { AudioPacket, LegacyVideoPacket, TagTrack, VideoPacket } from '../tags/tag-forms.ts'
 import {
   isMultitrackVideo,
@@ -104,13 +103,8 @@ function rewritten(
   single: (payload: Buffer, trackId: number) => Buffer | undefined,
   trackId: number
 ): Message | undefined {
-  try {
-    const payload = single(message.payload, trackId)
-    return payload && { ...message, payload }
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined
-    throw error
-  }
+  const payload = unlessInvalid(() => single(message.payload, trackId))
+  return payload && { ...message, payload }
 }
 
 function singleVideo(payload: Buffer, trackId: number): Buffer | undefined {

@@ -1,6 +1,5 @@
-import { ProtocolError } from '../../errors.ts'
 import type { Message } from '../../message/message.ts'
-import type { VideoTag } from '../tags/tag-forms.ts'
+import { unlessInvalid } from '../tags/enhanced-tag.ts'
 import { MultitrackType } from '../tags/tag-header.ts'
 import { isVideo, VideoCodecId, VideoPacketType, videoStateKind } from '../tags/video-tag.ts'
 import { readVideoTag } from '../tags/video-tag-reader.ts'
@@ -17,7 +16,7 @@ export class MetadataTracks {
   /** Observes each message of a stream, in order. Returns it, or in place of a metadata frame one with the id of its track. */
   attributed(message: Message): Message {
     if (!isVideo(message) || videoStateKind(message.payload) === undefined) return message
-    const tag = tagOf(message.payload)
+    const tag = unlessInvalid(() => readVideoTag(message.payload))
     if (tag === undefined || tag.form === 'command') return message
     if (tag.form === 'multitrack') {
       for (const { trackId, fourCc, packetType } of tag.tracks) this.#note(trackId, fourCc, packetType)
@@ -47,14 +46,5 @@ export class MetadataTracks {
     if (this.#codecs.get(0) === fourCc) return undefined
     const [trackId, ...others] = [...this.#codecs.keys()].filter(id => this.#codecs.get(id) === fourCc)
     return others.length > 0 ? undefined : trackId
-  }
-}
-
-function tagOf(payload: Buffer): VideoTag | undefined {
-  try {
-    return readVideoTag(payload)
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined
-    throw error
   }
 }

@@ -40,6 +40,6 @@ export class PrimaryTracks {
 
   #idOf(kind: 'video' | 'audio', isLate: boolean): number {
     const lowest = this.#lowest[kind]
-    return isLate && lowest !== NONE ? lowest : lowest === 0 ? 0 : this.#ids[kind]
+    return lowest === 0 || (isLate && lowest !== NONE) ? lowest : this.#ids[kind]
   }
 }

@@ -1,10 +1,9 @@
-import { ProtocolError } from '../../errors.ts'
 import type { Message } from '../../message/message.ts'
 import { isAudio } from '../tags/audio-tag.ts'
 import { readAudioTag } from '../tags/audio-tag-reader.ts'
 import { writeAudioTag } from '../tags/audio-tag-writer.ts'
 import { soundFourCc, videoFourCc } from '../tags/codec.ts'
-import { checkRange } from '../tags/enhanced-tag.ts'
+import { checkRange, unlessInvalid } from '../tags/enhanced-tag.ts'
 import type { AudioPacket, AudioTag, VideoPacket, VideoTag } from '../tags/tag-forms.ts'
 import { MultitrackType } from '../tags/tag-header.ts'
 import { isVideo, VideoPacketType } from '../tags/video-tag.ts'
@@ -34,15 +33,11 @@ const multitrackType = MultitrackType.OneTrack
 export function withTrackId(message: Message, trackId: number): Message | undefined {
   checkRange('track id', trackId, 0, 0xff)
   const { payload } = message
-  try {
-    const moved = isVideo(message)
-      ? movedVideo(readVideoTag(payload, { hasHevcAndAv1: true }), trackId)
-      : isAudio(message) && movedAudio(readAudioTag(payload), trackId)
-    return moved ? { ...message, payload: moved } : undefined
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined
-    throw error
-  }
+  const moved = unlessInvalid(() => {
+    if (isVideo(message)) return movedVideo(readVideoTag(payload, { hasHevcAndAv1: true }), trackId)
+    return isAudio(message) ? movedAudio(readAudioTag(payload), trackId) : undefined
+  })
+  return moved && { ...message, payload: moved }
 }
 
 function movedVideo(tag: VideoTag, trackId: number): Buffer | undefined {
